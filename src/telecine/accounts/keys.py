@@ -1,0 +1,240 @@
+"""API keys: made, checked, listed, revoked. A key's text exists only in the answer that makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from telecine.accounts.principal import Principal
+from telecine.clock import Clock
+from telecine.config import KeyConfig
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.ids import IdSource
+from telecine.store import tables
+from telecine.store.batcher import Batcher
+from telecine.store.database import Database
+
+DEFAULT_ACCOUNT: Final = "default"
+_PREFIX: Final = "sk-tc-"
+_FRESH: Final = 1.0
+"""Seconds for which a checked key is believed without asking the database."""
+_MOST_CACHED: Final = 10_000
+
+
+class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it may be shown: never its text, nor any part of it."""
+
+    id: str
+    name: str
+    account: str
+    admin: bool
+    source: str
+    """`admin` (made here), `file` (from the configuration) or `first_run`."""
+    models: tuple[str, ...] | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+
+
+class _Known(msgspec.Struct, frozen=True):
+    principal: Principal
+    expires_at: float | None
+    revoked: bool
+    read_at: float
+
+
+class Keys:
+    """The keys of this installation."""
+
+    def __init__(self, database: Database, clock: Clock, ids: IdSource) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._cache: dict[bytes, _Known] = {}
+        self._reads: Batcher[bytes, _Known | None] = Batcher(self._load)
+
+    async def check(self, text: str) -> Principal:
+        """Who holds the key `text`. Raises GatewayError (`authentication`).
+
+        Keys are long random texts, so a plain SHA-256 finds them and the comparison of digests tells an attacker
+        nothing about the text.
+        """
+        digest = digest_of(text)
+        now = self._clock.now()
+        known = self._cache.get(digest)
+        if known is None or now - known.read_at > _FRESH:
+            known = await self._reads.submit(digest)
+            self._remember(digest, known)
+        if known is None:
+            raise GatewayError("authentication", "This API key is not valid.")
+        if known.revoked:
+            raise GatewayError("authentication", "This API key has been revoked.")
+        if known.expires_at is not None and now >= known.expires_at:
+            raise GatewayError("authentication", "This API key has expired.")
+        return known.principal
+
+    async def create(
+        self,
+        name: str,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        models: Sequence[str] | None = None,
+        expires_at: float | None = None,
+        admin: bool = False,
+        source: str = "admin",
+        text: str | None = None,
+    ) -> tuple[KeyInfo, str]:
+        """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
+        if not name.strip() or len(name) > 100:
+            raise GatewayError("invalid_request", "A key needs a name of 1 to 100 characters.", param="name")
+        now = self._clock.now()
+        if expires_at is not None and expires_at <= now:
+            raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
+        text = text or _PREFIX + secrets.token_urlsafe(32)
+        row = {
+            "id": self._ids.next(now),
+            "account_id": await self.account(account),
+            "name": name,
+            "hash": digest_of(text),
+            "admin": admin,
+            "source": source,
+            "models": msgspec.json.encode(list(models)).decode() if models is not None else None,
+            "created_at": now,
+            "expires_at": expires_at,
+            "revoked_at": None,
+        }
+        async with self._database.writing() as connection:
+            await connection.execute(insert(tables.keys).values(row))
+        return _info({**row, "account": account}), text
+
+    async def list(self) -> list[KeyInfo]:
+        """Every key, newest first."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_KEYS.order_by(tables.keys.c.id.desc()))
+            return [_info(row) for row in rows.mappings()]
+
+    async def revoke(self, key: str) -> KeyInfo:
+        """Revoke the key with this id or unique name. Raises GatewayError (`not_found`, `conflict`)."""
+        infos = await self.list()
+        found = [info for info in infos if info.id == key] or [
+            info for info in infos if info.name == key and info.revoked_at is None
+        ]
+        if not found:
+            raise GatewayError("not_found", f"There is no key '{key}'.", param="id")
+        if len(found) > 1:
+            raise GatewayError("conflict", f"{len(found)} keys are named '{key}'; give the id.", param="id")
+        if found[0].source == "file":
+            raise GatewayError("conflict", f"The key '{key}' comes from the configuration file; remove it there.")
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(tables.keys).where(tables.keys.c.id == int(found[0].id)).values(revoked_at=now)
+            )
+        self._cache.clear()
+        return msgspec.structs.replace(found[0], revoked_at=now)
+
+    async def any(self) -> bool:
+        """Whether any key was ever made."""
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(tables.keys.c.id).limit(1))).first() is not None
+
+    async def account(self, name: str) -> int:
+        """The id of the account called `name`, made where it does not exist."""
+        async with self._database.writing() as connection:
+            found = await connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.name == name))
+            identity = found.scalar_one_or_none()
+            if identity is None:
+                now = self._clock.now()
+                identity = self._ids.next(now)
+                await connection.execute(insert(tables.accounts).values(id=identity, name=name, created_at=now))
+            return identity
+
+    async def sync(self, configured: Iterable[KeyConfig]) -> None:
+        """Bring the keys that come from the configuration file in line with it."""
+        wanted = {digest_of(key.key): key for key in configured}
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(tables.keys).where(tables.keys.c.source == "file"))
+            there = {row["hash"]: row for row in rows.mappings()}
+        gone = [row["id"] for digest, row in there.items() if digest not in wanted and row["revoked_at"] is None]
+        async with self._database.writing() as connection:
+            if gone:
+                now = self._clock.now()
+                await connection.execute(update(tables.keys).where(tables.keys.c.id.in_(gone)).values(revoked_at=now))
+        for digest, key in wanted.items():
+            if digest in there:
+                await self._refresh(there[digest]["id"], key)
+            else:
+                await self.create(
+                    key.name, account=key.account, models=key.models, admin=key.admin, source="file", text=key.key
+                )
+        self._cache.clear()
+
+    async def _refresh(self, identity: int, key: KeyConfig) -> None:
+        models = msgspec.json.encode(list(key.models)).decode() if key.models is not None else None
+        account = await self.account(key.account)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(tables.keys)
+                .where(tables.keys.c.id == identity)
+                .values(name=key.name, account_id=account, admin=key.admin, models=models, revoked_at=None)
+            )
+
+    def _remember(self, digest: bytes, known: _Known | None) -> None:
+        if len(self._cache) >= _MOST_CACHED:
+            self._cache.clear()
+        if known is None:
+            self._cache.pop(digest, None)
+        else:
+            self._cache[digest] = known
+
+    async def _load(self, digests: Sequence[bytes]) -> Sequence[_Known | None]:
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(tables.keys).where(tables.keys.c.hash.in_(set(digests))))
+            found = {row["hash"]: row for row in rows.mappings()}
+        now = self._clock.now()
+        return [_known(found[digest], now) if digest in found else None for digest in digests]
+
+
+def digest_of(text: str) -> bytes:
+    """What is stored of a key."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+_KEYS = select(tables.keys, tables.accounts.c.name.label("account")).join(
+    tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
+)
+
+
+def _models(text: str | None) -> tuple[str, ...] | None:
+    return tuple(msgspec.json.decode(text, type=list[str])) if text is not None else None
+
+
+def _known(row: Any, now: float) -> _Known:
+    models = _models(row["models"])
+    principal = Principal(
+        account_id=row["account_id"],
+        key_id=row["id"],
+        name=row["name"],
+        admin=row["admin"],
+        models=frozenset(models) if models is not None else None,
+    )
+    return _Known(principal, row["expires_at"], row["revoked_at"] is not None, now)
+
+
+def _info(row: Any) -> KeyInfo:
+    return KeyInfo(
+        id=str(row["id"]),
+        name=row["name"],
+        account=row["account"],
+        admin=row["admin"],
+        source=row["source"],
+        models=_models(row["models"]),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+    )

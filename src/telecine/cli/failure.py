@@ -1,0 +1,28 @@
+"""How a command ends when it does not end well."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FAILED: Final = 1
+USAGE: Final = 2
+UNREACHABLE: Final = 3
+REFUSED: Final = 4
+TIMED_OUT: Final = 124
+INTERRUPTED: Final = 130
+
+
+class Failure(Exception):  # noqa: N818  it is what the command's user calls it
+    """Ends the command with one line on stderr and an exit code."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unreachable(Failure):
+    """No answer. `sent` False means that the server certainly did not get the request."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message, UNREACHABLE)
+        self.sent = sent

@@ -1,0 +1,98 @@
+"""What people read, in English and 简体中文, chosen by LC_ALL, LC_MESSAGES and LANG as other programs do.
+
+Help texts stay English, and so do the server's own messages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Language = Literal["en", "zh"]
+
+_TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "serving": (
+        "Telecine is serving on {address} (data in {data})",
+        "Telecine 正在 {address} 提供服务（数据目录：{data}）",
+    ),
+    "first_run": (
+        "This is the first start. These keys are shown only this once:",
+        "这是首次启动。以下密钥仅显示这一次：",
+    ),
+    "admin_key": ("admin key", "管理密钥"),
+    "api_key": ("API key", "API 密钥"),
+    "try_curl": (
+        "Try it: this line makes a video and saves it as paper-boat.mp4:",
+        "试一试：下面这行命令会生成一段视频并保存为 paper-boat.mp4：",
+    ),
+    "try_generate": ("Or, with a progress bar:", "或者（带进度条）："),
+    "error": ("error", "错误"),
+    "key_made": (
+        "Key '{name}' ({id}) was made. It is shown only this once:",
+        "密钥 “{name}”（{id}）已创建，仅显示这一次：",
+    ),
+    "key_revoked": ("Key '{name}' ({id}) has been revoked.", "密钥 “{name}”（{id}）已吊销。"),
+    "submitting": ("sending", "提交中"),
+    "queued": ("queued", "排队中"),
+    "running": ("running", "生成中"),
+    "succeeded": ("succeeded", "已完成"),
+    "failed": ("failed", "失败"),
+    "cancelled": ("cancelled", "已取消"),
+    "downloading": ("downloading", "下载中"),
+    "task_made": ("Task {id} ({model})", "任务 {id}（{model}）"),
+    "saved": ("Saved {path} ({facts})", "已保存 {path}（{facts}）"),
+    "task_failed": ("The task {id} failed: {reason}", "任务 {id} 失败：{reason}"),
+    "task_cancelled": ("The task {id} was cancelled.", "任务 {id} 已取消。"),
+    "goes_on": (
+        "The task {id} goes on. Pick it up with: telecine tasks download {id}{where}",
+        "任务 {id} 仍在继续。稍后取回：telecine tasks download {id}{where}",
+    ),
+    "waits": (
+        "The task {id} waits for the next `telecine serve`. Look at it with: telecine tasks show {id}{where}",
+        "任务 {id} 将在下次运行 `telecine serve` 时继续。查看：telecine tasks show {id}{where}",
+    ),
+    "timed_out": ("Not done after {seconds:g} seconds.", "{seconds:g} 秒内未完成。"),
+    "cancel_done": ("The task {id} is cancelled.", "任务 {id} 已取消。"),
+    "cancel_asked": (
+        "The task {id} has been asked to stop; it is {status} until the provider lets it go.",
+        "已请求停止任务 {id}；在服务商确认之前状态为 {status}。",
+    ),
+    "cancel_late": ("The task {id} has already ended: {status}.", "任务 {id} 已经结束：{status}。"),
+    "unreachable": (
+        "The server at {url} cannot be reached: {reason}.",
+        "无法连接服务器 {url}：{reason}。",
+    ),
+    "exists": ("{path} exists already; use --force to overwrite it.", "{path} 已存在；使用 --force 覆盖。"),
+    "no_folder": ("There is no folder {path}.", "文件夹 {path} 不存在。"),
+    "no_image": ("The image {path} cannot be read: {reason}.", "无法读取图片 {path}：{reason}。"),
+    "not_ready": ("The task {id} has no files yet: it is {status}.", "任务 {id} 尚无文件：{status}。"),
+    "lost": ("Output {index} of the task {id} is lost.", "任务 {id} 的第 {index} 个输出已丢失。"),
+    "damaged": (
+        "The download of {path} is damaged: its SHA-256 is not the one that the task states.",
+        "{path} 下载损坏：SHA-256 与任务记录不一致。",
+    ),
+    "key_needed": (
+        "--server needs an API key: --key or TELECINE_API_KEY.",
+        "--server 需要 API 密钥：--key 或 TELECINE_API_KEY。",
+    ),
+    "no_model": (
+        "The server serves no model that could do this; name one with --model.",
+        "服务器没有合适的模型；请用 --model 指定。",
+    ),
+    "none": ("none", "无"),
+    "no_tasks": ("No tasks.", "没有任务。"),
+    "no_keys": ("No keys.", "没有密钥。"),
+}
+
+
+def language(environment: Mapping[str, str] = os.environ) -> Language:
+    """The language of the environment."""
+    chosen = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def text(name: str, **values: object) -> str:
+    """The text called `name`, with its `values` filled in."""
+    english, chinese = _TEXTS[name]
+    return (chinese if language() == "zh" else english).format(**values)

@@ -1,0 +1,180 @@
+"""JSON bodies, strictly: no duplicate keys, no key that differs from a known one only in case, bounded depth and size.
+
+What is forwarded byte for byte must mean to the upstream what it meant to us, so anything that two JSON readers could
+read differently is refused. The stdlib reader is there because msgspec does not report duplicate keys; msgspec then
+hands out the bytes of the fields that nobody here knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from telecine.nouns.errors import GatewayError, invalid
+
+MAX_UNKNOWN: Final = 256 * 1024
+"""Bytes of fields that are only passed through; agents send 10 to 50 kB of them."""
+THREAD_FROM: Final = 256 * 1024
+"""Bytes from which parsing would hold up the event loop."""
+_MAX_DEPTH: Final = 64
+_MAX_VALUES: Final = 100_000
+_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
+
+T = TypeVar("T")
+
+
+class Body(msgspec.Struct, frozen=True):
+    """One create request as it came: its fields, the bytes of each, and the files sent beside them."""
+
+    fields: dict[str, Any]
+    raw: Mapping[str, msgspec.Raw] | None = None
+    """None for a form, whose fields have no JSON form of their own."""
+    files: tuple[tuple[str, UploadFile], ...] = ()
+
+    def unknown(self, known: Known) -> dict[str, msgspec.Raw]:
+        """The fields outside `known`, byte for byte. Raises GatewayError for a near miss and for too many bytes."""
+        names = self.fields.keys() - known.names
+        if not names:
+            return {}
+        for name in names:
+            meant = known.folded.get(name.casefold())
+            if meant is not None:
+                raise invalid(f"'{name}' differs from '{meant}' only in case; write '{meant}'.", name)
+        if self.raw is not None:
+            # A copy, because a Raw keeps the whole body alive that it was read from.
+            found = {name: self.raw[name].copy() for name in sorted(names)}
+        else:
+            found = {name: msgspec.Raw(msgspec.json.encode(self.fields[name])) for name in sorted(names)}
+        if sum(len(bytes(value)) for value in found.values()) > MAX_UNKNOWN:
+            raise GatewayError("too_large", f"Unknown fields may hold {MAX_UNKNOWN} bytes at most: {', '.join(found)}.")
+        return found
+
+
+class Known:
+    """The field names of a wire type."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        self.folded = {name.casefold(): name for name in self.names}
+
+    @classmethod
+    def of(cls, struct: type[msgspec.Struct]) -> Known:
+        """The names that `struct` has on the wire."""
+        return cls(struct.__struct_encode_fields__)
+
+
+async def read_object(request: Request) -> Body:
+    """The JSON object in the request's body, whose size the server bounds. Raises GatewayError (`invalid_request`)."""
+    content = await request.body()
+    return await asyncio.to_thread(parse_object, content) if len(content) >= THREAD_FROM else parse_object(content)
+
+
+def parse_object(content: bytes) -> Body:
+    """The JSON object in `content`. Raises GatewayError (`invalid_request`)."""
+    brackets = content.count(b"{") + content.count(b"[")
+    if brackets + content.count(b",") > _MAX_VALUES:
+        raise invalid("The body has too many values.")
+    try:
+        fields = _DECODER.decode(content.decode())
+        if not isinstance(fields, dict):
+            raise invalid("The body must be a JSON object.")
+        raw = _RAW.decode(content)
+        if b"\\ud" in content or b"\\uD" in content:
+            _ANY.decode(content)  # refuses half a surrogate pair, which nothing could store
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The body is not valid JSON: {error}.") from None
+    if brackets > _MAX_DEPTH and _depth(fields) > _MAX_DEPTH:
+        raise invalid(f"The body is nested more than {_MAX_DEPTH} deep.")
+    if b"\\u0000" in content and any("\0" in text for text in _strings(fields)):
+        raise invalid("The body holds a NUL character.")
+    return Body(fields, raw)
+
+
+def present(value: Any) -> Any:
+    """`value` without the members that are null or an empty string, which mean absent, at any depth."""
+    if isinstance(value, dict):
+        return {name: present(one) for name, one in value.items() if one is not None and one != ""}
+    if isinstance(value, list):
+        return [present(one) for one in value]
+    return value
+
+
+def typed(fields: object, kind: type[T]) -> T:
+    """`fields` as the wire type `kind`. Raises GatewayError (`invalid_request`) naming the path of the field."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise _located(str(error)) from None
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`value`, encoded once and without any layer in between."""
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def _located(text: str) -> GatewayError:
+    match = _AT.match(text)
+    what, path = (match["what"], match["path"] or "") if match else (text, "")
+    field = _FIELD.search(what)
+    if field:
+        path = f"{path}.{field['name']}"
+    param = path.removeprefix(".") or None
+    what = what.replace("`", "'")
+    return invalid(f"{param}: {what}." if param else f"{what}.", param)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`, each key of which may be there only once."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            shown = name.encode("utf-8", "replace").decode()  # half a surrogate pair could not be sent back
+            raise invalid(f"The key '{shown[:64]}' is there twice.", shown[:64])
+        seen.add(name)
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            one
+            for item in level
+            for one in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+            if isinstance(one, dict | list)
+        ]
+    return depth
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANY: Final = msgspec.json.Decoder()

@@ -1,0 +1,109 @@
+"""Form bodies with bracket keys, which the OpenAI SDKs always send for `POST /v1/videos`.
+
+`metadata[k]=v`, `images[]=a`, `nested[b][]=1`, `input_reference[image_url]=https://…` (measured with openai-python and
+openai-node). Values stay strings; files are spooled to disk by Starlette.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from telecine.dialects.bodies import Body
+from telecine.nouns.errors import ErrorCode, GatewayError, invalid
+
+# A picture of 50 MB as a data URL would not fit; whoever sends a form can send the file itself.
+_MAX_TEXT: Final = 32 * 1024 * 1024
+_MAX_FIELDS: Final = 200
+_MAX_FILES: Final = 20
+_MAX_KEYS: Final = 8
+_NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_TYPES: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body says that it is a form; everything else is read as JSON."""
+    return request.headers.get("content-type", "").lower().startswith(_TYPES)
+
+
+async def read_form(request: Request, repeatable: Collection[str]) -> Body:
+    """The form in the request's body; `repeatable` fields may be there more than once and become lists.
+
+    The caller closes the request, which deletes the spooled files. Raises GatewayError (`invalid_request`,
+    `too_large`).
+    """
+    try:
+        form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT)
+    except HTTPException as error:
+        if error.status_code != 400:  # the server's own, such as a body that does not arrive
+            raise
+        code: ErrorCode = "too_large" if "exceeded maximum size" in error.detail else "invalid_request"
+        raise GatewayError(code, f"The form cannot be read: {error.detail}") from None
+    except (ValueError, KeyError) as error:
+        raise invalid("The form cannot be read.") from error
+    texts: list[tuple[str, str]] = []
+    files: list[tuple[str, UploadFile]] = []
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            texts.append((name, value))
+        elif value.size or value.filename:  # a browser sends an empty part for a file field left alone
+            files.append((name.partition("[")[0], value))
+    return Body(nest(texts, repeatable), files=tuple(files))
+
+
+def nest(pairs: list[tuple[str, str]], repeatable: Collection[str] = ()) -> dict[str, Any]:
+    """The object that the bracket keys of `pairs` describe. Raises GatewayError (`invalid_request`)."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        match = _NAME.fullmatch(name)
+        if match is None or "\0" in name + value:
+            raise invalid(f"The form field '{name[:64]}' cannot be read.", name[:64])
+        keys = [match[1], *match[2][1:-1].split("][")] if match[2] else [match[1]]
+        if len(keys) > _MAX_KEYS:
+            raise invalid(f"'{name[:64]}' is nested more than {_MAX_KEYS} deep.", name[:64])
+        if keys == [match[1]] and keys[0] in repeatable:
+            keys.append("")
+        _put(fields, keys, value, name)
+    return fields
+
+
+def _put(fields: dict[str, Any], keys: list[str], value: str, name: str) -> None:
+    """Store `value` under the path of `keys`, making the lists and objects on the way."""
+    holder: Any = fields
+    for key, following in zip(keys, [*keys[1:], None], strict=True):
+        fresh: Any = value if following is None else [] if _is_index(following) else {}
+        held = _held(holder, key, following)
+        if held is None:
+            if isinstance(holder, list) and _is_index(key):
+                if key and int(key[:4]) != len(holder):
+                    raise invalid(f"'{name[:64]}' leaves out an index.", keys[0])
+                holder.append(fresh)
+            elif isinstance(holder, dict):
+                holder[key] = fresh
+            else:
+                raise invalid(f"'{name[:64]}' is a list and an object at once.", keys[0])
+            held = fresh
+        elif following is None or type(held) is not type(fresh):
+            raise invalid(f"The form field '{name[:64]}' is there twice.", keys[0])
+        holder = held
+
+
+def _held(holder: Any, key: str, following: str | None) -> Any:
+    """What `holder` has under `key` already; None where something new is to be put there."""
+    if isinstance(holder, dict):
+        return holder.get(key)
+    if not _is_index(key):
+        return None
+    if key:
+        return holder[int(key)] if len(key) < 4 and int(key) < len(holder) else None
+    last = holder[-1] if holder else None
+    return last if isinstance(last, dict) and following is not None and following not in last else None
+
+
+def _is_index(key: str) -> bool:
+    return not key or (key.isascii() and key.isdigit())

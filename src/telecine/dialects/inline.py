@@ -1,0 +1,124 @@
+"""Media that come with a request: judged, and stored only once everything else about it is known to be good."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import msgspec
+from starlette.datastructures import UploadFile
+
+from telecine.accounts.principal import Principal
+from telecine.dialects.base import Edge
+from telecine.dialects.bodies import THREAD_FROM
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.request import GenerationRequest, MediaInput, Point, Role
+
+_CHUNK: Final = 1024 * 1024
+
+Look = Callable[[MediaInput, str], None]
+"""(stored input, field name): raises GatewayError where the dialect's vendor would refuse it."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One input as the client gave it: a `url`, base64 `data`, or a `file`. `param` is the dialect's own field name."""
+
+    role: Role
+    param: str
+    url: str | None = None
+    data: str | None = None
+    file: UploadFile | None = None
+    trajectory: tuple[Point, ...] = ()
+
+    def placeholder(self) -> MediaInput:
+        """What is known before anything is read."""
+        return MediaInput(self.role, url=self.url, trajectory=self.trajectory)
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` is meant as an address on the web."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def data_of(text: str, param: str) -> str | None:
+    """The base64 text in a data URL, None where `text` is none. Raises GatewayError for one that is not base64."""
+    if text[:5].lower() != "data:":
+        return None
+    head, comma, data = text.partition(",")
+    if not comma or not head.lower().endswith(";base64"):
+        raise invalid(f"{param}: a data URL must be base64 (data:image/png;base64,…).", param)
+    return data
+
+
+async def settle(
+    edge: Edge,
+    principal: Principal,
+    request: GenerationRequest,
+    sources: Sequence[Source],
+    *,
+    max_bytes: int,
+    look: Look | None = None,
+) -> GenerationRequest:
+    """`request` with its `sources` as inputs, inline ones in our storage. Raises GatewayError.
+
+    Nothing is stored before the whole request has been checked and all base64 has been decoded.
+    """
+    if not sources:
+        return request
+    for source in sources:
+        if source.url is not None:
+            edge.media.check_url(source.url, param=source.param)
+    planned = msgspec.structs.replace(request, inputs=tuple(source.placeholder() for source in sources))
+    if all(source.url is not None for source in sources):
+        return planned
+    edge.tasks.check(principal, planned)
+    contents = [await _decoded(source, max_bytes) for source in sources]
+    inputs = []
+    for source, content in zip(sources, contents, strict=True):
+        if source.url is not None:
+            inputs.append(source.placeholder())
+            continue
+        chunks = _read(source.file) if source.file is not None else _slices(content)
+        stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
+        if look is not None:
+            look(stored, source.param)
+        inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory))
+    return msgspec.structs.replace(request, inputs=tuple(inputs))
+
+
+async def _decoded(source: Source, max_bytes: int) -> bytes:
+    """The bytes behind base64; none for a file, whose size alone is looked at."""
+    size = source.file.size if source.file is not None else len(source.data or "") * 3 // 4
+    if (size or 0) > max_bytes:
+        raise GatewayError(
+            "too_large", f"{source.param}: the file is larger than {max_bytes} bytes.", param=source.param
+        )
+    if source.data is None:
+        return b""
+    large = len(source.data) >= THREAD_FROM
+    content = await asyncio.to_thread(_from_base64, source.data) if large else _from_base64(source.data)
+    if not content:
+        raise invalid(f"{source.param}: is neither an http(s) URL nor base64.", source.param)
+    return content
+
+
+def _from_base64(text: str) -> bytes | None:
+    """The bytes, None where `text` is not base64. Line breaks and a missing `=` are let pass, as `base64 -d` does."""
+    if "\n" in text:
+        text = text.replace("\r", "").replace("\n", "")
+    try:
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+    except ValueError:
+        return None
+
+
+async def _slices(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), _CHUNK):
+        yield content[start : start + _CHUNK]
+
+
+async def _read(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(_CHUNK):
+        yield chunk

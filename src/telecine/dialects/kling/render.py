@@ -1,0 +1,189 @@
+"""From tasks and errors to Kling's envelopes (Kling API documents, "Error Code" and "Callback Protocol")."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.responses import Response
+
+from telecine.dialects.base import Media
+from telecine.dialects.bodies import json_response
+from telecine.nouns.errors import ErrorCode, GatewayError
+from telecine.nouns.ids import output_id
+from telecine.nouns.request import VideoParameters
+from telecine.nouns.task import Status, Task
+from telecine.tasks.view import View
+
+STATUS: Final[dict[Status, str]] = {
+    "queued": "submitted",
+    "running": "processing",
+    "succeeded": "succeed",
+    "failed": "failed",
+    "cancelled": "failed",
+}
+# (HTTP status, code). Kling documents neither 402 nor 409.
+_ERRORS: Final[dict[ErrorCode, tuple[int, int]]] = {
+    "invalid_request": (400, 1201),
+    "unsupported_parameter": (400, 1201),
+    "authentication": (401, 1002),
+    "permission": (403, 1103),
+    "insufficient_balance": (429, 1101),
+    "not_found": (404, 1203),
+    "conflict": (400, 1201),
+    "too_large": (413, 1201),
+    "rate_limited": (429, 1302),
+    "capacity": (429, 1303),
+    "content_policy": (400, 1301),
+    "upstream_refused": (400, 1201),
+    "upstream_failed": (500, 5000),
+    "submission_unknown": (500, 5000),
+    "expired": (504, 5002),
+    "cancelled": (400, 1201),
+    "internal": (500, 5000),
+}
+_FIELDS: Final = {
+    "model": "model_name",
+    "external_id": "external_task_id",
+    "inputs": "image",
+    "inputs.first_frame": "image",
+    "inputs.last_frame": "image_tail",
+    "inputs.mask": "dynamic_masks",
+    "audio": "sound",
+    "parameters.camera": "camera_control",
+    "parameters.shots": "multi_prompt",
+    "parameters.voices": "voice_list",
+    "parameters.elements": "element_list",
+    "parameters.watermark": "watermark_info",
+}
+
+
+class TaskInfo(msgspec.Struct, frozen=True):
+    """`{}` where no external id was sent."""
+
+    external_task_id: str | UnsetType = UNSET
+
+
+class KlingVideo(msgspec.Struct, frozen=True):
+    """One result; `duration` is a string of seconds."""
+
+    id: str
+    url: str
+    duration: str
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """What a task made."""
+
+    videos: list[KlingVideo]
+
+
+class WatermarkInfo(msgspec.Struct, frozen=True):
+    """As it was asked for."""
+
+    enabled: bool
+
+
+class TaskData(msgspec.Struct, frozen=True, kw_only=True):
+    """The `data` of an answer, and the whole body of a callback. Times are milliseconds since the Unix epoch."""
+
+    task_id: str
+    task_status: str
+    task_status_msg: str | UnsetType = UNSET
+    task_info: TaskInfo
+    created_at: int
+    updated_at: int
+    final_unit_deduction: str | UnsetType = UNSET
+    watermark_info: WatermarkInfo | UnsetType = UNSET
+    task_result: TaskResult | UnsetType = UNSET
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """Every answer that is no error."""
+
+    code: int
+    message: str
+    request_id: str
+    data: TaskData | list[TaskData]
+
+
+def ok(data: TaskData | list[TaskData], request_id: str) -> Response:
+    """Kling's success."""
+    return json_response(Envelope(0, "SUCCEED", request_id, data))
+
+
+def created(view: View) -> TaskData:
+    """The answer to a create. Kling knows a new task only as `submitted`, whatever has happened to it since."""
+    task = view.task
+    milliseconds = int(task.created_at * 1000)
+    return TaskData(
+        task_id=str(task.id),
+        task_status=STATUS["queued"],
+        task_info=_info(task),
+        created_at=milliseconds,
+        updated_at=milliseconds,
+    )
+
+
+def task_data(view: View, media: Media) -> TaskData:
+    """What a query shows."""
+    task = view.task
+    units = task.usage.units if task.usage is not None else None
+    parameters = task.request.parameters
+    watermark = parameters.watermark if isinstance(parameters, VideoParameters) else None
+    failed = STATUS[task.status] == "failed"
+    return TaskData(
+        task_id=str(task.id),
+        task_status=STATUS[task.status],
+        task_status_msg=task.error.message if failed and task.error is not None else "",
+        task_info=_info(task),
+        created_at=int(task.created_at * 1000),
+        updated_at=int((task.ended_at or task.started_at or task.created_at) * 1000),
+        final_unit_deduction=UNSET if units is None else units,
+        watermark_info=UNSET if watermark is None else WatermarkInfo(watermark),
+        task_result=_result(view, media) if task.status == "succeeded" else UNSET,
+    )
+
+
+def callback_body(view: View, media: Media) -> bytes:
+    """The body of a callback: the `data` object, flat (Kling API documents, "Callback Protocol")."""
+    return msgspec.json.encode(task_data(view, media))
+
+
+def render_error(error: GatewayError, request_id: str) -> Response:
+    """Kling's error envelope, whose message has to name the field, because nothing else in it can."""
+    status, code = _ERRORS[error.code]
+    if error.code == "invalid_request" and error.param is None:
+        code = 1200
+    elif error.code == "authentication" and error.param is not None:
+        code = 1001  # `param` names the credential that is missing
+    elif error.code == "not_found" and error.param == "method":
+        code = 1202
+    name = field_name(error.param) if error.code not in ("authentication", "not_found") else None
+    message = error.message if name is None or name in error.message else f"{name}: {error.message}"
+    return json_response({"code": code, "message": message, "request_id": request_id}, status)
+
+
+def field_name(param: str | None) -> str | None:
+    """The name that a neutral field has in Kling's bodies."""
+    if param is None:
+        return None
+    if param in _FIELDS:
+        return _FIELDS[param]
+    return "image" if param.startswith("inputs.") else param.removeprefix("parameters.")
+
+
+def _info(task: Task) -> TaskInfo:
+    return TaskInfo(UNSET if task.external_id is None else task.external_id)
+
+
+def _result(view: View, media: Media) -> TaskResult:
+    videos = []
+    for output in view.outputs:
+        url = media.link(output)
+        if url is not None:
+            seconds = output.duration if output.duration is not None else view.task.request.duration
+            shown = "" if seconds is None else f"{round(seconds, 3):g}"
+            videos.append(KlingVideo(output_id(output.task_id, output.index), url, shown))
+    return TaskResult(videos)

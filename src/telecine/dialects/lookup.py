@@ -1,0 +1,46 @@
+"""Finding the task that a path names, whatever dialect it was made in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+
+from telecine.dialects.base import edge_of, principal_of
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import parse_task_id
+from telecine.tasks.view import View
+
+VIDEO_OPERATIONS: Final = ("text_to_video", "image_to_video", "remix")
+
+
+def missing(text: str) -> GatewayError:
+    """The one answer for what does not exist, has been deleted, or is another account's."""
+    return GatewayError("not_found", f"There is no task '{text[:128]}'.", param="id")
+
+
+async def find(request: Request, text: str) -> View:
+    """The caller's task with the id `text`, in any dialect's form. Raises GatewayError (`not_found`)."""
+    task_id = parse_task_id(text)
+    if task_id is None:
+        raise missing(text)
+    return await edge_of(request).tasks.get(principal_of(request), task_id)
+
+
+async def find_video(request: Request, text: str) -> View:
+    """The same, for dialects that know only videos."""
+    view = await find(request, text)
+    if view.task.operation not in VIDEO_OPERATIONS:
+        raise missing(text)
+    return view
+
+
+def whole(request: Request, name: str, default: int, highest: int) -> int:
+    """A query parameter in 1..`highest`. Raises GatewayError (`invalid_request`) naming it."""
+    text = request.query_params.get(name)
+    if not text:
+        return default
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= number <= highest:
+        raise invalid(f"{name}: must be a whole number from 1 to {highest}.", name)
+    return number

@@ -1,0 +1,188 @@
+"""From tasks and errors to OpenAI's objects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.responses import Response
+
+from telecine.dialects.base import Media
+from telecine.dialects.bodies import json_response
+from telecine.nouns import catalogue
+from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import ErrorCode, GatewayError
+from telecine.nouns.ids import video_id
+from telecine.nouns.task import Status, Task
+from telecine.tasks.view import View
+
+# The official pollers stop at any other word.
+STATUS: Final[dict[Status, str]] = {
+    "queued": "queued",
+    "running": "in_progress",
+    "succeeded": "completed",
+    "failed": "failed",
+    "cancelled": "failed",
+}
+_DEFAULT_POLL_MS: Final = 1000
+# The codes that OpenAI's own clients and their users look for; all others keep our own words.
+_CODES: Final[dict[ErrorCode, str]] = {
+    "authentication": "invalid_api_key",
+    "insufficient_balance": "insufficient_quota",
+    "rate_limited": "rate_limit_exceeded",
+    "content_policy": "content_policy_violation",
+}
+_TYPES: Final[dict[ErrorCode, str]] = {
+    "insufficient_balance": "insufficient_quota",
+    "rate_limited": "rate_limit_error",
+    "capacity": "rate_limit_error",
+    "upstream_failed": "server_error",
+    "submission_unknown": "server_error",
+    "expired": "server_error",
+    "internal": "server_error",
+}
+_FIELDS: Final = {
+    "duration": "seconds",
+    "inputs": "input_reference",
+    "count": "n",
+    "parameters.watermark": "watermark",
+    "source_task": "video_id",
+}
+
+
+class VideoError(msgspec.Struct, frozen=True):
+    """Why a video failed."""
+
+    code: str
+    message: str
+
+
+class Video(msgspec.Struct, frozen=True, kw_only=True):
+    """The official Video object and, after it, what relay applications look for. Times are whole seconds."""
+
+    id: str
+    object: str = "video"
+    model: str
+    status: str
+    progress: int
+    created_at: int
+    completed_at: int | None
+    expires_at: int | None
+    seconds: str | None
+    size: str | None
+    prompt: str | None
+    remixed_from_video_id: str | None
+    error: VideoError | None
+    task_id: str
+    url: str | UnsetType = UNSET
+    video_url: str | UnsetType = UNSET
+
+
+class VideoList(msgspec.Struct, frozen=True):
+    """One page; the SDKs ask for the next with the last item's id."""
+
+    data: list[Video]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+    object: str = "list"
+
+
+def video(view: View, media: Media, models: Catalogue) -> Video:
+    """The Video object of `view`."""
+    task = view.task
+    name = video_id(task.id)
+    status = STATUS[task.status]
+    completed = status == "completed"
+    output = view.outputs[0] if completed and view.outputs else None
+    link = media.link(output) if output is not None else None
+    expires = media.link_expires_at(output) if output is not None and link is not None else None
+    return Video(
+        id=name,
+        model=task.model,
+        status=status,
+        progress=100 if completed else task.progress,
+        created_at=int(task.created_at),
+        completed_at=int(task.ended_at) if completed and task.ended_at is not None else None,
+        expires_at=None if expires is None else int(expires),
+        seconds=_seconds(task, models),
+        size=_size(view, models),
+        prompt=task.request.prompt or None,
+        remixed_from_video_id=None if task.source_task is None else video_id(task.source_task),
+        error=_error(task),
+        task_id=name,
+        url=link or UNSET,
+        video_url=link or UNSET,
+    )
+
+
+def answer(view: View, media: Media, models: Catalogue) -> Response:
+    """The Video object, and how soon asking again is worth while."""
+    headers = None
+    if not view.task.ended:
+        poll_ms = _DEFAULT_POLL_MS if view.poll_after is None else max(0, round(view.poll_after * 1000))
+        headers = {"openai-poll-after-ms": str(poll_ms)}
+    return json_response(video(view, media, models), headers=headers)
+
+
+def callback_body(view: View, media: Media) -> bytes:
+    """The Video object: OpenAI documents no webhook for videos, and relays post the object that a read would show."""
+    return msgspec.json.encode(video(view, media, catalogue.load()))
+
+
+def render_error(error: GatewayError, request_id: str) -> Response:
+    """OpenAI's error envelope; the request id is in a header only."""
+    return envelope(
+        error.message, code_of(error), error.status, kind=_TYPES.get(error.code), param=field_name(error.param)
+    )
+
+
+def envelope(message: str, code: str, status: int, *, kind: str | None = None, param: str | None = None) -> Response:
+    """An error in OpenAI's words."""
+    return json_response(
+        {"error": {"message": message, "type": kind or "invalid_request_error", "param": param, "code": code}}, status
+    )
+
+
+def code_of(error: GatewayError) -> str:
+    """OpenAI's code for `error`."""
+    if error.code == "not_found" and error.param == "model":
+        return "model_not_found"
+    return _CODES.get(error.code, error.code)
+
+
+def field_name(param: str | None) -> str | None:
+    """The name that a neutral field has in OpenAI's bodies."""
+    if param is None:
+        return None
+    if param.startswith("inputs."):
+        return "input_reference"
+    return _FIELDS.get(param, param.removeprefix("parameters."))
+
+
+def _seconds(task: Task, models: Catalogue) -> str | None:
+    seconds = task.request.duration
+    if seconds is None:
+        model = models.find(task.model)
+        seconds = model.default_duration if model is not None else None
+    return None if seconds is None else f"{seconds:g}"
+
+
+def _size(view: View, models: Catalogue) -> str | None:
+    """What was asked for; what came where nothing was; until then what the model makes by default."""
+    if view.task.request.size is not None:
+        return view.task.request.size
+    for output in view.outputs:
+        if output.width and output.height:
+            return f"{output.width}x{output.height}"
+    model = models.find(view.task.model)
+    return model.default_size if model is not None else None
+
+
+def _error(task: Task) -> VideoError | None:
+    if task.status == "cancelled":
+        return VideoError("cancelled", task.error.message if task.error else "The task was cancelled.")
+    if task.status != "failed":
+        return None
+    return VideoError(task.error.code, task.error.message) if task.error else VideoError("internal", "The task failed.")

@@ -1,0 +1,117 @@
+"""From tasks and errors to our own JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from telecine.dialects.base import Media
+from telecine.dialects.bodies import json_response
+from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.ids import tsk_id
+from telecine.nouns.task import Output, Status, Usage
+from telecine.tasks.view import View
+
+_FIELDS: Final = {"callback_url": "webhook_url"}
+
+
+class TaskOutput(msgspec.Struct, frozen=True):
+    """One file. `duration` in seconds; `url` is null while there is nothing to fetch."""
+
+    index: int
+    url: str | None
+    content_type: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    duration: float | None
+    sha256: str | None
+    poster_url: str | None
+
+
+class TaskObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as every read, create and webhook shows it. Times are seconds since the Unix epoch."""
+
+    id: str
+    object: str = "task"
+    status: Status
+    progress: int
+    operation: str
+    model: str
+    dialect: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    outputs: list[TaskOutput]
+    usage: Usage | None
+    error: TaskError | None
+    external_id: str | None
+    metadata: dict[str, str]
+
+
+class TaskList(msgspec.Struct, frozen=True):
+    """One page, newest first; the next begins after `last_id`."""
+
+    data: list[TaskObject]
+    has_more: bool
+    last_id: str | None
+    object: str = "list"
+
+
+class TaskEvent(msgspec.Struct, frozen=True):
+    """The body of a webhook (Standard Webhooks); `timestamp` is when the status was reached, ISO 8601."""
+
+    type: str
+    timestamp: str
+    data: TaskObject
+
+
+def task_object(view: View, media: Media) -> TaskObject:
+    """The task of `view`."""
+    task = view.task
+    return TaskObject(
+        id=tsk_id(task.id),
+        status=task.status,
+        progress=100 if task.status == "succeeded" else task.progress,
+        operation=task.operation,
+        model=task.model,
+        dialect=task.dialect,
+        created_at=task.created_at,
+        started_at=task.started_at,
+        ended_at=task.ended_at,
+        outputs=[_output(one, media) for one in view.outputs] if task.status == "succeeded" else [],
+        usage=task.usage,
+        error=task.error,
+        external_id=task.external_id,
+        metadata=task.request.metadata or {},
+    )
+
+
+def callback_body(view: View, media: Media) -> bytes:
+    """`{type, timestamp, data}`."""
+    task = view.task
+    reached = datetime.fromtimestamp(task.ended_at or task.started_at or task.created_at, UTC)
+    return msgspec.json.encode(TaskEvent(f"task.{task.status}", reached.isoformat(), task_object(view, media)))
+
+
+def render_error(error: GatewayError, request_id: str) -> Response:
+    """`{"error": {code, message, param}}` with our own codes; the request id is in a header only."""
+    param = _FIELDS.get(error.param, error.param) if error.param is not None else None
+    return json_response({"error": {"code": error.code, "message": error.message, "param": param}}, error.status)
+
+
+def _output(output: Output, media: Media) -> TaskOutput:
+    return TaskOutput(
+        index=output.index,
+        url=media.link(output),
+        content_type=output.content_type,
+        bytes=output.bytes,
+        width=output.width,
+        height=output.height,
+        duration=output.duration,
+        sha256=output.sha256,
+        poster_url=media.link(output, "poster"),
+    )

@@ -1,0 +1,76 @@
+"""Results outlive the upstream's link: each output is streamed to our storage, hashed and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from telecine.media.decoders import Decoders, Seen, UndecodableError
+from telecine.media.formats import extension_of
+from telecine.media.spool import OversizeError, scratch, spool
+from telecine.media.storage import Storage, beside, output_key
+from telecine.net.client import FetchError
+from telecine.nouns.task import Output
+
+MAX_OUTPUT: Final = 8 * 1024 * 1024 * 1024
+
+
+class Collector:
+    """Stores outputs. Collecting one again puts the same bytes under the same key."""
+
+    def __init__(self, storage: Storage, decoders: Decoders, folder: Path, max_bytes: int = MAX_OUTPUT) -> None:
+        """`folder` holds files while they come."""
+        self._storage = storage
+        self._decoders = decoders
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    async def collect(self, chunks: AsyncIterator[bytes], output: Output, account_id: int) -> Output:
+        """Keep one output and return it as `stored`.
+
+        Raises FetchError where the bytes cannot be had, or are no file of the output's kind (an HTML page that came
+        with status 200); nothing is kept then.
+        """
+        try:
+            async with spool(chunks, self._folder, self._max_bytes) as file:
+                seen = await self._look(file.path, output)
+                key = output_key(account_id, output.task_id, output.index, extension_of(seen.content_type))
+                await self._storage.put_file(key, file.path, seen.content_type)
+                poster_key = await self._poster(file.path, key) if seen.kind == "video" else None
+        except OversizeError:
+            raise FetchError(f"the output is larger than {self._max_bytes} bytes", refused=True) from None
+        return replace(
+            output,
+            state="stored",
+            object_key=key,
+            poster_key=poster_key,
+            content_type=seen.content_type,
+            bytes=file.bytes,
+            sha256=file.sha256,
+            width=seen.width,
+            height=seen.height,
+            duration=seen.duration,
+        )
+
+    async def _look(self, path: Path, output: Output) -> Seen:
+        try:
+            seen = await self._decoders.probe(path)
+        except UndecodableError:
+            raise FetchError(f"what the upstream sent is no {output.kind}") from None
+        if seen.kind != output.kind:
+            raise FetchError(f"the upstream sent a file of kind {seen.kind}, not {output.kind}")
+        return seen
+
+    async def _poster(self, path: Path, key: str) -> str | None:
+        """The key of a still picture; None where none can be made, which is no reason to lose the video."""
+        async with scratch(self._folder, ".jpg") as target:
+            try:
+                await self._decoders.poster(path, target)
+            except UndecodableError:
+                return None
+            poster_key = beside(key, "poster", "jpg")
+            await self._storage.put_file(poster_key, target, "image/jpeg")
+            return poster_key

@@ -1,0 +1,36 @@
+"""What the steps of tasks need of media: keep what was made, forget it, read what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from telecine.media.collect import Collector
+from telecine.media.reader import Reader, Scope
+from telecine.media.storage import Storage
+from telecine.nouns.task import Output
+from telecine.providers.base import Channel, Provider, UpstreamOutput
+
+
+class MediaLibrary:
+    """Implements telecine.tasks.context.Library."""
+
+    def __init__(self, storage: Storage, collector: Collector, reader: Reader) -> None:
+        self._storage = storage
+        self._collector = collector
+        self._reader = reader
+
+    async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
+        """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
+        found = UpstreamOutput(output.upstream_url or "", output.kind, output.upstream_id, output.upstream_expires_at)
+        chunks: AsyncIterator[bytes] = provider.collect(channel, found)
+        return await self._collector.collect(chunks, output, account_id)
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Delete stored files; those that are gone already do not matter."""
+        for key in keys:
+            await self._storage.delete(key)
+
+    def reading(self) -> AbstractAsyncContextManager[Scope]:
+        """Access to the media of a request, for as long as the block lasts."""
+        return self._reader.scope()

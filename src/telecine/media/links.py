@@ -1,0 +1,80 @@
+"""Signed links: whoever has one may read one file until it expires, and needs no key.
+
+The signature stands in the path, which ends in the true extension: players and upstreams that look at extensions, and
+proxies that drop query strings, all cope with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from base64 import b32encode
+from collections.abc import Callable
+from typing import Final, get_args
+
+from telecine.media.formats import Variant, extension_of
+from telecine.nouns.ids import output_id, parse_output_id
+from telecine.nouns.task import Output
+
+MEDIA_PATH: Final = "/media/{output}/{ticket}/{name}"
+WEEK: Final = 7 * 24 * 3600
+_DAY: Final = 24 * 3600
+_SIGNATURE_BYTES: Final = 16
+_VARIANTS: Final[dict[str, Variant]] = {variant: variant for variant in get_args(Variant)}
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Signer:
+    """Makes links and checks them. `secret` is 32 random bytes that only this purpose uses."""
+
+    def __init__(self, secret: bytes, public_url: Callable[[], str] | str, link_seconds: int = WEEK) -> None:
+        self._secret = secret
+        self._public_url = public_url
+        self._link_seconds = link_seconds
+
+    def expiry(self, now: float) -> int:
+        """When a link made at `now` ends: rounded up, so that all links of one day are the same and caches keep them.
+
+        Links that live for less than a day are rounded up to their own length instead.
+        """
+        grain = min(_DAY, self._link_seconds)
+        return math.ceil((now + self._link_seconds) / grain) * grain
+
+    def make(self, output: Output, variant: Variant, expires: int) -> str:
+        """The link to one variant of a stored output; `expires` in seconds since the Unix epoch."""
+        base = self._public_url if isinstance(self._public_url, str) else self._public_url()
+        name = f"{variant}.{_extension(output, variant)}"
+        identity, until = output_id(output.task_id, output.index), _base36(expires)
+        return f"{base.rstrip('/')}/media/{identity}/{until}-{self._sign(identity, until, name)}/{name}"
+
+    def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int, Variant] | None:
+        """(task id, index, variant) of the parts of a link's path; None where they are forged or expired."""
+        until, _, signature = ticket.partition("-")
+        if not hmac.compare_digest(signature.encode(), self._sign(identity, until, name).encode()):
+            return None
+        # What follows is ours, character for character: the signature covers it.
+        found = parse_output_id(identity)
+        variant = _VARIANTS.get(name.partition(".")[0])
+        if found is None or variant is None or int(until, 36) <= now:
+            return None
+        return *found, variant
+
+    def _sign(self, identity: str, until: str, name: str) -> str:
+        message = f"{identity}/{until}/{name}".encode()
+        digest = hmac.new(self._secret, message, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+        return b32encode(digest).decode().rstrip("=").lower()
+
+
+def _extension(output: Output, variant: Variant) -> str:
+    if variant == "file":
+        return extension_of(output.content_type)
+    return output.poster_key.rpartition(".")[2] if variant == "poster" and output.poster_key else "jpg"
+
+
+def _base36(number: int) -> str:
+    text = ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+    return text or "0"

@@ -1,0 +1,107 @@
+"""The media of a request as providers read them: from storage, or fetched from the client's URL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from telecine.media.decoders import Decoders
+from telecine.media.intake import look
+from telecine.media.spool import borrowed, spool
+from telecine.media.storage import Storage
+from telecine.net.client import Client, FetchError
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.request import MediaInput
+
+_PARAM: Final = "inputs"
+_MAX_FETCH: Final = 512 * 1024 * 1024
+_FETCH_SECONDS: Final = 600.0
+# What a server answers that may well answer otherwise in a while.
+_LATER: Final = frozenset({408, 425, 429})
+
+
+class Reader:
+    """Opens scopes. `max_bytes` is the largest file that is fetched from a URL."""
+
+    def __init__(
+        self, storage: Storage, client: Client, decoders: Decoders, folder: Path, max_bytes: int = _MAX_FETCH
+    ) -> None:
+        """`folder` holds copies for as long as their scope is open."""
+        self._storage = storage
+        self._client = client
+        self._decoders = decoders
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    @asynccontextmanager
+    async def scope(self) -> AsyncIterator[Scope]:
+        """A MediaReader for one step of one task; its copies are deleted when the block ends."""
+        async with AsyncExitStack() as copies:
+            yield Scope(self, copies)
+
+    @asynccontextmanager
+    async def stored(self, key: str) -> AsyncIterator[Path]:
+        """The object as a local file. Raises GatewayError where it is gone."""
+        async with AsyncExitStack() as stack:
+            try:
+                path = await stack.enter_async_context(borrowed(self._storage, key, self._folder))
+            except FileNotFoundError:
+                raise invalid("A file that the request refers to is no longer kept.", _PARAM) from None
+            yield path
+
+    @asynccontextmanager
+    async def fetched(self, item: MediaInput, limit: int) -> AsyncIterator[Path]:
+        """What lies at the item's URL, as a local file. Raises GatewayError and, for what may pass, FetchError."""
+        cap = min(limit, self._max_bytes)
+        async with AsyncExitStack() as stack:
+            try:
+                async with self._client.stream(item.url or "", timeout=_FETCH_SECONDS, max_bytes=cap) as answer:
+                    _judge(answer.status, item.role)
+                    file = await stack.enter_async_context(spool(answer.chunks, self._folder, cap))
+            except FetchError as error:
+                if error.refused:
+                    raise invalid(f"The {item.role} URL cannot be used: {error.reason}.", _PARAM) from None
+                raise
+            await look(self._decoders, file.path, item.role, _PARAM)
+            yield file.path
+
+
+class Scope:
+    """Implements telecine.providers.base.MediaReader. Asking again for the same item costs nothing."""
+
+    def __init__(self, reader: Reader, copies: AsyncExitStack) -> None:
+        self._reader = reader
+        self._copies = copies
+        self._paths: dict[str, Path] = {}
+
+    async def read(self, item: MediaInput, limit: int) -> bytes:
+        """The whole of a small file, at most `limit` bytes. Raises GatewayError and, for what may pass, FetchError."""
+        path = await self._path(item, limit)
+        size = (await asyncio.to_thread(path.stat)).st_size
+        if size > limit:
+            raise GatewayError(
+                "too_large", f"The {item.role} has {size} bytes; at most {limit} can be sent on.", param=_PARAM
+            )
+        return await asyncio.to_thread(path.read_bytes)
+
+    async def local(self, item: MediaInput) -> Path:
+        """A local copy of the file, to be read only; it lives as long as the scope. Raises as `read` does."""
+        return await self._path(item, _MAX_FETCH)
+
+    async def _path(self, item: MediaInput, limit: int) -> Path:
+        name = item.object_key or f"{item.role} {item.url}"
+        if name not in self._paths:
+            opened = self._reader.stored(item.object_key) if item.object_key else self._reader.fetched(item, limit)
+            self._paths[name] = await self._copies.enter_async_context(opened)
+        return self._paths[name]
+
+
+def _judge(status: int, role: str) -> None:
+    if status == 200:
+        return
+    if 400 <= status < 500 and status not in _LATER:
+        raise invalid(f"The {role} URL answers with HTTP {status}; it must be readable without signing in.", _PARAM)
+    raise FetchError(f"the {role} URL answers with HTTP {status}", status=status)

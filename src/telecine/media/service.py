@@ -1,0 +1,103 @@
+"""Everything about media that dialects and the server may use, in one place (telecine.dialects.base.Media)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, Literal, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from telecine.clock import Clock
+from telecine.media.formats import Variant
+from telecine.media.intake import Intake
+from telecine.media.links import Signer
+from telecine.media.serve import serve
+from telecine.media.sheets import Sheets
+from telecine.media.storage import Storage
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import MediaInput, Role
+from telecine.nouns.task import Output
+
+Find = Callable[[int, int], Awaitable[Output | None]]
+# A link outlives what `link_expires_at` says, asked up to a minute later.
+_MARGIN: Final = 60.0
+
+
+class Owner(Protocol):
+    """What storing needs of a principal; `accounts/` is this package's neighbour, not below it."""
+
+    @property
+    def account_id(self) -> int: ...
+
+
+class MediaService:
+    """Stores what clients send, links to what we keep, and serves it."""
+
+    def __init__(self, storage: Storage, intake: Intake, signer: Signer, sheets: Sheets, clock: Clock) -> None:
+        self._storage = storage
+        self._intake = intake
+        self._signer = signer
+        self._sheets = sheets
+        self._clock = clock
+
+    async def store(
+        self, principal: Owner, role: Role, chunks: AsyncIterator[bytes], *, param: str, max_bytes: int
+    ) -> MediaInput:
+        """Stream an inline file to storage and look at what it is. Raises GatewayError, as Intake.store."""
+        return await self._intake.store(principal.account_id, role, chunks, param=param, max_bytes=max_bytes)
+
+    def check_url(self, url: str, *, param: str) -> None:
+        """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""
+        self._intake.check_url(url, param=param)
+
+    def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
+        """A signed public URL; the upstream's own while the file is not stored; None where there is nothing."""
+        if output.object_key is None:
+            url = output.upstream_url if variant == "file" else None
+            return url if url and url.startswith(("https://", "http://")) else None
+        if variant == "poster" and output.poster_key is None:
+            return None
+        return self._signer.make(output, variant, self._signer.expiry(self._clock.now() + _MARGIN))
+
+    def link_expires_at(self, output: Output) -> float | None:
+        """Seconds since the Unix epoch until which `link` certainly works; never later than the link's own end."""
+        if output.object_key is None:
+            return output.upstream_expires_at
+        return float(self._signer.expiry(self._clock.now()))
+
+    async def serve(self, request: Request, output: Output, variant: Variant) -> Response:
+        """The bytes, with `Range`, `ETag` and the right type, in constant memory. Raises GatewayError (`not_found`)."""
+        if variant == "spritesheet":
+            await self._sheets.ensure(output)
+        return await serve(request, self._storage, output, variant)
+
+    def endpoint(self, find: Find) -> Callable[[Request], Awaitable[Response]]:
+        """The handler of links.MEDIA_PATH. `find` answers with an output by task id and index, None once deleted.
+
+        Whoever holds a link needs no key: 403 for a forged or expired one, 404 for what is gone.
+        """
+
+        async def media_endpoint(request: Request) -> Response:
+            parts = request.path_params
+            found = self._signer.verify(parts["output"], parts["ticket"], parts["name"], self._clock.now())
+            if found is None:
+                return _refusal(GatewayError("permission", "This link is not valid, or has expired."))
+            task_id, index, variant = found
+            output = await find(task_id, index)
+            if output is None:
+                return _refusal(GatewayError("not_found", "This file no longer exists."))
+            try:
+                return await self.serve(request, output, variant)
+            except GatewayError as error:
+                return _refusal(error)
+
+        return media_endpoint
+
+
+def _refusal(error: GatewayError) -> Response:
+    return JSONResponse(
+        {"error": {"code": error.code, "message": error.message}},
+        status_code=error.status,
+        headers={"cache-control": "no-store"},
+    )

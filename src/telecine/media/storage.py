@@ -1,0 +1,138 @@
+"""Where files are kept: objects under keys, on local disk now, in any store that obstore knows later."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import obstore
+from obstore.store import LocalStore, from_url
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import ObjectStore
+
+CHUNK: Final = 256 * 1024
+_UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
+_KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,3}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
+
+
+def output_key(account_id: int, task_id: int, index: int, extension: str) -> str:
+    """Where the file of one output lies."""
+    return f"a{account_id}/t{task_id}/{index}.{extension}"
+
+
+def input_key(account_id: int, extension: str) -> str:
+    """A new place for a file that a client sent inline."""
+    return f"a{account_id}/in/{secrets.token_hex(16)}.{extension}"
+
+
+def beside(key: str, what: str, extension: str) -> str:
+    """Where what we made from the file at `key` lies: `a1/t2/0.mp4` has its poster at `a1/t2/0.poster.jpg`."""
+    return f"{key.rpartition('.')[0]}.{what}.{extension}"
+
+
+class Storage:
+    """Objects by key. No key leads out of the root: any that is not one of ours raises ValueError."""
+
+    def __init__(self, store: ObjectStore, root: Path | None = None) -> None:
+        """`root` is the folder behind a local `store`."""
+        self._store = store
+        self._root = root
+
+    @classmethod
+    def on_disk(cls, root: Path) -> Self:
+        """Storage in a local folder, made where it is missing."""
+        root = root.absolute()
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, exist_ok=True)
+        return cls(LocalStore(prefix=root), root)
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Storage behind a URL such as `s3://bucket/prefix`; credentials come from the environment."""
+        return cls(from_url(url))
+
+    async def put_file(self, key: str, path: Path, content_type: str) -> None:
+        """Store a copy of the file at `path`, whole or not at all; what was under `key` before is replaced.
+
+        On local disk the copy may share its blocks with `path` (a hard link): delete `path`, do not write to it.
+        """
+        _check(key)
+        if self._root is not None:
+            await asyncio.to_thread(_place, path, self._root, key)
+            return
+        await obstore.put_async(
+            self._store,
+            key,
+            path,
+            attributes={"Content-Type": content_type},
+            max_concurrency=_UPLOADS_AT_ONCE,
+        )
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes from `start` up to `end` (exclusive), in chunks of 256 KiB. Raises FileNotFoundError."""
+        _check(key)
+        if start == end:
+            return
+        options: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
+        result = await obstore.get_async(self._store, key, options=options)
+        async for chunk in result.stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+    async def size(self, key: str) -> int | None:
+        """Bytes under `key`; None where there is nothing."""
+        _check(key)
+        try:
+            return (await obstore.head_async(self._store, key))["size"]
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, key: str) -> None:
+        """Remove what is under `key`, if anything is."""
+        _check(key)
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
+
+    def local(self, key: str) -> Path | None:
+        """The file itself, to be read only; None where the storage is not a local disk."""
+        _check(key)
+        return None if self._root is None else self._root / key
+
+
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise ValueError("that is no storage key")
+
+
+def _place(source: Path, root: Path, key: str) -> None:
+    """Make the file appear under its name in one step and survive a power cut."""
+    target = root / key
+    for folder in (target.parent.parent, target.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        try:
+            os.link(source, draft)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, draft)
+        _sync(draft)
+        draft.replace(target)
+        _sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

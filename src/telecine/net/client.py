@@ -1,0 +1,271 @@
+"""The one HTTP client. Providers, media and webhooks send everything through it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
+
+MAX_REPLY: Final = 16 * 1024 * 1024
+CONNECT_SECONDS: Final = 10.0
+STALL_SECONDS: Final = 30.0
+CHUNK: Final = 256 * 1024
+_USER_AGENT: Final = "telecine"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# What may follow a redirect to another origin; anything else could be a credential of the first.
+_PORTABLE: Final = frozenset({"accept", "accept-encoding", "range"})
+_OPEN: Final = AddressPolicy(["0.0.0.0/0", "::/0"])
+
+
+class FetchError(Exception):
+    """A request that brought no usable answer. The message names neither host nor key, so it may reach a client.
+
+    `sent` is False only where nothing can have reached the peer; `status` is set where it answered.
+    """
+
+    def __init__(self, reason: str, *, sent: bool = True, status: int | None = None, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+        self.status = status
+        self.refused = refused
+        """We refused the address or the URL: trying again will not help."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def retry_after(self) -> float | None:
+        """`Retry-After` in seconds, where it is a number."""
+        try:
+            seconds = float(self.headers.get("retry-after", ""))
+        except ValueError:
+            return None
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """An answer whose body is still to be read; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+def checked(url: str, policy: AddressPolicy) -> URL:
+    """`url` parsed. Raises FetchError for other schemes, credentials in it, and literal addresses not permitted.
+
+    aiohttp asks the resolver about names only, so literals are checked here, as aiohttp will dial them (`raw_host`).
+    """
+    try:
+        target = URL(url)
+        host = target.raw_host
+        plain = target.user is None and target.password is None
+    except ValueError:
+        raise FetchError("the URL is malformed", sent=False, refused=True) from None
+    if target.scheme not in ("http", "https") or not host or not plain:
+        raise FetchError("only plain http and https URLs are fetched", sent=False, refused=True)
+    if _is_literal(host) and not policy.permits(host):
+        raise FetchError("the address is not allowed", sent=False, refused=True)
+    return target
+
+
+class Client:
+    """Sends requests. Needs a running event loop from the first request on; `close` when done.
+
+    `stall` is how many seconds a streamed body may stay silent; `resolver` asks something else than the system.
+    """
+
+    def __init__(
+        self,
+        policy: AddressPolicy | None = None,
+        *,
+        resolver: AbstractResolver | None = None,
+        stall: float = STALL_SECONDS,
+    ) -> None:
+        self.policy = policy or AddressPolicy()
+        self._resolver = resolver
+        self._stall = stall
+        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 30.0,
+        max_bytes: int = MAX_REPLY,
+        allow_private: bool = False,
+        fresh: bool = False,
+    ) -> Reply:
+        """One request and its whole answer; redirects are not followed.
+
+        `fresh` opens a connection of its own: a request that must not be repeated never meets a kept-alive connection
+        that the peer has just closed. Raises FetchError; `sent=False` means that nothing left this machine.
+        """
+        limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
+        async with self._open(
+            method, url, headers=headers, body=body, limits=limits, allow_private=allow_private, fresh=fresh
+        ) as response:
+            content = bytearray()
+            async for chunk in _chunks(response, max_bytes):
+                content += chunk
+            return Reply(response.status, _lower(response), bytes(content))
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 3600.0,
+        max_bytes: int,
+        allow_private: bool = False,
+        redirects: int = 3,
+    ) -> AsyncIterator[Stream]:
+        """GET `url`, following at most `redirects`, each checked as the first; the body in chunks of constant memory.
+
+        Raises FetchError, also while the chunks are read: too large, cut short, or silent for 30 seconds. A redirect
+        to another origin takes none of the caller's headers along but `Accept` and `Range`.
+        """
+        sent = {"accept-encoding": "identity"} | {name.lower(): value for name, value in (headers or {}).items()}
+        limits = _limits(timeout, self._stall)
+        here = url
+        for _ in range(redirects + 1):
+            async with self._open("GET", here, headers=sent, limits=limits, allow_private=allow_private) as response:
+                location = response.headers.get("location")
+                if response.status not in _REDIRECTS or location is None:
+                    yield Stream(response.status, _lower(response), _chunks(response, max_bytes))
+                    return
+            there = self._joined(here, location, allow_private)
+            if there.origin() != URL(here).origin():
+                sent = {name: value for name, value in sent.items() if name in _PORTABLE}
+            here = str(there)
+        raise FetchError("too many redirects", refused=True)
+
+    def _joined(self, here: str, location: str, allow_private: bool) -> URL:
+        try:
+            there = str(URL(here).join(URL(location)))
+        except ValueError:
+            raise FetchError("the redirect is malformed", refused=True) from None
+        return checked(there, self._policy_for(allow_private))
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        limits: aiohttp.ClientTimeout,
+        allow_private: bool,
+        body: bytes | None = None,
+        fresh: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        target = checked(url, self._policy_for(allow_private))
+        session = self._session(allow_private, fresh)
+        with _translated():
+            response = await session.request(
+                method, target, headers=headers, data=body, timeout=limits, allow_redirects=False
+            )
+        async with response:  # not inside `_translated`: what the caller's own code raises stays what it is
+            yield response
+
+    def _policy_for(self, allow_private: bool) -> AddressPolicy:
+        return _OPEN if allow_private else self.policy
+
+    def _session(self, allow_private: bool, fresh: bool) -> aiohttp.ClientSession:
+        session = self._sessions.get((allow_private, fresh))
+        if session is None:
+            resolver = GuardedResolver(self._policy_for(allow_private), self._resolver)
+            connector = (
+                aiohttp.TCPConnector(resolver=resolver, limit=1024, force_close=True)
+                if fresh
+                else aiohttp.TCPConnector(resolver=resolver, limit=256, keepalive_timeout=10)
+            )
+            session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"user-agent": _USER_AGENT},
+                trust_env=False,
+                max_line_size=16 * 1024,
+                max_field_size=16 * 1024,
+            )
+            self._sessions[allow_private, fresh] = session
+        return session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            await session.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns whatever aiohttp raises into a FetchError that names nothing of the peer's."""
+    try:
+        yield
+    except aiohttp.ClientConnectorDNSError as error:
+        refused = isinstance(error.os_error, AddressRefusedError)
+        reason = "the address is not allowed" if refused else "the host name cannot be resolved"
+        raise FetchError(reason, sent=False, refused=refused) from None
+    except aiohttp.ClientSSLError:
+        raise FetchError("no trusted TLS connection", sent=False) from None
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise FetchError("no connection", sent=False) from None
+    except (TimeoutError, asyncio.IncompleteReadError):
+        raise FetchError("no answer in time") from None
+    except aiohttp.InvalidURL:
+        raise FetchError("the URL is malformed", sent=False, refused=True) from None
+    except (aiohttp.ClientError, OSError, EOFError):
+        raise FetchError("the connection broke before the answer was whole") from None
+    except ValueError:  # a line break in a header: aiohttp refuses to write it
+        raise FetchError("the request is malformed", sent=False, refused=True) from None
+
+
+def _limits(total: float, silence: float | None) -> aiohttp.ClientTimeout:
+    """Connecting always ends before `total` does, so that a peer that never accepts counts as never sent."""
+    return aiohttp.ClientTimeout(total=total, connect=min(CONNECT_SECONDS, total * 0.9), sock_read=silence)
+
+
+def _is_literal(host: str) -> bool:
+    """As aiohttp's own `is_ip_address`: these hosts it dials without asking the resolver."""
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body. Raises FetchError past `max_bytes`; aiohttp itself raises where Content-Length is not reached."""
+    too_large = FetchError(f"the answer is larger than {max_bytes} bytes", refused=True)
+    if response.method != "HEAD" and (response.content_length or 0) > max_bytes:
+        raise too_large
+    total = 0
+    while True:
+        with _translated():
+            chunk = await response.content.read(CHUNK)
+        if not chunk:
+            return
+        total += len(chunk)
+        if total > max_bytes:
+            raise too_large
+        yield chunk
+
+
+def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}

@@ -1,0 +1,103 @@
+"""Which addresses may be dialled. The check runs on the resolved address, inside the resolver that the connection
+uses, so a name that changes its answer between check and dial cannot slip through."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# What `is_global` of Python 3.11 lets through and nobody should be sent to.
+_NEVER = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "100.64.0.0/10",
+        "168.63.129.16/32",  # a public address that inside Azure is the host's own wire server
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "2001::/23",
+        "3fff::/20",
+    )
+)
+# All that IANA has handed out as global unicast so far; the rest of IPv6 is local, multicast or reserved.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+class AddressRefusedError(OSError):
+    """The name resolves only to addresses that we do not dial."""
+
+
+class AddressPolicy:
+    """Public addresses, and the networks that the operator allows."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(text) for text in allowed)
+
+    def permits(self, text: str) -> bool:
+        """Whether the literal address `text` may be dialled. Anything that is no address may not."""
+        try:
+            address = ipaddress.ip_address(text.partition("%")[0])
+        except ValueError:
+            return False
+        return any(_inside(one, self._allowed) for one in (address, _innermost(address))) or _public(address)
+
+
+def _inside(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _innermost(address: Address) -> Address:
+    """The IPv4 address that an IPv6 form carries (mapped, 6to4, NAT64, Teredo, compatible), else the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    number = int(address)
+    if number >> 32 in (0, 0x0064FF9B << 64):
+        return ipaddress.IPv4Address(number & 0xFFFFFFFF)
+    return address
+
+
+def _public(address: Address) -> bool:
+    """An IPv6 form that carries an IPv4 address is as public as the address that it carries."""
+    inner = _innermost(address)
+    if inner.version == 6 and inner not in _GLOBAL_UNICAST:
+        return False
+    return inner.is_global and not inner.is_multicast and not _inside(inner, _NEVER)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves in a thread and keeps only the addresses that the policy permits."""
+
+    def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None = None) -> None:
+        self._policy = policy
+        self._inner = inner or ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The permitted addresses of `host`. Raises AddressRefusedError where none is left."""
+        try:
+            found = await self._inner.resolve(host, port, family)
+        except UnicodeError as error:  # a label too long to be encoded as IDNA
+            raise OSError("the name cannot be asked for") from error
+        kept = [one for one in found if self._policy.permits(one["host"])]
+        if not kept:
+            raise AddressRefusedError("the address is not public and not allowed")
+        return kept
+
+    async def close(self) -> None:
+        await self._inner.close()

@@ -1,0 +1,86 @@
+"""How many pixels a request asks for, whichever of size, aspect ratio, resolution or picture it says it with."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from telecine.nouns.catalogue import Model
+from telecine.nouns.errors import invalid
+from telecine.nouns.request import GenerationRequest, VideoParameters
+
+_SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440,
+                       "2160p": 2160, "1k": 1024, "2k": 1440, "4k": 2160}  # fmt: skip
+"""What each name means on the shorter side, so that 1080p is 1920x1080 and 1080x1920."""
+_DEFAULT_RESOLUTION: Final = "720p"
+_DEFAULT_SIZE: Final = "1280x720"
+_STEEPEST: Final = 3.0
+"""No picture makes a video longer than this times its width: a panorama is cropped."""
+_SIZE: Final = re.compile(r"([1-9]\d{0,4})[xX×*]([1-9]\d{0,4})")
+_RATIO: Final = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
+
+
+def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, int] | None) -> tuple[int, int]:
+    """(width, height) of what `request` asks `model` for; `picture` is the size of its first frame, where known.
+
+    An explicit size wins; then the aspect ratio, the first frame's or the model's own, at the resolution asked for.
+    Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size.
+    """
+    if request.size is not None:
+        width, height = parse_size(request.size)
+        return (width, height) if request.operation == "text_to_image" else (_even_down(width), _even_down(height))
+    default = parse_size(model.default_size if model else _DEFAULT_SIZE)
+    resolution = request.resolution or _resolution_of_mode(request)
+    across: float
+    down: float
+    if request.aspect_ratio is not None:
+        across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
+    elif picture is not None and request.operation == "image_to_video":
+        across, down = _moderate(*picture)
+    elif resolution is None:
+        return default
+    else:
+        across, down = default
+    return _scaled(across, down, _short_side(resolution or _DEFAULT_RESOLUTION))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`1280x720` as numbers. Raises GatewayError naming `size`."""
+    return _parse(_SIZE, text, "size", "WIDTHxHEIGHT in pixels, such as 1280x720")
+
+
+def _parse(pattern: re.Pattern[str], text: str, param: str, form: str) -> tuple[int, int]:
+    found = pattern.fullmatch(text.strip())
+    if found is None:
+        raise invalid(f"'{text[:40]}' is no {param.replace('_', ' ')}; write it as {form}.", param)
+    return int(found[1]), int(found[2])
+
+
+def _resolution_of_mode(request: GenerationRequest) -> str | None:
+    """Kling sells resolution as a mode: `pro` is 1080p (Kling API, text2video, `mode`)."""
+    mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
+    return "1080p" if mode == "pro" and request.model.startswith("kling") else None
+
+
+def _short_side(resolution: str) -> int:
+    side = _SHORT_SIDES.get(resolution.strip().lower())
+    if side is None:
+        raise invalid(f"'{resolution[:40]}' is no resolution; use one of: {', '.join(_SHORT_SIDES)}.", "resolution")
+    return side
+
+
+def _moderate(width: int, height: int) -> tuple[float, float]:
+    return min(width, height * _STEEPEST), min(height, width * _STEEPEST)
+
+
+def _scaled(across: float, down: float, short: int) -> tuple[int, int]:
+    scale = short / min(across, down)
+    return _even(across * scale), _even(down * scale)
+
+
+def _even(length: float) -> int:
+    return max(2, round(length / 2) * 2)
+
+
+def _even_down(length: int) -> int:
+    return max(2, length // 2 * 2)

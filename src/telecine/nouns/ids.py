@@ -1,0 +1,90 @@
+"""Ids: 63-bit integers, 41 bits of milliseconds since 2025-01-01 and 22 unpredictable bits.
+
+A dialect changes only how an id is written; every form parses back, so a task made in one dialect can be read in any
+other. Ids carry no routing and no secrets: whoever holds one still needs the owner's key.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+RANDOM_BITS: Final = 22
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_DIGITS: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_WIDTH: Final = 13  # base-32 digits in 63 bits
+MAX_ID: Final = (1 << 63) - 1
+
+
+class IdSource:
+    """Makes ids that never repeat within this process."""
+
+    def __init__(self) -> None:
+        self._millisecond = 0
+        self._used: set[int] = set()
+
+    def next(self, now: float) -> int:
+        """A new id for the moment `now` (seconds since the Unix epoch)."""
+        millisecond = max(int(now * 1000) - EPOCH_MS, self._millisecond)
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            self._used.clear()
+        while (random := secrets.randbits(RANDOM_BITS)) in self._used:
+            pass
+        self._used.add(random)
+        return (millisecond << RANDOM_BITS) | random
+
+
+def to_base32(number: int) -> str:
+    """`number` as 13 lower-case alphanumeric characters that sort as the numbers do."""
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_WIDTH - 1), -1, -5))
+
+
+def from_base32(text: str) -> int | None:
+    """The number that `to_base32` wrote, or None where `text` is no such thing."""
+    if len(text) != _WIDTH:
+        return None
+    number = 0
+    for character in text.lower():
+        digit = _DIGITS.get(character)
+        if digit is None:
+            return None
+        number = number << 5 | digit
+    return number if number <= MAX_ID else None
+
+
+def video_id(task_id: int) -> str:
+    """The form of OpenAI's Videos API: `video_…`."""
+    return f"video_{to_base32(task_id)}"
+
+
+def tsk_id(task_id: int) -> str:
+    """The form of our own task API: `tsk_…`."""
+    return f"tsk_{to_base32(task_id)}"
+
+
+def output_id(task_id: int, index: int) -> str:
+    """One output's id, reversible and lower-case alphanumeric (google-genai cuts file ids at any other character)."""
+    return f"{to_base32(task_id)}{index:02x}"
+
+
+def parse_output_id(text: str) -> tuple[int, int] | None:
+    """The (task id, index) in an output's id, or None."""
+    task_id = from_base32(text[:_WIDTH])
+    if task_id is None or len(text) != _WIDTH + 2:
+        return None
+    try:
+        return task_id, int(text[_WIDTH:], 16)
+    except ValueError:
+        return None
+
+
+def parse_task_id(text: str) -> int | None:
+    """The task id in any dialect's form (decimal, `video_…`, `tsk_…`, `task_…`, `model:task_…`), or None."""
+    if text.isascii() and text.isdigit():
+        number = int(text) if len(text) < 20 else MAX_ID + 1
+        return number if number <= MAX_ID else None
+    _, _, tail = text.rpartition(":")
+    prefix, _, digits = tail.partition("_")
+    return from_base32(digits) if prefix in {"video", "tsk", "task"} else None

@@ -1,0 +1,127 @@
+"""A task and what belongs to it. The tables in `store/` hold these fields; `tasks/` alone changes them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from telecine.nouns.errors import TaskError
+from telecine.nouns.request import GenerationRequest
+
+State = Literal["queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+
+AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended"]
+OutputState = Literal["pending", "stored", "lost"]
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a task really used. `seconds` of video or audio; `images` counted; `units` as the upstream names them."""
+
+    seconds: float | None = None
+    images: int | None = None
+    units: str | None = None
+    """The upstream's own figure, verbatim (Kling's `final_unit_deduction` is a decimal string)."""
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """One file that a task produced."""
+
+    task_id: int
+    index: int
+    state: OutputState = "pending"
+    kind: Literal["video", "image", "audio"] = "video"
+    upstream_url: str | None = None
+    upstream_id: str | None = None
+    upstream_expires_at: float | None = None
+    object_key: str | None = None
+    poster_key: str | None = None
+    content_type: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    """Seconds, as probed."""
+    tries: int = 0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission of a task to one channel."""
+
+    id: int
+    task_id: int
+    number: int
+    channel: str
+    provider: str
+    model: str
+    """The upstream's name of the model."""
+    state: AttemptState
+    handle: str
+    """The id that we chose and that the upstream can be asked about."""
+    callback_token: str
+    pool: str
+    weight: int = 1
+    slot_held: bool = True
+    slot_until: float | None = None
+    """A slot whose job can no longer be asked about is freed at this time."""
+    prepared: bytes | None = None
+    upstream_id: str | None = None
+    created_at: float
+    submitted_at: float | None = None
+    accepted_at: float | None = None
+    ended_at: float | None = None
+    lookups: int = 0
+    polls: int = 0
+    unreadable: int = 0
+    error: TaskError | None = None
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation job. Times are seconds since the Unix epoch."""
+
+    id: int
+    account_id: int
+    key_id: int | None
+    version: int = 1
+    state: State = "queued"
+    dialect: str
+    operation: str
+    model: str
+    request: GenerationRequest
+    external_id: str | None = None
+    priority: int = 0
+    progress: int = 0
+    """Per cent, never falling."""
+    channel: str | None = None
+    attempt_id: int | None = None
+    attempts: int = 0
+    created_at: float
+    started_at: float | None = None
+    """When the upstream was first seen at work on it."""
+    ended_at: float | None = None
+    deadline: float | None = None
+    """Running: when it becomes `reconciling` (our deadline, not the upstream's failure). Queued: when to stop trying
+    channels that cannot be reached."""
+    expires_at: float | None = None
+    """When the upstream no longer knows the job."""
+    cancel_requested_at: float | None = None
+    deleted_at: float | None = None
+    source_task: int | None = None
+    sandbox: bool = False
+    usage: Usage | None = None
+    error: TaskError | None = None
+
+    @property
+    def status(self) -> Status:
+        """What clients see: a job that only waits, here or in the upstream's own queue, is `queued`."""
+        if self.state in ("succeeded", "failed", "cancelled"):
+            return self.state
+        return "queued" if self.started_at is None else "running"
+
+    @property
+    def ended(self) -> bool:
+        """True once the state can no longer change."""
+        return self.state in TERMINAL

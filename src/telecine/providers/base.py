@@ -1,0 +1,247 @@
+"""The seam between tasks and upstreams: five verbs, and the outcomes that they may have.
+
+| verb | repeatable | answers |
+|---|---|---|
+| `prepare` | yes | bytes that `submit` needs, kept on the attempt |
+| `submit` | no, exactly one request | Accepted, Finished, Refused, NeverSent or Unknown |
+| `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound |
+| `collect` | yes | the bytes of one output |
+| `cancel` | yes | Cancelled, NotCancellable or Unreadable |
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from telecine.nouns.errors import TaskError
+from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.task import Usage
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The upstream has a job and this is its id."""
+
+    upstream_id: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The upstream said no, and no job exists.
+
+    `elsewhere`: another channel may well accept it (our credential, their maintenance); otherwise the request itself is
+    at fault. `capacity`: the upstream is full, so the task waits and is sent again after `retry_after` seconds.
+    """
+
+    error: TaskError
+    elsewhere: bool = False
+    capacity: bool = False
+    retry_after: float | None = None
+
+
+class NeverSent(msgspec.Struct, frozen=True):
+    """DNS, connect or TLS failed: nothing reached the upstream."""
+
+    reason: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """Sent, and no readable answer came: a job may or may not exist."""
+
+    reason: str
+
+
+class UpstreamOutput(msgspec.Struct, frozen=True):
+    """One file that the upstream offers. `expires_at` in seconds since the Unix epoch."""
+
+    url: str
+    kind: Literal["video", "image", "audio"] = "video"
+    upstream_id: str | None = None
+    expires_at: float | None = None
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Still at work. `progress` in per cent where the upstream tells; `retry_after` in seconds where it asks."""
+
+    progress: int | None = None
+    started: bool = True
+    """False while the job only waits in the upstream's queue."""
+    retry_after: float | None = None
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """The job ended and these are its files."""
+
+    outputs: tuple[UpstreamOutput, ...]
+    usage: Usage = Usage()
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """`submit` answered with the result at once."""
+
+    result: Succeeded
+    upstream_id: str | None = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The upstream itself says, in a readable answer, that the job failed."""
+
+    error: TaskError
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """No verdict: 5xx, HTML, an unknown status word, bad JSON, no answer. Never terminal; asked again later."""
+
+    reason: str
+    retry_after: float | None = None
+
+
+class NotFound(msgspec.Struct, frozen=True):
+    """The upstream readably says that it knows no such job."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """`look_up` found the job that our handle names."""
+
+    upstream_id: str
+    outcome: Running | Succeeded | Failed
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The upstream stopped the job and will not bill it."""
+
+
+class NotCancellable(msgspec.Struct, frozen=True):
+    """The upstream cannot stop this job; it is settled when it ends."""
+
+
+SubmitOutcome = Accepted | Finished | Refused | NeverSent | Unknown
+PollOutcome = Running | Succeeded | Failed | Unreadable | NotFound
+LookUpOutcome = Found | NotFound | Unreadable
+CancelOutcome = Cancelled | NotCancellable | Unreadable
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """What a provider declares about its upstream. All times in seconds."""
+
+    media: frozenset[Literal["url", "base64"]]
+    """The forms in which it takes media."""
+    look_up: bool
+    """It can be asked about a job by the handle that we chose."""
+    unique_handle: bool
+    """It refuses a second job with the same handle, so that submitting again with it cannot pay twice."""
+    cancel: bool
+    visibility_lag: float
+    """How long an accepted job may stay invisible to `look_up`."""
+    submit_timeout: float
+    deadline: float
+    """How long a job usually takes at the very most; after that we ask more slowly."""
+    retention: float
+    """How long the upstream knows a job and keeps its files."""
+    billed_fields: frozenset[str] = frozenset()
+    """Wire fields that change the price: always written by us, never passed through."""
+    callbacks: bool = False
+    prepares: bool = False
+    """`prepare` does something, so that it needs a transaction of its own."""
+    poll_floor: float = 2.0
+    """The shortest spacing of polls that its upstream welcomes."""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """What a provider may know about the channel that it works for."""
+
+    name: str
+    base_url: str
+    api_key: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    webhook_secret: str | None = None
+    allow_private: bool = False
+    """Files that this upstream links to may lie on private addresses."""
+
+    def __repr__(self) -> str:
+        return f"Channel({self.name!r})"  # never the credentials
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """Everything that `prepare` and `submit` need."""
+
+    request: GenerationRequest
+    model: str
+    """The upstream's name of the model."""
+    handle: str
+    callback_url: str | None
+    prepared: bytes | None = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Everything that names a job to its upstream."""
+
+    operation: str
+    model: str
+    handle: str
+    upstream_id: str | None
+    submitted_at: float
+
+
+class MediaReader(Protocol):
+    """How a provider gets at the media of a request. Implemented by `media/`."""
+
+    async def read(self, item: MediaInput, limit: int) -> bytes:
+        """The whole of a small file, at most `limit` bytes. Raises GatewayError when it is larger or cannot be had."""
+        ...
+
+    async def local(self, item: MediaInput) -> Path:
+        """A local copy of the file, of any size; it lives as long as the task's step. Raises GatewayError."""
+        ...
+
+
+class Provider(Protocol):
+    """One upstream service."""
+
+    name: str
+    traits: Traits
+
+    def check(self, request: GenerationRequest, model: str) -> None:
+        """Raise GatewayError (`unsupported_parameter`, `invalid_request`) where this upstream cannot express `request`.
+
+        Pure: the same take-or-refuse translation that `submit` uses, before anything is stored or sent.
+        """
+        ...
+
+    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        """Do what may be repeated before the job exists (uploads, face detection); None where nothing is needed."""
+        ...
+
+    async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
+        """Send the one request that creates the job. Never raises for anything that the upstream does."""
+        ...
+
+    async def poll(self, channel: Channel, job: Job) -> PollOutcome:
+        """Ask about a job by the upstream's id. Never raises for anything that the upstream does."""
+        ...
+
+    async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
+        """Ask about a job by the handle that we chose. Only called where `traits.look_up` holds."""
+        ...
+
+    def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
+        """The bytes of one output. Raises telecine.net.client.FetchError where they cannot be had now."""
+        ...
+
+    async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
+        """Ask the upstream to stop a job. Only called where `traits.cancel` holds."""
+        ...
+
+    async def ping(self, channel: Channel) -> str:
+        """Ask the upstream something that costs nothing; a short text for the operator.
+
+        Raises GatewayError (`authentication`, …) or telecine.net.client.FetchError where it does not work.
+        """
+        ...
+
+    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether a callback is genuine, as far as the vendor lets us tell. Its content is never believed."""
+        ...

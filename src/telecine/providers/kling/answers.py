@@ -1,0 +1,144 @@
+"""From Kling's answers to outcomes: the HTTP status first, then the body, and nothing guessed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from telecine.net.client import Reply
+from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
+from telecine.nouns.task import Usage
+from telecine.providers.base import (
+    Accepted,
+    Channel,
+    Failed,
+    NotFound,
+    Refused,
+    Running,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
+from telecine.providers.kling.credentials import scrubbed
+from telecine.providers.kling.wire import RETENTION, VERDICTS, Created, Envelope, TaskData, Verdict, Video
+
+_Wire = TypeVar("_Wire")
+_POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)
+_NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
+_HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
+
+
+def submitted(reply: Reply, channel: Channel) -> SubmitOutcome:
+    """What became of a create."""
+    envelope = _decoded(reply.body, Envelope)
+    if envelope is None:
+        return Unknown(f"HTTP {reply.status} with a body that cannot be read")
+    if 200 <= reply.status < 300 and envelope.code == 0:
+        created = _decoded(envelope.data, Created)
+        return Accepted(created.task_id) if created and created.task_id else Unknown("accepted without a task id")
+    if envelope.message is None or envelope.code == 0:
+        return Unknown(f"HTTP {reply.status} with code {envelope.code} and no message")
+    if envelope.code in (1200, 1201) and _HANDLE.search(envelope.message):
+        return Unknown("a job with this handle already exists")
+    verdict = VERDICTS.get(envelope.code) or _by_status(envelope.code, reply.status)
+    if verdict is None:
+        return Unknown(f"HTTP {reply.status} with code {envelope.code}")
+    said = scrubbed(envelope.message, channel) or f"The upstream refused the request with code {envelope.code}."
+    return Refused(TaskError(verdict.code, said), verdict.elsewhere, verdict.capacity, reply.retry_after)
+
+
+def _by_status(code: int, status: int) -> Verdict | None:
+    """For codes that the vendor has not documented: a 4xx is a refusal, whatever its reason; anything else is open."""
+    if code in (5000, 5002) or not 400 <= status < 500 or status in (408, 499):
+        return None
+    if status == 429:
+        return Verdict("capacity", capacity=True)
+    return Verdict("upstream_refused", elsewhere=status in (401, 402, 403))
+
+
+def polled(
+    reply: Reply, channel: Channel, now: float
+) -> tuple[TaskData, Running | Succeeded | Failed] | Unreadable | NotFound:
+    """What a query says about a job, with the job as Kling names it."""
+    envelope = _decoded(reply.body, Envelope)
+    if envelope is None:
+        return Unreadable(f"HTTP {reply.status} with a body that cannot be read", reply.retry_after)
+    if not 200 <= reply.status < 300 or envelope.code != 0:
+        known_absent = (reply.status, envelope.code) == (404, 1203) or (
+            (reply.status, envelope.code) == (400, 1201) and _NO_TASK.search(envelope.message or "")
+        )
+        return NotFound() if known_absent else _odd(reply, f"HTTP {reply.status} with code {envelope.code}")
+    data = _decoded(envelope.data, TaskData)
+    if data is None:
+        return _odd(reply, "an answer without a task")
+    outcome = _judged(data, channel, now)
+    return _odd(reply, outcome) if isinstance(outcome, str) else (data, outcome)
+
+
+def pinged(reply: Reply, channel: Channel) -> str:
+    """What an answer says about the channel itself. Raises GatewayError where it does not work.
+
+    A relay need not know every path: an objection to the request still says that the credential is good.
+    """
+    envelope = _decoded(reply.body, Envelope)
+    if envelope is None:
+        raise GatewayError("upstream_failed", f"HTTP {reply.status} with a body that is not Kling's.")
+    said = f"HTTP {reply.status}, code {envelope.code}: {scrubbed(envelope.message or '', channel)}"
+    if envelope.code in (0, 1200, 1201, 1202, 1203):
+        return said
+    verdict = VERDICTS.get(envelope.code)
+    refused = verdict is not None and verdict.code == "upstream_refused"
+    code: ErrorCode = "authentication" if envelope.code < 1100 else "permission"
+    raise GatewayError(code if refused else "upstream_failed", said)
+
+
+def _odd(reply: Reply, reason: str) -> Unreadable:
+    return Unreadable(reason, reply.retry_after)
+
+
+def _judged(data: TaskData, channel: Channel, now: float) -> Running | Succeeded | Failed | str:
+    """The outcome, or why there is none."""
+    match data.task_status:
+        case "submitted":
+            return Running(started=False)
+        case "processing":
+            return Running()
+        case "succeed":
+            return _succeeded(data, now)
+        case "failed":
+            said = data.task_status_msg or ""
+            code: ErrorCode = "content_policy" if _POLICY.search(said) else "upstream_failed"
+            return Failed(TaskError(code, scrubbed(said, channel) or "The upstream gave no reason."))
+    return f"an unknown status '{scrubbed(data.task_status, channel)[:40]}'"
+
+
+def _succeeded(data: TaskData, now: float) -> Succeeded | str:
+    videos = (data.task_result.videos if data.task_result else None) or []
+    outputs = tuple(
+        UpstreamOutput(video.url, "video", video.id, now + RETENTION)
+        for video in videos
+        if video.url and video.url.startswith(("http://", "https://"))
+    )
+    if not outputs or len(outputs) < len(videos):
+        return "a success without a file"
+    units = data.final_unit_deduction
+    return Succeeded(outputs, Usage(seconds=_total(videos), units=None if units in (None, "") else str(units)))
+
+
+def _total(videos: list[Video]) -> float | None:
+    """Seconds of all videos together; None where Kling does not say."""
+    try:
+        return sum(float(video.duration) for video in videos)
+    except (TypeError, ValueError):
+        return None
+
+
+def _decoded(body: bytes | msgspec.Raw, form: type[_Wire]) -> _Wire | None:
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError is a DecodeError
+        return None

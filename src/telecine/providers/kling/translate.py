@@ -1,0 +1,199 @@
+"""From the shared request to Kling's body, by take or refuse. Pure, so that a request can be checked before it is kept.
+
+`size` and `resolution` become `aspect_ratio` and `mode` (std is 720p, pro is 1080p). For image2video, which follows
+the picture, the ratio must be one that Kling makes but is not sent: clients of other dialects always name a size.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.geometry import parse_size
+from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput
+from telecine.providers.kling.wire import (
+    BILLED,
+    OURS,
+    PATHS,
+    CameraConfig,
+    CameraControl,
+    CreateBody,
+    Element,
+    ShotPrompt,
+    Voice,
+    WatermarkInfo,
+)
+from telecine.providers.take import Take
+
+Mode = Literal["std", "pro"]
+_Word = TypeVar("_Word", bound=str)
+_RATIOS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
+_MODES: Final[dict[str, Mode]] = {"720p": "std", "1080p": "pro"}
+
+
+class Draft(msgspec.Struct):
+    """A body whose pictures are still to be filled in, and the fields that pass through."""
+
+    body: CreateBody
+    image: MediaInput | None = None
+    image_tail: MediaInput | None = None
+    static_mask: MediaInput | None = None
+    dynamic_masks: tuple[MediaInput, ...] = ()
+    passed: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+
+    @property
+    def stored(self) -> bool:
+        """Some picture travels inside the body, which may then be large."""
+        items = (self.image, self.image_tail, self.static_mask, *self.dynamic_masks)
+        return any(item is not None and item.object_key is not None for item in items)
+
+    def encode(self) -> bytes:
+        """The JSON, with what passes through byte for byte at its end."""
+        body = msgspec.json.encode(self.body)
+        return body[:-1] + b"," + msgspec.json.encode(self.passed)[1:] if self.passed else body
+
+
+def translate(request: GenerationRequest, model: str) -> Draft:
+    """The draft of what Kling is sent. Raises GatewayError naming the first field that it cannot express."""
+    if request.operation not in PATHS:
+        raise GatewayError(
+            "unsupported_parameter",
+            f"Kling cannot do {request.operation.replace('_', ' ')} here; it does: text to video, image to video.",
+            param="operation",
+        )
+    take = Take(request)
+    draft = Draft(_common(take, model), passed=_passed(request))
+    if request.operation == "image_to_video":
+        _pictures(take, draft)
+    take.refuse_rest("kling")
+    return draft
+
+
+def _common(take: Take, model: str) -> CreateBody:
+    ratio, mode = _shape(take)
+    audio, watermark = take.field("audio"), take.parameter("watermark")
+    image2video = take.field("operation") == "image_to_video"
+    body = CreateBody(
+        model_name=model,
+        prompt=take.field("prompt") or None,
+        negative_prompt=take.field("negative_prompt") or None,
+        mode=mode,
+        cfg_scale=take.parameter("cfg_scale"),
+        sound=None if audio is None else ("on" if audio else "off"),
+        camera_control=_camera(take.parameter("camera")),
+        aspect_ratio=None if image2video else ratio,
+        duration=_seconds(take.field("duration"), "duration"),
+        multi_shot=take.parameter("multi_shot"),
+        shot_type=take.parameter("shot_type"),
+        multi_prompt=[
+            ShotPrompt(shot.index, shot.prompt, _seconds(shot.duration, "parameters.shots") or "")
+            for shot in take.parameter("shots") or ()
+        ]
+        or None,
+        voice_list=[Voice(one) for one in take.parameter("voices") or ()] or None,
+        watermark_info=None if watermark is None else WatermarkInfo(watermark),
+    )
+    if body.prompt is None and not body.multi_shot and not image2video:
+        raise invalid("Kling needs a prompt to make a video from text.", "prompt")
+    return body
+
+
+def _pictures(take: Take, draft: Draft) -> None:
+    """What only image2video has. Documented as exclusive: an end frame, masks, a camera movement."""
+    draft.image = _single(take.inputs("first_frame", "image"), "first frame")
+    draft.image_tail = _single(take.inputs("last_frame"), "last frame")
+    masks = take.inputs("mask")
+    draft.static_mask = _single([mask for mask in masks if not mask.trajectory], "mask without a trajectory")
+    draft.dynamic_masks = tuple(mask for mask in masks if mask.trajectory)
+    draft.body.element_list = [Element(one) for one in take.parameter("elements") or ()] or None
+    if draft.image is None and draft.image_tail is None:
+        raise invalid("Kling needs a first or a last frame to make a video from a picture.", "inputs")
+    ways = [
+        name
+        for name, used in (
+            ("a last frame", draft.image_tail),
+            ("masks", masks),
+            ("a camera movement", draft.body.camera_control),
+        )
+        if used
+    ]
+    if len(ways) > 1:
+        raise invalid(f"Kling takes only one of {' and '.join(ways)}.", "inputs")
+
+
+def _single(items: list[MediaInput], what: str) -> MediaInput | None:
+    if len(items) > 1:
+        raise invalid(f"Kling takes one {what}, not {len(items)}.", "inputs")
+    return items[0] if items else None
+
+
+def _shape(take: Take) -> tuple[str | None, Mode | None]:
+    """The aspect ratio and the mode that the four ways of naming a size agree on."""
+    ratio: str | None = take.field("aspect_ratio") or None
+    mode: Mode | None = take.parameter("mode")
+    resolution, size = take.field("resolution"), take.field("size")
+    if ratio is not None and ratio not in _RATIOS:
+        raise _no("aspect_ratio", ratio)
+    if resolution:
+        if resolution.lower() not in _MODES:
+            raise _no("resolution", resolution)
+        mode = _agreed(mode, _MODES[resolution.lower()], "resolution")
+    if size:
+        width, height = parse_size(size)
+        found = next((name for name, (x, y) in _RATIOS.items() if width * y == height * x), None)
+        short = f"{min(width, height)}p"
+        if found is None or short not in _MODES:
+            raise _no("size", size)
+        ratio, mode = _agreed(ratio, found, "size"), _agreed(mode, _MODES[short], "size")
+    return ratio, mode
+
+
+def _agreed(said: _Word | None, meant: _Word, param: str) -> _Word:
+    if said is not None and said != meant:
+        raise invalid(f"The {param} means '{meant}' at Kling, but the request also asks for '{said}'.", param)
+    return meant
+
+
+def _no(param: str, value: str) -> GatewayError:
+    return GatewayError(
+        "unsupported_parameter",
+        f"Kling makes no {param.replace('_', ' ')} '{value[:40]}'; it makes 16:9, 9:16 and 1:1, at 720p and 1080p.",
+        param=param,
+    )
+
+
+def _seconds(value: float | None, param: str) -> str | None:
+    if value is None:
+        return None
+    if value <= 0 or not float(value).is_integer():
+        raise invalid(f"Kling counts whole seconds; {value:g} is none.", param)
+    return str(int(value))
+
+
+def _camera(move: CameraMove | None) -> CameraControl | None:
+    if move is None:
+        return None
+    config = CameraConfig(move.horizontal, move.vertical, move.pan, move.tilt, move.roll, move.zoom)
+    axes = [axis for axis in msgspec.structs.astuple(config) if axis is not None]
+    if move.type != "simple":
+        if axes:
+            raise invalid(f"The camera movement '{move.type}' takes no axes.", "parameters.camera")
+        return CameraControl(move.type)
+    if sum(axis != 0 for axis in axes) != 1 or any(not -10 <= axis <= 10 for axis in axes):
+        raise invalid("A simple camera movement has exactly one axis that is not 0, in [-10, 10].", "parameters.camera")
+    return CameraControl(move.type, config)
+
+
+def _passed(request: GenerationRequest) -> dict[str, msgspec.Raw]:
+    """Fields of a Kling client that we do not know. Ours stand in the place of any that we write ourselves."""
+    if request.native is None or request.native.dialect != "kling":
+        return {}
+    passed = {name: raw for name, raw in request.native.fields.items() if name.lower() not in OURS}
+    for name in passed:
+        if name.lower() in BILLED:
+            raise GatewayError(
+                "unsupported_parameter", f"'{name}' changes the price and is not passed on to Kling.", param=name
+            )
+    return passed

@@ -1,0 +1,68 @@
+"""What exactly the sandbox will draw for a request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telecine.nouns import catalogue
+from telecine.nouns.errors import invalid
+from telecine.nouns.geometry import pixels
+from telecine.nouns.request import GenerationRequest, MediaInput, Role, VideoParameters
+from telecine.providers.sandbox import directives
+from telecine.providers.sandbox.jobs import SandboxJob
+
+_SIDE: Final = (16, 4096)
+_MOST_PIXELS: Final = 4096 * 2304
+_LONGEST: Final = 120.0
+_DURATION: Final = 5.0
+_FRAME_RATE: Final = 24
+_MOST_COUNT: Final = 16
+_OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
+"""The roles of a picture that a video may begin with, the likeliest first."""
+
+
+def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
+    """The job for `request`; `picture` is the size of the picture that it begins with.
+
+    Raises GatewayError (`invalid_request`) for unknown directives and for what would be too large to draw.
+    """
+    orders, text = directives.read(request.prompt)
+    model = catalogue.load().find(request.model)
+    video = request.operation != "text_to_image"
+    width, height = pixels(request, model, picture)
+    if not (_SIDE[0] <= min(width, height) and max(width, height) <= _SIDE[1] and width * height <= _MOST_PIXELS):
+        raise invalid(f"The sandbox draws {_SIDE[0]} to {_SIDE[1]} pixels a side, not {width}x{height}.", "size")
+    duration = request.duration or (float(model.default_duration) if model else _DURATION)
+    if video and not 0 < duration <= _LONGEST:
+        raise invalid(f"The sandbox makes videos of up to {_LONGEST:g} seconds.", "duration")
+    if not 1 <= request.count <= _MOST_COUNT:
+        raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
+    return SandboxJob(
+        handle=handle,
+        kind="video" if video else "image",
+        model=request.model,
+        text=text or _shots(request),
+        width=width,
+        height=height,
+        count=request.count,
+        duration=duration,
+        frame_rate=model.frame_rate if model else _FRAME_RATE,
+        picture=picture is not None,
+        created_at=now,
+        delay=orders.delay,
+        fail=orders.fail,
+        unreadable=orders.unreadable,
+    )
+
+
+def opening(request: GenerationRequest) -> MediaInput | None:
+    """The picture that the job begins with; an image job draws its prompt only."""
+    if request.operation == "text_to_image":
+        return None
+    return next((item for role in _OPENING for item in request.with_role(role)), None)
+
+
+def _shots(request: GenerationRequest) -> str:
+    """A multi-shot request may say all that it wants in its shots."""
+    shots = request.parameters.shots if isinstance(request.parameters, VideoParameters) else ()
+    return " / ".join(shot.prompt for shot in shots)

@@ -1,0 +1,268 @@
+"""The sandbox as a provider: jobs in files, drawn in worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from telecine.clock import Clock
+from telecine.net.client import CHUNK, FetchError
+from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Usage
+from telecine.providers.base import (
+    Accepted,
+    Cancelled,
+    CancelOutcome,
+    Channel,
+    Failed,
+    Found,
+    Job,
+    LookUpOutcome,
+    MediaReader,
+    NeverSent,
+    NotCancellable,
+    NotFound,
+    PollOutcome,
+    Refused,
+    Running,
+    Submission,
+    SubmitOutcome,
+    Succeeded,
+    Traits,
+    Unreadable,
+    UpstreamOutput,
+)
+from telecine.providers.sandbox import directives, render
+from telecine.providers.sandbox.jobs import Jobs, SandboxJob
+from telecine.providers.sandbox.plan import opening, plan
+from telecine.workers import WorkerError, Workers
+
+_INPUT_BYTES: Final = 50 * 1024 * 1024
+_SIZE_SECONDS: Final = 20.0
+_CRASHES: Final = 3
+"""Renderings that may come to nothing before the job fails."""
+_SWEEP_SECONDS: Final = 3600.0
+_RETENTION: Final = 30 * 86400.0
+
+
+class SandboxProvider:
+    """Implements telecine.providers.base.Provider. `root` is its folder, made when the first job comes."""
+
+    name = "sandbox"
+    traits = Traits(
+        media=frozenset({"base64"}),
+        look_up=True,
+        unique_handle=True,
+        cancel=True,
+        visibility_lag=0.0,
+        submit_timeout=30.0,
+        deadline=600.0,
+        retention=_RETENTION,
+        poll_floor=0.5,
+    )
+
+    def __init__(self, root: Path, clock: Clock, workers: Workers) -> None:
+        self._jobs = Jobs(root)
+        self._clock = clock
+        self._workers = workers
+        self._renderings: dict[str, asyncio.Task[None]] = {}
+        self._swept_at = float("-inf")
+        self._closed = False
+
+    def check(self, request: GenerationRequest, model: str) -> None:
+        """Raise GatewayError for unknown directives and for what is too large to draw. Every field is taken: what
+        cannot be seen in the result (a seed, a camera move) makes no drawing of the prompt wrong."""
+        plan(request, "", None, 0.0)
+
+    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        """Nothing: submitting can itself be repeated here."""
+        return None
+
+    async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
+        """Write the job's file. The same handle again is the same job. Raises FetchError while media cannot be had."""
+        try:
+            code = directives.read(submission.request.prompt)[0].refuse
+            if code is not None:
+                return _refusal(code)
+            await self._sweep()
+            if await asyncio.to_thread(self._jobs.read, submission.handle) is None:
+                picture = await self._keep_picture(submission, media)
+                job = plan(submission.request, submission.handle, picture, self._clock.now())
+                await asyncio.to_thread(self._jobs.create, job)
+        except GatewayError as error:
+            return Refused(error.as_task_error())
+        except (OSError, msgspec.DecodeError):
+            return NeverSent("the sandbox cannot use its folder")
+        return Accepted(submission.handle)
+
+    async def poll(self, channel: Channel, job: Job) -> PollOutcome:
+        """What the job's file and the clock say; starts the rendering when it is due."""
+        return await self._verdict(job.upstream_id or job.handle)
+
+    async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
+        """The same, by the handle, which is also the job's id."""
+        outcome = await self._verdict(job.handle)
+        return outcome if isinstance(outcome, NotFound | Unreadable) else Found(job.handle, outcome)
+
+    async def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
+        """The file behind `sandbox:<handle>/<index>`. Raises FetchError where it is no longer kept."""
+        handle, _, index = output.url.removeprefix("sandbox:").rpartition("/")
+        path = await asyncio.to_thread(self._jobs.output, handle, int(index)) if index.isdecimal() else None
+        if path is None:
+            raise FetchError("the sandbox no longer keeps this file", status=404)
+        file = await asyncio.to_thread(path.open, "rb")
+        try:
+            while chunk := await asyncio.to_thread(file.read, CHUNK):
+                yield chunk
+        finally:
+            file.close()
+
+    async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
+        """Mark the job, and stop drawing it."""
+        handle = job.upstream_id or job.handle
+        try:
+            marked = await asyncio.to_thread(self._jobs.change, handle, self._marked_cancelled)
+        except (OSError, msgspec.DecodeError):
+            return Unreadable("the job's file cannot be used")
+        if marked is None:
+            return Unreadable("there is no such job")
+        if not marked.cancelled:
+            return NotCancellable()
+        if handle in self._renderings:
+            self._renderings[handle].cancel()
+        return Cancelled()
+
+    async def ping(self, channel: Channel) -> str:
+        """Whether jobs can be written. Raises FetchError."""
+        try:
+            await asyncio.to_thread(self._jobs.try_folder)
+        except OSError:
+            raise FetchError("the sandbox cannot use its folder", sent=False) from None
+        return "The sandbox is ready."
+
+    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
+        """Never: the sandbox calls nobody."""
+        return False
+
+    async def close(self) -> None:
+        """Stop drawing; the jobs go on when they are next asked about, here or in another process."""
+        self._closed = True
+        renderings = list(self._renderings.values())
+        for rendering in renderings:
+            rendering.cancel()
+        await asyncio.gather(*renderings, return_exceptions=True)
+
+    async def _keep_picture(self, submission: Submission, media: MediaReader) -> tuple[int, int] | None:
+        """The size of the picture that the job begins with, which is now ours. Raises GatewayError, FetchError."""
+        item = opening(submission.request)
+        if item is None:
+            return None
+        content = await media.read(item, _INPUT_BYTES)
+        path = await asyncio.to_thread(self._jobs.keep_input, submission.handle, content)
+        try:
+            return await self._workers.run(render.picture_size, path, seconds=_SIZE_SECONDS)
+        except WorkerError as error:
+            raise invalid(f"The picture cannot be used: {error}.", "inputs") from None
+
+    async def _verdict(self, handle: str) -> PollOutcome:
+        try:
+            job, ended = await asyncio.to_thread(self._look, handle)
+        except (OSError, msgspec.DecodeError):
+            return Unreadable("the job's file cannot be used")
+        if job is None or ended is not None:
+            return ended or NotFound()
+        now = self._clock.now()
+        if now >= job.done_at:
+            self._start(job)
+        return Running(_progress(job, now))
+
+    def _look(self, handle: str) -> tuple[SandboxJob | None, Succeeded | Failed | Unreadable | None]:
+        """The job, and what to say of it unless it is under way. Blocks."""
+        job = self._jobs.read(handle)
+        if job is not None and job.unreadable > 0:
+            self._jobs.change(handle, _one_poll_less)
+            return job, Unreadable("the prompt asked for an unreadable answer")
+        return job, self._ended(job, self._clock.now()) if job is not None else None
+
+    def _ended(self, job: SandboxJob, now: float) -> Succeeded | Failed | None:
+        """How the job has ended; None while it has not. Blocks."""
+        if job.cancelled:
+            return Failed(TaskError("cancelled", "The job was cancelled."))
+        if now < job.done_at:
+            return None
+        if job.fail is not None:
+            return Failed(TaskError(job.fail, f"The prompt asked the sandbox to fail with '{job.fail}'."))
+        if self._jobs.rendered(job):
+            urls = (f"sandbox:{job.handle}/{index}" for index in range(job.count))
+            outputs = tuple(UpstreamOutput(url, job.kind, expires_at=job.created_at + _RETENTION) for url in urls)
+            video = job.kind == "video"
+            return Succeeded(outputs, Usage(seconds=job.duration * job.count) if video else Usage(images=job.count))
+        return Failed(job.error) if job.error is not None else None
+
+    def _marked_cancelled(self, job: SandboxJob) -> SandboxJob:
+        return job if self._ended(job, self._clock.now()) else replace(job, cancelled=True)
+
+    def _start(self, job: SandboxJob) -> None:
+        """See to it that the job is being drawn, once at a time."""
+        if self._closed or job.handle in self._renderings:
+            return
+        rendering = asyncio.create_task(self._render(job), name=f"sandbox {job.handle}")
+        self._renderings[job.handle] = rendering
+
+        def forget(task: asyncio.Task[None]) -> None:
+            del self._renderings[job.handle]
+            if not task.cancelled():
+                task.exception()  # seen; the next poll starts another
+
+        rendering.add_done_callback(forget)
+
+    async def _render(self, job: SandboxJob) -> None:
+        picture = self._jobs.input(job.handle) if job.picture else None
+        targets = self._jobs.outputs(job)
+        try:
+            await self._workers.run(render.render, job, picture, targets, seconds=render.seconds_for(job))
+        except WorkerError as error:
+            message, declined = str(error), error.declined
+            await asyncio.to_thread(self._jobs.change, job.handle, lambda found: _crashed(found, message, declined))
+
+    async def _sweep(self) -> None:
+        """Once an hour, forget the jobs that nobody may ask about any more."""
+        now = self._clock.now()
+        if now >= self._swept_at + _SWEEP_SECONDS:
+            self._swept_at = now
+            with suppress(OSError):
+                await asyncio.to_thread(self._jobs.sweep, now - _RETENTION)
+
+
+def _refusal(code: ErrorCode) -> Refused:
+    error = TaskError(code, f"The prompt asked the sandbox to refuse with '{code}'.")
+    if code in ("rate_limited", "capacity"):
+        return Refused(error, capacity=True, retry_after=1.0)
+    return Refused(error)
+
+
+def _one_poll_less(job: SandboxJob) -> SandboxJob:
+    return replace(job, unreadable=max(0, job.unreadable - 1))
+
+
+def _crashed(job: SandboxJob, message: str, declined: bool) -> SandboxJob:
+    job = replace(job, crashes=job.crashes + 1)
+    if declined:
+        return replace(job, error=TaskError("invalid_request", f"The sandbox cannot draw this: {message}.", "inputs"))
+    if job.crashes >= _CRASHES:
+        return replace(job, error=TaskError("upstream_failed", f"The sandbox could not draw this: {message}."))
+    return job
+
+
+def _progress(job: SandboxJob, now: float) -> int:
+    """Per cent of the time that the job will probably take, which is its delay and then a while for drawing."""
+    frames = job.duration * job.frame_rate if job.kind == "video" else job.count
+    expected = job.delay + 1.0 + job.width * job.height * frames * 5e-9
+    return max(0, min(99, int(99 * (now - job.created_at) / expected)))

@@ -1,0 +1,43 @@
+"""What the sandbox has worker processes do. Nothing here is imported by the server but the functions' names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from telecine.providers.sandbox import clip, storyboard
+from telecine.providers.sandbox.jobs import SandboxJob
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the picture, upright. Raises DeclinedError for what is no picture."""
+    return storyboard.read_picture(path).size
+
+
+def render(job: SandboxJob, picture: Path | None, targets: list[Path]) -> None:
+    """Draw the job's outputs, each appearing whole under its name. Raises DeclinedError."""
+    for index, target in enumerate(targets):
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        try:
+            if job.kind == "video":
+                _clip(job, index, picture, part)
+            else:
+                storyboard.frame(job, index, job.width, job.height).save(part, "PNG", compress_level=4)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def seconds_for(job: SandboxJob) -> float:
+    """A generous limit on the time that rendering takes, on a slow machine that does other things as well."""
+    frames = job.duration * job.frame_rate if job.kind == "video" else job.count * 8
+    return 30.0 + job.width * job.height * frames * 60e-9
+
+
+def _clip(job: SandboxJob, index: int, picture: Path | None, target: Path) -> None:
+    width, height = clip.still_size(job.width, job.height)
+    if picture is not None:
+        still = storyboard.covering(storyboard.read_picture(picture), width, height)
+    else:
+        still = storyboard.frame(job, index, width, height)
+    clip.encode(still, target, job)

@@ -1,0 +1,70 @@
+"""Take or refuse: an adapter takes the fields that it can express, and any field that is set and not taken is refused
+by name. That is what makes every dialect and provider combine without a field being lost in silence."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
+
+# Fields that say nothing about what is generated, so no upstream needs to take them.
+_OURS: Final = frozenset(
+    {"operation", "model", "callback_url", "external_id", "metadata", "native", "source_task", "count"}
+)
+# The one short advisory list: hints that may drop without making the result wrong.
+_ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
+
+
+class Take:
+    """Hands out the fields of one request and remembers which were taken."""
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self._request = request
+        self._taken: set[str] = set()
+
+    def field(self, name: str) -> Any:
+        """The value of one core field, now taken."""
+        self._taken.add(name)
+        return getattr(self._request, name)
+
+    def parameter(self, name: str) -> Any:
+        """The value of one vendor parameter, now taken; None where it is not set."""
+        self._taken.add(f"parameters.{name}")
+        return getattr(self._request.parameters, name, None)
+
+    def inputs(self, *roles: Role) -> list[MediaInput]:
+        """The inputs with one of `roles`, now taken."""
+        self._taken.update(f"inputs.{role}" for role in roles)
+        return list(self._request.with_role(*roles))
+
+    def untaken(self) -> list[str]:
+        """The names of the fields that are set, not taken and not advisory."""
+        request = self._request
+        names = [
+            field.name
+            for field in msgspec.structs.fields(request)
+            if field.name not in _OURS | {"parameters", "inputs"} and getattr(request, field.name) != field.default
+        ]
+        names += sorted({f"inputs.{item.role}" for item in request.inputs})
+        if request.count != 1:
+            names.append("count")
+        if request.parameters is not None:
+            names += [
+                f"parameters.{field.name}"
+                for field in msgspec.structs.fields(request.parameters)
+                if getattr(request.parameters, field.name) != field.default
+            ]
+        return [name for name in names if name not in self._taken | _ADVISORY]
+
+    def refuse_rest(self, provider: str) -> None:
+        """Raise `unsupported_parameter` for the first field that nobody took."""
+        for name in self.untaken():
+            raise GatewayError(
+                "unsupported_parameter",
+                f"The provider '{provider}' cannot honour '{name.rpartition('.')[2]}' for this operation. "
+                "Leave it out, or use a model whose channel supports it.",
+                param=name,
+            )

@@ -1,0 +1,130 @@
+"""The admin API under `/admin/v1`: keys and channels. The command line uses it; it needs an admin key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.net.client import FetchError
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.routing.router import Router
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /admin/v1/keys`. `expires_at` in seconds since the Unix epoch."""
+
+    name: str
+    account: str = DEFAULT_ACCOUNT
+    models: list[str] | None = None
+    expires_at: float | None = None
+    admin: bool = False
+
+
+class ChannelInfo(msgspec.Struct, frozen=True):
+    """A channel as it may be shown: never its credentials."""
+
+    name: str
+    provider: str
+    base_url: str
+    models: list[str]
+    priority: int
+    weight: int
+    max_in_flight: int | None
+    pool: str | None
+    paused_for: float
+    """Seconds for which it is being left alone after trouble."""
+
+
+class ChannelTest(msgspec.Struct, frozen=True):
+    """What `POST /admin/v1/channels/{name}/test` found. `ms`: how long the upstream took to answer."""
+
+    name: str
+    ok: bool
+    ms: float
+    message: str
+
+
+class Admin:
+    """The handlers."""
+
+    def __init__(self, keys: Keys, router: Router, seconds: Callable[[], float]) -> None:
+        self._keys = keys
+        self._router = router
+        self._seconds = seconds
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every route of the admin API."""
+        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
+            ("GET", "/admin/v1/keys", self.list_keys),
+            ("POST", "/admin/v1/keys", self.create_key),
+            ("DELETE", "/admin/v1/keys/{key:path}", self.revoke_key),
+            ("GET", "/admin/v1/channels", self.list_channels),
+            ("POST", "/admin/v1/channels/{name}/test", self.test_channel),
+        ]
+        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
+
+    async def list_keys(self, _: Request) -> Response:
+        """Every key, without its text."""
+        return _json({"object": "list", "data": await self._keys.list()})
+
+    async def create_key(self, request: Request) -> Response:
+        """Make a key; the answer is the only place where its text ever appears."""
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=NewKey)
+        except msgspec.DecodeError as error:
+            raise invalid(f"The body is not valid: {error}") from None
+        info, text = await self._keys.create(
+            wanted.name,
+            account=wanted.account,
+            models=wanted.models,
+            expires_at=wanted.expires_at,
+            admin=wanted.admin,
+        )
+        return _json({**msgspec.structs.asdict(info), "key": text}, 201)
+
+    async def revoke_key(self, request: Request) -> Response:
+        """Revoke a key by id or name."""
+        return _json(await self._keys.revoke(request.path_params["key"]))
+
+    async def list_channels(self, _: Request) -> Response:
+        """The configured channels."""
+        return _json({"object": "list", "data": [self._info(config.name) for config in self._router.configs]})
+
+    async def test_channel(self, request: Request) -> Response:
+        """Ask the channel's upstream something that costs nothing."""
+        name = request.path_params["name"]
+        found = self._router.channel(name)
+        if found is None:
+            raise GatewayError("not_found", f"There is no channel '{name}'.", param="name")
+        channel, provider = found
+        started = self._seconds()
+        try:
+            message = await provider.ping(channel)
+            ok = True
+        except (GatewayError, FetchError) as error:
+            message, ok = str(error), False
+        return _json(ChannelTest(name, ok, round((self._seconds() - started) * 1000, 1), message))
+
+    def _info(self, name: str) -> ChannelInfo:
+        config = next(config for config in self._router.configs if config.name == name)
+        return ChannelInfo(
+            name=name,
+            provider=config.provider,
+            base_url=config.base_url,
+            models=[entry if isinstance(entry, str) else entry.public for entry in config.models],
+            priority=config.priority,
+            weight=config.weight,
+            max_in_flight=config.max_in_flight,
+            pool=config.pool,
+            paused_for=round(self._router.pause(name), 1),
+        )
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,0 +1,230 @@
+"""The gate that every request passes: request id, CORS, limits, key, and the rendering of errors. Pure ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from telecine.accounts.keys import Keys
+from telecine.accounts.principal import Principal
+from telecine.accounts.secret import Secret
+from telecine.clock import Clock
+from telecine.config import LimitsConfig
+from telecine.dialects.base import Dialect
+from telecine.nouns.errors import GatewayError
+from telecine.server.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+_OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/media/", "/callbacks/")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_MOST_HEADER_BYTES: Final = 64 * 1024
+_BODY_SECONDS: Final = 60.0
+"""The longest silence within a request's body."""
+
+_PREFLIGHT: Final = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
+    "access-control-max-age": "86400",
+    "vary": "access-control-request-headers",
+}
+_ALWAYS_ALLOWED: Final = (
+    "authorization, content-type, idempotency-key, mj-api-secret, x-api-key, x-goog-api-key, anthropic-version, "
+    "anthropic-beta, x-request-id"
+)
+_EXPOSED: Final = "openai-poll-after-ms, retry-after, x-request-id, x-should-retry"
+
+
+class Gate:
+    """ASGI middleware around the whole application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        dialects: Sequence[Dialect],
+        keys: Keys,
+        secret: Secret,
+        local_account: Callable[[], int],
+        limits: LimitsConfig,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._secret = secret
+        self._local_account = local_account
+        self._limits = limits
+        self._clock = clock
+        self._metrics = metrics
+        self._fallback = dialects[-1]
+        by_prefix = [(prefix, dialect) for dialect in dialects for prefix in dialect.prefixes]
+        self._prefixes = sorted(by_prefix, key=lambda item: -len(item[0]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        scope["request_id"] = request_id
+        dialect = self._dialect(scope["path"])
+        scope["dialect"] = dialect
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = MutableHeaders(raw=message.setdefault("headers", []))
+                extra["x-request-id"] = request_id
+                extra["access-control-allow-origin"] = "*"
+                extra["access-control-expose-headers"] = _EXPOSED
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, answer, headers)
+        except Exception as error:
+            if not isinstance(error, GatewayError | HTTPException):
+                _log.exception("request_failed", request_id=request_id, path=scope["path"])
+            if status == 0:
+                await render(error, scope)(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.requests.labels(dialect.name, scope["method"], status).inc()
+            self._metrics.seconds.labels(dialect.name).observe(seconds)
+            self._note(scope, status, seconds, request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            wanted = headers.get("access-control-request-headers")
+            allowed = f"{_ALWAYS_ALLOWED}, {wanted}" if wanted and len(wanted) < 2048 else _ALWAYS_ALLOWED
+            reply = Response(status_code=204, headers={**_PREFLIGHT, "access-control-allow-headers": allowed})
+            await reply(scope, receive, send)
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
+            raise HTTPException(431, "The request's headers are larger than 64 KiB.")
+        path: str = scope["path"]
+        if path != "/" and not path.startswith(_OPEN_PATHS):
+            scope["principal"] = await self._principal(scope, headers)
+        await self._app(scope, self._limited(receive, headers), send)
+
+    async def _principal(self, scope: Scope, headers: Headers) -> Principal:
+        text = _key_in(scope, headers)
+        if text is None:
+            raise GatewayError(
+                "authentication",
+                "No API key was sent. Send it as 'Authorization: Bearer <key>'.",
+                param="authorization_missing",
+            )
+        if self._secret.is_local_token(text, self._clock.now()):
+            return Principal(self._local_account(), None, "local", admin=True)
+        principal = await self._keys.check(text)
+        if scope["path"].startswith("/admin/") and not principal.admin:
+            raise GatewayError("permission", "This needs an admin key.")
+        return principal
+
+    def _limited(self, receive: Receive, headers: Headers) -> Receive:
+        """`receive` with the body's size and silence bounded. Raises GatewayError (`too_large`, `invalid_request`)."""
+        kind = headers.get("content-type", "")
+        most = self._limits.body if kind.startswith("multipart/") else self._limits.json_body
+        declared = headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared) > most:
+            raise _too_large(most)
+        seen = 0
+        done = False
+
+        async def limited() -> Message:
+            nonlocal seen, done
+            if done:
+                return await receive()
+            try:
+                async with asyncio.timeout(_BODY_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "The request's body did not arrive in time.") from None
+            seen += len(message.get("body", b""))
+            done = not message.get("more_body", False)
+            if seen > most:
+                raise _too_large(most)
+            return message
+
+        return limited
+
+    def _dialect(self, path: str) -> Dialect:
+        return next((dialect for prefix, dialect in self._prefixes if path.startswith(prefix)), self._fallback)
+
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        """One line a request; reads that went well are only of interest when looking for something."""
+        quiet = scope["method"] in ("GET", "HEAD") and status < 400
+        principal: Principal | None = scope.get("principal")
+        (_log.debug if quiet else _log.info)(
+            "request",
+            request_id=request_id,
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            key=principal.name if principal else None,
+        )
+
+
+def render(error: Exception, scope: Scope) -> Response:
+    """`error` in the envelope of the dialect that `scope` belongs to."""
+    dialect: Dialect = scope["dialect"]
+    known = as_gateway_error(error)
+    response = dialect.render_error(known, scope["request_id"])
+    if isinstance(error, HTTPException):
+        response.status_code = error.status_code
+        response.headers.update(error.headers or {})
+    if known.retry_after is not None:
+        response.headers["retry-after"] = str(max(1, round(known.retry_after)))
+    if not known.may_retry or (response.status_code < 500 and response.status_code not in (408, 409, 429)):
+        response.headers["x-should-retry"] = "false"
+    return response
+
+
+def as_gateway_error(error: Exception) -> GatewayError:
+    """`error` as one of the taxonomy; what is not meant for callers becomes `internal` without its text."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, HTTPException):
+        if error.status_code == 404:
+            return GatewayError("not_found", "There is nothing at this path. See the documentation for the routes.")
+        return GatewayError("invalid_request", error.detail)
+    return GatewayError("internal", "Something went wrong in the gateway; the log has the details.", may_retry=False)
+
+
+def _key_in(scope: Scope, headers: Headers) -> str | None:
+    """The key, wherever the dialect's clients put it."""
+    authorization = headers.get("authorization", "")
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer" and rest.strip():
+        return rest.strip()
+    for name in ("x-api-key", "x-goog-api-key", "mj-api-secret"):
+        value: str | None = headers.get(name)
+        if value:
+            return value
+    if authorization and " " not in authorization:
+        return authorization
+    for name, value in parse_qsl(scope["query_string"].decode("latin-1")):
+        if name == "key" and value:
+            return value
+    return None
+
+
+def _too_large(most: int) -> GatewayError:
+    return GatewayError("too_large", f"The request's body is larger than {most} bytes.")

@@ -1,0 +1,106 @@
+"""`GET /healthz`, `GET /readyz` and `GET /metrics`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from telecine.clock import Clock
+from telecine.media.storage import Storage
+from telecine.nouns.task import TERMINAL
+from telecine.server.metrics import Metrics
+from telecine.store import tables
+from telecine.store.database import Database
+from telecine.tasks.engine import Engine
+
+_SILENT_SECONDS: Final = 15.0
+
+
+class Health:
+    """Whether this process can serve, and its figures."""
+
+    def __init__(
+        self, database: Database, engine: Engine, storage: Storage, clock: Clock, metrics: Metrics, *, working: bool
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._working = working
+
+    @property
+    def routes(self) -> list[Route]:
+        """The three pages."""
+        return [
+            Route("/healthz", self.alive, name="healthz"),
+            Route("/readyz", self.ready, name="readyz"),
+            Route("/metrics", self.metrics, name="metrics"),
+        ]
+
+    async def alive(self, _: Request) -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        """Database, engine and storage answer; 503 naming the one that does not."""
+        checks = {
+            "database": await self._database_answers(),
+            "engine": self._engine_answers(),
+            "storage": await self._storage_answers(),
+        }
+        good = all(checks.values())
+        return JSONResponse({"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Everything in Prometheus' text format."""
+        await self._count()
+        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with self._database.reading() as connection:
+                await connection.execute(select(1))
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    def _engine_answers(self) -> bool:
+        last = self._engine.last_claim
+        return not self._working or (last is not None and self._clock.now() - last < _SILENT_SECONDS)
+
+    async def _storage_answers(self) -> bool:
+        try:
+            await self._storage.size("a0/t0/0.probe")
+        except Exception:
+            return False
+        return True
+
+    async def _count(self) -> None:
+        now = self._clock.now()
+        figures = self._metrics
+        async with self._database.reading() as connection:
+            table = tables.tasks.c
+            states = await connection.execute(
+                select(table.state, func.count()).where(table.state.not_in(sorted(TERMINAL))).group_by(table.state)
+            )
+            figures.tasks.clear()
+            for state, count in states.all():
+                figures.tasks.labels(state).set(count)
+            oldest = (await connection.execute(select(func.min(tables.schedule.c.due)))).scalar()
+            figures.oldest_due.set(max(0.0, now - oldest) if oldest is not None else 0.0)
+            for name, used in (await connection.execute(select(tables.pools.c.name, tables.pools.c.used))).all():
+                figures.slots.labels(name).set(used)
+            pending = select(func.count()).where(tables.deliveries.c.state == "pending")
+            figures.deliveries.set((await connection.execute(pending)).scalar_one())
+            unknown = select(func.count()).where(
+                tables.attempts.c.state == "unknown", tables.attempts.c.ended_at.is_(None)
+            )
+            figures.unknown.set((await connection.execute(unknown)).scalar_one())
+        figures.steps.set(self._engine.running)

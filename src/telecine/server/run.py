@@ -1,0 +1,153 @@
+"""A process that serves: it binds the socket, opens the gateway, answers until it is told to stop, and closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+import uvicorn
+
+from telecine.config import Settings
+from telecine.server.gateway import FirstRun, Gateway
+from telecine.server.lock import hold
+
+_REQUEST_SECONDS: Final = 10
+"""How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
+_KEEP_ALIVE: Final = 30
+_BACKLOG: Final = 2048
+_PATIENCE: Final = 5.0
+"""Seconds to wait for a command that is using the data."""
+_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  names, not a binding
+
+
+class ListenError(Exception):
+    """The address cannot be listened at; the message says why and what to do."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What is known once requests are answered."""
+
+    address: str
+    models: list[str]
+    first_run: FirstRun
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends the process at once.
+
+    Raises ConfigError, LockedError and ListenError.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with hold(settings.data, "serve", _PATIENCE) as lock, bind(host, port) as listener:
+        gateway = Gateway(settings)
+
+        def started(now: Ready) -> None:
+            lock.note(now.address)
+            ready(now)
+
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(gateway, listener, started))
+
+
+async def answer(
+    gateway: Gateway, listener: socket.socket, stop: asyncio.Event, ready: Callable[[Ready], None]
+) -> None:
+    """Open `gateway` and answer requests at `listener` until `stop` is set. `ready` is called once it does."""
+    gateway.address = address_of(listener)
+    async with gateway.opened() as first_run:
+        config = uvicorn.Config(
+            gateway.app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_REQUEST_SECONDS,
+        )
+        server = _Server(config, lambda: ready(Ready(gateway.address, gateway.context.router.names(), first_run)))
+        stopper = asyncio.create_task(_stop(server, stop), name="stop")
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            stopper.cancel()
+
+
+@contextmanager
+def bind(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to `host` and `port` (0: a free one) that does not listen yet. Raises ListenError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ListenError(f"'{host}' is no address of this machine: {error.strerror}.") from None
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise ListenError(
+                f"Cannot listen at {host} port {port}: {error.strerror}. Choose another port with --port."
+            ) from None
+        yield listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL under which this machine reaches `listener`."""
+    host, port = listener.getsockname()[:2]
+    host = _WILDCARDS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: it would end the process by the signal before the gateway has closed."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _stop(server: _Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+async def _until_signal(gateway: Gateway, listener: socket.socket, ready: Callable[[Ready], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def received(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received, number)
+    await answer(gateway, listener, stop, ready)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform
+        return None
+    return uvloop.new_event_loop

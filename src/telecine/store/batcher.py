@@ -1,0 +1,90 @@
+"""Concurrent units that arrive while a batch is under way go together in the next one. It is what makes durability
+cheap: a commit costs the same for one row and for a hundred."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+UnitT = TypeVar("UnitT")
+ResultT = TypeVar("ResultT")
+Run = Callable[[Sequence[UnitT]], Awaitable[Sequence[ResultT | Exception]]]
+
+
+class Batcher(Generic[UnitT, ResultT]):
+    """Runs units in batches, one batch at a time.
+
+    `run` takes the units of a batch and answers one result, or one exception, for each. When it raises, nothing of the
+    batch has happened; the units are then run one by one, so that only a bad one fails. Units therefore have no side
+    effects of their own. At most one unit with the same `key` is in a batch (None: no restriction).
+    """
+
+    def __init__(
+        self,
+        run: Run[UnitT, ResultT],
+        *,
+        key: Callable[[UnitT], Hashable | None] = lambda _: None,
+        most: int = 256,
+    ) -> None:
+        self._run = run
+        self._key = key
+        self._most = most
+        self._waiting: deque[tuple[UnitT, asyncio.Future[ResultT]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def submit(self, unit: UnitT) -> ResultT:
+        """The result of `unit`, once its batch is done. Raises what the unit raised.
+
+        A caller that is cancelled meanwhile does not undo its unit.
+        """
+        future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        self._waiting.append((unit, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._drain(), name="batcher")
+        return await future
+
+    async def close(self) -> None:
+        """Return when nothing waits any more."""
+        while self._worker is not None and not self._worker.done():
+            await asyncio.wait([self._worker])
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            batch = self._next_batch()
+            units = [unit for unit, _ in batch]
+            results: Sequence[ResultT | Exception]
+            try:
+                results = await self._run(units)
+            except Exception as error:
+                results = [error] if len(units) == 1 else [await self._alone(unit) for unit in units]
+            for (_, future), result in zip(batch, results, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+
+    async def _alone(self, unit: UnitT) -> ResultT | Exception:
+        try:
+            (result,) = await self._run([unit])
+        except Exception as error:
+            return error
+        return result
+
+    def _next_batch(self) -> list[tuple[UnitT, asyncio.Future[ResultT]]]:
+        batch: list[tuple[UnitT, asyncio.Future[ResultT]]] = []
+        held_back: list[tuple[UnitT, asyncio.Future[ResultT]]] = []
+        keys: set[Hashable] = set()
+        while self._waiting and len(batch) < self._most:
+            item = self._waiting.popleft()
+            key = self._key(item[0])
+            if key is not None and key in keys:
+                held_back.append(item)
+                continue
+            keys.add(key)
+            batch.append(item)
+        self._waiting.extendleft(reversed(held_back))
+        return batch

@@ -1,0 +1,155 @@
+"""The database behind its URL: connections, transactions and migrations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from telecine.store.batcher import Batcher
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class CommitUnknownError(Exception):
+    """The connection failed during COMMIT: the transaction may or may not have happened."""
+
+
+class Write(Protocol):
+    """A unit of a write batch. Units of one class are applied together, classes in the order of `order`.
+
+    Every statement of `apply` runs in the batch's one transaction, so a class locks its rows in id order and classes
+    go table by table: that keeps concurrent processes free of deadlocks.
+    """
+
+    order: ClassVar[int]
+
+    @property
+    def key(self) -> Hashable | None:
+        """At most one unit with this key goes into a batch."""
+        ...
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Any], *, again: bool
+    ) -> Sequence[object | Exception]:
+        """Write all of `writes`; one result or exception each.
+
+        `again`: an earlier COMMIT of these writes had an unknown result, so look first whether they are there.
+        """
+        ...
+
+
+WriteT = TypeVar("WriteT", bound=Write)
+
+
+class Database:
+    """One database. `open` before use, `close` after."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self.sqlite = self._url.get_backend_name() == "sqlite"
+        self._writer = _engine(self._url, writer=True)
+        self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
+        self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key)
+
+    async def open(self) -> None:
+        """Bring the schema up to date."""
+        async with self._writer.connect() as connection:
+            await connection.run_sync(_migrate)
+            await connection.commit()
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then close every connection."""
+        await self._batcher.close()
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    async def write(self, write: Write) -> Any:
+        """Commit `write`, together with whatever else waits, and return its result. Raises what it raised."""
+        return await self._batcher.submit(write)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for statements that change nothing."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction of its own, for the rare writes that are not worth a `Write` class."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
+        try:
+            return await self._transaction(writes, again=False)
+        except CommitUnknownError:
+            return await self._transaction(writes, again=True)
+
+    async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
+        results: dict[int, object | Exception] = {}
+        numbered = sorted(enumerate(writes), key=lambda item: (item[1].order, item[0]))
+        async with self._writer.connect() as connection:
+            for kind, group in groupby(numbered, key=lambda item: type(item[1])):
+                members = list(group)
+                outcomes = await kind.apply(connection, [write for _, write in members], again=again)
+                results.update(zip((index for index, _ in members), outcomes, strict=True))
+            try:
+                await connection.commit()
+            except (DBAPIError, OSError, TimeoutError) as error:
+                raise CommitUnknownError from error
+        return [results[index] for index in range(len(writes))]
+
+
+def _engine(url: URL, *, writer: bool) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=8, max_overflow=0)
+    # SQLite has one writer at a time, so a second writing connection could only wait.
+    # Readers commit by themselves and need no reset: that saves two thread hops a read.
+    options: dict[str, Any] = {} if writer else {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    engine = create_async_engine(url, pool_size=1 if writer else 2, max_overflow=0, pool_timeout=60, **options)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: `begin` below does
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-16384",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    if writer:
+
+        @event.listens_for(engine.sync_engine, "begin")
+        def _(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def rows_affected(result: Any) -> int:
+    """How many rows a statement changed."""
+    return cast(int, result.rowcount)

@@ -1,0 +1,57 @@
+"""One task, one step after the other, as long as there is something to do at once."""
+
+from __future__ import annotations
+
+from telecine.nouns.errors import TaskError
+from telecine.tasks.collect import bury, collect, keep_on
+from telecine.tasks.context import Context
+from telecine.tasks.ending import fail
+from telecine.tasks.poll import poll, reconcile, recover
+from telecine.tasks.reads import Work
+from telecine.tasks.settle import ChannelGoneError
+from telecine.tasks.start import start
+from telecine.tasks.submit import submit
+
+
+async def advance(context: Context, task_id: int) -> None:
+    """Run the steps of a leased task until it rests, waits or has ended. Raises StaleError when the lease is lost."""
+    work = await context.reads.work(task_id)
+    fresh = False
+    while work is not None:
+        work, fresh = await _step(context, work, fresh)
+
+
+async def _step(context: Context, work: Work, fresh: bool) -> tuple[Work | None, bool]:
+    """One step. `fresh` says that this process has just begun the attempt, so that nothing can have been sent yet."""
+    task = work.task
+    if task.ended and task.deleted_at is not None:
+        await bury(context, work)
+        return None, False
+    try:
+        match task.state:
+            case "queued":
+                begun = await start(context, work)
+                return begun, begun is not None
+            case "submitting":
+                return (await submit(context, work) if fresh else await recover(context, work)), False
+            case "running":
+                return await poll(context, work), False
+            case "reconciling":
+                return await reconcile(context, work), False
+            case "collecting":
+                await collect(context, work)
+            case _:
+                await keep_on(context, work)
+    except ChannelGoneError as error:
+        await _orphaned(context, work, error)
+    return None, False
+
+
+async def _orphaned(context: Context, work: Work, error: ChannelGoneError) -> None:
+    """The channel is no longer configured. It may come back, so the task waits, until the upstream forgets the job."""
+    until = work.task.expires_at or work.task.created_at + 86400.0
+    if context.now() < until or work.task.ended:
+        await context.rest(work.task.id, 60.0)
+        return
+    message = f"The channel '{error}' that ran the job was removed before the job ended."
+    await fail(context, work, TaskError("expired", message))

@@ -1,0 +1,114 @@
+"""collecting → succeeded: keep what was made. A file that cannot be stored now does not fail the task; it is tried
+again until the upstream's link expires."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec.structs import replace
+
+from telecine.net.client import FetchError
+from telecine.nouns.task import Output, Usage
+from telecine.providers.base import Channel, Job, Provider, Succeeded
+from telecine.tasks.context import Context
+from telecine.tasks.pace import backoff
+from telecine.tasks.reads import Work
+from telecine.tasks.settle import ChannelGoneError
+from telecine.tasks.writes import Change
+
+_TRIES_BEFORE_SUCCESS = 3
+_LONGEST_WAIT = 3600.0
+
+
+async def collect(context: Context, work: Work) -> None:
+    """Fetch every output that is still pending. Success does not wait for more than three tries."""
+    work = await _store(context, work)
+    pending = [output for output in work.outputs if output.state == "pending"]
+    tries = max((output.tries for output in pending), default=0)
+    if pending and tries < _TRIES_BEFORE_SUCCESS:
+        change = context.moved(work.task, Change(task=work.task, outputs=work.outputs), "collect_retry")
+        await context.commit(change, due=context.now() + backoff(tries - 1, 1.0))
+        return
+    task = replace(
+        work.task,
+        state="succeeded",
+        progress=100,
+        ended_at=context.now(),
+        usage=_usage(work.task.usage or Usage(), work.outputs),
+    )
+    change = context.moved(work.task, Change(task=task, outputs=work.outputs), "succeeded")
+    await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+
+
+async def keep_on(context: Context, work: Work) -> None:
+    """succeeded, with outputs that could not be stored yet."""
+    if work.task.deleted_at is None and any(output.state == "pending" for output in work.outputs):
+        work = await _store(context, work)
+    pending = [output for output in work.outputs if output.state == "pending"]
+    change = context.moved(work.task, Change(task=work.task, outputs=work.outputs))
+    tries = max((output.tries for output in pending), default=0)
+    await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+
+
+async def bury(context: Context, work: Work) -> None:
+    """A deleted task that has ended: its files go once no signed link to them can be valid any more."""
+    now = context.now()
+    gone_at = (work.task.deleted_at or now) + context.link_seconds
+    if now < gone_at:
+        await context.rest(work.task.id, gone_at - now)
+        return
+    keys = [key for output in work.outputs for key in (output.object_key, output.poster_key) if key]
+    keys += [item.object_key for item in work.task.request.inputs if item.object_key]
+    await context.library.forget(keys)
+    outputs = tuple(replace(output, state="lost", object_key=None, poster_key=None) for output in work.outputs)
+    change = context.moved(work.task, Change(task=work.task, outputs=outputs), "files_deleted")
+    await context.commit(change, buried=True)
+
+
+async def _store(context: Context, work: Work) -> Work:
+    found = context.router.channel(work.attempt.channel) if work.attempt else None
+    if found is None or work.attempt is None:
+        raise ChannelGoneError(work.attempt.channel if work.attempt else "")
+    channel, provider = found
+    outputs = await asyncio.gather(
+        *(
+            _store_one(context, work, channel, provider, output) if output.state == "pending" else _same(output)
+            for output in work.outputs
+        )
+    )
+    return replace(work, outputs=tuple(outputs))
+
+
+async def _same(output: Output) -> Output:
+    return output
+
+
+async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
+    try:
+        return await context.library.keep(provider, channel, output, work.task.account_id)
+    except FetchError as error:
+        tried = replace(output, tries=output.tries + 1)
+        if error.status is not None and 400 <= error.status < 500:
+            tried = await _fresh_link(context, work, channel, provider, tried)
+    expires = tried.upstream_expires_at or work.task.expires_at
+    return replace(tried, state="lost") if expires is not None and context.now() >= expires else tried
+
+
+async def _fresh_link(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
+    """The link is dead, but the job is still known: asked again, most upstreams hand out a new one."""
+    attempt = work.attempt
+    if attempt is None or attempt.upstream_id is None:
+        return output
+    job = Job(work.task.operation, attempt.model, attempt.handle, attempt.upstream_id, attempt.created_at)
+    outcome = await provider.poll(channel, job)
+    if not isinstance(outcome, Succeeded) or output.index >= len(outcome.outputs):
+        return output
+    fresh = outcome.outputs[output.index]
+    return replace(output, upstream_url=fresh.url, upstream_expires_at=fresh.expires_at)
+
+
+def _usage(usage: Usage, outputs: tuple[Output, ...]) -> Usage:
+    """What was really made, as probed; what the upstream named stays."""
+    seconds = [output.duration for output in outputs if output.kind != "image" and output.duration is not None]
+    images = sum(1 for output in outputs if output.kind == "image")
+    return replace(usage, seconds=round(sum(seconds), 3) if seconds else usage.seconds, images=images or usage.images)

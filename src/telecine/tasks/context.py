@@ -1,0 +1,130 @@
+"""What every step works with, and the two ways in which a step ends: a committed change, or a rest."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from telecine.clock import Clock
+from telecine.config import LimitsConfig
+from telecine.nouns.ids import IdSource
+from telecine.nouns.task import Output, Task
+from telecine.providers.base import Channel, MediaReader, Provider
+from telecine.routing.router import Router
+from telecine.store.database import Database
+from telecine.tasks.pace import Pace
+from telecine.tasks.reads import TaskReads
+from telecine.tasks.view import View
+from telecine.tasks.writes import Change, Event, Rest, StaleError, Step
+from telecine.webhooks.delivery import Delivery
+
+Announce = Callable[[View], bytes]
+"""The body of a webhook that tells a task's new status."""
+
+
+class Library(Protocol):
+    """Where outputs are kept. Implemented by `media/`."""
+
+    async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
+        """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
+        ...
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Delete stored files; those that are gone already do not matter."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[MediaReader]:
+        """Access to the media of a request, for as long as the block lasts."""
+        ...
+
+
+class Context(msgspec.Struct, kw_only=True):
+    """The rooms that steps may enter. One per process."""
+
+    database: Database
+    reads: TaskReads
+    router: Router
+    library: Library
+    clock: Clock
+    ids: IdSource
+    limits: LimitsConfig
+    owner: str
+    """Who holds the leases of this process."""
+    announcers: dict[str, Announce]
+    """By dialect: how its own webhooks tell a status."""
+    callback_url: Callable[[str], str | None]
+    """The URL at which a provider may call back for an attempt's token; None without a public URL."""
+    link_seconds: float
+    """How long links stay valid; the files of a deleted task go after that."""
+    pace: Pace = msgspec.field(default_factory=Pace)
+    leases: dict[int, float] = msgspec.field(default_factory=dict)
+    """Until when this process holds the lease of each task whose step runs (seconds since the epoch)."""
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch."""
+        return self.clock.now()
+
+    def check_lease(self, task_id: int) -> None:
+        """Raise StaleError unless this process surely still holds the task: called before what cannot be repeated."""
+        if self.leases.get(task_id, 0.0) <= self.now():
+            raise StaleError(f"the lease of task {task_id} has run out")
+
+    def moved(self, before: Task, change: Change, event: str | None = None, detail: str | None = None) -> Change:
+        """`change` with its version raised, its event, and the webhooks that its new status causes."""
+        task = msgspec.structs.replace(change.task, version=before.version + 1)
+        change = msgspec.structs.replace(change, task=task)
+        if event is not None:
+            change = msgspec.structs.replace(change, event=Event(event, self.now(), detail))
+        if task.status != before.status:
+            change = msgspec.structs.replace(
+                change, deliveries=self.deliveries(task, change.outputs or change.new_outputs)
+            )
+        return change
+
+    def deliveries(self, task: Task, outputs: tuple[Output, ...]) -> tuple[Delivery, ...]:
+        """The webhooks that tell the status of `task`, where its request asked for them."""
+        url = task.request.callback_url
+        announce = self.announcers.get(task.dialect)
+        if url is None or announce is None or task.deleted_at is not None:
+            return ()
+        return (
+            Delivery(
+                id=self.ids.next(self.now()),
+                task_id=task.id,
+                account_id=task.account_id,
+                sequence=task.version,
+                type=f"task.{task.status}",
+                url=url,
+                body=announce(View(task, outputs)),
+                created_at=self.now(),
+            ),
+        )
+
+    async def commit(
+        self, change: Change, *, due: float | None = None, keep_lease: bool = False, buried: bool = False
+    ) -> None:
+        """Commit one step. Without `due` and `keep_lease` nothing is left to do for the task. Raises StaleError.
+
+        A task that was deleted while it ran still has its burial before it, unless this step is the burial.
+        """
+        if due is None and not keep_lease and change.task.deleted_at is not None and not buried:
+            due = self.now()
+        await self.database.write(
+            Step(
+                change=change,
+                owner=self.owner,
+                now=self.now(),
+                token=secrets.randbits(62),
+                due=due,
+                keep_lease=keep_lease,
+            )
+        )
+
+    async def rest(self, task_id: int, seconds: float) -> None:
+        """Give the lease back and come again in `seconds`; nothing else has changed."""
+        now = self.now()
+        await self.database.write(Rest(task_id, self.owner, now + seconds, now))

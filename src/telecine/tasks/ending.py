@@ -1,0 +1,57 @@
+"""How tasks end, and how attempts do."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from telecine.nouns.errors import TaskError
+from telecine.nouns.task import Attempt, AttemptState, Task
+from telecine.tasks.context import Context
+from telecine.tasks.reads import Work
+from telecine.tasks.writes import Change
+
+_CANCELLED = TaskError("cancelled", "The task was cancelled.")
+
+
+def closed(attempt: Attempt, state: AttemptState, now: float, error: TaskError | None = None) -> Attempt:
+    """`attempt` at its end, its slot given back."""
+    return replace(attempt, state=state, ended_at=now, error=error, slot_held=False, slot_until=None)
+
+
+def slot_of(attempt: Attempt | None) -> tuple[str, int] | None:
+    """The slot that `attempt` holds, to be given back."""
+    return (attempt.pool, attempt.weight) if attempt is not None and attempt.slot_held else None
+
+
+async def fail(
+    context: Context,
+    work: Work,
+    error: TaskError,
+    *,
+    attempt_state: AttemptState = "ended",
+    keep_slot_until: float | None = None,
+) -> Task:
+    """End the task as failed; as cancelled where its owner had asked for that.
+
+    `keep_slot_until`: an upstream job may still be running, so its slot stays taken until then.
+    """
+    now = context.now()
+    cancelled = work.task.cancel_requested_at is not None and error.code not in ("submission_unknown", "expired")
+    shown = _CANCELLED if cancelled else error
+    task = replace(work.task, state="cancelled" if cancelled else "failed", ended_at=now, error=shown)
+    attempt, free = work.attempt, None
+    if attempt is not None and attempt.ended_at is None:
+        if keep_slot_until is None:
+            free = slot_of(attempt)
+            attempt = closed(attempt, attempt_state, now, error)
+        else:
+            attempt = replace(attempt, state=attempt_state, ended_at=now, error=error, slot_until=keep_slot_until)
+    change = Change(task=task, attempt=attempt, free=free, outputs=work.outputs)
+    change = context.moved(work.task, change, task.state, shown.message)
+    await context.commit(change)
+    return change.task
+
+
+async def cancel(context: Context, work: Work) -> Task:
+    """End a task that has no job upstream (any more) as cancelled."""
+    return await fail(context, work, _CANCELLED)

@@ -1,0 +1,154 @@
+"""Who runs the next step, and when: the schedule table of the records' own database.
+
+The engine claims due tasks, a lease each, and runs `advance` for them; it extends the leases of long steps and never
+runs a task that it does not hold. `schedule(task, due)` is the due time that every step commits with its change, so
+the schedule is never out of step with the records; what is left to this module is finding what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from telecine.tasks.context import Context
+from telecine.tasks.writes import LEASE_SECONDS, Claim, Extend, StaleError
+
+_log = structlog.get_logger(__name__)
+
+_CLAIM: Final = 256
+_TICK: Final = 1.0
+_GATHER: Final = 0.02
+"""Between two claims: what falls due in the meantime is claimed in one statement."""
+_AFTER_BUG: Final = 30.0
+
+Advance = Callable[[Context, int], Awaitable[None]]
+
+
+class Engine:
+    """Runs steps in this process. `run` until cancelled, then `stop`."""
+
+    def __init__(self, context: Context, advance: Advance, *, most: int = 1024) -> None:
+        self._context = context
+        self._advance = advance
+        self._most = most
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._nudged = asyncio.Event()
+        self._stopping = False
+        self.last_claim: float | None = None
+        """When the schedule was last read (seconds since the epoch): readiness looks at it."""
+        self.lateness: Callable[[float], None] = lambda _: None
+        """Told the lateness of every claimed batch's oldest task, in seconds."""
+
+    @property
+    def running(self) -> int:
+        """How many steps are under way."""
+        return len(self._running)
+
+    def begin(self, task_id: int) -> asyncio.Task[None]:
+        """Run the steps of a task whose lease this process has just committed; whoever waits for it may go away."""
+        return self._spawn(task_id)
+
+    def underway(self, task_id: int) -> asyncio.Task[None] | None:
+        """The step of `task_id` that runs in this process now."""
+        return self._running.get(task_id)
+
+    def nudge(self) -> None:
+        """Something has fallen due: look at once."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Claim and run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._claim_forever(), name="claims")
+            group.create_task(self._extend_forever(), name="leases")
+
+    async def claim(self) -> tuple[int, float | None]:
+        """Start the step of every task that is due now; how many, and when the next one is due."""
+        room = self._most - len(self._running)
+        if room <= 0 or self._stopping:
+            return 0, None
+        now = self._context.now()
+        ids, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
+        self.last_claim = now
+        for task_id in ids:
+            if task_id not in self._running:
+                self._spawn(task_id)
+        return len(ids), upcoming
+
+    async def settle(self) -> None:
+        """Run everything that is due now, and what becomes due at once from it. For tests and one-off commands."""
+        while True:
+            claimed, _ = await self.claim()
+            if not claimed and not self._running:
+                return
+            if self._running:
+                await asyncio.wait(list(self._running.values()))
+
+    async def stop(self, grace: float) -> None:
+        """Take no more work, let the steps under way finish for `grace` seconds, leave the rest to the next start."""
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=grace)
+        for step in list(self._running.values()):
+            step.cancel()
+        if self._running:
+            await asyncio.wait(list(self._running.values()))
+
+    def _spawn(self, task_id: int) -> asyncio.Task[None]:
+        self._context.leases[task_id] = self._context.now() + LEASE_SECONDS
+        step = asyncio.create_task(self._step(task_id), name=f"task {task_id}")
+        self._running[task_id] = step
+        step.add_done_callback(lambda done: self._ended(task_id, done))
+        return step
+
+    def _ended(self, task_id: int, step: asyncio.Task[None]) -> None:
+        if self._running.get(task_id) is step:
+            del self._running[task_id]
+            self._context.leases.pop(task_id, None)
+
+    async def _step(self, task_id: int) -> None:
+        try:
+            await self._advance(self._context, task_id)
+        except StaleError:
+            _log.info("lease_lost", task=task_id)
+        except Exception:
+            # A bug, or the database: the task keeps its state and is tried again, it does not fail for it.
+            _log.exception("step_failed", task=task_id)
+            with contextlib.suppress(SQLAlchemyError, OSError):
+                await self._context.rest(task_id, _AFTER_BUG)
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._nudged.clear()
+            try:
+                claimed, upcoming = await self.claim()
+            except (SQLAlchemyError, OSError):
+                _log.exception("claim_failed")
+                claimed, upcoming = 0, None
+            if claimed == _CLAIM:
+                continue
+            await asyncio.sleep(_GATHER)
+            wait = _TICK if upcoming is None else min(max(upcoming - self._context.now(), 0.0), _TICK)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), wait)
+
+    async def _extend_forever(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            ids = tuple(self._running)
+            if not ids:
+                continue
+            now = self._context.now()
+            try:
+                await self._context.database.write(Extend(self._context.owner, ids, now))
+            except (SQLAlchemyError, OSError):
+                _log.exception("extend_failed")
+                continue
+            for task_id in ids:
+                if task_id in self._context.leases:
+                    self._context.leases[task_id] = now + LEASE_SECONDS

@@ -1,0 +1,53 @@
+"""When to ask an upstream next. Per (provider, model), the durations seen so far set the first poll and the spacing."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import deque
+from typing import Final
+
+_SEEN: Final = 50
+_LONGEST: Final = 30.0
+_SLOWEST_UNREADABLE: Final = 60.0
+_JITTER: Final = 0.2
+
+
+class Pace:
+    """Durations of finished jobs, in seconds, kept in memory: after a start it learns anew."""
+
+    def __init__(self) -> None:
+        self._durations: dict[tuple[str, str], deque[float]] = {}
+
+    def learn(self, provider: str, model: str, duration: float) -> None:
+        """A job of this kind took `duration` seconds."""
+        self._durations.setdefault((provider, model), deque(maxlen=_SEEN)).append(duration)
+
+    def typical(self, provider: str, model: str) -> float | None:
+        """The median duration, where at least three jobs have been seen."""
+        seen = self._durations.get((provider, model), ())
+        return statistics.median(seen) if len(seen) >= 3 else None
+
+    def after(self, provider: str, model: str, elapsed: float, floor: float) -> float:
+        """Seconds until the next poll of a job that has run for `elapsed` seconds; `floor` is the closest spacing.
+
+        Far from the typical end it asks halfway to it; near the end at the floor; past it ever more slowly.
+        """
+        typical = self.typical(provider, model)
+        if typical is None:
+            wait = elapsed * 0.15
+        elif elapsed < typical:
+            wait = (typical - elapsed) / 2
+        else:
+            wait = (elapsed - typical) * 0.25
+        return jittered(min(max(wait, floor), _LONGEST))
+
+
+def backoff(failures: int, floor: float, most: float = _SLOWEST_UNREADABLE) -> float:
+    """Seconds to wait after the `failures`-th failure in a row."""
+    return jittered(min(floor * 2.0 ** min(failures, 16), most))
+
+
+def jittered(seconds: float) -> float:
+    """`seconds`, give or take a fifth, so that jobs made together are not asked about together."""
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  spreading load, not a secret

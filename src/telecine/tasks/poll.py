@@ -1,0 +1,172 @@
+"""running and reconciling: ask the upstream, and believe only what can be read."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from telecine.nouns.errors import TaskError
+from telecine.nouns.task import Attempt
+from telecine.providers.base import (
+    Cancelled,
+    Channel,
+    Failed,
+    Found,
+    Job,
+    NotFound,
+    Provider,
+    Running,
+    Succeeded,
+    Unreadable,
+)
+from telecine.tasks.context import Context
+from telecine.tasks.ending import cancel, fail
+from telecine.tasks.pace import backoff
+from telecine.tasks.reads import Work
+from telecine.tasks.settle import ChannelGoneError, collecting, failed, progressed, running
+from telecine.tasks.submit import submit, unknown
+from telecine.tasks.writes import Change
+
+_RECONCILE_FLOOR = 15.0
+_RECONCILE_MOST = 600.0
+
+
+async def poll(context: Context, work: Work) -> Work | None:
+    """Ask about a job whose upstream id we have."""
+    channel, provider = _upstream(context, work)
+    task, now = work.task, context.now()
+    job = _job(work)
+    wanted_gone = task.cancel_requested_at is not None and provider.traits.cancel
+    if wanted_gone and isinstance(await provider.cancel(channel, job), Cancelled):
+        await cancel(context, work)
+        return None
+    match await provider.poll(channel, job):
+        case Succeeded() as result:
+            return await collecting(context, work, result)
+        case Failed() as outcome:
+            await failed(context, work, outcome)
+        case Running() as outcome:
+            if task.state == "running" and (task.deadline is None or now < task.deadline):
+                await progressed(context, work, outcome)
+            else:
+                await _overdue(context, work, provider, "still running")
+        case NotFound():
+            await _unreadable(context, work, provider, Unreadable("the upstream does not know the job"))
+        case Unreadable() as outcome:
+            await _unreadable(context, work, provider, outcome)
+    return None
+
+
+async def reconcile(context: Context, work: Work) -> Work | None:
+    """Find out what became of a job: one that is past our deadline, or one whose submit had an unknown outcome."""
+    attempt = work.current
+    if attempt.upstream_id is not None:
+        return await poll(context, work)
+    channel, provider = _upstream(context, work)
+    traits, now = provider.traits, context.now()
+    submitted = attempt.submitted_at or attempt.created_at
+    attempt = replace(attempt, lookups=attempt.lookups + 1)
+    match await provider.look_up(channel, _job(work)):
+        case Found(upstream_id, outcome):
+            return await _found(context, replace(work, attempt=attempt), upstream_id, outcome)
+        case NotFound():
+            settled = submitted + traits.submit_timeout + traits.visibility_lag
+            if now < settled:
+                await _look_later(context, work, attempt, min(backoff(attempt.lookups, 2.0), settled - now))
+                return None
+            return await _absent(context, replace(work, attempt=attempt), provider)
+        case Unreadable(reason, retry_after):
+            if now >= submitted + traits.retention:
+                error = TaskError("submission_unknown", f"The upstream never said what became of the job ({reason}).")
+                await fail(context, work, error, attempt_state="unknown")
+                return None
+            wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), retry_after or 0.0)
+            await _look_later(context, work, attempt, wait)
+    return None
+
+
+async def _found(context: Context, work: Work, upstream_id: str, outcome: Running | Succeeded | Failed) -> Work | None:
+    attempt = replace(work.current, upstream_id=upstream_id)
+    work = replace(work, attempt=attempt)
+    match outcome:
+        case Running():
+            await running(context, work, upstream_id, outcome)
+        case Succeeded():
+            return await collecting(context, work, outcome)
+        case Failed():
+            await failed(context, work, outcome)
+    return None
+
+
+async def _absent(context: Context, work: Work, provider: Provider) -> Work | None:
+    """The upstream surely has no job with our handle."""
+    if work.task.cancel_requested_at is not None:
+        await cancel(context, work)
+        return None
+    attempt = work.current
+    if not provider.traits.unique_handle:
+        error = TaskError("submission_unknown", "The upstream does not know the job, and may still have run it.")
+        until = context.now() + provider.traits.deadline
+        await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
+        return None
+    # The same handle again: were the job there after all, the upstream would refuse the second.
+    attempt = replace(attempt, state="submitting", submitted_at=context.now())
+    task = replace(work.task, state="submitting")
+    change = context.moved(work.task, Change(task=task, attempt=attempt), "submitting", "again, with the same handle")
+    await context.commit(change, keep_lease=True)
+    return await submit(context, Work(change.task, attempt, ()))
+
+
+async def recover(context: Context, work: Work) -> Work | None:
+    """submitting, and this process did not send it just now: whoever did has crashed."""
+    if work.current.state == "preparing":
+        return await submit(context, work)
+    return await unknown(context, work, "the gateway stopped while it was being sent")
+
+
+async def _overdue(context: Context, work: Work, provider: Provider, reason: str) -> None:
+    """Past our deadline: ask ever more slowly until the upstream no longer keeps the job."""
+    task, now = work.task, context.now()
+    if task.expires_at is not None and now >= task.expires_at:
+        error = TaskError("expired", "The upstream did not finish the job within the time that it keeps jobs.")
+        await fail(context, work, error)
+        return
+    wait = min(max(_RECONCILE_FLOOR, (now - (task.deadline or now)) * 0.1), _RECONCILE_MOST)
+    if task.state == "reconciling":
+        await context.rest(task.id, wait)
+        return
+    change = context.moved(task, Change(task=replace(task, state="reconciling")), "reconciling", reason)
+    await context.commit(change, due=now + wait)
+
+
+async def _unreadable(context: Context, work: Work, provider: Provider, outcome: Unreadable) -> None:
+    task, now = work.task, context.now()
+    if task.deadline is not None and now >= task.deadline:
+        await _overdue(context, work, provider, outcome.reason)
+        return
+    attempt = replace(work.current, unreadable=work.current.unreadable + 1)
+    change = context.moved(task, Change(task=task, attempt=attempt), "unreadable", outcome.reason)
+    wait = backoff(attempt.unreadable - 1, provider.traits.poll_floor)
+    await context.commit(change, due=now + max(wait, outcome.retry_after or 0.0))
+
+
+async def _look_later(context: Context, work: Work, attempt: Attempt, seconds: float) -> None:
+    change = context.moved(work.task, Change(task=work.task, attempt=attempt))
+    await context.commit(change, due=context.now() + seconds)
+
+
+def _upstream(context: Context, work: Work) -> tuple[Channel, Provider]:
+    found = context.router.channel(work.current.channel)
+    if found is None:
+        raise ChannelGoneError(work.current.channel)
+    return found
+
+
+def _job(work: Work) -> Job:
+    attempt = work.current
+    return Job(
+        operation=work.task.operation,
+        model=attempt.model,
+        handle=attempt.handle,
+        upstream_id=attempt.upstream_id,
+        submitted_at=attempt.submitted_at or attempt.created_at,
+    )

@@ -1,0 +1,173 @@
+"""Reads of tasks. Reads by id that arrive together go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.nouns.task import TERMINAL, Attempt, Output, Task
+from telecine.store import tables
+from telecine.store.batcher import Batcher
+from telecine.store.database import Database
+from telecine.tasks.rows import attempt_of, output_of, task_of
+
+
+class Work(msgspec.Struct, frozen=True):
+    """All that a step needs to know of its task."""
+
+    task: Task
+    attempt: Attempt | None
+    outputs: tuple[Output, ...]
+
+    @property
+    def current(self) -> Attempt:
+        """The attempt, in states that always have one."""
+        if self.attempt is None:
+            raise LookupError(f"task {self.task.id} is {self.task.state} without an attempt")
+        return self.attempt
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks a list shows. None or empty means no restriction."""
+
+    account_id: int | None
+    limit: int
+    after: int | None = None
+    offset: int = 0
+    ascending: bool = False
+    operations: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    """As clients see them (`Task.status`)."""
+    model: str | None = None
+    kind: str | None = None
+
+
+class TaskReads:
+    """Reads by id, batched, and the rarer reads by something else."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tasks: Batcher[int, tuple[Task, tuple[Output, ...]] | None] = Batcher(self._load_tasks)
+        self._works: Batcher[int, Work | None] = Batcher(self._load_works)
+
+    async def task(self, task_id: int) -> tuple[Task, tuple[Output, ...]] | None:
+        """The task with its outputs, or None."""
+        return await self._tasks.submit(task_id)
+
+    async def work(self, task_id: int) -> Work | None:
+        """The task with its outputs and its current attempt, or None."""
+        return await self._works.submit(task_id)
+
+    async def _load_tasks(self, ids: Sequence[int]) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
+        async with self._database.reading() as connection:
+            tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+            outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
+        return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
+
+    async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
+        async with self._database.reading() as connection:
+            tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+            wanted = [task.attempt_id for task in tasks.values() if task.attempt_id is not None]
+            attempts: dict[int, Attempt] = {}
+            if wanted:
+                rows = await connection.execute(select(tables.attempts).where(tables.attempts.c.id.in_(wanted)))
+                attempts = {row["id"]: attempt_of(row) for row in rows.mappings()}
+            outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
+        return [
+            Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ())) if one in tasks else None
+            for one in ids
+        ]
+
+    async def external(self, account_id: int, external_id: str) -> int | None:
+        """The id of the account's task that its client named `external_id`."""
+        table = tables.tasks.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.id).where(table.account_id == account_id, table.external_id == external_id)
+            )
+            return found.scalar_one_or_none()
+
+    async def attempt_by_token(self, token: str) -> tuple[int, Attempt] | None:
+        """The (task id, attempt) that a callback URL belongs to."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(tables.attempts).where(tables.attempts.c.callback_token == token))
+            row = found.mappings().first()
+            return (row["task_id"], attempt_of(row)) if row else None
+
+    async def refusers(self, task_id: int) -> set[str]:
+        """The channels that refused this task for reasons other than being full."""
+        table = tables.attempts.c
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.channel).where(
+                    table.task_id == task_id, table.state == "refused", table.error_code != "capacity"
+                )
+            )
+            return set(rows.scalars())
+
+    async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
+        """The tasks that `wanted` describes, and whether there are more behind them."""
+        table = tables.tasks.c
+        conditions: list[ColumnElement[bool]] = [table.deleted_at.is_(None)]
+        if wanted.account_id is not None:
+            conditions.append(table.account_id == wanted.account_id)
+        if wanted.after is not None:
+            conditions.append(table.id > wanted.after if wanted.ascending else table.id < wanted.after)
+        if wanted.operations:
+            conditions.append(table.operation.in_(wanted.operations))
+        if wanted.statuses:
+            conditions.append(or_(*(_has_status(status) for status in wanted.statuses)))
+        if wanted.model is not None:
+            conditions.append(table.model == wanted.model)
+        if wanted.kind is not None:
+            conditions.append(table.kind == wanted.kind)
+        order = table.id.asc() if wanted.ascending else table.id.desc()
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.tasks).where(*conditions).order_by(order).offset(wanted.offset).limit(wanted.limit + 1)
+            )
+            tasks = [task_of(row) for row in rows.mappings()]
+            outputs = await _outputs(connection, [task.id for task in tasks])
+        shown = tasks[: wanted.limit]
+        return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
+
+    async def timeline(self, task_id: int) -> list[dict[str, Any]]:
+        """The events of a task, oldest first."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.events).where(tables.events.c.task_id == task_id).order_by(tables.events.c.sequence)
+            )
+            return [dict(row) for row in rows.mappings()]
+
+
+def _has_status(status: str) -> ColumnElement[bool]:
+    """The condition that `Task.status` is `status`."""
+    table = tables.tasks.c
+    if status in TERMINAL:
+        return table.state == status
+    started = table.started_at.is_(None) if status == "queued" else table.started_at.is_not(None)
+    return and_(table.state.not_in(sorted(TERMINAL)), started)
+
+
+async def _tasks(connection: AsyncConnection, condition: ColumnElement[bool]) -> dict[int, Task]:
+    rows = await connection.execute(select(tables.tasks).where(condition))
+    return {row["id"]: task_of(row) for row in rows.mappings()}
+
+
+async def _outputs(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, tuple[Output, ...]]:
+    if not ids:
+        return {}
+    rows = await connection.execute(
+        select(tables.outputs)
+        .where(tables.outputs.c.task_id.in_(ids))
+        .order_by(tables.outputs.c.task_id, tables.outputs.c.index)
+    )
+    found: dict[int, tuple[Output, ...]] = {}
+    for row in rows.mappings():
+        output = output_of(row)
+        found[output.task_id] = (*found.get(output.task_id, ()), output)
+    return found

@@ -1,0 +1,82 @@
+"""What a start finds, and what is looked after every few seconds."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.store import tables
+from telecine.store.database import Database
+from telecine.tasks.writes import free_slots
+
+
+async def recover(database: Database, pools: dict[str, int]) -> None:
+    """Before the engine starts: give back the leases of a process that is gone, and count the slots anew.
+
+    Leases are given back only on SQLite, where the lock on the data proves that no other process holds one; elsewhere
+    they run out by themselves.
+    """
+    async with database.writing() as connection:
+        if database.sqlite:
+            await connection.execute(
+                update(tables.schedule)
+                .where(tables.schedule.c.lease_owner.is_not(None))
+                .values(lease_owner=None, lease_until=None)
+            )
+        known = set((await connection.execute(select(tables.pools.c.name))).scalars())
+        for name, slots in pools.items():
+            if name in known:
+                await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
+            else:
+                await connection.execute(insert(tables.pools).values(name=name, slots=slots, used=0))
+        await _recount(connection)
+        # Whoever waits for a slot looks again: pools may have grown, shrunk or gone with the new configuration.
+        await connection.execute(
+            update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0, pool=None)
+        )
+
+
+async def free_overdue_slots(database: Database, now: float) -> int:
+    """Free the slots of unknown attempts whose jobs must have ended by now; how many."""
+    table = tables.attempts.c
+    async with database.writing() as connection:
+        rows = (
+            await connection.execute(
+                select(table.id, table.pool, table.weight).where(table.slot_held, table.slot_until < now).limit(1000)
+            )
+        ).all()
+        if not rows:
+            return 0
+        await connection.execute(
+            update(tables.attempts)
+            .where(table.id.in_([row.id for row in rows]))
+            .values(slot_held=False, slot_until=None)
+        )
+        freed: dict[str, int] = {}
+        for row in rows:
+            freed[row.pool] = freed.get(row.pool, 0) + row.weight
+        await free_slots(connection, freed, now)
+    return len(rows)
+
+
+async def wake_lines(database: Database, now: float) -> int:
+    """Wake the heads of lines before pools that have room: a safety net under the wake that each freed slot gives."""
+    pool = tables.pools.c
+    async with database.reading() as connection:
+        waiting = select(tables.schedule.c.pool).where(tables.schedule.c.pool.is_not(None)).distinct()
+        idle = select(pool.name).where(pool.used < pool.slots, pool.name.in_(waiting))
+        names = list((await connection.execute(idle)).scalars())
+    if names:
+        async with database.writing() as connection:
+            await free_slots(connection, dict.fromkeys(names, 0), now)
+    return len(names)
+
+
+async def _recount(connection: AsyncConnection) -> None:
+    table = tables.attempts.c
+    held = await connection.execute(
+        select(table.pool, func.sum(table.weight)).where(table.slot_held).group_by(table.pool)
+    )
+    await connection.execute(update(tables.pools).values(used=0))
+    for name, weight in held.all():
+        await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(used=int(weight)))

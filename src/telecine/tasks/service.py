@@ -1,0 +1,175 @@
+"""What dialects and the command line may do with tasks: `telecine.dialects.base.Tasks`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from telecine.accounts.principal import Principal
+from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Attempt, Output, Task
+from telecine.tasks.context import Context
+from telecine.tasks.engine import Engine
+from telecine.tasks.reads import Filter
+from telecine.tasks.view import Page, View
+from telecine.tasks.writes import Create, Mark
+
+_CANCEL_WAIT = 5.0
+
+
+class TaskService:
+    """Tasks of accounts. Another account's task, and a deleted one, is `not_found` everywhere."""
+
+    def __init__(self, context: Context, engine: Engine, catalogue: Catalogue) -> None:
+        self._context = context
+        self._engine = engine
+        self._catalogue = catalogue
+
+    async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
+        """Store the task, then wait for its first step; see `telecine.dialects.base.Tasks.create`."""
+        context = self._context
+        self.check(principal, request)
+        if request.source_task is not None:
+            source = await self.get(principal, request.source_task)
+            context.router.candidates(request, only=source.task.channel)
+        now = context.now()
+        task = Task(
+            id=context.ids.next(now),
+            account_id=principal.account_id,
+            key_id=principal.key_id,
+            dialect=dialect,
+            operation=request.operation,
+            model=request.model,
+            request=request,
+            external_id=request.external_id,
+            created_at=now,
+            source_task=request.source_task,
+        )
+        try:
+            await context.database.write(Create(task, context.owner, context.deliveries(task, ())))
+        except GatewayError:
+            await context.library.forget([item.object_key for item in request.inputs if item.object_key])
+            raise
+        step = self._engine.begin(task.id)
+        await asyncio.wait([step], timeout=context.limits.first_step)
+        view = await self.get(principal, task.id)
+        if view.task.state == "failed" and view.task.error is not None:
+            error = view.task.error
+            raise GatewayError(error.code, error.message, param=error.param, may_retry=False)
+        return view
+
+    def check(self, principal: Principal, request: GenerationRequest) -> None:
+        """Raise what `create` would, as far as that can be told without storing anything."""
+        router = self._context.router
+        if not router.serves(request.model):
+            raise router.nobody(request.model)
+        known = self._catalogue.find(request.model)
+        if not principal.may_use(request.model) and not (known and principal.may_use(known.name)):
+            raise GatewayError("permission", f"This key may not use the model '{request.model}'.", param="model")
+        self._catalogue.check(request)
+        if request.external_id is not None and not 1 <= len(request.external_id) <= 256:
+            raise invalid("The external id must have 1 to 256 characters.", "external_id")
+        router.candidates(request)
+
+    async def get(self, principal: Principal, task_id: int) -> View:
+        """One task. Raises GatewayError (`not_found`)."""
+        found = await self._context.reads.task(task_id)
+        if found is None or found[0].deleted_at is not None or not _owns(principal, found[0]):
+            raise _not_found()
+        return self._view(*found)
+
+    async def find_external(self, principal: Principal, external_id: str) -> View:
+        """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""
+        task_id = await self._context.reads.external(principal.account_id, external_id)
+        if task_id is None:
+            raise _not_found()
+        return await self.get(principal, task_id)
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        limit: int,
+        after: int | None = None,
+        offset: int = 0,
+        ascending: bool = False,
+        operations: Sequence[str] = (),
+        statuses: Sequence[str] = (),
+        model: str | None = None,
+        kind: Literal["video", "image", "audio"] | None = None,
+    ) -> Page:
+        """The account's tasks, every account's for an administrator."""
+        wanted = Filter(
+            account_id=None if principal.admin else principal.account_id,
+            limit=limit,
+            after=after,
+            offset=offset,
+            ascending=ascending,
+            operations=tuple(operations),
+            statuses=tuple(statuses),
+            model=model,
+            kind=kind,
+        )
+        rows, more = await self._context.reads.page(wanted)
+        return Page(tuple(self._view(*row) for row in rows), more)
+
+    async def cancel(self, principal: Principal, task_id: int) -> View:
+        """Ask for the task's end: at once where no job exists upstream, else as soon as the upstream lets it go."""
+        await self.get(principal, task_id)
+        await self._mark(Mark(task_id, self._context.now(), cancel=True))
+        return await self.get(principal, task_id)
+
+    async def delete(self, principal: Principal, task_id: int) -> View:
+        """Put a tombstone on the task; one that still runs is cancelled too."""
+        view = await self.get(principal, task_id)
+        await self._mark(Mark(task_id, self._context.now(), cancel=not view.task.ended, delete=True))
+        return view
+
+    async def output(self, task_id: int, index: int) -> Output | None:
+        """One output, for whoever has a signed link to it; None where it is gone."""
+        found = await self._context.reads.task(task_id)
+        if found is None or found[0].deleted_at is not None:
+            return None
+        return next((output for output in found[1] if output.index == index), None)
+
+    async def find_callback(self, token: str) -> tuple[int, Attempt] | None:
+        """The task id and the attempt that a provider's callback URL names."""
+        return await self._context.reads.attempt_by_token(token)
+
+    async def wake(self, task_id: int) -> None:
+        """Make a task due now."""
+        await self._context.database.write(Mark(task_id, self._context.now()))
+        self._engine.nudge()
+
+    async def _mark(self, mark: Mark) -> None:
+        """Commit the mark, and give the step that heeds it a moment, so that the answer tells what came of it."""
+        await self._context.database.write(mark)
+        underway = self._engine.underway(mark.task_id)
+        if underway is not None:
+            await asyncio.wait([underway], timeout=_CANCEL_WAIT)
+        await self._engine.claim()
+        underway = self._engine.underway(mark.task_id)
+        if underway is not None:
+            await asyncio.wait([underway], timeout=_CANCEL_WAIT)
+
+    def _view(self, task: Task, outputs: tuple[Output, ...]) -> View:
+        if task.ended:
+            return View(task, outputs)
+        if task.state in ("queued", "submitting") or task.channel is None:
+            return View(task, outputs, 2.0)
+        found = self._context.router.channel(task.channel)
+        floor = found[1].traits.poll_floor if found else 2.0
+        provider = found[1].name if found else ""
+        elapsed = self._context.now() - task.created_at
+        return View(task, outputs, self._context.pace.after(provider, task.model, elapsed, floor))
+
+
+def _owns(principal: Principal, task: Task) -> bool:
+    return principal.admin or task.account_id == principal.account_id
+
+
+def _not_found() -> GatewayError:
+    return GatewayError("not_found", "There is no such task, or it is not yours.", param="id")

@@ -1,0 +1,99 @@
+"""What follows from what an upstream says: accepted, still at work, done, failed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from telecine.nouns.task import Attempt, Output
+from telecine.providers.base import Failed, Running, Succeeded, Traits
+from telecine.tasks.context import Context
+from telecine.tasks.ending import closed, fail, slot_of
+from telecine.tasks.reads import Work
+from telecine.tasks.writes import Change
+
+
+async def running(context: Context, work: Work, upstream_id: str, outcome: Running | None = None) -> None:
+    """→ running: the upstream has the job. `outcome` is what it said of it, where it has been asked already."""
+    now = context.now()
+    attempt = work.current
+    traits = traits_of(context, work)
+    submitted = attempt.submitted_at or now
+    attempt = replace(attempt, state="accepted", upstream_id=upstream_id, accepted_at=attempt.accepted_at or now)
+    task = replace(
+        work.task,
+        state="running",
+        deadline=submitted + traits.deadline,
+        expires_at=submitted + traits.retention,
+    )
+    if outcome is not None:
+        task = replace(task, **seen(work, outcome, now))
+    change = context.moved(work.task, Change(task=task, attempt=attempt), "running")
+    await context.commit(change, due=now + wait_after(context, attempt, traits, outcome))
+
+
+async def progressed(context: Context, work: Work, outcome: Running) -> None:
+    """running → running: commit only what has changed, then come again."""
+    now = context.now()
+    changes = seen(work, outcome, now)
+    seconds = wait_after(context, work.current, traits_of(context, work), outcome)
+    if all(getattr(work.task, name) == value for name, value in changes.items()):
+        await context.rest(work.task.id, seconds)
+        return
+    task = replace(work.task, **changes)
+    change = context.moved(work.task, Change(task=task), "progress", f"{task.progress}")
+    await context.commit(change, due=now + seconds)
+
+
+async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
+    """→ collecting: the upstream is done. Its slot is free from here on; what it made is still to be fetched."""
+    now = context.now()
+    attempt = work.current
+    outputs = tuple(
+        Output(
+            task_id=work.task.id,
+            index=index,
+            kind=found.kind,
+            upstream_url=found.url,
+            upstream_id=found.upstream_id,
+            upstream_expires_at=found.expires_at,
+        )
+        for index, found in enumerate(result.outputs)
+    )
+    if attempt.accepted_at is not None:
+        context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)
+    task = replace(work.task, state="collecting", started_at=work.task.started_at or now, usage=result.usage)
+    ended = closed(attempt, "ended", now)
+    change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
+    change = context.moved(work.task, change, "collecting")
+    await context.commit(change, keep_lease=True)
+    return Work(change.task, ended, outputs)
+
+
+async def failed(context: Context, work: Work, outcome: Failed) -> None:
+    """→ failed: the upstream itself said so, readably."""
+    await fail(context, work, outcome.error)
+
+
+def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:
+    """What `outcome` says about the task: progress never falls, and 100 is kept for the end."""
+    started = work.task.started_at or (now if outcome.started else None)
+    return {"started_at": started, "progress": max(work.task.progress, min(outcome.progress or 0, 99))}
+
+
+def traits_of(context: Context, work: Work) -> Traits:
+    """What the attempt's provider declares."""
+    found = context.router.channel(work.current.channel)
+    if found is None:
+        raise ChannelGoneError(work.current.channel)
+    return found[1].traits
+
+
+def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Running | None) -> float:
+    """Seconds until the next poll; what the upstream asks for is obeyed."""
+    elapsed = context.now() - (attempt.accepted_at or context.now())
+    own = context.pace.after(attempt.provider, attempt.model, elapsed, traits.poll_floor)
+    return max(own, outcome.retry_after or 0.0) if outcome is not None else own
+
+
+class ChannelGoneError(Exception):
+    """The attempt's channel is not configured any more, so its upstream cannot be asked."""

@@ -1,0 +1,123 @@
+"""What a step changes of a task, and the statements that write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.nouns.task import Attempt, Output, Task
+from telecine.store import tables
+from telecine.tasks.rows import MUTABLE, attempt_values, output_values, task_values
+from telecine.webhooks.delivery import Delivery, add_deliveries
+
+
+class StaleError(Exception):
+    """Somebody else has moved this task on, or the lease is lost: whatever was about to happen must not."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of a task's timeline."""
+
+    type: str
+    at: float
+    detail: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step changes besides the schedule. `task` is the task afterwards, its version already raised."""
+
+    task: Task
+    event: Event | None = None
+    new_attempt: Attempt | None = None
+    attempt: Attempt | None = None
+    new_outputs: tuple[Output, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    free: tuple[str, int] | None = None
+    """A pool and the slots in it that this step gives back."""
+
+
+async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
+    """Lock the rows of the tasks in id order; their version, token, channel and lease owner by task id."""
+    rows = await connection.execute(
+        select(
+            tables.tasks.c.id,
+            tables.tasks.c.version,
+            tables.tasks.c.step_token,
+            tables.tasks.c.channel,
+            tables.schedule.c.lease_owner,
+        )
+        .join(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
+        .where(tables.tasks.c.id.in_(sorted(task_ids)))
+        .order_by(tables.tasks.c.id)
+        .with_for_update()
+    )
+    return {row["id"]: row for row in rows.mappings()}
+
+
+async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Change, int]]) -> None:
+    if not changes:
+        return
+    ordered = sorted(changes, key=lambda item: item[0].task.id)
+    await connection.execute(
+        _UPDATE_TASK,
+        [
+            {"b_id": change.task.id, **{f"b_{k}": v for k, v in task_values(change.task, token).items()}}
+            for change, token in ordered
+        ],
+    )
+    new = [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt]
+    if new:
+        await connection.execute(insert(tables.attempts), new)
+    old = [
+        {f"b_{name}": value for name, value in attempt_values(one.attempt).items()} for one, _ in ordered if one.attempt
+    ]
+    if old:
+        await connection.execute(_UPDATE_ATTEMPT, old)
+    made = [output_values(output) for one, _ in ordered for output in one.new_outputs]
+    if made:
+        await connection.execute(insert(tables.outputs), made)
+    changed = [
+        {f"b_{name}": value for name, value in output_values(output).items()}
+        for one, _ in ordered
+        for output in one.outputs
+    ]
+    if changed:
+        await connection.execute(_UPDATE_OUTPUT, changed)
+    events = [
+        {"task_id": one.task.id, "sequence": one.task.version, **msgspec.structs.asdict(one.event)}
+        for one, _ in ordered
+        if one.event
+    ]
+    if events:
+        await connection.execute(insert(tables.events), events)
+    await add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
+
+
+def _set(names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(f"b_{name}") for name in names}
+
+
+_UPDATE_TASK = update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(MUTABLE))
+
+_UPDATE_ATTEMPT = (
+    update(tables.attempts)
+    .where(tables.attempts.c.id == bindparam("b_id"))
+    .values(
+        _set(
+            column.name
+            for column in tables.attempts.c
+            if column.name not in {"id", "task_id", "number", "created_at", "callback_token"}
+        )
+    )
+)
+
+_UPDATE_OUTPUT = (
+    update(tables.outputs)
+    .where(tables.outputs.c.task_id == bindparam("b_task_id"), tables.outputs.c.index == bindparam("b_index"))
+    .values(_set(column.name for column in tables.outputs.c if column.name not in {"task_id", "index"}))
+)

@@ -1,0 +1,70 @@
+"""What the owner of a task may ask for at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.store import tables
+from telecine.tasks.writes.schedule import WAKE
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Note on a task that its owner wants it cancelled or deleted, and wake it. Result: None.
+
+    Not a step: it needs no lease, and it leaves the version alone, so that it never makes a running step stale.
+    """
+
+    order: ClassVar[int] = 15
+    task_id: int
+    now: float
+    cancel: bool = False
+    delete: bool = False
+
+    @property
+    def key(self) -> None:
+        return None
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Mark], *, again: bool
+    ) -> Sequence[Exception | None]:
+        cancels = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.cancel]
+        deletes = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.delete]
+        if cancels:
+            await connection.execute(_CANCEL, cancels)
+        if deletes:
+            await connection.execute(_DELETE, deletes)
+            await _schedule_burial(connection, {write.task_id: write.now for write in writes if write.delete})
+        await connection.execute(WAKE, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
+        return [None] * len(writes)
+
+
+async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float]) -> None:
+    """A deleted task that had nothing left to do gets a row again: its files are to go one day."""
+    there = await connection.execute(
+        select(tables.schedule.c.task_id).where(tables.schedule.c.task_id.in_(list(deleted)))
+    )
+    known = set(there.scalars())
+    rows = [
+        {"task_id": one, "due": now, "rank": 0, "pool": None, "woken": False, "lease_owner": None, "lease_until": None}
+        for one, now in sorted(deleted.items())
+        if one not in known
+    ]
+    if rows:
+        await connection.execute(insert(tables.schedule), rows)
+
+
+_T = tables.tasks
+
+_CANCEL = (
+    update(_T)
+    .where(_T.c.id == bindparam("b_id"), _T.c.cancel_requested_at.is_(None))
+    .values(cancel_requested_at=bindparam("b_now"))
+)
+
+_DELETE = update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now"))

@@ -1,0 +1,144 @@
+"""The schedule: who holds a task, and when it is due. One row a task that has something left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import bindparam, case, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.store import tables
+
+LEASE_SECONDS = 60.0
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """Give the lease of a task back without any change to it, and come again at `due`. Result: None."""
+
+    order: ClassVar[int] = 40
+    task_id: int
+    owner: str
+    due: float
+    now: float
+
+    @property
+    def key(self) -> int:
+        return self.task_id
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Rest], *, again: bool
+    ) -> Sequence[Exception | None]:
+        await connection.execute(
+            _REST,
+            [
+                {"b_task_id": write.task_id, "b_due": write.due, "b_now": write.now, "b_owner": write.owner}
+                for write in sorted(writes, key=lambda write: write.task_id)
+            ],
+        )
+        return [None] * len(writes)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Lease at most `limit` due tasks to `owner`. Result: their ids, earliest due first, and when the next is due."""
+
+    order: ClassVar[int] = 50
+    owner: str
+    limit: int
+    now: float
+
+    @property
+    def key(self) -> str:
+        return "claim"
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
+    ) -> Sequence[tuple[list[int], float | None] | Exception]:
+        (write,) = writes
+        table = tables.schedule.c
+        unleased = (table.lease_until.is_(None)) | (table.lease_until < write.now)
+        rows = await connection.execute(
+            select(table.task_id)
+            .where(table.due <= write.now, unleased)
+            .order_by(table.due)
+            .limit(write.limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(rows.scalars())
+        if ids:
+            until = write.now + LEASE_SECONDS
+            await connection.execute(
+                _LEASE, [{"b_task_id": one, "b_owner": write.owner, "b_until": until} for one in sorted(ids)]
+            )
+        upcoming = await connection.execute(select(table.due).where(table.due > write.now).order_by(table.due).limit(1))
+        return [(ids, upcoming.scalar_one_or_none())]
+
+
+class Extend(msgspec.Struct, frozen=True):
+    """Keep the leases of `task_ids` for another lease time. Result: None."""
+
+    order: ClassVar[int] = 50
+    owner: str
+    task_ids: tuple[int, ...]
+    now: float
+
+    @property
+    def key(self) -> None:
+        return None
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Extend], *, again: bool
+    ) -> Sequence[Exception | None]:
+        rows = [
+            {"b_task_id": one, "b_owner": write.owner, "b_until": write.now + LEASE_SECONDS}
+            for write in writes
+            for one in sorted(write.task_ids)
+        ]
+        if rows:
+            await connection.execute(_EXTEND, rows)
+        return [None] * len(writes)
+
+
+async def reschedule(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(RESCHEDULE, sorted(rows, key=lambda row: row["b_task_id"]))
+
+
+_S = tables.schedule
+
+# A wake that came while the step ran is kept: the task is due at once, whatever the step wished.
+_WISHED = case((_S.c.woken, bindparam("b_now")), else_=bindparam("b_due"))
+
+_RELEASED = {"due": _WISHED, "woken": False, "lease_owner": None, "lease_until": None, "pool": None}
+
+RESCHEDULE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(_RELEASED)
+
+_REST = (
+    update(_S).where(_S.c.task_id == bindparam("b_task_id"), _S.c.lease_owner == bindparam("b_owner")).values(_RELEASED)
+)
+
+WAKE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_now"), woken=True)
+
+_LEASE = (
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"))
+    .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), woken=False)
+)
+
+_EXTEND = (
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"), _S.c.lease_owner == bindparam("b_owner"))
+    .values(lease_until=bindparam("b_until"))
+)
+
+PARK = (
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"))
+    .values(pool=bindparam("b_pool"), due=_WISHED, woken=False, lease_owner=None, lease_until=None)
+)
+
+LEAVE_LINE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(pool=None)

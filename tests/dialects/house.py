@@ -1,0 +1,284 @@
+"""An in-memory house behind real dialect routes: fakes of everything that `Edge` reaches, and a client to call them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal
+
+import httpx2
+import msgspec
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from telecine.accounts.principal import Principal
+from telecine.dialects.base import Dialect, Edge
+from telecine.nouns import catalogue
+from telecine.nouns.errors import GatewayError, TaskError, invalid
+from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.task import Output, State, Task, Usage
+from telecine.tasks.view import Page, View
+
+NOW = 1763700000.25
+REQUEST_ID = "e5577399-0114-4538-a12b-52cbd2bf9683"
+
+
+def picture(width: int = 320, height: int = 320, form: str = "JPEG") -> bytes:
+    """A whole picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(buffer, form)
+    return buffer.getvalue()
+
+
+def base64_of(content: bytes) -> str:
+    """Raw base64, as Kling wants it."""
+    return base64.b64encode(content).decode()
+
+
+class FakeTasks:
+    """Tasks in a list. `created` holds every request that came through."""
+
+    def __init__(self) -> None:
+        self.views: dict[int, View] = {}
+        self.created: list[GenerationRequest] = []
+        self.lists: list[dict[str, Any]] = []
+        self.refusal: GatewayError | None = None
+        self.at_once = False
+        """Whether the upstream is already at work when `create` answers."""
+
+    def check(self, principal: Principal, request: GenerationRequest) -> None:
+        known = catalogue.load()
+        if known.find(request.model) is None:
+            names = ", ".join(model.name for model in known.models)
+            raise GatewayError("not_found", f"The model '{request.model}' does not exist; use: {names}.", param="model")
+        known.check(request)
+
+    async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
+        self.check(principal, request)
+        if self.refusal is not None:
+            raise self.refusal
+        used = {view.task.external_id for view in self.views.values()} - {None}
+        if request.external_id in used:
+            raise GatewayError("conflict", f"'{request.external_id}' has been used before.", param="external_id")
+        self.created.append(request)
+        if self.at_once:
+            return self.add(request, dialect=dialect, state="running", started_at=NOW + 3)
+        return self.add(request, dialect=dialect, account_id=principal.account_id)
+
+    def add(
+        self,
+        request: GenerationRequest,
+        *,
+        dialect: str = "tasks",
+        account_id: int = 1,
+        state: State = "queued",
+        started_at: float | None = None,
+        ended_at: float | None = None,
+        progress: int = 0,
+        outputs: int = 0,
+        error: TaskError | None = None,
+        usage: Usage | None = None,
+        poll_after: float | None = 2.5,
+    ) -> View:
+        """Put a task there in any state."""
+        task_id = (int(NOW * 1000) - EPOCH_MS << RANDOM_BITS) + len(self.views) + 1
+        task = Task(
+            id=task_id,
+            account_id=account_id,
+            key_id=None,
+            dialect=dialect,
+            operation=request.operation,
+            model=request.model,
+            request=request,
+            external_id=request.external_id,
+            source_task=request.source_task,
+            state=state,
+            progress=progress,
+            created_at=NOW,
+            started_at=started_at,
+            ended_at=ended_at,
+            error=error,
+            usage=usage,
+        )
+        kept = tuple(
+            Output(
+                task_id=task_id,
+                index=index,
+                state="stored",
+                object_key="k",
+                poster_key="p",
+                content_type="video/mp4",
+                bytes=3,
+                width=1280,
+                height=720,
+                duration=5.041,
+                sha256="ab",
+            )
+            for index in range(outputs)
+        )
+        view = View(task, kept, None if task.ended else poll_after)
+        self.views[task_id] = view
+        return view
+
+    def done(self, request: GenerationRequest, **more: Any) -> View:
+        """Put a finished task there."""
+        return self.add(request, state="succeeded", started_at=NOW + 1, ended_at=NOW + 9, outputs=1, **more)
+
+    async def get(self, principal: Principal, task_id: int) -> View:
+        view = self.views.get(task_id)
+        if view is None or view.task.account_id != principal.account_id:
+            raise GatewayError("not_found", "There is no such task.", param="id")
+        return view
+
+    async def find_external(self, principal: Principal, external_id: str) -> View:
+        for view in self.views.values():
+            if view.task.external_id == external_id and view.task.account_id == principal.account_id:
+                return view
+        raise GatewayError("not_found", "There is no such task.", param="id")
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        limit: int,
+        after: int | None = None,
+        offset: int = 0,
+        ascending: bool = False,
+        operations: Sequence[str] = (),
+        statuses: Sequence[str] = (),
+        model: str | None = None,
+        kind: Literal["video", "image", "audio"] | None = None,
+    ) -> Page:
+        self.lists.append({"limit": limit, "after": after, "offset": offset, "ascending": ascending})
+        found = [
+            view
+            for _, view in sorted(self.views.items(), reverse=not ascending)
+            if view.task.account_id == principal.account_id
+            and (not operations or view.task.operation in operations)
+            and (not statuses or view.task.status in statuses)
+            and (model is None or view.task.model == model)
+            and (after is None or (view.task.id > after if ascending else view.task.id < after))
+        ][offset:]
+        return Page(tuple(found[:limit]), len(found) > limit)
+
+    async def cancel(self, principal: Principal, task_id: int) -> View:
+        view = await self.get(principal, task_id)
+        task = msgspec.structs.replace(view.task, state="cancelled", ended_at=NOW + 1)
+        self.views[task_id] = View(task)
+        return self.views[task_id]
+
+    async def delete(self, principal: Principal, task_id: int) -> View:
+        view = await self.get(principal, task_id)
+        del self.views[task_id]
+        return view
+
+
+class FakeMedia:
+    """Keeps what is stored in a list, and looks at pictures with Pillow."""
+
+    def __init__(self) -> None:
+        self.stored: list[tuple[str, bytes]] = []
+        self.served: list[str] = []
+
+    async def store(
+        self, principal: Principal, role: Role, chunks: AsyncIterator[bytes], *, param: str, max_bytes: int
+    ) -> MediaInput:
+        content = b"".join([chunk async for chunk in chunks])
+        if len(content) > max_bytes:
+            raise GatewayError("too_large", f"'{param}' is larger than {max_bytes} bytes.", param=param)
+        try:
+            seen = Image.open(io.BytesIO(content))
+        except OSError:
+            raise invalid(f"What '{param}' holds is not an image.", param) from None
+        self.stored.append((param, content))
+        kind = f"image/{(seen.format or '').lower()}"
+        return MediaInput(
+            role,
+            object_key=f"in/{len(self.stored)}",
+            content_type=kind,
+            bytes=len(content),
+            width=seen.width,
+            height=seen.height,
+        )
+
+    def check_url(self, url: str, *, param: str) -> None:
+        if not url.startswith(("http://", "https://")) or "127.0.0.1" in url:
+            raise invalid(f"The URL in '{param}' cannot be used.", param)
+
+    def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
+        return f"https://media.test/{output.index}/{variant}.mp4" if output.state == "stored" else None
+
+    def link_expires_at(self, output: Output) -> float | None:
+        return NOW + 3600.9
+
+    async def serve(
+        self, request: Request, output: Output, variant: Literal["file", "poster", "spritesheet"]
+    ) -> Response:
+        self.served.append(variant)
+        return Response(b"bytes", media_type="video/mp4")
+
+
+class House:
+    """One dialect (and, after it, others) on a bare application."""
+
+    def __init__(self, *dialects: Dialect) -> None:
+        self.tasks = FakeTasks()
+        self.media = FakeMedia()
+        self.usable = [model.name for model in catalogue.load().models]
+        self.edge = Edge(
+            tasks=self.tasks,
+            media=self.media,
+            catalogue=catalogue.load(),
+            models=lambda principal: self.usable,
+            now=lambda: NOW,
+        )
+
+        async def refuse(request: Request, error: Exception) -> Response:
+            assert isinstance(error, GatewayError)
+            return dialects[0].render_error(error, REQUEST_ID)
+
+        app = Starlette(
+            routes=[route for dialect in dialects for route in dialect.routes],
+            exception_handlers={GatewayError: refuse},
+        )
+        app.state.edge = self.edge
+        self.app: ASGIApp = _Keyed(app)
+
+    def client(self) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+        """A client that raises whatever the application raises."""
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://telecine.test")
+
+    async def call(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        """One call."""
+        async with self.client() as client:
+            return await client.request(method, path, **more)
+
+    @property
+    def request(self) -> GenerationRequest:
+        """The one request that came through."""
+        (found,) = self.tasks.created
+        return found
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was stored and no task was made."""
+        return not self.tasks.created and not self.media.stored
+
+
+class _Keyed:
+    """Stands for the server's key check: the account is in a header."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        account = dict(scope["headers"]).get(b"x-account", b"1")
+        scope["principal"] = Principal(int(account), None, "test")
+        scope["request_id"] = REQUEST_ID
+        await self._app(scope, receive, send)

@@ -1,0 +1,113 @@
+"""Signed links: the same for a day, good for what they name and for nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from telecine.media.formats import EXTENSIONS
+from telecine.media.links import WEEK, Signer
+from telecine.nouns.ids import output_id
+from telecine.nouns.task import Output
+from tests.media.fakes import MOMENT
+
+SIGNER = Signer(b"s" * 32, "https://media.example.com/")
+OUTPUT = Output(
+    task_id=2**62 - 5,
+    index=3,
+    state="stored",
+    object_key="a1/t2/3.mp4",
+    poster_key="a1/t2/3.poster.jpg",
+    content_type="video/mp4",
+)
+EXPIRES = SIGNER.expiry(MOMENT)
+
+
+def parts(url: str) -> tuple[str, str, str]:
+    prefix, output, ticket, name = url.rsplit("/", 3)
+    assert prefix == "https://media.example.com/media"
+    return output, ticket, name
+
+
+def test_a_link_says_what_it_is() -> None:
+    url = SIGNER.make(OUTPUT, "file", EXPIRES)
+    identity = output_id(OUTPUT.task_id, OUTPUT.index)
+    assert re.fullmatch(rf"https://media\.example\.com/media/{identity}/[0-9a-z]+-[a-z2-7]{{26}}/file\.mp4", url)
+    assert SIGNER.make(OUTPUT, "poster", EXPIRES).endswith("/poster.jpg")
+    assert SIGNER.make(OUTPUT, "spritesheet", EXPIRES).endswith("/spritesheet.jpg")
+
+
+def test_every_type_has_its_true_extension() -> None:
+    for content_type, extension in EXTENSIONS.items():
+        assert SIGNER.make(replace(OUTPUT, content_type=content_type), "file", EXPIRES).endswith(f"/file.{extension}")
+    assert SIGNER.make(replace(OUTPUT, content_type="text/html"), "file", EXPIRES).endswith("/file.bin")
+
+
+def test_a_good_link_is_verified() -> None:
+    for variant in ("file", "poster", "spritesheet"):
+        found = SIGNER.verify(*parts(SIGNER.make(OUTPUT, variant, EXPIRES)), now=MOMENT)
+        assert found == (OUTPUT.task_id, OUTPUT.index, variant)
+
+
+def test_a_link_ends_on_the_second() -> None:
+    link = parts(SIGNER.make(OUTPUT, "file", EXPIRES))
+    assert SIGNER.verify(*link, now=EXPIRES - 0.001)
+    assert SIGNER.verify(*link, now=EXPIRES) is None
+
+
+def test_nothing_in_a_link_can_be_changed() -> None:
+    output, ticket, name = parts(SIGNER.make(OUTPUT, "file", EXPIRES))
+    until, _, signature = ticket.partition("-")
+    other = output_id(OUTPUT.task_id + 1, OUTPUT.index)
+    later = SIGNER.make(OUTPUT, "file", EXPIRES + 86_400)
+    forged = [
+        (other, ticket, name),
+        (output_id(OUTPUT.task_id, 4), ticket, name),
+        (output.upper(), ticket, name),
+        (output, ticket, "poster.mp4"),
+        (output, ticket, "file.html"),
+        (output, ticket, "FILE.mp4"),
+        (output, f"{parts(later)[1].partition('-')[0]}-{signature}", name),
+        (output, f"0{until}-{signature}", name),
+        (output, f"{until}-{signature.upper()}", name),
+        (output, f"{until}-{signature[:-1]}", name),
+        (output, f"{until}-{signature}a", name),
+        (output, f"{until}-", name),
+        (output, until, name),
+        (output, "", ""),
+        ("", ticket, name),
+        ("é", "é-é", "é"),
+    ]
+    for link in forged:
+        assert SIGNER.verify(*link, now=MOMENT) is None, link
+    assert Signer(b"t" * 32, "https://media.example.com").verify(output, ticket, name, now=MOMENT) is None
+
+
+@given(st.text(), st.text(), st.text())
+def test_rubbish_is_no_link(output: str, ticket: str, name: str) -> None:
+    assert SIGNER.verify(output, ticket, name, now=MOMENT) is None
+
+
+def test_links_of_one_day_are_the_same() -> None:
+    midnight = MOMENT // 86_400 * 86_400
+    ends = {SIGNER.expiry(midnight + hour * 3600 + 1) for hour in range(24)}
+    assert len(ends) == 1
+    end = ends.pop()
+    assert midnight + 86_399 + WEEK <= end
+    assert SIGNER.expiry(midnight + 86_401) == end + 86_400
+
+
+@given(st.floats(min_value=1.7e9, max_value=4e9), st.integers(min_value=1, max_value=400 * 86_400))
+def test_a_link_lives_as_long_as_it_should(now: float, seconds: int) -> None:
+    expires = Signer(b"s", "", link_seconds=seconds).expiry(now)
+    assert now + seconds <= expires < now + seconds + min(seconds, 86_400) + 1
+
+
+def test_the_public_url_may_change_while_we_run() -> None:
+    urls = iter(["http://a.example", "http://b.example/base/"])
+    signer = Signer(b"s" * 32, lambda: next(urls))
+    assert signer.make(OUTPUT, "file", EXPIRES).startswith("http://a.example/media/")
+    assert signer.make(OUTPUT, "file", EXPIRES).startswith("http://b.example/base/media/")

@@ -1,0 +1,147 @@
+"""The media of a request, as providers read them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from telecine.media.intake import Intake
+from telecine.media.reader import Reader
+from telecine.media.storage import Storage
+from telecine.net.client import Client, FetchError
+from telecine.net.guard import AddressPolicy
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import MediaInput
+from telecine.providers.base import MediaReader
+from tests.media.fakes import HTML, MP4, PNG, FakeDecoders, chunked, files_in
+from tests.upstreams.files import Answer, FileServer
+
+LOCAL = AddressPolicy(["127.0.0.0/8"])
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FileServer]:
+    async with FileServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    made = Client(LOCAL, stall=0.1)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["disk", "elsewhere"])
+def store(request: pytest.FixtureRequest, root: Path) -> Storage:
+    return Storage.on_disk(root) if request.param == "disk" else Storage(MemoryStore())
+
+
+@pytest.fixture
+def reader(store: Storage, client: Client, decoders: FakeDecoders, folder: Path) -> Reader:
+    return Reader(store, client, decoders, folder, max_bytes=10_000)
+
+
+async def test_what_is_stored(reader: Reader, store: Storage, decoders: FakeDecoders, folder: Path) -> None:
+    item = await Intake(store, decoders, LOCAL, folder).store(7, "image", chunked(PNG), param="x", max_bytes=1000)
+    async with reader.scope() as scope:
+        media: MediaReader = scope
+        assert await media.read(item, len(PNG)) == PNG
+        assert (await media.local(item)).read_bytes() == PNG
+        with pytest.raises(GatewayError) as caught:
+            await media.read(item, len(PNG) - 1)
+        assert (caught.value.code, caught.value.param) == ("too_large", "inputs")
+    assert files_in(folder) == []
+    assert item.object_key is not None
+    assert await store.size(item.object_key) == len(PNG)
+
+
+async def test_what_is_no_longer_stored(reader: Reader) -> None:
+    async with reader.scope() as scope:
+        with pytest.raises(GatewayError) as caught:
+            await scope.read(MediaInput("image", object_key="a1/in/0123456789abcdef.png"), 1000)
+    assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
+
+
+async def test_what_lies_at_a_url(reader: Reader, server: FileServer, folder: Path) -> None:
+    server.answers["/p"] = Answer(PNG)
+    item = MediaInput("image", url=server.url("/p"))
+    async with reader.scope() as scope:
+        assert await scope.read(item, 1000) == PNG
+        path = await scope.local(item)
+        assert path.read_bytes() == PNG
+        assert len(server.asked) == 1, "fetched once a scope"
+    assert not path.exists()
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(status=404), id="missing"),
+        pytest.param(Answer(status=403), id="forbidden"),
+        pytest.param(Answer(HTML), id="a-page"),
+        pytest.param(Answer(MP4), id="another-kind"),
+        pytest.param(Answer(b""), id="empty"),
+        pytest.param(Answer(PNG + bytes(1000)), id="too-large"),
+        pytest.param(Answer(PNG + bytes(1000), chunked=True), id="too-large-chunked"),
+        pytest.param(Answer(status=302, headers={"location": "http://10.0.0.1/"}), id="sent-inside"),
+    ],
+)
+async def test_what_can_never_be_used(reader: Reader, server: FileServer, folder: Path, answer: Answer) -> None:
+    server.answers["/p"] = answer
+    async with reader.scope() as scope:
+        with pytest.raises(GatewayError) as caught:
+            await scope.read(MediaInput("image", url=server.url("/p")), 1000)
+        assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
+        assert files_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(status=500), id="broken"),
+        pytest.param(Answer(status=429), id="busy"),
+        pytest.param(Answer(status=204), id="nothing"),
+        pytest.param(Answer(PNG, fault="cut"), id="cut"),
+        pytest.param(Answer(PNG, fault="stall"), id="stall"),
+        pytest.param(Answer(fault="drop"), id="drop"),
+    ],
+)
+async def test_trouble_that_may_pass(reader: Reader, server: FileServer, folder: Path, answer: Answer) -> None:
+    server.answers["/p"] = answer
+    item = MediaInput("image", url=server.url("/p"))
+    async with reader.scope() as scope:
+        with pytest.raises(FetchError) as caught:
+            await scope.read(item, 1000)
+        assert not caught.value.refused
+        assert files_in(folder) == []
+        server.answers["/p"] = Answer(PNG)
+        assert await scope.read(item, 1000) == PNG, "the scope is still good"
+
+
+async def test_a_crash_of_ours_is_not_the_files_fault(
+    reader: Reader, server: FileServer, decoders: FakeDecoders, folder: Path
+) -> None:
+    server.answers["/p"] = Answer(PNG)
+    decoders.crashing = True
+    async with reader.scope() as scope:
+        with pytest.raises(FetchError):
+            await scope.read(MediaInput("image", url=server.url("/p")), 1000)
+    assert files_in(folder) == []
+
+
+async def test_private_addresses_are_refused(
+    store: Storage, decoders: FakeDecoders, folder: Path, server: FileServer
+) -> None:
+    client = Client()
+    async with Reader(store, client, decoders, folder).scope() as scope:
+        for host in ("127.0.0.1", "localhost"):
+            with pytest.raises(GatewayError) as caught:
+                await scope.local(MediaInput("image", url=server.url("/p", host)))
+            assert caught.value.code == "invalid_request"
+    assert server.connections == 0
+    await client.close()

@@ -1,0 +1,48 @@
+"""A provider, the fake that it talks to, and a job that runs there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from telecine.net.client import Client
+from telecine.providers.base import Accepted, Channel, Provider
+from telecine.providers.kling import KlingProvider
+from tests.providers.kling.requests import Shelf, StillClock, submission
+from tests.upstreams.kling import API_KEY, FakeKling
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeKling]:
+    async with FakeKling() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    made = Client()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def provider(client: Client, clock: StillClock) -> Provider:
+    return KlingProvider(client, clock)
+
+
+@pytest.fixture
+def channel(fake: FakeKling) -> Channel:
+    return Channel("kling-main", fake.base_url, api_key=API_KEY, allow_private=True)
+
+
+@pytest.fixture
+async def running(provider: Provider, channel: Channel) -> str:
+    outcome = await provider.submit(channel, submission(), Shelf())
+    assert isinstance(outcome, Accepted)
+    return outcome.upstream_id

@@ -1,0 +1,207 @@
+"""A provider that plays a script, a library that keeps nothing, and a house small enough for one test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from telecine.accounts.keys import Keys
+from telecine.accounts.principal import Principal
+from telecine.config import ChannelConfig, Config, LimitsConfig
+from telecine.net.client import FetchError
+from telecine.nouns import catalogue
+from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.ids import IdSource
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Output
+from telecine.providers.base import (
+    Accepted,
+    CancelOutcome,
+    Channel,
+    Job,
+    LookUpOutcome,
+    MediaReader,
+    NotCancellable,
+    NotFound,
+    PollOutcome,
+    Provider,
+    Running,
+    Submission,
+    SubmitOutcome,
+    Succeeded,
+    Traits,
+    UpstreamOutput,
+)
+from telecine.routing.router import Router
+from telecine.store.database import Database
+from telecine.tasks.advance import advance
+from telecine.tasks.context import Announce, Context
+from telecine.tasks.engine import Engine
+from telecine.tasks.reads import TaskReads
+from telecine.tasks.recovery import recover
+from telecine.tasks.service import TaskService
+from tests.clock import HandClock
+
+DONE = Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id="v1"),))
+TRAITS = Traits(
+    media=frozenset({"url"}),
+    look_up=True,
+    unique_handle=True,
+    cancel=False,
+    visibility_lag=30,
+    submit_timeout=60,
+    deadline=3600,
+    retention=86400,
+)
+
+
+class Scripted:
+    """Answers what the test has put into its lists; the last entry of a list stays."""
+
+    def __init__(self, name: str = "scripted", traits: Traits = TRAITS) -> None:
+        self.name = name
+        self.traits = traits
+        self.submits: list[SubmitOutcome | Exception | Callable[[], Any]] = [Accepted("u1")]
+        self.polls: list[PollOutcome] = [Running()]
+        self.look_ups: list[LookUpOutcome] = [NotFound()]
+        self.cancels: list[CancelOutcome] = [NotCancellable()]
+        self.objection: GatewayError | None = None
+        self.sent: list[Submission] = []
+        self.polled: list[Job] = []
+
+    def check(self, request: GenerationRequest, model: str) -> None:
+        if self.objection is not None:
+            raise self.objection
+
+    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        return b"prepared"
+
+    async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
+        self.sent.append(submission)
+        outcome = _next(self.submits)
+        if callable(outcome):
+            outcome = await outcome()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome  # type: ignore[no-any-return]
+
+    async def poll(self, channel: Channel, job: Job) -> PollOutcome:
+        self.polled.append(job)
+        return _next(self.polls)
+
+    async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
+        return _next(self.look_ups)
+
+    async def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
+        yield b""
+
+    async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
+        return _next(self.cancels)
+
+    async def ping(self, channel: Channel) -> str:
+        return "ok"
+
+    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
+        return True
+
+
+def _next(script: list[Any]) -> Any:
+    return script.pop(0) if len(script) > 1 else script[0]
+
+
+class Shelf:
+    """A library that marks outputs as stored without storing them."""
+
+    def __init__(self) -> None:
+        self.failures: list[FetchError] = []
+        self.forgotten: list[str] = []
+        self.kept: list[Output] = []
+
+    async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.kept.append(output)
+        return replace(
+            output, state="stored", object_key=f"a{account_id}/t{output.task_id}/{output.index}.mp4", duration=5.0
+        )
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        self.forgotten += keys
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[MediaReader]:
+        yield None  # type: ignore[misc]  # scripted providers read no media
+
+
+class House:
+    """A database, an engine and a service around scripted providers. `opened` for use."""
+
+    def __init__(
+        self,
+        folder: Path,
+        channels: Sequence[ChannelConfig] = (ChannelConfig(name="main", provider="scripted"),),
+        providers: Sequence[Scripted] = (),
+        *,
+        clock: HandClock | None = None,
+        announcers: dict[str, Announce] | None = None,
+        limits: LimitsConfig | None = None,
+    ) -> None:
+        self.clock = clock or HandClock()
+        self.provider = Scripted()
+        known: dict[str, Provider] = {one.name: one for one in providers or (self.provider,)}
+        self.database = Database(f"sqlite+aiosqlite:///{folder / 'test.db'}")
+        self.router = Router(Config(channels=tuple(channels)), known, catalogue.load(), self.clock)
+        self.shelf = Shelf()
+        self.reads = TaskReads(self.database)
+        ids = IdSource()
+        self.context = Context(
+            database=self.database,
+            reads=self.reads,
+            router=self.router,
+            library=self.shelf,
+            clock=self.clock,
+            ids=ids,
+            limits=limits or LimitsConfig(),
+            owner=secrets.token_hex(4),
+            announcers=announcers or {},
+            callback_url=lambda token: None,
+            link_seconds=7 * 86400.0,
+        )
+        self.engine = Engine(self.context, advance)
+        self.tasks = TaskService(self.context, self.engine, catalogue.load())
+        self.keys = Keys(self.database, self.clock, ids)
+        self.me = Principal(0, None, "me")
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[House]:
+        await self.database.open()
+        try:
+            self.me = Principal(await self.keys.account("default"), None, "me")
+            await recover(self.database, self.router.pools)
+            yield self
+        finally:
+            await self.engine.stop(1.0)
+            await self.database.close()
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        """Move time on in small steps, running what falls due."""
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            self.clock.advance(min(step, end - self.clock.now()))
+            await self.engine.settle()
+
+
+def text_to_video(**changes: Any) -> GenerationRequest:
+    """A request that every scripted provider takes."""
+    return replace(
+        GenerationRequest(operation="text_to_video", model="kling-v2-5-turbo", prompt="a paper boat"), **changes
+    )
+
+
+def refusal(code: Any = "invalid_request") -> TaskError:
+    return TaskError(code, f"refused: {code}")

@@ -1,0 +1,155 @@
+"""The units of write batches, and what happens when a COMMIT's result is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.task import Task
+from telecine.store import tables
+from telecine.tasks.writes import Change, Claim, Create, Mark, StaleError, Step
+from tests.tasks.scripted import House, text_to_video
+
+
+def new_task(house: House, **changes: Any) -> Task:
+    now = house.clock.now()
+    return replace(
+        Task(
+            id=house.context.ids.next(now),
+            account_id=house.me.account_id,
+            key_id=None,
+            dialect="tasks",
+            operation="text_to_video",
+            model="kling-v2-5-turbo",
+            request=text_to_video(),
+            created_at=now,
+        ),
+        **changes,
+    )
+
+
+def step(house: House, task: Task, owner: str = "me", token: int = 1) -> Step:
+    after = replace(task, version=task.version + 1, progress=50)
+    return Step(change=Change(task=after), owner=owner, now=house.clock.now(), token=token, keep_lease=True)
+
+
+async def count(house: House, table: Any) -> int:
+    async with house.database.reading() as connection:
+        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+async def test_creates_that_arrive_together_share_a_commit_and_a_bad_one_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(tmp_path).opened() as house:
+        commits = 0
+        commit = AsyncConnection.commit
+
+        async def counted(self: AsyncConnection) -> None:
+            nonlocal commits
+            commits += 1
+            await commit(self)
+
+        monkeypatch.setattr(AsyncConnection, "commit", counted)
+        made = [new_task(house) for _ in range(40)]
+        await asyncio.gather(*(house.database.write(Create(one, "me")) for one in made))
+        assert commits <= 2
+        twice = [new_task(house, external_id="same"), new_task(house), new_task(house, external_id="same")]
+        results = await asyncio.gather(
+            *(house.database.write(Create(one, "me")) for one in twice), return_exceptions=True
+        )
+        assert results[:2] == [None, None]
+        assert isinstance(results[2], GatewayError)
+        assert results[2].code == "conflict"
+        assert await count(house, tables.tasks) == 42
+        assert await count(house, tables.schedule) == 42
+        assert await count(house, tables.events) == 42
+
+
+async def test_a_step_needs_the_version_and_the_lease(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        task = new_task(house)
+        await house.database.write(Create(task, "me"))
+        await house.database.write(step(house, task))
+        with pytest.raises(StaleError):
+            await house.database.write(step(house, task))
+        later = replace(task, version=2)
+        with pytest.raises(StaleError):
+            await house.database.write(step(house, later, owner="somebody else"))
+        await house.database.write(step(house, later))
+
+
+async def test_two_steps_of_one_task_never_share_a_batch(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        task = new_task(house)
+        await house.database.write(Create(task, "me"))
+        results = await asyncio.gather(
+            house.database.write(step(house, task, token=1)),
+            house.database.write(step(house, task, token=2)),
+            return_exceptions=True,
+        )
+        assert results[0] is None
+        assert isinstance(results[1], StaleError)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_an_unknown_commit_is_read_again_before_anything_runs_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, happened: bool
+) -> None:
+    async with House(tmp_path).opened() as house:
+        task, other = new_task(house), new_task(house)
+        await house.database.write(Create(task, "me"))
+        commit = AsyncConnection.commit
+        failures = [True]
+
+        async def lossy(self: AsyncConnection) -> None:
+            if not failures:
+                await commit(self)
+                return
+            failures.pop()
+            await (commit(self) if happened else self.rollback())
+            raise OperationalError("COMMIT", None, Exception("connection lost"))
+
+        monkeypatch.setattr(AsyncConnection, "commit", lossy)
+        await asyncio.gather(house.database.write(step(house, task)), house.database.write(Create(other, "me")))
+        found = await house.reads.task(task.id)
+        assert found is not None
+        assert (found[0].version, found[0].progress) == (2, 50)
+        assert await count(house, tables.tasks) == 2
+        assert await count(house, tables.events) == 2
+
+
+async def test_a_claim_takes_each_due_task_once(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        made = [new_task(house) for _ in range(5)]
+        await asyncio.gather(*(house.database.write(Create(one, "gone")) for one in made))
+        now = house.clock.now()
+        nobody, upcoming = await house.database.write(Claim("me", 10, now))
+        assert (nobody, upcoming) == ([], None), "their leases still hold"
+        house.clock.advance(61)
+        first, _ = await house.database.write(Claim("me", 3, house.clock.now()))
+        second, _ = await house.database.write(Claim("you", 10, house.clock.now()))
+        assert len(first) == 3
+        assert sorted(first + second) == sorted(one.id for one in made)
+
+
+async def test_a_wake_during_a_step_is_not_lost(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        task = new_task(house)
+        await house.database.write(Create(task, "me"))
+        await house.database.write(Mark(task.id, house.clock.now(), cancel=True))
+        wished = replace(step(house, task), keep_lease=False, due=house.clock.now() + 1000)
+        await house.database.write(wished)
+        claimed, _ = await house.database.write(Claim("me", 10, house.clock.now()))
+        assert claimed == [task.id]
+        found = await house.reads.task(task.id)
+        assert found is not None
+        assert found[0].cancel_requested_at == house.clock.now()

@@ -1,0 +1,304 @@
+"""A fake Kling over a real socket: the true wire, faults on demand, and a journal to count from."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import threading
+import time
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from tests.upstreams.kling_callbacks import Callbacks
+from tests.upstreams.kling_faults import JSON, Fault, Place, error, hung_up, slowly, spoiled
+from tests.upstreams.kling_jobs import FOREVER, Entry, FakeJob, Kind, envelope, mp4, objection, unauthorized
+from tests.upstreams.server import ThreadedServer
+
+__all__ = ["ACCESS_KEY", "API_KEY", "FOREVER", "SECRET_KEY", "Entry", "FakeJob", "FakeKling", "Fault"]
+
+API_KEY: Final = "kling-api-key-of-the-tests"
+ACCESS_KEY: Final = "access-key-of-the-tests"
+SECRET_KEY: Final = "secret-key-of-the-tests-0123456789abcdef"
+_PREFIX: Final = "/v1/videos/"
+
+
+class FakeKling(ThreadedServer):
+    """`async with FakeKling() as fake`, or `with FakeKling().in_thread() as fake`; then `fake.base_url`.
+
+    Jobs wait as `submitted` until the test moves them, or by themselves after `autofinish`. `video` is the width,
+    height and seconds of the result, `file_bytes` its size where it should be larger than that takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str = API_KEY,
+        access_key: str = ACCESS_KEY,
+        secret_key: str = SECRET_KEY,
+        webhook_secret: str | None = None,
+        video: tuple[int, int, int] = (64, 64, 1),
+        file_bytes: int | None = None,
+        journal_queries: bool = True,
+    ) -> None:
+        super().__init__()
+        self.api_key, self.access_key, self.secret_key = api_key, access_key, secret_key
+        self.file = mp4(*video, file_bytes)
+        self.journal: list[Entry] = []
+        self.queries = 0
+        """All of them, also those that `journal_queries` keeps out of the journal."""
+        self.jobs: dict[str, FakeJob] = {}
+        """By task id, in the order of their creation."""
+        self.faults: list[Fault] = []
+        self.max_parallel: int | None = None
+        """More unfinished jobs than this are refused with 1303."""
+        self.link_uses: int | None = None
+        """How often a result's link works; a query after that hands out a new one."""
+        self.link_seconds: float | None = None
+        self.missing = 1203
+        """The code for a job that it does not know; the vendor's documents leave room for 1201 too."""
+        self._journal_queries = journal_queries
+        self._by_handle: dict[str, FakeJob] = {}
+        self._numbers = itertools.count(814570891207524415)
+        self._auto: tuple[float, float] | None = None
+        self._bearer = f"Bearer {api_key}"
+        self._lock = threading.Lock()
+        self._callbacks = Callbacks(webhook_secret, self._note)
+
+    # What tests do.
+
+    def autofinish(self, seconds: float | None, *, start: float | None = None) -> None:
+        """Jobs created from now on begin after `start` (half of it) and succeed after `seconds`; None stops that."""
+        self._auto = None if seconds is None else (seconds / 2 if start is None else start, seconds)
+
+    def begin(self, name: str | None = None) -> None:
+        """Move one job (by either id), or all that have not ended, to `processing`."""
+        self._move(name, "processing")
+
+    def finish(self, name: str | None = None) -> None:
+        """Let one job, or all that have not ended, succeed."""
+        self._move(name, "succeed")
+
+    def fail(self, name: str | None = None, message: str = "the model gave up") -> None:
+        """Let one job, or all that have not ended, fail."""
+        self._move(name, "failed", message)
+
+    def hold(self, kind: str) -> None:
+        """Make requests wait: `create` (before a job is made), `accepted` (after it, unanswered), `query`, `file`."""
+        self.gates.close(kind)
+
+    def release(self, kind: str, *, drop: bool = False) -> None:
+        """Let held requests go on, or hang up on them; later ones are not held."""
+        self.gates.open(kind, drop=drop)
+
+    def wait_held(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
+        """Block until `count` requests are held. Raises TimeoutError. Where a loop runs, await `held`."""
+        self.gates.wait_held(kind, timeout, count)
+
+    async def held(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
+        """`wait_held` without blocking the caller's loop."""
+        await asyncio.to_thread(self.wait_held, kind, timeout, count)
+
+    def entries(self, kind: str) -> list[Entry]:
+        """The journal's lines of one kind."""
+        return [entry for entry in self.journal[:] if entry.kind == kind]
+
+    def count(self, kind: str) -> int:
+        return len(self.entries(kind))
+
+    def wait_noted(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
+        """Block until the journal has `count` lines of one kind, or raise TimeoutError. Where a loop runs: `noted`."""
+        deadline = time.monotonic() + timeout
+        while self.count(kind) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no {count} lines of '{kind}' within {timeout} s")
+            time.sleep(0.005)
+
+    async def noted(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
+        """`wait_noted` without blocking the caller's loop."""
+        await asyncio.to_thread(self.wait_noted, kind, timeout, count)
+
+    # What it answers.
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path.removeprefix("/kling")
+        if path.startswith("/files/"):
+            return await self._serve_file(request, path)
+        operation, _, name = path.removeprefix(_PREFIX).partition("/")
+        if not path.startswith(_PREFIX) or operation not in ("text2video", "image2video"):
+            return error(1202, "the path does not exist")
+        if request.method == "POST" and not name:
+            return await self._create(request, operation)
+        if request.method == "GET":
+            return await (self._query(request, operation, name) if name else self._list(request, operation))
+        return error(1202, "the method is not supported")
+
+    async def _create(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
+        body = _json(await request.content.read())
+        handle = body.get("external_task_id") or None if isinstance(body, dict) else None
+        if not await self.gates.passed("create"):
+            self._note("dropped", None, handle, detail="hold")
+            return hung_up(request)
+        fault = await self._fault("create")
+        if fault and not fault.created and fault.act != "twice":
+            refused = fault.act == "refuse"
+            self._note("refused" if refused else "dropped", None, handle, fault.code if refused else -1, fault.act)
+            return spoiled(request, fault)
+        if refusal := self._refusal(request, operation, body, handle):
+            self._note("refused", None, handle, refusal[0])
+            return error(*refusal)
+        job = self._made(operation, body, handle)
+        answer = envelope(0, "SUCCEED", job.created())
+        if fault and fault.act == "twice":
+            self._made(operation, body, handle)
+        elif fault:
+            self._note("dropped", job, code=-1, detail=fault.act)
+            return spoiled(request, fault)
+        if not await self.gates.passed("accepted"):
+            self._note("dropped", job, detail="hold")
+            return hung_up(request)
+        return web.Response(body=answer, headers=JSON)
+
+    def _refusal(
+        self, request: web.BaseRequest, operation: str, body: Any, handle: str | None
+    ) -> tuple[int, str] | None:
+        refusal = self._unauthorized(request) or objection(operation, body)
+        if refusal is None and handle in self._by_handle:
+            return 1201, f"external_task_id {handle} already exists"
+        if refusal is None and self.max_parallel is not None:
+            running = sum(not job.ended for job in self.jobs.values())
+            return (1303, "parallel task over resource pack limit") if running >= self.max_parallel else None
+        return refusal
+
+    async def _query(self, request: web.BaseRequest, operation: str, name: str) -> web.StreamResponse:
+        self.queries += 1
+        if self.gates.any_closed and not await self.gates.passed("query"):
+            return hung_up(request)
+        fault = await self._fault("query") if self.faults else None
+        if fault and fault.act != "word":
+            self._note("query", None, name, -1, fault.act)
+            return spoiled(request, fault)
+        if refusal := self._unauthorized(request):
+            self._note("query", None, name, refusal[0])
+            return error(*refusal)
+        job = self.jobs.get(name) or self._by_handle.get(name)
+        if job is None or job.operation != operation:
+            self._note("query", None, name, self.missing)
+            return error(self.missing, f"task is not found by id {name}")
+        if self._journal_queries:
+            self._note("query", job)
+        if fault:
+            data = self._data(job) | {"task_status": fault.message}
+            return web.Response(body=envelope(0, "SUCCEED", data), headers=JSON)
+        return web.Response(body=self._answer(job), headers=JSON)
+
+    async def _list(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
+        if refusal := self._unauthorized(request):
+            return error(*refusal)
+        page, size = int(request.query.get("pageNum", "1")), int(request.query.get("pageSize", "30"))
+        if not (1 <= page <= 1000 and 1 <= size <= 500):
+            return error(1201, "pageNum is in [1, 1000], pageSize in [1, 500]")
+        self._note("list", None)
+        jobs = [job for job in reversed(self.jobs.values()) if job.operation == operation]
+        data = [self._data(job) for job in jobs[(page - 1) * size : page * size]]
+        return web.Response(body=envelope(0, "SUCCEED", data), headers=JSON)
+
+    async def _serve_file(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if not await self.gates.passed("file"):
+            return hung_up(request)
+        job = self.jobs.get(path.removeprefix("/files/").removesuffix(".mp4"))
+        if job is None or not job.link_works or request.query.get("link") != str(job.link):
+            self._note("download", job, code=403)
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        job.link_uses -= 1
+        fault = await self._fault("file")
+        if fault is None:
+            self._note("download", job, code=200)
+            return web.Response(body=self.file, headers={"content-type": "video/mp4"})
+        self._note("download", job, detail=fault.act)
+        if fault.act in ("cut", "drip"):
+            return await slowly(request, self.file, fault)
+        if fault.act == "redirect":
+            return web.Response(status=302, headers={"location": fault.message or "/"})
+        return web.Response(status=fault.status or 403) if fault.act == "status" else spoiled(request, fault)
+
+    # How.
+
+    def _made(self, operation: str, body: dict[str, Any], handle: str | None) -> FakeJob:
+        job = FakeJob(str(next(self._numbers)), handle, operation, body)
+        self.jobs[job.task_id] = job
+        if handle:
+            self._by_handle.setdefault(handle, job)
+        self._note("accepted", job)
+        if self._auto is not None:
+            loop = asyncio.get_running_loop()
+            for delay, status in zip(self._auto, ("processing", "succeed"), strict=True):
+                loop.call_later(delay, self._move, job.task_id, status)
+        return job
+
+    def _move(self, name: str | None, status: str, message: str = "") -> None:
+        """Change the status of one job, or of all; what has ended stays as it is."""
+        jobs = list(self.jobs.values()) if name is None else [self.jobs.get(name) or self._by_handle[name]]
+        for job in jobs:
+            with self._lock:
+                if job.ended or job.status == status:
+                    continue
+                job.status, job.message, job.updated_at = status, message, int(time.time() * 1000)
+                job.answer = None
+            if url := job.body.get("callback_url"):
+                self.soon(functools.partial(self._callbacks.send, job, url, self._data(job)))
+
+    def _data(self, job: FakeJob) -> dict[str, Any]:
+        """The job as queries and callbacks tell it, with a link that works."""
+        if job.status == "succeed" and not job.link_works:
+            job.link += 1
+            job.link_uses = FOREVER if self.link_uses is None else self.link_uses
+            job.link_until = float("inf") if self.link_seconds is None else time.time() + self.link_seconds
+            job.answer = None
+        return job.data(f"{self.base_url}/files/{job.task_id}.mp4?link={job.link}")
+
+    def _answer(self, job: FakeJob) -> bytes:
+        if job.answer is None or (job.status == "succeed" and not job.link_works):
+            data = self._data(job)
+            job.answer = envelope(0, "SUCCEED", data)
+        return job.answer
+
+    def _unauthorized(self, request: web.BaseRequest) -> tuple[int, str] | None:
+        header = request.headers.get("authorization")
+        if header == self._bearer:
+            return None
+        return unauthorized(header, self.api_key, self.access_key, self.secret_key)
+
+    async def _fault(self, place: Place) -> Fault | None:
+        """The first fault that is due here; a delay is over when this returns."""
+        for fault in self.faults[:]:
+            if fault.at != place:
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            fault.times -= 1
+            if fault.times <= 0:
+                self.faults.remove(fault)
+            if fault.act != "delay":
+                return fault
+            await asyncio.sleep(fault.seconds)
+        return None
+
+    def _note(
+        self, kind: Kind, job: FakeJob | None, handle: str | None = None, code: int = 0, detail: str = ""
+    ) -> None:
+        task_id, handle = (job.task_id, job.handle) if job else (None, handle)
+        self.journal.append(Entry(kind, task_id, handle, code, detail, time.time()))
+
+    async def closing(self) -> None:
+        await self._callbacks.close()
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

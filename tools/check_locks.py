@@ -1,0 +1,34 @@
+"""Refuse lock files that name an index or a download address, or a package without hashes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ADDRESS = re.compile(r"://|^\s*(-i|--index-url|--extra-index-url|--find-links|-f)\b|\s@\s")
+
+
+def problems(file: Path) -> list[str]:
+    """What is wrong with one lock file, a line each."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    found = [f"{file.name}:{number}: names an address" for number, line in enumerate(lines, 1) if ADDRESS.search(line)]
+    pinned = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z0-9]", line)]
+    for number in pinned:
+        if "==" not in lines[number]:
+            found.append(f"{file.name}:{number + 1}: is not pinned")
+        if number + 1 >= len(lines) or "--hash=sha256:" not in lines[number + 1]:
+            found.append(f"{file.name}:{number + 1}: has no hash")
+    return found if pinned else [f"{file.name}: pins nothing"]
+
+
+def main() -> int:
+    """Exit status 1 where a lock file is not as it should be."""
+    found = [problem for file in sorted(ROOT.glob("*.lock")) for problem in problems(file)]
+    sys.stderr.writelines(f"{problem}\n" for problem in found)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
