@@ -1,8 +1,10 @@
-"""Time that tests move by hand."""
+"""Time for tests: moved by hand, or running fast."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 
 
 class HandClock:
@@ -21,3 +23,28 @@ class HandClock:
     async def sleep(self, seconds: float) -> None:
         self._now += seconds
         await asyncio.sleep(0)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        if not event.is_set():
+            await self.sleep(seconds)
+
+
+class FastClock:
+    """The machine's clock, `speed` times as fast since the moment `epoch` (seconds since the Unix epoch).
+
+    Processes with the same epoch agree about the time, so one that is killed and started again finds it moved on.
+    """
+
+    def __init__(self, speed: float, epoch: float) -> None:
+        self._speed = speed
+        self._epoch = epoch
+
+    def now(self) -> float:
+        return self._epoch + (time.time() - self._epoch) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds / self._speed)

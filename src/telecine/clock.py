@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Protocol
 
@@ -18,6 +19,10 @@ class Clock(Protocol):
         """Return after `seconds`."""
         ...
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Return when `event` is set, or after `seconds`."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -27,3 +32,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)

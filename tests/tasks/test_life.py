@@ -140,6 +140,17 @@ async def test_absent_after_the_lag_is_sent_again_with_the_same_handle(tmp_path:
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "running"
 
 
+async def test_an_upstream_that_never_answers_readably_is_given_up_without_a_job(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Unknown("HTML")]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(1000, 5)
+        task = (await house.tasks.get(house.me, view.task.id)).task
+        assert (task.state, task.error and task.error.code) == ("failed", "upstream_failed")
+        assert len(house.provider.sent) == 3
+        assert len({one.handle for one in house.provider.sent}) == 1
+
+
 @pytest.mark.parametrize("look_up", [False, True])
 async def test_where_nobody_can_tell_it_is_submission_unknown_and_keeps_its_slot(tmp_path: Path, look_up: bool) -> None:
     provider = Scripted(traits=replace(TRAITS, look_up=look_up, unique_handle=False))
@@ -193,7 +204,7 @@ async def test_a_failure_that_the_upstream_tells_fails_the_task(tmp_path: Path) 
     async with House(tmp_path).opened() as house:
         house.provider.polls = [Failed(TaskError("content_policy", "no"))]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
-        await house.pass_time(10)
+        await house.pass_time(30)
         task = (await house.tasks.get(house.me, view.task.id)).task
         assert (task.state, task.error) == ("failed", TaskError("content_policy", "no"))
 

@@ -26,3 +26,8 @@ class Unreachable(Failure):
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message, UNREACHABLE)
         self.sent = sent
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without what libraries add below it."""
+    return str(error).partition("\n")[0] or type(error).__name__

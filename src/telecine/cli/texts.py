@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from telecine.server.gateway import FirstRun
 
 Language = Literal["en", "zh"]
 
@@ -28,6 +31,11 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "try_generate": ("Or, with a progress bar:", "或者（带进度条）："),
     "error": ("error", "错误"),
+    "bug": (
+        "{what} (this should not happen; TELECINE_DEBUG=1 shows where it did)",
+        "{what}（不应出现的错误；设置 TELECINE_DEBUG=1 查看位置）",
+    ),
+    "unopened": ("The data in {data} cannot be opened: {reason}", "无法打开数据目录 {data}：{reason}"),
     "key_made": (
         "Key '{name}' ({id}) was made. It is shown only this once:",
         "密钥 “{name}”（{id}）已创建，仅显示这一次：",
@@ -51,6 +59,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "waits": (
         "The task {id} waits for the next `telecine serve`. Look at it with: telecine tasks show {id}{where}",
         "任务 {id} 将在下次运行 `telecine serve` 时继续。查看：telecine tasks show {id}{where}",
+    ),
+    "kept": (
+        "The task {id} is done and kept. Fetch it with: telecine tasks download {id}{where}",
+        "任务 {id} 已完成并保存。取回：telecine tasks download {id}{where}",
+    ),
+    "too_many_images": (
+        "--image may be given twice: the first frame and the last.",
+        "--image 最多给两次：首帧和尾帧。",
     ),
     "timed_out": ("Not done after {seconds:g} seconds.", "{seconds:g} 秒内未完成。"),
     "cancel_done": ("The task {id} is cancelled.", "任务 {id} 已取消。"),
@@ -80,9 +96,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The server serves no model that could do this; name one with --model.",
         "服务器没有合适的模型；请用 --model 指定。",
     ),
-    "none": ("none", "无"),
     "no_tasks": ("No tasks.", "没有任务。"),
-    "no_keys": ("No keys.", "没有密钥。"),
 }
 
 
@@ -92,7 +106,14 @@ def language(environment: Mapping[str, str] = os.environ) -> Language:
     return "zh" if chosen.lower().startswith("zh") else "en"
 
 
-def text(name: str, **values: object) -> str:
+def text(name: str, /, **values: object) -> str:
     """The text called `name`, with its `values` filled in."""
     english, chinese = _TEXTS[name]
     return (chinese if language() == "zh" else english).format(**values)
+
+
+def first_run_lines(made: FirstRun) -> list[str]:
+    """The keys that a first start made; nothing where it was not the first."""
+    keys = [("admin_key", made.admin_key), ("api_key", made.api_key)]
+    shown = [f"  {text(name)}: {key}" for name, key in keys if key]
+    return [text("first_run"), "", *shown, ""] if shown else []

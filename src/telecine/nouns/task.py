@@ -74,7 +74,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: float | None = None
     ended_at: float | None = None
     lookups: int = 0
-    polls: int = 0
+    submits: int = 1
+    """How often the one request was sent; more than once only with a handle that the upstream refuses to take twice."""
     unreadable: int = 0
     error: TaskError | None = None
 

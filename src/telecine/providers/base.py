@@ -145,6 +145,8 @@ class Traits(msgspec.Struct, frozen=True):
     callbacks: bool = False
     prepares: bool = False
     """`prepare` does something, so that it needs a transaction of its own."""
+    usual: float = 20.0
+    """How long a job usually takes, until this process has seen a few end."""
     poll_floor: float = 2.0
     """The shortest spacing of polls that its upstream welcomes."""
 

@@ -3,6 +3,7 @@ by name. That is what makes every dialect and provider combine without a field b
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -43,21 +44,18 @@ class Take:
     def untaken(self) -> list[str]:
         """The names of the fields that are set, not taken and not advisory."""
         request = self._request
-        names = [
-            field.name
-            for field in msgspec.structs.fields(request)
-            if field.name not in _OURS | {"parameters", "inputs"} and getattr(request, field.name) != field.default
-        ]
+        names = [name for name, default in _defaults(GenerationRequest) if getattr(request, name) != default]
         names += sorted({f"inputs.{item.role}" for item in request.inputs})
         if request.count != 1:
             names.append("count")
-        if request.parameters is not None:
+        parameters = request.parameters
+        if parameters is not None:
             names += [
-                f"parameters.{field.name}"
-                for field in msgspec.structs.fields(request.parameters)
-                if getattr(request.parameters, field.name) != field.default
+                f"parameters.{name}"
+                for name, default in _defaults(type(parameters))
+                if getattr(parameters, name) != default
             ]
-        return [name for name in names if name not in self._taken | _ADVISORY]
+        return [name for name in names if name not in self._taken and name not in _ADVISORY]
 
     def refuse_rest(self, provider: str) -> None:
         """Raise `unsupported_parameter` for the first field that nobody took."""
@@ -68,3 +66,13 @@ class Take:
                 "Leave it out, or use a model whose channel supports it.",
                 param=name,
             )
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    """The fields that a provider has to take, with the value that means "not asked for". Looking them up is slow."""
+    return tuple(
+        (field.name, field.default)
+        for field in msgspec.structs.fields(kind)
+        if field.name not in _OURS | {"parameters", "inputs"}
+    )

@@ -136,9 +136,10 @@ class Gateway:
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,
             link_seconds=float(link_seconds + 86400),
         )
-        self.engine = Engine(self.context, advance)
+        self.engine = Engine(self.context, advance, most=1024 if work else 0)
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
+        self.engine.lateness = self._metrics.lateness.observe
         self._health = Health(self._database, self.engine, storage, clock, self._metrics, working=work)
         self._edge = Edge(self.tasks, self.media, known, self._models, clock.now)
         self._local_account = 0
@@ -210,7 +211,7 @@ class Gateway:
     async def _maintain(self) -> None:
         """What is looked after every few seconds."""
         while True:
-            await asyncio.sleep(_MAINTENANCE_SECONDS)
+            await self._clock.sleep(_MAINTENANCE_SECONDS)
             try:
                 freed = await free_overdue_slots(self._database, self._clock.now())
                 if freed + await wake_lines(self._database, self._clock.now()):

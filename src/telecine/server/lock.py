@@ -89,7 +89,7 @@ def read(data: Path) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _content(descriptor)
+        return _content(descriptor) or Holder(0, "command")  # it has only just begun
     else:
         return None
     finally:

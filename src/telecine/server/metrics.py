@@ -22,6 +22,12 @@ class Metrics:
         )
         self.tasks = Gauge("telecine_tasks", "Tasks that have not ended, by state", ("state",), registry=self.registry)
         self.steps = Gauge("telecine_steps_running", "Steps under way in this process", registry=self.registry)
+        self.lateness = Histogram(
+            "telecine_step_lateness_seconds",
+            "How late steps begin",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
+            registry=self.registry,
+        )
         self.oldest_due = Gauge(
             "telecine_oldest_due_seconds", "How late the most overdue step is", registry=self.registry
         )

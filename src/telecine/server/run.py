@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import uvicorn
 
+from telecine.clock import Clock
 from telecine.config import Settings
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
@@ -38,14 +39,14 @@ class Ready(msgspec.Struct, frozen=True):
     first_run: FirstRun
 
 
-def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], None]) -> None:
+def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], None], clock: Clock | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends the process at once.
 
     Raises ConfigError, LockedError and ListenError.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold(settings.data, "serve", _PATIENCE) as lock, bind(host, port) as listener:
-        gateway = Gateway(settings)
+        gateway = Gateway(settings, clock)
 
         def started(now: Ready) -> None:
             lock.note(now.address)

@@ -149,7 +149,7 @@ attempts = Table(  # written by tasks/
     Column("accepted_at", Double),
     Column("ended_at", Double),
     Column("lookups", Integer, nullable=False),
-    Column("polls", Integer, nullable=False),
+    Column("submits", Integer, nullable=False),
     Column("unreadable", Integer, nullable=False),
     Column("error_code", Text),
     Column("error_message", Text),

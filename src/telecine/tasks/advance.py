@@ -13,9 +13,12 @@ from telecine.tasks.start import start
 from telecine.tasks.submit import submit
 
 
-async def advance(context: Context, task_id: int) -> None:
-    """Run the steps of a leased task until it rests, waits or has ended. Raises StaleError when the lease is lost."""
-    work = await context.reads.work(task_id)
+async def advance(context: Context, task_id: int, known: Work | None = None) -> None:
+    """Run the steps of a leased task until it rests, waits or has ended. Raises StaleError when the lease is lost.
+
+    `known`: the task as this process has just committed it; otherwise it is read.
+    """
+    work = known or await context.reads.work(task_id)
     fresh = False
     while work is not None:
         work, fresh = await _step(context, work, fresh)

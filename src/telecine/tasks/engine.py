@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.tasks.context import Context
+from telecine.tasks.reads import Work
 from telecine.tasks.writes import LEASE_SECONDS, Claim, Extend, StaleError
 
 _log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ _GATHER: Final = 0.02
 """Between two claims: what falls due in the meantime is claimed in one statement."""
 _AFTER_BUG: Final = 30.0
 
-Advance = Callable[[Context, int], Awaitable[None]]
+Advance = Callable[[Context, int, Work | None], Awaitable[None]]
 
 
 class Engine:
@@ -42,16 +43,16 @@ class Engine:
         self.last_claim: float | None = None
         """When the schedule was last read (seconds since the epoch): readiness looks at it."""
         self.lateness: Callable[[float], None] = lambda _: None
-        """Told the lateness of every claimed batch's oldest task, in seconds."""
+        """Told how late each step begins, in seconds."""
 
     @property
     def running(self) -> int:
         """How many steps are under way."""
         return len(self._running)
 
-    def begin(self, task_id: int) -> asyncio.Task[None]:
-        """Run the steps of a task whose lease this process has just committed; whoever waits for it may go away."""
-        return self._spawn(task_id)
+    def begin(self, work: Work) -> asyncio.Task[None]:
+        """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away."""
+        return self._spawn(work.task.id, work)
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:
         """The step of `task_id` that runs in this process now."""
@@ -73,12 +74,13 @@ class Engine:
         if room <= 0 or self._stopping:
             return 0, None
         now = self._context.now()
-        ids, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
+        found, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
         self.last_claim = now
-        for task_id in ids:
+        for task_id, due in found:
             if task_id not in self._running:
+                self.lateness(now - due)
                 self._spawn(task_id)
-        return len(ids), upcoming
+        return len(found), upcoming
 
     async def settle(self) -> None:
         """Run everything that is due now, and what becomes due at once from it. For tests and one-off commands."""
@@ -99,9 +101,9 @@ class Engine:
         if self._running:
             await asyncio.wait(list(self._running.values()))
 
-    def _spawn(self, task_id: int) -> asyncio.Task[None]:
+    def _spawn(self, task_id: int, work: Work | None = None) -> asyncio.Task[None]:
         self._context.leases[task_id] = self._context.now() + LEASE_SECONDS
-        step = asyncio.create_task(self._step(task_id), name=f"task {task_id}")
+        step = asyncio.create_task(self._step(task_id, work), name=f"task {task_id}")
         self._running[task_id] = step
         step.add_done_callback(lambda done: self._ended(task_id, done))
         return step
@@ -111,9 +113,9 @@ class Engine:
             del self._running[task_id]
             self._context.leases.pop(task_id, None)
 
-    async def _step(self, task_id: int) -> None:
+    async def _step(self, task_id: int, work: Work | None) -> None:
         try:
-            await self._advance(self._context, task_id)
+            await self._advance(self._context, task_id, work)
         except StaleError:
             _log.info("lease_lost", task=task_id)
         except Exception:
@@ -134,12 +136,11 @@ class Engine:
                 continue
             await asyncio.sleep(_GATHER)
             wait = _TICK if upcoming is None else min(max(upcoming - self._context.now(), 0.0), _TICK)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), wait)
+            await self._context.clock.wait(self._nudged, wait)
 
     async def _extend_forever(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await self._context.clock.sleep(LEASE_SECONDS / 3)
             ids = tuple(self._running)
             if not ids:
                 continue

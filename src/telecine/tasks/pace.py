@@ -7,6 +7,8 @@ import statistics
 from collections import deque
 from typing import Final
 
+from telecine.providers.base import Traits
+
 _SEEN: Final = 50
 _LONGEST: Final = 30.0
 _SLOWEST_UNREADABLE: Final = 60.0
@@ -28,19 +30,15 @@ class Pace:
         seen = self._durations.get((provider, model), ())
         return statistics.median(seen) if len(seen) >= 3 else None
 
-    def after(self, provider: str, model: str, elapsed: float, floor: float) -> float:
-        """Seconds until the next poll of a job that has run for `elapsed` seconds; `floor` is the closest spacing.
+    def after(self, provider: str, model: str, elapsed: float, traits: Traits) -> float:
+        """Seconds until the next poll of a job that has run for `elapsed` seconds.
 
-        Far from the typical end it asks halfway to it; near the end at the floor; past it ever more slowly.
+        Far from the typical end it asks halfway to it; near the end at the closest spacing that the upstream
+        welcomes; past it ever more slowly.
         """
-        typical = self.typical(provider, model)
-        if typical is None:
-            wait = elapsed * 0.15
-        elif elapsed < typical:
-            wait = (typical - elapsed) / 2
-        else:
-            wait = (elapsed - typical) * 0.25
-        return jittered(min(max(wait, floor), _LONGEST))
+        typical = self.typical(provider, model) or traits.usual
+        wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * 0.25
+        return jittered(min(max(wait, traits.poll_floor), _LONGEST))
 
 
 def backoff(failures: int, floor: float, most: float = _SLOWEST_UNREADABLE) -> float:

@@ -28,6 +28,8 @@ from telecine.tasks.writes import Change
 
 _RECONCILE_FLOOR = 15.0
 _RECONCILE_MOST = 600.0
+_MOST_SUBMITS = 3
+"""An upstream that never answers readably and never has the job is not worth a fourth try."""
 
 
 async def poll(context: Context, work: Work) -> Work | None:
@@ -108,8 +110,12 @@ async def _absent(context: Context, work: Work, provider: Provider) -> Work | No
         until = context.now() + provider.traits.deadline
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
         return None
+    if attempt.submits >= _MOST_SUBMITS:
+        error = TaskError("upstream_failed", "The upstream gave no readable answer to the job, and does not have it.")
+        await fail(context, work, error, attempt_state="unknown")
+        return None
     # The same handle again: were the job there after all, the upstream would refuse the second.
-    attempt = replace(attempt, state="submitting", submitted_at=context.now())
+    attempt = replace(attempt, state="submitting", submits=attempt.submits + 1, submitted_at=context.now())
     task = replace(work.task, state="submitting")
     change = context.moved(work.task, Change(task=task, attempt=attempt), "submitting", "again, with the same handle")
     await context.commit(change, keep_lease=True)

@@ -13,7 +13,7 @@ from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
-from telecine.tasks.reads import Filter
+from telecine.tasks.reads import Filter, Work
 from telecine.tasks.view import Page, View
 from telecine.tasks.writes import Create, Mark
 
@@ -53,7 +53,7 @@ class TaskService:
         except GatewayError:
             await context.library.forget([item.object_key for item in request.inputs if item.object_key])
             raise
-        step = self._engine.begin(task.id)
+        step = self._engine.begin(Work(task, None, ()))
         await asyncio.wait([step], timeout=context.limits.first_step)
         view = await self.get(principal, task.id)
         if view.task.state == "failed" and view.task.error is not None:
@@ -161,10 +161,11 @@ class TaskService:
         if task.state in ("queued", "submitting") or task.channel is None:
             return View(task, outputs, 2.0)
         found = self._context.router.channel(task.channel)
-        floor = found[1].traits.poll_floor if found else 2.0
-        provider = found[1].name if found else ""
+        if found is None:
+            return View(task, outputs, 30.0)
+        provider = found[1]
         elapsed = self._context.now() - task.created_at
-        return View(task, outputs, self._context.pace.after(provider, task.model, elapsed, floor))
+        return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, provider.traits))
 
 
 def _owns(principal: Principal, task: Task) -> bool:

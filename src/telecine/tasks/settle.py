@@ -91,7 +91,7 @@ def traits_of(context: Context, work: Work) -> Traits:
 def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Running | None) -> float:
     """Seconds until the next poll; what the upstream asks for is obeyed."""
     elapsed = context.now() - (attempt.accepted_at or context.now())
-    own = context.pace.after(attempt.provider, attempt.model, elapsed, traits.poll_floor)
+    own = context.pace.after(attempt.provider, attempt.model, elapsed, traits)
     return max(own, outcome.retry_after or 0.0) if outcome is not None else own
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
 import msgspec
@@ -58,8 +57,7 @@ class Deliverer:
                 await self.send_due()
             except (SQLAlchemyError, OSError):
                 _log.exception("deliveries_failed")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), _TICK)
+            await self._clock.wait(self._nudged, _TICK)
 
     async def send_due(self) -> int:
         """Begin to send what is due now; how many."""

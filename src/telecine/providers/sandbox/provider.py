@@ -66,6 +66,7 @@ class SandboxProvider:
         deadline=600.0,
         retention=_RETENTION,
         poll_floor=0.5,
+        usual=1.0,
     )
 
     def __init__(self, root: Path, clock: Clock, workers: Workers) -> None:

@@ -42,7 +42,10 @@ class Rest(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Lease at most `limit` due tasks to `owner`. Result: their ids, earliest due first, and when the next is due."""
+    """Lease at most `limit` due tasks to `owner`.
+
+    Result: each task's id with the time at which it was due, the earliest first; and when the next one will be.
+    """
 
     order: ClassVar[int] = 50
     owner: str
@@ -56,25 +59,25 @@ class Claim(msgspec.Struct, frozen=True):
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
-    ) -> Sequence[tuple[list[int], float | None] | Exception]:
+    ) -> Sequence[tuple[list[tuple[int, float]], float | None] | Exception]:
         (write,) = writes
         table = tables.schedule.c
         unleased = (table.lease_until.is_(None)) | (table.lease_until < write.now)
         rows = await connection.execute(
-            select(table.task_id)
+            select(table.task_id, table.due)
             .where(table.due <= write.now, unleased)
             .order_by(table.due)
             .limit(write.limit)
             .with_for_update(skip_locked=True)
         )
-        ids = list(rows.scalars())
-        if ids:
+        found = [(task_id, due) for task_id, due in rows.all()]
+        if found:
             until = write.now + LEASE_SECONDS
             await connection.execute(
-                _LEASE, [{"b_task_id": one, "b_owner": write.owner, "b_until": until} for one in sorted(ids)]
+                _LEASE, [{"b_task_id": one, "b_owner": write.owner, "b_until": until} for one, _ in sorted(found)]
             )
         upcoming = await connection.execute(select(table.due).where(table.due > write.now).order_by(table.due).limit(1))
-        return [(ids, upcoming.scalar_one_or_none())]
+        return [(found, upcoming.scalar_one_or_none())]
 
 
 class Extend(msgspec.Struct, frozen=True):

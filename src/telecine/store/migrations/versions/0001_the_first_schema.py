@@ -202,7 +202,7 @@ def upgrade() -> None:
         sa.Column("accepted_at", sa.Double(), nullable=True),
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.Column("lookups", sa.Integer(), nullable=False),
-        sa.Column("polls", sa.Integer(), nullable=False),
+        sa.Column("submits", sa.Integer(), nullable=False),
         sa.Column("unreadable", sa.Integer(), nullable=False),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),

@@ -1,0 +1,71 @@
+"""A Kling upstream that costs almost nothing: it takes every job and never ends one, unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from typing import cast
+
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+class Upstream:
+    """Answers creates with a new task id and queries with `processing`. `creates` and `polls` count."""
+
+    def __init__(self) -> None:
+        self.creates = 0
+        self.polls = 0
+        self.base_url = ""
+        self._numbers = itertools.count(814570891207524415)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> Upstream:
+        """Listen on a free port."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=4096)
+        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    def answer(self, head: bytes) -> bytes:
+        """The whole HTTP answer to one request."""
+        if head.startswith(b"POST"):
+            self.creates += 1
+            data = b'{"task_id":"%d","task_status":"submitted","task_info":{},' % next(self._numbers)
+        else:
+            self.polls += 1
+            data = (
+                b'{"task_id":"%s","task_status":"processing","task_info":{},'
+                % head.split(b" ", 2)[1].rsplit(b"/", 1)[1]
+            )
+        body = b'{"code":0,"message":"SUCCEED","request_id":"r","data":' + data + b'"created_at":1,"updated_at":1}}'
+        return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end]
+            found = _LENGTH.search(head)
+            size = end + 4 + (int(found.group(1)) if found else 0)
+            if len(self._buffer) < size:
+                return
+            self._buffer = self._buffer[size:]
+            if self._transport is not None:
+                self._transport.write(self._upstream.answer(head))
+                if b"onnection: close" in head:
+                    self._transport.close()

@@ -1,0 +1,71 @@
+"""`telecine channels`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from telecine.cli import printing
+from telecine.cli.connection import connect, decode
+from telecine.cli.failure import FAILED
+from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.wire import Channel, ChannelTest, Page
+
+app = typer.Typer(help="Look at the channels to providers, and test them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_channels(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """List the channels."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/channels")
+    if json:
+        printing.raw(content)
+        return
+    rows = [_row(found) for found in decode(Page[Channel], content).data]
+    printing.table(["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "PAUSED"], rows)
+
+
+@app.command("test")
+def check(
+    *,
+    name: Annotated[str | None, typer.Argument(help="One channel; all of them where left out.")] = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Ask the upstream of a channel something that costs nothing. Exit code 1 where one does not answer well."""
+    with connect(Target(data, config, server, key)) as connection:
+        listed = (
+            [name] if name else [one.name for one in connection.ask(Page[Channel], "GET", "/admin/v1/channels").data]
+        )
+        contents = [connection.call("POST", f"/admin/v1/channels/{quote(one, safe='')}/test") for one in listed]
+    tests = [decode(ChannelTest, content) for content in contents]
+    if json:
+        printing.raw(contents[0] if name else msgspec.json.encode({"object": "list", "data": tests}))
+    else:
+        rows = [[one.name, "ok" if one.ok else "failed", f"{one.ms:.0f} ms", one.message] for one in tests]
+        printing.table(["NAME", "RESULT", "TIME", "MESSAGE"], rows)
+    if not all(one.ok for one in tests):
+        raise typer.Exit(FAILED)
+
+
+def _row(channel: Channel) -> list[str]:
+    slots = "" if channel.max_in_flight is None else str(channel.max_in_flight)
+    return [
+        channel.name,
+        channel.provider,
+        ", ".join(channel.models),
+        str(channel.priority),
+        str(channel.weight),
+        f"{slots} ({channel.pool})" if channel.pool else slots,
+        channel.base_url,
+        f"{channel.paused_for:.0f} s" if channel.paused_for else "",
+    ]

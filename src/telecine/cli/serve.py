@@ -1,0 +1,89 @@
+"""`telecine serve`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from telecine.cli.failure import USAGE, Failure, first_line
+from telecine.cli.options import Config, Data, Target
+from telecine.cli.texts import first_run_lines, text
+
+if TYPE_CHECKING:
+    from telecine.server.run import Ready
+
+_PORT: Final = 8024  # telecine.config.DEFAULT_PORT, which --help must not wait for
+_PROMPT: Final = "A paper boat on a night sea"
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.", min=0, max=65535)] = _PORT,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Start the server.
+
+    The first start makes an admin key and an API key and prints them once. SIGTERM and Ctrl-C let requests and steps
+    under way finish and leave the rest to the next start; a second signal ends the process at once.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from telecine.config import ConfigError, load
+    from telecine.server import logs
+    from telecine.server.lock import LockedError
+    from telecine.server.run import ListenError
+    from telecine.server.run import serve as run
+
+    logs.configure("info", json=not sys.stderr.isatty())
+    try:
+        settings = load(data, config)
+    except ConfigError as error:
+        raise Failure(str(error), USAGE) from None
+    try:
+        run(settings, host, port, lambda ready: _announce(ready, settings.data, Target(data, config)))
+    except ConfigError as error:
+        raise Failure(str(error), USAGE) from None
+    except (LockedError, ListenError) as error:
+        raise Failure(str(error)) from None
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        raise Failure(text("unopened", data=settings.data, reason=first_line(error))) from None
+
+
+def _announce(ready: Ready, data: Path, target: Target) -> None:
+    """What the person who started it needs to know. Plain text: a terminal wraps it, and pasting it still works."""
+    lines = first_run_lines(ready.first_run)
+    key = ready.first_run.api_key
+    model = _video_model(ready.models)
+    if key and model:
+        lines += [text("try_curl"), "", curl_line(ready.address, key, model), ""]
+        lines += [text("try_generate"), "", _generate_line(model, target), ""]
+    typer.echo("\n".join([*lines, text("serving", address=ready.address, data=data)]))
+
+
+def _video_model(served: list[str]) -> str | None:
+    """A served model that makes a video of a prompt alone."""
+    from telecine.nouns.catalogue import load
+
+    able = [name for name in served if (known := load().find(name)) and "text_to_video" in known.operations]
+    return "sora-2" if "sora-2" in able else next(iter(able), None)
+
+
+def curl_line(address: str, key: str, model: str) -> str:
+    """One line for a shell: create a video, wait until it has ended, save it. Needs curl, sed and grep only."""
+    return (
+        f"(A='Authorization: Bearer {key}' U={address}/v1/videos; "
+        f"I=$(curl -sS -H \"$A\" -F model={shlex.quote(model)} -F prompt='{_PROMPT}' $U"
+        ' | sed -n \'s/.*"id":"\\(video_[^"]*\\)".*/\\1/p\'); '
+        'until [ ! "$I" ] || curl -sS -H "$A" $U/$I | grep -Eq \'"status":"(completed|failed)"\'; do sleep 1; done; '
+        'curl -fsS -H "$A" -o paper-boat.mp4 $U/$I/content && echo paper-boat.mp4)'
+    )
+
+
+def _generate_line(model: str, target: Target) -> str:
+    return f'telecine generate "{_PROMPT}" --model {shlex.quote(model)} -o paper-boat.mp4{target.arguments}'

@@ -1,0 +1,109 @@
+"""What the commands read of the API's answers (`/v1/tasks`, `/v1/models`, `/admin/v1`)."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """A list."""
+
+    data: list[Item]
+    has_more: bool = False
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a task. `duration` in seconds."""
+
+    index: int
+    url: str | None = None
+    content_type: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    sha256: str | None = None
+
+
+class Error(msgspec.Struct, frozen=True):
+    """Why a task failed, or why the server refused."""
+
+    message: str
+    code: str | None = None
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task. Times are seconds since the Unix epoch."""
+
+    id: str
+    status: Status
+    progress: int = 0
+    operation: str
+    model: str
+    dialect: str = ""
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    outputs: list[Output] = []
+    error: Error | None = None
+    external_id: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """True once the status can no longer change."""
+        return self.status not in ("queued", "running")
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model by its public name."""
+
+    id: str
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key; its text (`key`) is there only in the answer that makes it."""
+
+    id: str
+    name: str
+    account: str
+    admin: bool
+    source: str
+    models: list[str] | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    key: str | None = None
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel. `paused_for` in seconds."""
+
+    name: str
+    provider: str
+    base_url: str
+    models: list[str]
+    priority: int
+    weight: int
+    max_in_flight: int | None
+    pool: str | None
+    paused_for: float
+
+
+class ChannelTest(msgspec.Struct, frozen=True):
+    """Whether a channel's upstream answers."""
+
+    name: str
+    ok: bool
+    ms: float
+    message: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The body of an error."""
+
+    error: Error

@@ -1,0 +1,128 @@
+"""`telecine tasks`, `keys` and `channels`, with and without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from telecine import __version__
+from telecine.server.lock import read
+from tests.cli.house import Served, good, telecine
+
+
+@pytest.fixture(params=["a server", "no server"])
+def where(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A data directory that a server holds, and one that nobody holds."""
+    if request.param == "no server":
+        return data
+    served: Served = request.getfixturevalue("served")
+    return served.data
+
+
+def test_keys_are_made_listed_and_revoked(where: Path, tmp_path: Path) -> None:
+    made = telecine("keys", "create", "bob", "--model", "sora-2", "--expires", "30d", "--data", where, cwd=tmp_path)
+    assert made.returncode == 0
+    key = made.stdout.strip()
+    assert key.startswith("sk-tc-")
+    listed = good("keys", "list", "--data", where, cwd=tmp_path)
+    assert key not in listed
+    assert "bob" in listed
+    bob = next(
+        one for one in _data(good("keys", "list", "--json", "--data", where, cwd=tmp_path)) if one["name"] == "bob"
+    )
+    assert (bob["models"], bob["admin"], bob["account"]) == (["sora-2"], False, "default")
+    assert bob["expires_at"] - bob["created_at"] == pytest.approx(30 * 86400, abs=60)
+    assert (
+        good("keys", "revoke", "bob", "--data", where, cwd=tmp_path) == f"Key 'bob' ({bob['id']}) has been revoked.\n"
+    )
+    again = telecine("keys", "revoke", "bob", "--data", where, cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (4, "error: There is no key 'bob'.\n")
+
+
+def test_a_key_works_until_it_is_revoked(served: Served, tmp_path: Path) -> None:
+    made = good("keys", "create", "eve", "--account", "eves", "--json", "--data", served.data, cwd=tmp_path)
+    eve = msgspec.json.decode(made)
+    theirs = ("tasks", "list", "--server", served.address, "--key", eve["key"])
+    assert telecine(*theirs, cwd=tmp_path).stderr == "No tasks.\n"
+    good("keys", "revoke", eve["id"], "--data", served.data, cwd=tmp_path)
+    refused = telecine(*theirs, cwd=tmp_path)
+    assert (refused.returncode, refused.stderr) == (4, "error: This API key has been revoked.\n")
+
+
+@pytest.mark.parametrize("given", ["soon", "30", "-1d", "１d"])
+def test_a_time_that_is_none_is_wrong_usage(data: Path, given: str) -> None:
+    done = telecine("keys", "create", "bob", f"--expires={given}", "--data", data, cwd=data.parent)
+    assert done.returncode == 2
+    assert "90s, 15m, 12h, 30d or 8w" in done.stderr
+    assert not data.exists()
+
+
+def test_tasks_are_listed_shown_and_cancelled(where: Path, tmp_path: Path) -> None:
+    task_id = good("generate", "a boat [[delay:50]]", "--no-wait", "--data", where, cwd=tmp_path).strip()
+    assert task_id.startswith("tsk_")
+    listed = _data(good("tasks", "list", "--model", "sora-2", "--json", "--data", where, cwd=tmp_path))
+    assert task_id in [one["id"] for one in listed]
+    assert task_id in good("tasks", "list", "--data", where, cwd=tmp_path)
+    shown = good("tasks", "show", task_id, "--data", where, cwd=tmp_path)
+    assert f"id:           {task_id}\n" in shown
+    assert "model:        sora-2\n" in shown
+    early = telecine("tasks", "download", task_id, "--data", where, cwd=tmp_path)
+    assert early.returncode == 4
+    assert f"The task {task_id} has no files yet" in early.stderr
+    cancelled = good("tasks", "cancel", task_id, "--data", where, cwd=tmp_path)
+    served = read(where) is not None
+    if served:
+        assert cancelled == f"The task {task_id} is cancelled.\n"
+        late = good("tasks", "cancel", task_id, "--data", where, cwd=tmp_path)
+        assert late == f"The task {task_id} has already ended: cancelled.\n"
+    else:
+        assert cancelled.startswith(f"The task {task_id} has been asked to stop; ")
+
+
+def test_a_task_that_is_not_there_is_refused(served: Served, tmp_path: Path) -> None:
+    for command in ("show", "cancel", "download"):
+        done = telecine("tasks", command, "tsk_0000000000001", "--data", served.data, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (4, "error: There is no such task, or it is not yours.\n")
+
+
+def test_channels_are_listed_and_tested(where: Path, tmp_path: Path) -> None:
+    assert [one["name"] for one in _data(good("channels", "list", "--json", "--data", where, cwd=tmp_path))] == [
+        "sandbox"
+    ]
+    assert "sandbox" in good("channels", "list", "--data", where, cwd=tmp_path)
+    assert "The sandbox is ready." in good("channels", "test", "--data", where, cwd=tmp_path)
+    unknown = telecine("channels", "test", "nope", "--data", where, cwd=tmp_path)
+    assert (unknown.returncode, unknown.stderr) == (4, "error: There is no channel 'nope'.\n")
+
+
+def test_a_channel_that_does_not_answer_is_exit_code_1(data: Path) -> None:
+    file = data.parent / "telecine.toml"
+    file.write_text(
+        '[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "http://127.0.0.1:9"\napi_key = "not-a-real-one"\n'
+        'allow_private = true\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\n'
+    )
+    done = telecine("channels", "test", "--data", data, "--config", file, cwd=data.parent)
+    assert done.returncode == 1, done.stderr
+    kling, sandbox = done.stdout.splitlines()[1:]
+    assert kling.split()[:2] == ["kling", "failed"]
+    assert sandbox.split()[:2] == ["sandbox", "ok"]
+    tested = telecine("channels", "test", "kling", "--json", "--data", data, "--config", file, cwd=data.parent)
+    assert tested.returncode == 1
+    assert msgspec.json.decode(tested.stdout)["ok"] is False
+    assert "not-a-real-one" not in done.stdout + done.stderr + tested.stdout
+
+
+def test_the_version_and_the_help(tmp_path: Path) -> None:
+    assert good("--version", cwd=tmp_path) == f"telecine {__version__}\n"
+    for command in (["serve"], ["generate"], ["tasks", "list"], ["keys", "create"], ["channels", "test"]):
+        told = good(*command, "--help", cwd=tmp_path, COLUMNS="200")
+        assert "--data" in told
+        assert "--config" in told
+    assert telecine("nonsense", cwd=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def _data(printed: str) -> list[dict[str, object]]:
+    return msgspec.json.decode(printed, type=dict[str, list[dict[str, object]] | object])["data"]  # type: ignore[return-value]

@@ -1,0 +1,209 @@
+"""`telecine generate`: from a prompt to a file, and every way in which it can end."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import av
+import msgspec
+import pytest
+from PIL import Image
+
+from telecine.server.lock import read
+from tests.cli.house import COMMAND, Served, begin, environment, good, seconds_of, telecine
+
+
+@pytest.fixture
+def boat(tmp_path: Path) -> Path:
+    path = tmp_path / "boat.png"
+    Image.new("RGB", (640, 360), (20, 40, 160)).save(path)
+    return path
+
+
+def _first_pixel(video: Path) -> tuple[int, int, int]:
+    with av.open(video) as container:
+        image = next(container.decode(video=0)).to_image()
+    red, green, blue = image.getpixel((image.width // 2, image.height // 2))
+    return red, green, blue
+
+
+def test_a_picture_becomes_a_video_of_the_asked_length(served: Served, boat: Path) -> None:
+    done = telecine(
+        "generate",
+        "a paper boat on a night sea",
+        "--model=kling-v2-5-turbo",
+        "--image=boat.png",
+        "--seconds=5",
+        "-o",
+        "boat.mp4",
+        cwd=boat.parent,
+        TELECINE_DATA=str(served.data),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Saved boat.mp4 (5 s, ")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "sending"
+    assert lines[1].endswith("(kling-v2-5-turbo)")
+    assert lines[-2:] == ["succeeded", "downloading"]
+    video = boat.parent / "boat.mp4"
+    assert seconds_of(video) == pytest.approx(5, abs=0.1)
+    assert video.stat().st_mode & 0o777 == 0o644
+    red, green, blue = _first_pixel(video)
+    assert blue > 100
+    assert red < 60
+    assert green < 80
+
+
+def test_without_a_server_it_brings_its_own(data: Path) -> None:
+    done = telecine("generate", "a boat", "--seconds", "5", "-o", "boat.mp4", "--data", data, cwd=data.parent)
+    assert done.returncode == 0, done.stderr
+    assert "These keys are shown only this once" in done.stderr
+    assert seconds_of(data.parent / "boat.mp4") == pytest.approx(5, abs=0.1)
+    assert read(data) is None
+    again = telecine("tasks", "list", "--data", data, cwd=data.parent)
+    assert "succeeded" in again.stdout
+    assert "sk-tc-" not in again.stderr
+
+
+def test_commands_share_the_server_of_a_generate_and_outlive_it(data: Path) -> None:
+    first = begin("generate", "a [[delay:1]]", "-o", "1.mp4", "--data", data, cwd=data.parent)
+    until = time.monotonic() + 20
+    while (holder := read(data)) is None or not holder.address:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert holder.role == "generate"
+    second = begin("generate", "b [[delay:3]]", "-o", "2.mp4", "--data", data, cwd=data.parent)
+    good("tasks", "list", "--data", data, cwd=data.parent)
+    for process, name in ((first, "1.mp4"), (second, "2.mp4")):
+        _, told = process.communicate(timeout=30)
+        assert process.returncode == 0, told
+        assert seconds_of(data.parent / name) == pytest.approx(4, abs=0.1)
+
+
+def test_a_terminal_shows_a_bar(served: Served, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "generate", "a boat", "-o", "boat.mp4", "--data", str(served.data)],
+        cwd=tmp_path,
+        env=environment(TERM="xterm", COLUMNS="100"),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        except OSError:  # the terminal is gone with its last user
+            pass
+        finally:
+            os.close(ours)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("Saved boat.mp4")
+        assert process.wait(10) == 0
+    assert "━".encode() in shown
+    assert b"%" in shown
+    assert b"running" in shown
+
+
+def test_an_image_is_asked_for_by_its_name_and_several_are_numbered(served: Served, tmp_path: Path) -> None:
+    printed = good("generate", "a boat", "--count", "2", "-o", "b.png", "--data", served.data, cwd=tmp_path)
+    assert printed.count("Saved") == 2
+    for name in ("b-1.png", "b-2.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (1280, 720)
+
+
+def test_json_is_the_task_as_the_api_tells_it(served: Served, tmp_path: Path) -> None:
+    done = telecine("generate", "a boat", "--json", "--data", served.data, cwd=tmp_path)
+    assert done.returncode == 0
+    task = msgspec.json.decode(done.stdout)
+    assert (task["object"], task["status"], task["model"]) == ("task", "succeeded", "sora-2")
+    assert (tmp_path / f"{task['id']}.mp4").stat().st_size == task["outputs"][0]["bytes"]
+    shown = good("tasks", "show", task["id"], "--json", "--data", served.data, cwd=tmp_path)
+    assert msgspec.json.decode(shown) == task
+
+
+def test_nothing_is_overwritten_without_force_and_nothing_is_made_in_vain(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "boat.png").write_text("mine")
+    before = good("tasks", "list", "--limit", "1", "--json", "--data", served.data, cwd=tmp_path)
+    for name, told in (("boat.png", "boat.png exists already; use --force"), ("no/boat.png", "There is no folder no.")):
+        done = telecine("generate", "a boat", "-o", name, "--data", served.data, cwd=tmp_path)
+        assert done.returncode == 2
+        assert told in done.stderr
+    after = good("tasks", "list", "--limit", "1", "--json", "--data", served.data, cwd=tmp_path)
+    assert [one["id"] for one in msgspec.json.decode(after)["data"]] == [
+        one["id"] for one in msgspec.json.decode(before)["data"]
+    ]
+    assert (tmp_path / "boat.png").read_text() == "mine"
+    good("generate", "a boat", "-o", "boat.png", "--force", "--data", served.data, cwd=tmp_path)
+    assert (tmp_path / "boat.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["boat.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["x", "--model", "nope"], 4, "There is no model 'nope'."),
+        (["x", "--model", "sora-2", "--seconds", "7"], 4, "'sora-2' has no duration 7"),
+        (["[[refuse:content_policy]]"], 4, "refuse with 'content_policy'"),
+        (["[[fail:content_policy]]"], 1, "failed: The prompt asked the sandbox to fail with 'content_policy'."),
+        (["x", "--image", "missing.png"], 2, "The image missing.png cannot be read: No such file or directory."),
+        (["x", "--image", "a", "--image", "b", "--image", "c"], 2, "cannot be read"),
+        (["x", "--timeout", "0.3"], 124, "Not done after 0.3 seconds. The task tsk_"),
+        (
+            ["x", "--server", "http://127.0.0.1:9", "--key", "k"],
+            3,
+            "The server at http://127.0.0.1:9 cannot be reached",
+        ),
+        (["x", "--server", "http://127.0.0.1:9"], 2, "--server needs an API key"),
+        (["x", "--server", "ftp://127.0.0.1", "--key", "k"], 2, "not an http(s) URL"),
+        (["x", "--count", "0"], 2, "--count"),
+    ],
+)
+def test_every_other_end_has_its_code_and_says_why(
+    served: Served, tmp_path: Path, arguments: list[str], code: int, told: str
+) -> None:
+    done = telecine("generate", *arguments, "--data", served.data, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_the_task_and_says_how_to_pick_it_up(served: Served, tmp_path: Path) -> None:
+    process = begin("generate", "a boat [[delay:1]]", "--data", served.data, cwd=tmp_path)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "sending\n"
+    made = process.stderr.readline()
+    task_id = made.split()[1]
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == (
+        f"The task {task_id} goes on. Pick it up with: telecine tasks download {task_id} --data {served.data}"
+    )
+    until = time.monotonic() + 20
+    while telecine("tasks", "download", task_id, "-o", "boat.mp4", "--data", served.data, cwd=tmp_path).returncode:
+        assert time.monotonic() < until
+    assert seconds_of(tmp_path / "boat.mp4") == pytest.approx(4, abs=0.1)
+
+
+def test_a_remote_server_needs_only_its_url_and_a_key(served: Served, tmp_path: Path) -> None:
+    done = telecine(
+        "generate",
+        "a boat",
+        "-o",
+        "b.png",
+        cwd=tmp_path,
+        TELECINE_URL=served.address,
+        TELECINE_API_KEY=served.key("API key"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png"]

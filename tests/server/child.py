@@ -1,0 +1,41 @@
+"""The server as the process that the kill tests start and kill: `telecine serve` with a clock that runs faster.
+
+Nothing else is different, but for `--blind`: Kling's provider then behaves as one whose upstream cannot be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from telecine.config import load
+from telecine.providers.kling import KlingProvider
+from telecine.server.run import serve
+from tests.clock import FastClock
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--epoch", type=float, required=True)
+    parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--blind", action="store_true")
+    given = parser.parse_args()
+    if given.blind:
+        KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
+    serve(
+        load(given.data, given.config, {}),
+        "127.0.0.1",
+        0,
+        lambda ready: print(ready.address, flush=True),  # noqa: T201  the test reads it
+        FastClock(given.speed, given.epoch),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""A server in a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parents[2]
+KEY = "key-of-the-kill-tests-0123456789"
+OTHER_KEY = "key-of-another-account-0123456789"
+
+
+class ServerProcess:
+    """Starts, kills and starts again a server on the same data, with Kling behind it at `upstream`."""
+
+    def __init__(
+        self, folder: Path, upstream: str, upstream_key: str, *, channel: str = "", blind: bool = False
+    ) -> None:
+        self.data = folder / "data"
+        self._config = folder / "telecine.toml"
+        self._config.write_text(
+            f"""
+[network]
+allow_private = ["127.0.0.0/8"]
+
+[[keys]]
+name = "tests"
+key = "{KEY}"
+
+[[keys]]
+name = "other"
+key = "{OTHER_KEY}"
+account = "other"
+
+[[channels]]
+name = "kling-main"
+provider = "kling"
+base_url = "{upstream}"
+api_key = "{upstream_key}"
+allow_private = true
+{channel}
+""",
+            encoding="utf-8",
+        )
+        self._blind = ["--blind"] if blind else []
+        self._epoch = time.time()
+        self._process: subprocess.Popen[str] | None = None
+        self.address = ""
+
+    def start(self) -> Self:
+        """Start, and return once it answers."""
+        errors = (self.data.parent / "stderr.log").open("a")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)]
+            + ["--epoch", str(self._epoch), *self._blind],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        errors.close()
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+        assert self.address, (self.data.parent / "stderr.log").read_text()[-4000:]
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of the process runs after this."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        status = process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._end(signal.SIGKILL)
+
+    def call(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> tuple[int, Any]:
+        """One request: the status and the JSON (or bytes) of the answer."""
+        connection = self.send(method, path, body, key=key)
+        try:
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        kind = answer.getheader("content-type", "")
+        return answer.status, json.loads(content) if kind.startswith("application/json") else content
+
+    def send(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> http.client.HTTPConnection:
+        """Send a request without waiting for its answer."""
+        where = urlsplit(self.address)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        return connection
+
+    def until(self, path: str, good: Callable[[Any], bool], seconds: float = 20.0) -> Any:
+        """Read `path` until `good` holds for the answer."""
+        deadline = time.monotonic() + seconds
+        answer: Any = None
+        while time.monotonic() < deadline:
+            status, answer = self.call("GET", path)
+            if status == 200 and good(answer):
+                return answer
+            time.sleep(0.03)
+        raise AssertionError(f"{path} never became what it should be; last: {answer}")
+
+    def files(self, pattern: str) -> list[Path]:
+        """What the storage holds."""
+        return sorted((self.data / "media").rglob(pattern))
