@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,32 +13,28 @@ from telecine.server.lock import read
 from tests.cli.house import Served, good, telecine
 
 
-@pytest.fixture(params=["a server", "no server"])
-def where(request: pytest.FixtureRequest, data: Path) -> Path:
-    """A data directory that a server holds, and one that nobody holds."""
-    if request.param == "no server":
-        return data
-    served: Served = request.getfixturevalue("served")
-    return served.data
-
-
-def test_keys_are_made_listed_and_revoked(where: Path, tmp_path: Path) -> None:
-    made = telecine("keys", "create", "bob", "--model", "sora-2", "--expires", "30d", "--data", where, cwd=tmp_path)
+def test_keys_are_made_listed_and_revoked(served: Served, tmp_path: Path) -> None:
+    made = telecine(
+        "keys", "create", "bob", "--model", "sora-2", "--expires", "30d", "--data", served.data, cwd=tmp_path
+    )
     assert made.returncode == 0
     key = made.stdout.strip()
     assert key.startswith("sk-tc-")
-    listed = good("keys", "list", "--data", where, cwd=tmp_path)
+    listed = good("keys", "list", "--data", served.data, cwd=tmp_path)
     assert key not in listed
     assert "bob" in listed
     bob = next(
-        one for one in _data(good("keys", "list", "--json", "--data", where, cwd=tmp_path)) if one["name"] == "bob"
+        one
+        for one in _data(good("keys", "list", "--json", "--data", served.data, cwd=tmp_path))
+        if one["name"] == "bob"
     )
     assert (bob["models"], bob["admin"], bob["account"]) == (["sora-2"], False, "default")
     assert bob["expires_at"] - bob["created_at"] == pytest.approx(30 * 86400, abs=60)
     assert (
-        good("keys", "revoke", "bob", "--data", where, cwd=tmp_path) == f"Key 'bob' ({bob['id']}) has been revoked.\n"
+        good("keys", "revoke", "bob", "--data", served.data, cwd=tmp_path)
+        == f"Key 'bob' ({bob['id']}) has been revoked.\n"
     )
-    again = telecine("keys", "revoke", "bob", "--data", where, cwd=tmp_path)
+    again = telecine("keys", "revoke", "bob", "--data", served.data, cwd=tmp_path)
     assert (again.returncode, again.stderr) == (4, "error: There is no key 'bob'.\n")
 
 
@@ -53,32 +50,41 @@ def test_a_key_works_until_it_is_revoked(served: Served, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("given", ["soon", "30", "-1d", "１d"])
 def test_a_time_that_is_none_is_wrong_usage(data: Path, given: str) -> None:
-    done = telecine("keys", "create", "bob", f"--expires={given}", "--data", data, cwd=data.parent)
+    done = telecine("keys", "create", "bob", f"--expires={given}", "--data", data, cwd=data.parent, COLUMNS="200")
     assert done.returncode == 2
     assert "90s, 15m, 12h, 30d or 8w" in done.stderr
     assert not data.exists()
 
 
-def test_tasks_are_listed_shown_and_cancelled(where: Path, tmp_path: Path) -> None:
-    task_id = good("generate", "a boat [[delay:50]]", "--no-wait", "--data", where, cwd=tmp_path).strip()
+def test_tasks_are_listed_shown_and_cancelled(served: Served, tmp_path: Path) -> None:
+    task_id = good("generate", "a boat [[delay:50]]", "--no-wait", "--data", served.data, cwd=tmp_path).strip()
     assert task_id.startswith("tsk_")
-    listed = _data(good("tasks", "list", "--model", "sora-2", "--json", "--data", where, cwd=tmp_path))
+    listed = _data(good("tasks", "list", "--model", "sora-2", "--json", "--data", served.data, cwd=tmp_path))
     assert task_id in [one["id"] for one in listed]
-    assert task_id in good("tasks", "list", "--data", where, cwd=tmp_path)
-    shown = good("tasks", "show", task_id, "--data", where, cwd=tmp_path)
+    assert task_id in good("tasks", "list", "--data", served.data, cwd=tmp_path)
+    shown = good("tasks", "show", task_id, "--data", served.data, cwd=tmp_path)
     assert f"id:           {task_id}\n" in shown
     assert "model:        sora-2\n" in shown
-    early = telecine("tasks", "download", task_id, "--data", where, cwd=tmp_path)
+    early = telecine("tasks", "download", task_id, "--data", served.data, cwd=tmp_path)
     assert early.returncode == 4
     assert f"The task {task_id} has no files yet" in early.stderr
-    cancelled = good("tasks", "cancel", task_id, "--data", where, cwd=tmp_path)
-    served = read(where) is not None
-    if served:
-        assert cancelled == f"The task {task_id} is cancelled.\n"
-        late = good("tasks", "cancel", task_id, "--data", where, cwd=tmp_path)
-        assert late == f"The task {task_id} has already ended: cancelled.\n"
-    else:
-        assert cancelled.startswith(f"The task {task_id} has been asked to stop; ")
+    cancelled = good("tasks", "cancel", task_id, "--data", served.data, cwd=tmp_path)
+    assert cancelled == f"The task {task_id} is cancelled.\n"
+    late = good("tasks", "cancel", task_id, "--data", served.data, cwd=tmp_path)
+    assert late == f"The task {task_id} has already ended: cancelled.\n"
+
+
+def test_everything_works_without_a_server_but_runs_no_task(data: Path) -> None:
+    where = data.parent
+    left = telecine("generate", "a boat", "--no-wait", "--data", data, cwd=where)
+    task_id = left.stdout.strip()
+    assert f"The task {task_id} waits for the next `telecine serve`." in left.stderr
+    assert good("keys", "create", "bob", "--data", data, cwd=where).startswith("sk-tc-")
+    assert [one["name"] for one in _data(good("keys", "list", "--json", "--data", data, cwd=where))][0] == "bob"
+    assert "The sandbox is ready." in good("channels", "test", "--data", data, cwd=where)
+    cancelled = good("tasks", "cancel", task_id, "--data", data, cwd=where)
+    assert cancelled.startswith(f"The task {task_id} has been asked to stop; ")
+    assert read(data) is None
 
 
 def test_a_task_that_is_not_there_is_refused(served: Served, tmp_path: Path) -> None:
@@ -87,21 +93,21 @@ def test_a_task_that_is_not_there_is_refused(served: Served, tmp_path: Path) -> 
         assert (done.returncode, done.stderr) == (4, "error: There is no such task, or it is not yours.\n")
 
 
-def test_channels_are_listed_and_tested(where: Path, tmp_path: Path) -> None:
-    assert [one["name"] for one in _data(good("channels", "list", "--json", "--data", where, cwd=tmp_path))] == [
+def test_channels_are_listed_and_tested(served: Served, tmp_path: Path) -> None:
+    assert [one["name"] for one in _data(good("channels", "list", "--json", "--data", served.data, cwd=tmp_path))] == [
         "sandbox"
     ]
-    assert "sandbox" in good("channels", "list", "--data", where, cwd=tmp_path)
-    assert "The sandbox is ready." in good("channels", "test", "--data", where, cwd=tmp_path)
-    unknown = telecine("channels", "test", "nope", "--data", where, cwd=tmp_path)
+    assert "sandbox" in good("channels", "list", "--data", served.data, cwd=tmp_path)
+    assert "The sandbox is ready." in good("channels", "test", "--data", served.data, cwd=tmp_path)
+    unknown = telecine("channels", "test", "nope", "--data", served.data, cwd=tmp_path)
     assert (unknown.returncode, unknown.stderr) == (4, "error: There is no channel 'nope'.\n")
 
 
 def test_a_channel_that_does_not_answer_is_exit_code_1(data: Path) -> None:
     file = data.parent / "telecine.toml"
     file.write_text(
-        '[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "http://127.0.0.1:9"\napi_key = "not-a-real-one"\n'
-        'allow_private = true\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\n'
+        '[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "http://127.0.0.1:9"\n'
+        'api_key = "not-a-real-one"\nallow_private = true\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\n'
     )
     done = telecine("channels", "test", "--data", data, "--config", file, cwd=data.parent)
     assert done.returncode == 1, done.stderr
@@ -124,5 +130,6 @@ def test_the_version_and_the_help(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _data(printed: str) -> list[dict[str, object]]:
-    return msgspec.json.decode(printed, type=dict[str, list[dict[str, object]] | object])["data"]  # type: ignore[return-value]
+def _data(printed: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = msgspec.json.decode(printed)["data"]
+    return found

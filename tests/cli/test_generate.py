@@ -27,7 +27,7 @@ def boat(tmp_path: Path) -> Path:
 
 def _first_pixel(video: Path) -> tuple[int, int, int]:
     with av.open(video) as container:
-        image = next(container.decode(video=0)).to_image()
+        image = next(container.decode(video=0)).to_image()  # type: ignore[no-untyped-call]
     red, green, blue = image.getpixel((image.width // 2, image.height // 2))
     return red, green, blue
 
@@ -71,24 +71,24 @@ def test_without_a_server_it_brings_its_own(data: Path) -> None:
 
 
 def test_commands_share_the_server_of_a_generate_and_outlive_it(data: Path) -> None:
-    first = begin("generate", "a [[delay:1]]", "-o", "1.mp4", "--data", data, cwd=data.parent)
+    first = begin("generate", "a [[delay:1]]", "-o", "1.png", "--data", data, cwd=data.parent)
     until = time.monotonic() + 20
     while (holder := read(data)) is None or not holder.address:
         assert time.monotonic() < until
         time.sleep(0.02)
     assert holder.role == "generate"
-    second = begin("generate", "b [[delay:3]]", "-o", "2.mp4", "--data", data, cwd=data.parent)
+    second = begin("generate", "b [[delay:2.5]]", "-o", "2.png", "--data", data, cwd=data.parent)
     good("tasks", "list", "--data", data, cwd=data.parent)
-    for process, name in ((first, "1.mp4"), (second, "2.mp4")):
+    for process, name in ((first, "1.png"), (second, "2.png")):
         _, told = process.communicate(timeout=30)
         assert process.returncode == 0, told
-        assert seconds_of(data.parent / name) == pytest.approx(4, abs=0.1)
+        assert (data.parent / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_terminal_shows_a_bar(served: Served, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "generate", "a boat", "-o", "boat.mp4", "--data", str(served.data)],
+        [*COMMAND, "generate", "a boat", "-o", "boat.png", "--data", str(served.data)],
         cwd=tmp_path,
         env=environment(TERM="xterm", COLUMNS="100"),
         stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def test_a_terminal_shows_a_bar(served: Served, tmp_path: Path) -> None:
         finally:
             os.close(ours)
         assert process.stdout is not None
-        assert process.stdout.read().startswith("Saved boat.mp4")
+        assert process.stdout.read().startswith("Saved boat.png")
         assert process.wait(10) == 0
     assert "━".encode() in shown
     assert b"%" in shown
@@ -155,7 +155,7 @@ def test_nothing_is_overwritten_without_force_and_nothing_is_made_in_vain(served
         (["[[refuse:content_policy]]"], 4, "refuse with 'content_policy'"),
         (["[[fail:content_policy]]"], 1, "failed: The prompt asked the sandbox to fail with 'content_policy'."),
         (["x", "--image", "missing.png"], 2, "The image missing.png cannot be read: No such file or directory."),
-        (["x", "--image", "a", "--image", "b", "--image", "c"], 2, "cannot be read"),
+        (["x", *("--image", "https://example.com/a.png") * 3], 2, "--image may be given twice"),
         (["x", "--timeout", "0.3"], 124, "Not done after 0.3 seconds. The task tsk_"),
         (
             ["x", "--server", "http://127.0.0.1:9", "--key", "k"],
@@ -178,7 +178,7 @@ def test_every_other_end_has_its_code_and_says_why(
 
 
 def test_ctrl_c_leaves_the_task_and_says_how_to_pick_it_up(served: Served, tmp_path: Path) -> None:
-    process = begin("generate", "a boat [[delay:1]]", "--data", served.data, cwd=tmp_path)
+    process = begin("generate", "a boat [[delay:1]]", "-o", "a.png", "--data", served.data, cwd=tmp_path)
     assert process.stderr is not None
     assert process.stderr.readline() == "sending\n"
     made = process.stderr.readline()
@@ -190,9 +190,9 @@ def test_ctrl_c_leaves_the_task_and_says_how_to_pick_it_up(served: Served, tmp_p
         f"The task {task_id} goes on. Pick it up with: telecine tasks download {task_id} --data {served.data}"
     )
     until = time.monotonic() + 20
-    while telecine("tasks", "download", task_id, "-o", "boat.mp4", "--data", served.data, cwd=tmp_path).returncode:
+    while telecine("tasks", "download", task_id, "-o", "b.png", "--data", served.data, cwd=tmp_path).returncode:
         assert time.monotonic() < until
-    assert seconds_of(tmp_path / "boat.mp4") == pytest.approx(4, abs=0.1)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.png"]
 
 
 def test_a_remote_server_needs_only_its_url_and_a_key(served: Served, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import msgspec
 import pytest
@@ -106,7 +105,9 @@ def test_a_wrong_configuration_is_told_in_one_line(data: Path, content: str, tol
 
 def test_a_stop_signal_ends_well_and_the_next_start_finishes_what_is_left(data: Path) -> None:
     with server(data) as first:
-        task_id = good("generate", "a boat [[delay:2]]", "--no-wait", "--data", data, cwd=data.parent).strip()
+        task_id = good(
+            "generate", "[[delay:2]]", "-m", "storyboard-1", "--no-wait", "--data", data, cwd=data.parent
+        ).strip()
         assert first.end(signal.SIGINT) == 0
     assert read(data) is None
     assert _status(task_id, data) in ("queued", "running")
@@ -115,8 +116,7 @@ def test_a_stop_signal_ends_well_and_the_next_start_finishes_what_is_left(data: 
         while _status(task_id, data) != "succeeded":
             assert time.monotonic() < until
         assert second.end() == 0
-    good("tasks", "download", task_id, "-o", "boat.mp4", "--data", data, cwd=data.parent)
-    assert seconds_of(data.parent / "boat.mp4") == pytest.approx(4, abs=0.1)
+    good("tasks", "download", task_id, "-o", "boat.png", "--data", data, cwd=data.parent)
 
 
 def test_requests_under_way_are_finished_and_a_second_signal_ends_at_once(data: Path) -> None:
@@ -126,8 +126,9 @@ def test_requests_under_way_are_finished_and_a_second_signal_ends_at_once(data: 
             key = running.key("API key")
             head = f"POST /v1/tasks HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 100\r\n\r\n{{"
             unfinished.sendall(head.encode())
-            with urlopen(f"{running.address}/healthz") as answer:  # the other request has been read by now
-                assert answer.status == 200
+            with socket.create_connection((host, int(port))) as other:  # when it is answered, the first has been read
+                other.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert other.recv(4096).startswith(b"HTTP/1.1 200")
             running.process.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
                 running.process.wait(0.8)
@@ -136,7 +137,7 @@ def test_requests_under_way_are_finished_and_a_second_signal_ends_at_once(data: 
 
 def test_a_kill_frees_the_data(data: Path) -> None:
     with server(data) as killed:
-        task_id = good("generate", "a boat", "--no-wait", "--data", data, cwd=data.parent).strip()
+        task_id = good("generate", "a boat", "-m", "storyboard-1", "--no-wait", "--data", data, cwd=data.parent).strip()
         assert killed.end(signal.SIGKILL) == -signal.SIGKILL
         assert msgspec.json.decode((data / "lock").read_bytes())["address"] == killed.address  # which proves nothing
         assert read(data) is None

@@ -49,7 +49,7 @@ def test_a_server_waits_for_a_command_to_end(tmp_path: Path) -> None:
     thread.start()
     try:
         assert held.wait(10)
-        with pytest.raises(LockedError, match="A telecine command .* try again when it has ended"):
+        with pytest.raises(LockedError, match=r"A telecine command .* try again when it has ended"):
             hold(tmp_path, "serve").__enter__()
         threading.Timer(0.4, release.set).start()
         with hold(tmp_path, "serve", patience=10):

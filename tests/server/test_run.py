@@ -15,7 +15,8 @@ from telecine.server.run import ListenError, Ready, address_of, answer, bind
 
 
 @pytest.mark.parametrize(
-    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("localhost", None)]
+    ("host", "shown"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("localhost", None)],  # noqa: S104
 )
 def test_an_address_is_one_that_this_machine_reaches(host: str, shown: str | None) -> None:
     with bind(host, 0) as listener:
@@ -38,7 +39,7 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(ListenError, match="Cannot listen at 192.0.2.1"):
+    with pytest.raises(ListenError, match=r"Cannot listen at 192\.0\.2\.1"):
         bind("192.0.2.1", 0).__enter__()
     with pytest.raises(ListenError, match="is no address of this machine"):
         bind("no such host", 0).__enter__()

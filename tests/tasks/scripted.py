@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -47,6 +47,7 @@ from telecine.tasks.recovery import recover
 from telecine.tasks.service import TaskService
 from tests.clock import HandClock
 
+Answer = TypeVar("Answer")
 DONE = Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id="v1"),))
 TRAITS = Traits(
     media=frozenset({"url"}),
@@ -58,6 +59,15 @@ TRAITS = Traits(
     deadline=3600,
     retention=86400,
 )
+
+
+def sqlite_url(folder: Path) -> str:
+    """A database of its own for each folder."""
+    return f"sqlite+aiosqlite:///{folder / 'test.db'}"
+
+
+database_url: Callable[[Path], str] = sqlite_url
+"""Where houses keep their records; the suite runs once on SQLite and once on PostgreSQL."""
 
 
 class Scripted:
@@ -83,7 +93,7 @@ class Scripted:
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         self.sent.append(submission)
-        outcome = _next(self.submits)
+        outcome: Any = _next(self.submits)
         if callable(outcome):
             outcome = await outcome()
         if isinstance(outcome, Exception):
@@ -110,7 +120,7 @@ class Scripted:
         return True
 
 
-def _next(script: list[Any]) -> Any:
+def _next(script: list[Answer]) -> Answer:
     return script.pop(0) if len(script) > 1 else script[0]
 
 
@@ -154,7 +164,7 @@ class House:
         self.clock = clock or HandClock()
         self.provider = Scripted()
         known: dict[str, Provider] = {one.name: one for one in providers or (self.provider,)}
-        self.database = Database(f"sqlite+aiosqlite:///{folder / 'test.db'}")
+        self.database = Database(database_url(folder))
         self.router = Router(Config(channels=tuple(channels)), known, catalogue.load(), self.clock)
         self.shelf = Shelf()
         self.reads = TaskReads(self.database)

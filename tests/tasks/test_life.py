@@ -14,13 +14,16 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.providers.base import (
     Accepted,
     Cancelled,
+    Channel,
     Failed,
     Finished,
     Found,
+    MediaReader,
     NeverSent,
     NotFound,
     Refused,
     Running,
+    Submission,
     Unknown,
     Unreadable,
 )
@@ -175,7 +178,7 @@ async def test_where_nobody_can_tell_it_is_submission_unknown_and_keeps_its_slot
 
 async def test_a_poll_that_cannot_be_read_never_ends_a_task(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        house.provider.polls = [Unreadable("HTML")] * 20 + [DONE]
+        house.provider.polls = [*[Unreadable("HTML")] * 20, DONE]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         await house.pass_time(1500, 5)
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
@@ -326,16 +329,16 @@ async def test_another_accounts_task_is_not_found(tmp_path: Path) -> None:
 
 async def test_a_caller_who_goes_away_changes_nothing(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        gate = asyncio.Event()
+        gate, arrived = asyncio.Event(), asyncio.Event()
 
         async def held() -> Accepted:
+            arrived.set()
             await gate.wait()
             return Accepted("u1")
 
         house.provider.submits = [held]
         caller = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
-        while not house.provider.sent:
-            await asyncio.sleep(0.01)
+        await arrived.wait()
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
         gate.set()
@@ -365,9 +368,9 @@ async def test_nothing_is_sent_without_the_lease(tmp_path: Path) -> None:
     async with House(tmp_path, providers=(provider,)).opened() as house:
         prepare = provider.prepare
 
-        async def slow(*args: object) -> bytes | None:
+        async def slow(channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
             house.clock.advance(300)  # longer than the lease, and nothing has extended it
-            return await prepare(*args)  # type: ignore[arg-type]
+            return await prepare(channel, submission, media)
 
         provider.prepare = slow  # type: ignore[method-assign]
         await house.tasks.create(house.me, text_to_video(), "tasks")

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from telecine.cli.failure import FAILED, REFUSED, Failure, Unreachable
+from telecine.cli.failure import FAILED, REFUSED, USAGE, Failure, Unreachable
 from telecine.cli.texts import text
 from telecine.cli.wire import Refusal
 
@@ -26,7 +26,7 @@ class Http:
     def __init__(self, base: str, token: Callable[[], str], *, local: bool) -> None:
         self.base = base.rstrip("/")
         if urlsplit(self.base).scheme not in ("http", "https"):
-            raise Failure(text("unreachable", url=base, reason="not an http(s) URL"), REFUSED)
+            raise Failure(text("unreachable", url=base, reason="not an http(s) URL"), USAGE)
         self.local = local
         self._token = token
         proxies = [urllib.request.ProxyHandler({})] if local else []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import Double, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
@@ -114,7 +114,7 @@ async def reschedule(connection: AsyncConnection, rows: list[dict[str, Any]]) ->
 _S = tables.schedule
 
 # A wake that came while the step ran is kept: the task is due at once, whatever the step wished.
-_WISHED = case((_S.c.woken, bindparam("b_now")), else_=bindparam("b_due"))
+_WISHED = case((_S.c.woken, bindparam("b_now", type_=Double)), else_=bindparam("b_due", type_=Double))
 
 _RELEASED = {"due": _WISHED, "woken": False, "lease_owner": None, "lease_until": None, "pool": None}
 

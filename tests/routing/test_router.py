@@ -1,0 +1,134 @@
+"""Which channel serves what, and in which order."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
+from telecine.nouns import catalogue
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import GenerationRequest
+from telecine.routing.router import Router
+from tests.clock import HandClock
+from tests.tasks.scripted import Scripted, text_to_video
+
+
+def router(*channels: ChannelConfig, pools: tuple[PoolConfig, ...] = (), clock: HandClock | None = None) -> Router:
+    providers = {"scripted": Scripted(), "picky": Scripted("picky"), "sandbox": Scripted("sandbox")}
+    providers["picky"].objection = GatewayError("unsupported_parameter", "no seeds here", param="seed")
+    return Router(Config(channels=channels, pools=pools), dict(providers), catalogue.load(), clock or HandClock())
+
+
+def names(one: Router, request: GenerationRequest | None = None, **options: str) -> list[str]:
+    return [route.channel.name for route in one.candidates(request or text_to_video(), **options)]
+
+
+def test_without_channels_the_sandbox_serves_the_whole_catalogue() -> None:
+    one = router()
+    assert one.names() == sorted(model.name for model in catalogue.load().models)
+    assert names(one) == ["sandbox"]
+    with pytest.raises(GatewayError) as caught:
+        one.candidates(text_to_video(model="nothing-like-it"))
+    assert caught.value.code == "not_found"
+    assert "kling-v2-5-turbo" in caught.value.message
+
+
+def test_once_a_channel_is_configured_the_sandbox_is_gone() -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", models=("my-model",)))
+    assert one.names() == ["my-model"]
+    with pytest.raises(GatewayError):
+        one.candidates(text_to_video())
+
+
+def test_names_globs_and_upstream_names() -> None:
+    one = router(
+        ChannelConfig(
+            name="a",
+            provider="scripted",
+            models=("kling-*", ModelMap("kling-latest", "kling-v3"), ModelMap("kling-v1", "first")),
+        )
+    )
+    assert one.candidates(text_to_video(model="kling-v2-6"))[0].model == "kling-v2-6"
+    assert one.candidates(text_to_video(model="kling-latest"))[0].model == "kling-v3"
+    assert one.candidates(text_to_video(model="kling-v1"))[0].model == "first"
+    assert "kling-latest" in one.names()
+    assert "kling-v2-6" in one.names()
+    assert "kling-*" not in one.names()
+
+
+def test_an_alias_is_served_by_whoever_serves_the_model() -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", models=("sora-2",)))
+    assert one.candidates(text_to_video(model="sora-2-2025-10-06"))[0].model == "sora-2"
+
+
+def test_priority_goes_first_and_equal_priorities_share_by_weight() -> None:
+    one = router(
+        ChannelConfig(name="spare", provider="scripted", priority=1),
+        ChannelConfig(name="big", provider="scripted", priority=5, weight=9),
+        ChannelConfig(name="small", provider="scripted", priority=5),
+    )
+    firsts = Counter(names(one)[0] for _ in range(400))
+    assert set(firsts) == {"big", "small"}
+    assert firsts["big"] > 4 * firsts["small"]
+    assert all(names(one)[2] == "spare" for _ in range(20))
+
+
+def test_one_that_cannot_express_the_request_is_passed_over() -> None:
+    one = router(
+        ChannelConfig(name="picky", provider="picky", priority=9), ChannelConfig(name="able", provider="scripted")
+    )
+    assert names(one) == ["able"]
+    alone = router(ChannelConfig(name="picky", provider="picky"))
+    with pytest.raises(GatewayError, match="no seeds here"):
+        alone.candidates(text_to_video())
+
+
+def test_trouble_puts_a_channel_last_and_it_recovers_by_itself() -> None:
+    clock = HandClock()
+    one = router(
+        ChannelConfig(name="a", provider="scripted", priority=9),
+        ChannelConfig(name="b", provider="scripted"),
+        clock=clock,
+    )
+    assert [one.trouble("a") for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert names(one) == ["b", "a"]
+    assert one.pause("a") == 30
+    clock.advance(30)
+    assert names(one) == ["a", "b"]
+    one.well("a")
+    assert one.trouble("a") == 1
+    assert one.trouble("a", retry_after=120) == 120
+
+
+def test_followups_stay_and_failures_go_elsewhere() -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", priority=9), ChannelConfig(name="b", provider="scripted"))
+    assert names(one, only="b") == ["b"]
+    assert names(one, without="a") == ["b", "a"]
+    with pytest.raises(GatewayError, match="no longer configured"):
+        one.candidates(text_to_video(), only="gone")
+
+
+def test_pools_and_their_weights() -> None:
+    one = router(
+        ChannelConfig(name="own", provider="scripted", models=("kling-v1",), max_in_flight=3),
+        ChannelConfig(
+            name="shared",
+            provider="scripted",
+            models=(ModelMap("kling-v3", slots=2), ModelMap("kling-v2-6", pool="small")),
+            pool="video",
+        ),
+        ChannelConfig(name="free", provider="scripted", models=("sora-2",)),
+        pools=(PoolConfig("video", 5), PoolConfig("small", 1)),
+    )
+    found = {
+        model: one.candidates(text_to_video(model=model))[0]
+        for model in ("kling-v1", "kling-v3", "kling-v2-6", "sora-2")
+    }
+    assert {name: (route.pool, route.slots, route.weight) for name, route in found.items()} == {
+        "kling-v1": ("own", 3, 1),
+        "kling-v3": ("video", 5, 2),
+        "kling-v2-6": ("small", 1, 1),
+        "sora-2": ("free", None, 1),
+    }
