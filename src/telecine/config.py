@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from telecine.nouns.money import Unit, micros_of
+from telecine.nouns.rate import rate_of
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
 
@@ -45,6 +50,14 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_private: bool = False
     resubmit: bool = False
     """Submit again after an unknown outcome even where that may pay twice."""
+    rate_limit: str | None = None
+    """Submits in so much time, such as `60/minute`; tasks above it wait."""
+    daily_cap: int | None = None
+    """Submits in one day (UTC); tasks above it wait for the next."""
+    priced: bool = False
+    """The sandbox only: its tasks cost what the price book says."""
+    unit_cost: Decimal | None = None
+    """What one unit of the upstream's own accounting costs us, in the currency, to read margins by."""
 
     def __repr__(self) -> str:
         return f"ChannelConfig({self.name!r})"  # never the credentials
@@ -82,15 +95,50 @@ class KeyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: str = "default"
     models: tuple[str, ...] | None = None
     admin: bool = False
+    allow_unknown_parameters: bool = False
+    """Fields that Telecine does not know may pass through although the account has a balance."""
+    rate_limit: str | None = None
+    """Requests in so much time, such as `600/minute`."""
+    max_tasks_in_flight: int | None = None
+    ips: tuple[str, ...] | None = None
+    """Networks (CIDR) from which alone the key works."""
+    budget: Decimal | None = None
+    """What the key may spend in all, in the currency, holds included; `monthly_budget` by calendar month (UTC)."""
+    monthly_budget: Decimal | None = None
 
     def __repr__(self) -> str:
         return f"KeyConfig({self.name!r})"
 
 
+class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[accounts]]`. `balance` is all that the file has granted, in the currency; without it spending is unlimited."""
+
+    name: str
+    balance: Decimal | None = None
+    rate_limit: str | None = None
+    """Requests of all its keys together in so much time."""
+    max_tasks_in_flight: int | None = None
+
+
+class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[prices]]`: one line of the price book, in the currency for one unit."""
+
+    model: str
+    unit: Unit
+    price: Decimal
+    when: dict[str, str | int | float | bool] = {}
+    """Conditions on the request; of the lines that apply, the one with the most conditions wins."""
+    hold: Decimal | None = None
+    """Units to hold at create where they cannot be told from the request."""
+
+
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[network]`: private networks (CIDR) that callbacks and media may reach in spite of the guard."""
+    """`[network]`, lists of networks (CIDR)."""
 
     allow_private: tuple[str, ...] = ()
+    """Private networks that callbacks and media may reach in spite of the guard."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Proxies that are believed about their clients' addresses (`X-Forwarded-For`)."""
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +152,10 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a task whose channels cannot be reached is tried again before it fails."""
     shutdown: float = 30.0
     """How long steps under way may go on after a stop signal."""
+    require_price: bool = False
+    """Refuse models that have no price line, instead of serving them for nothing."""
+    failed_authentication: str = "20/minute"
+    """Requests without a valid key that one address may send; above that they are answered 429."""
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,9 +168,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     public_url: str | None = None
+    currency: str = "USD"
+    """Set once: amounts are not converted when it changes."""
+    allow_unmetered: bool = False
+    """Serve other machines although a real channel has no prices."""
     channels: tuple[ChannelConfig, ...] = ()
     pools: tuple[PoolConfig, ...] = ()
     keys: tuple[KeyConfig, ...] = ()
+    accounts: tuple[AccountConfig, ...] = ()
+    prices: tuple[PriceConfig, ...] = ()
     network: NetworkConfig = NetworkConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -155,7 +213,7 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """The configuration in `file`, with its `env:` and `file:` secrets read. Raises ConfigError."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
         config = msgspec.convert(raw, Config)
     except OSError as error:
         raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
@@ -199,9 +257,72 @@ def _check(config: Config) -> None:
                 raise ConfigError(f"Channel '{channel.name}' uses the pool '{pool}', which no [[pools]] defines.")
         if channel.weight < 1:
             raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
+    _check_prices(config)
+    _check_limits(config)
     for key in config.keys:
         if len(key.key) < 22:  # 128 bits in base 64
             raise ConfigError(f"Key '{key.name}' is too short to be safe: use at least 22 random characters.")
+
+
+_CONDITIONS: Final = frozenset(
+    {"mode", "audio", "operation", "resolution", "size", "aspect_ratio", "duration", "count"}
+)
+
+
+def _check_prices(config: Config) -> None:
+    seen: set[tuple[str, frozenset[tuple[str, object]]]] = set()
+    for line in config.prices:
+        if unknown := line.when.keys() - _CONDITIONS:
+            raise ConfigError(
+                f"A price of '{line.model}' depends on '{min(unknown)}'; "
+                f"prices can depend on: {', '.join(sorted(_CONDITIONS))}."
+            )
+        same = (line.model, frozenset(line.when.items()))
+        if same in seen:
+            raise ConfigError(f"There are two prices of '{line.model}' under the same conditions.")
+        seen.add(same)
+        _check_amount(line.price, f"A price of '{line.model}'")
+    for account in config.accounts:
+        if account.balance is not None:
+            _check_amount(account.balance, f"The balance of account '{account.name}'")
+
+
+def _check_limits(config: Config) -> None:
+    for what, ones in (("Channel", config.channels), ("Key", config.keys), ("Account", config.accounts)):
+        for one in ones:
+            if one.rate_limit is not None:
+                _check_with(rate_of, one.rate_limit, f"{what} '{one.name}' has a rate_limit that")
+    _check_with(rate_of, config.limits.failed_authentication, "[limits] failed_authentication")
+    for owner in (*config.keys, *config.accounts):
+        if owner.max_tasks_in_flight is not None and owner.max_tasks_in_flight < 1:
+            raise ConfigError(f"max_tasks_in_flight of '{owner.name}' must be 1 or more.")
+    for channel in config.channels:
+        if channel.daily_cap is not None and channel.daily_cap < 1:
+            raise ConfigError(f"daily_cap of channel '{channel.name}' must be 1 or more.")
+    for key in config.keys:
+        for network in key.ips or ():
+            _check_with(ip_network, network, f"Key '{key.name}' has an entry in ips that")
+        for budget in (key.budget, key.monthly_budget):
+            if budget is not None:
+                _check_amount(budget, f"A budget of key '{key.name}'")
+    for network in config.network.trusted_proxies:
+        _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
+
+
+def _check_with(check: Callable[[str], object], text: str, what: str) -> None:
+    try:
+        check(text)
+    except ValueError as error:
+        raise ConfigError(f"{what} is not valid: {error}.") from None
+
+
+def _check_amount(amount: Decimal, what: str) -> None:
+    try:
+        micros = micros_of(amount)
+    except ValueError as error:
+        raise ConfigError(f"{what} is not valid: {error}.") from None
+    if micros < 0:
+        raise ConfigError(f"{what} is negative.")
 
 
 def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> str | None:

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from telecine.accounts.keys import Keys
+from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
-from telecine.config import ChannelConfig, Config, LimitsConfig
+from telecine.config import ChannelConfig, Config, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
@@ -160,6 +161,7 @@ class House:
         clock: HandClock | None = None,
         announcers: dict[str, Announce] | None = None,
         limits: LimitsConfig | None = None,
+        prices: Sequence[PriceConfig] = (),
     ) -> None:
         self.clock = clock or HandClock()
         self.provider = Scripted()
@@ -177,6 +179,7 @@ class House:
             clock=self.clock,
             ids=ids,
             limits=limits or LimitsConfig(),
+            prices=PriceBook(prices, catalogue.load()),
             owner=secrets.token_hex(4),
             announcers=announcers or {},
             callback_url=lambda token: None,

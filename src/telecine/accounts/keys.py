@@ -88,6 +88,7 @@ class Keys:
         admin: bool = False,
         source: str = "admin",
         text: str | None = None,
+        allow_unknown: bool = False,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
         if not name.strip() or len(name) > 100:
@@ -102,6 +103,7 @@ class Keys:
             "name": name,
             "hash": digest_of(text),
             "admin": admin,
+            "allow_unknown": allow_unknown,
             "source": source,
             "models": msgspec.json.encode(list(models)).decode() if models is not None else None,
             "created_at": now,
@@ -151,7 +153,11 @@ class Keys:
             if identity is None:
                 now = self._clock.now()
                 identity = self._ids.next(now)
-                await connection.execute(insert(tables.accounts).values(id=identity, name=name, created_at=now))
+                await connection.execute(
+                    insert(tables.accounts).values(
+                        id=identity, name=name, created_at=now, limited=False, balance=0, held=0, spent=0
+                    )
+                )
             return identity
 
     async def sync(self, configured: Iterable[KeyConfig]) -> None:
@@ -170,7 +176,13 @@ class Keys:
                 await self._refresh(there[digest]["id"], key)
             else:
                 await self.create(
-                    key.name, account=key.account, models=key.models, admin=key.admin, source="file", text=key.key
+                    key.name,
+                    account=key.account,
+                    models=key.models,
+                    admin=key.admin,
+                    source="file",
+                    text=key.key,
+                    allow_unknown=key.allow_unknown_parameters,
                 )
         self._cache.clear()
 
@@ -181,7 +193,14 @@ class Keys:
             await connection.execute(
                 update(tables.keys)
                 .where(tables.keys.c.id == identity)
-                .values(name=key.name, account_id=account, admin=key.admin, models=models, revoked_at=None)
+                .values(
+                    name=key.name,
+                    account_id=account,
+                    admin=key.admin,
+                    models=models,
+                    revoked_at=None,
+                    allow_unknown=key.allow_unknown_parameters,
+                )
             )
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
@@ -194,7 +213,7 @@ class Keys:
 
     async def _load(self, digests: Sequence[bytes]) -> Sequence[_Known | None]:
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(tables.keys).where(tables.keys.c.hash.in_(set(digests))))
+            rows = await connection.execute(_CHECKED.where(tables.keys.c.hash.in_(set(digests))))
             found = {row["hash"]: row for row in rows.mappings()}
         now = self._clock.now()
         return [_known(found[digest], now) if digest in found else None for digest in digests]
@@ -205,6 +224,9 @@ def digest_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
+_CHECKED = select(tables.keys, tables.accounts.c.limited).join(
+    tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
+)
 _KEYS = select(tables.keys, tables.accounts.c.name.label("account")).join(
     tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
 )
@@ -221,6 +243,8 @@ def _known(row: Any, now: float) -> _Known:
         key_id=row["id"],
         name=row["name"],
         admin=row["admin"],
+        metered=row["limited"],
+        allow_unknown=row["allow_unknown"],
         models=frozenset(models) if models is not None else None,
     )
     return _Known(principal, row["expires_at"], row["revoked_at"] is not None, now)

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from telecine.nouns.errors import TaskError
+from telecine.nouns.money import Price
 from telecine.nouns.request import GenerationRequest
 
 State = Literal["queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"]
@@ -77,6 +78,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     submits: int = 1
     """How often the one request was sent; more than once only with a handle that the upstream refuses to take twice."""
     unreadable: int = 0
+    units: str | None = None
+    """What the upstream says that the job took, verbatim."""
+    cost: int | None = None
+    """What the upstream charges us for it, in micro-units, where the channel says what a unit costs."""
     error: TaskError | None = None
 
 
@@ -111,8 +116,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested_at: float | None = None
     deleted_at: float | None = None
     source_task: int | None = None
+    retry_of: int | None = None
+    """The ended task that this one was made from by `retry`."""
     sandbox: bool = False
     usage: Usage | None = None
+    price: Price | None = None
+    """The line of the price book that applied at create."""
+    held: int = 0
+    """Micro-units set aside at create."""
+    charged: int | None = None
+    """Micro-units that it cost in the end; None until it is settled."""
     error: TaskError | None = None
 
     @property

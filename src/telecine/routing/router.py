@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -11,6 +12,7 @@ from telecine.clock import Clock
 from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.money import Price, cost, micros_of
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Channel, Provider
 
@@ -79,6 +81,21 @@ class Router:
         """Whether the operator accepts that this channel may be paid twice after an unknown submit."""
         config = self._configs.get(name)
         return config is not None and config.resubmit
+
+    def charges(self, name: str) -> bool:
+        """Whether tasks of this channel cost what the price book says."""
+        config = self._configs.get(name)
+        return config is None or config.provider != "sandbox" or config.priced
+
+    def cost(self, name: str, units: str | None) -> int | None:
+        """What `units` of the upstream's own accounting cost us, in micro-units; None where nobody can tell."""
+        config = self._configs.get(name)
+        if config is None or config.unit_cost is None or units is None:
+            return None
+        try:
+            return cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
+        except InvalidOperation:
+            return None
 
     def serves(self, model: str) -> bool:
         """Whether any channel serves the public model name, or the name that it is an alias of."""

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from telecine import __version__
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
 from telecine.clock import Clock, SystemClock
@@ -131,6 +132,7 @@ class Gateway:
             clock=clock,
             ids=ids,
             limits=config.limits,
+            prices=PriceBook(config.prices, known),
             owner=secrets.token_hex(8),
             announcers=_announcers(self.media),
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,

@@ -44,6 +44,26 @@ accounts = Table(  # written by accounts/
     _id(),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
+    Column("limited", Boolean, nullable=False),  # False: it may spend without having a balance
+    Column("balance", BigInteger, nullable=False),  # micro-units, as are the two below; sums of its entries
+    Column("held", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("rate_limit", Text),
+    Column("max_tasks_in_flight", Integer),
+)
+
+ledger_entries = Table(  # written by accounts/, in the transaction of what causes them; never changed, never deleted
+    "ledger_entries",
+    metadata,
+    Column("ref_type", Text, primary_key=True),
+    Column("ref_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("key_id", BigInteger),
+    Column("balance_delta", BigInteger, nullable=False),
+    Column("held_delta", BigInteger, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_ledger_entries_account_id_at", "account_id", "at"),
 )
 
 keys = Table(  # written by accounts/
@@ -54,11 +74,25 @@ keys = Table(  # written by accounts/
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("admin", Boolean, nullable=False),
+    Column("allow_unknown", Boolean, nullable=False),
     Column("source", Text, nullable=False),
     Column("models", Text),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),
     Column("revoked_at", Double),
+    Column("rate_limit", Text),
+    Column("max_tasks_in_flight", Integer),
+    Column("ips", Text),
+    Column("budget", BigInteger),  # micro-units, as is the next
+    Column("monthly_budget", BigInteger),
+)
+
+key_spending = Table(  # written by accounts/: sums of the entries of a key, a calendar month (UTC, 202611) each
+    "key_spending",
+    metadata,
+    _id("key_id"),
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    Column("committed", BigInteger, nullable=False),  # held and charged, micro-units
 )
 
 channels = Table(  # written by routing/: the channels that ever were, so that old attempts can be explained
@@ -78,6 +112,17 @@ pools = Table(  # written by tasks/: how many slots are taken, counted in the tr
     Column("name", Text, primary_key=True),
     Column("slots", Integer, nullable=False),
     Column("used", Integer, nullable=False),
+)
+
+channel_use = Table(  # written by tasks/: attempts begun on limited channels, in the transaction that begins them
+    "channel_use",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("day", Integer, nullable=False),  # days since the Unix epoch, UTC
+    Column("today", Integer, nullable=False),
+    Column("span", Integer, nullable=False),  # which period of the rate since the Unix epoch
+    Column("now", Integer, nullable=False),  # in this period, and in the one before it
+    Column("before", Integer, nullable=False),
 )
 
 tasks = Table(  # written by tasks/
@@ -108,14 +153,28 @@ tasks = Table(  # written by tasks/
     Column("cancel_requested_at", Double),
     Column("deleted_at", Double),
     Column("source_task", BigInteger),
+    Column("retry_of", BigInteger),
+    Column("fingerprint", LargeBinary),  # of the request, to know a retry that brings no key
     Column("sandbox", Boolean, nullable=False),
     Column("usage_seconds", Double),
     Column("usage_images", Integer),
     Column("usage_units", Text),
+    Column("price_unit", Text),
+    Column("price_micros", BigInteger),
+    Column("held", BigInteger, nullable=False),
+    Column("charged", BigInteger),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),
     Index("ix_tasks_account_id_id", "account_id", "id"),
+    Index(  # tasks in flight are counted at every create of a limited account or key
+        "ix_tasks_in_flight",
+        "account_id",
+        "key_id",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_tasks_account_id_fingerprint_created_at", "account_id", "fingerprint", "created_at"),
     Index(
         "uq_tasks_account_id_external_id",
         "account_id",
@@ -124,6 +183,18 @@ tasks = Table(  # written by tasks/
         sqlite_where=text("external_id IS NOT NULL"),
         postgresql_where=text("external_id IS NOT NULL"),
     ),
+)
+
+idempotency = Table(  # written by tasks/, in the transaction that creates the task
+    "idempotency",
+    metadata,
+    _id("account_id"),
+    Column("key", LargeBinary, primary_key=True),  # SHA-256 of the client's Idempotency-Key
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("task_id", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("ix_idempotency_expires_at", "expires_at"),
 )
 
 attempts = Table(  # written by tasks/
@@ -151,6 +222,8 @@ attempts = Table(  # written by tasks/
     Column("lookups", Integer, nullable=False),
     Column("submits", Integer, nullable=False),
     Column("unreadable", Integer, nullable=False),
+    Column("units", Text),
+    Column("cost", BigInteger),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),
@@ -191,6 +264,9 @@ events = Table(  # written by tasks/: a task's timeline
     Column("type", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("detail", Text),
+    Column("news", Text),  # `task.running` …: what clients are told of it; null for a line that is only ours
+    Column("status", Text),  # as it then was, as is the progress; the rest of the task is told as it is now
+    Column("progress", Integer),
 )
 
 schedule = Table(  # written by tasks/: one row per task that still has something to do
@@ -214,12 +290,39 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     ),
 )
 
+webhook_endpoints = Table(  # written by webhooks/
+    "webhook_endpoints",
+    metadata,
+    _id(),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("url", Text),  # null: the row whose secret signs what goes to the URLs of the account's requests
+    Column("events", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False),  # sealed, as is the one before it
+    Column("previous_secret", LargeBinary),
+    Column("previous_until", Double),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("deleted_at", Double),
+    Index("ix_webhook_endpoints_account_id", "account_id"),
+    Index("ix_webhook_endpoints_changed_at", "changed_at"),
+    Index(
+        "uq_webhook_endpoints_account_id",
+        "account_id",
+        unique=True,
+        sqlite_where=text("url IS NULL"),
+        postgresql_where=text("url IS NULL"),
+    ),
+)
+
 deliveries = Table(  # written by webhooks/, in the transaction of the step that causes them
     "deliveries",
     metadata,
     _id(),
-    Column("task_id", BigInteger, nullable=False),
+    Column("task_id", BigInteger, nullable=False),  # 0: a test that somebody asked for
     Column("account_id", BigInteger, nullable=False),
+    Column("endpoint_id", BigInteger, nullable=False),  # 0: a URL that the request itself named
+    Column("line", Text, nullable=False),  # what shares a limit and a circuit
     Column("sequence", Integer, nullable=False),
     Column("type", Text, nullable=False),
     Column("url", Text, nullable=False),
@@ -229,8 +332,12 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     Column("tries", Integer, nullable=False),
     Column("status", Integer),
     Column("reason", Text),
+    Column("latency_ms", Integer),
+    Column("answer", LargeBinary),
+    Column("redelivery_of", BigInteger),
     Column("created_at", Double, nullable=False),
     Column("delivered_at", Double),
     Index("ix_deliveries_due", "due"),
     Index("ix_deliveries_task_id_sequence", "task_id", "sequence"),
+    Index("ix_deliveries_account_id_id", "account_id", "id"),
 )

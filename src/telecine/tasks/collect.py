@@ -7,10 +7,13 @@ import asyncio
 
 from msgspec.structs import replace
 
+from telecine.accounts.ledger import Settlement
+from telecine.accounts.prices import used
 from telecine.net.client import FetchError
-from telecine.nouns.task import Output, Usage
+from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.context import Context
+from telecine.tasks.ending import charged, released
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError
@@ -29,15 +32,24 @@ async def collect(context: Context, work: Work) -> None:
         change = context.moved(work.task, Change(task=work.task, outputs=work.outputs), "collect_retry")
         await context.commit(change, due=context.now() + backoff(tries - 1, 1.0))
         return
-    task = replace(
-        work.task,
-        state="succeeded",
-        progress=100,
-        ended_at=context.now(),
-        usage=_usage(work.task.usage or Usage(), work.outputs),
-    )
-    change = context.moved(work.task, Change(task=task, outputs=work.outputs), "succeeded")
+    now = context.now()
+    usage = _usage(work.task.usage or Usage(), work.outputs)
+    task = replace(work.task, state="succeeded", progress=100, ended_at=now, usage=usage)
+    task, settlement = _priced(context, task, usage, work.outputs, now)
+    change = Change(task=task, outputs=work.outputs, settlement=settlement)
+    change = context.moved(work.task, change, "succeeded")
     await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+
+
+def _priced(
+    context: Context, task: Task, usage: Usage, outputs: tuple[Output, ...], now: float
+) -> tuple[Task, Settlement | None]:
+    """Charge what was really made. The sandbox costs nothing, unless its channel says so."""
+    if task.price is None:
+        return task, None
+    if task.sandbox and not context.router.charges(task.channel or ""):
+        return released(task, now)
+    return charged(task, used(task.price, usage, outputs, task.request, task.held), now)
 
 
 async def keep_on(context: Context, work: Work) -> None:

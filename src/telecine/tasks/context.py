@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from telecine.accounts.prices import PriceBook
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.nouns.ids import IdSource
@@ -19,7 +20,8 @@ from telecine.store.database import Database
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.view import View
-from telecine.tasks.writes import Change, Event, Rest, StaleError, Step
+from telecine.tasks.watch import Watch
+from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
 from telecine.webhooks.delivery import Delivery
 
 Announce = Callable[[View], bytes]
@@ -52,6 +54,7 @@ class Context(msgspec.Struct, kw_only=True):
     clock: Clock
     ids: IdSource
     limits: LimitsConfig
+    prices: PriceBook
     owner: str
     """Who holds the leases of this process."""
     announcers: dict[str, Announce]
@@ -61,6 +64,7 @@ class Context(msgspec.Struct, kw_only=True):
     link_seconds: float
     """How long links stay valid; the files of a deleted task go after that."""
     pace: Pace = msgspec.field(default_factory=Pace)
+    watch: Watch = msgspec.field(default_factory=Watch)
     leases: dict[int, float] = msgspec.field(default_factory=dict)
     """Until when this process holds the lease of each task whose step runs (seconds since the epoch)."""
 
@@ -113,7 +117,7 @@ class Context(msgspec.Struct, kw_only=True):
         """
         if due is None and not keep_lease and change.task.deleted_at is not None and not buried:
             due = self.now()
-        await self.database.write(
+        await self.write(
             Step(
                 change=change,
                 owner=self.owner,
@@ -123,6 +127,12 @@ class Context(msgspec.Struct, kw_only=True):
                 keep_lease=keep_lease,
             )
         )
+
+    async def write(self, step: Step | Start) -> int | None:
+        """Commit a step, and tell whoever watches its task. Raises StaleError."""
+        outcome: int | None = await self.database.write(step)
+        self.watch.changed(step.key)
+        return outcome
 
     async def rest(self, task_id: int, seconds: float) -> None:
         """Give the lease back and come again in `seconds`; nothing else has changed."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec.structs import replace
 
+from telecine.accounts.ledger import Settlement
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Attempt, AttemptState, Task
 from telecine.tasks.context import Context
@@ -21,6 +24,25 @@ def closed(attempt: Attempt, state: AttemptState, now: float, error: TaskError |
 def slot_of(attempt: Attempt | None) -> tuple[str, int] | None:
     """The slot that `attempt` holds, to be given back."""
     return (attempt.pool, attempt.weight) if attempt is not None and attempt.slot_held else None
+
+
+def released(task: Task, now: float) -> tuple[Task, Settlement | None]:
+    """`task` with its hold given back; nothing to do where it has a price of nothing."""
+    return _settled(task, "release", 0, now)
+
+
+def charged(task: Task, amount: int, now: float) -> tuple[Task, Settlement | None]:
+    """`task` with its hold ended by a charge of `amount` micro-units."""
+    return _settled(task, "charge", amount, now)
+
+
+def _settled(
+    task: Task, kind: Literal["charge", "release"], amount: int, now: float
+) -> tuple[Task, Settlement | None]:
+    if task.price is None or task.charged is not None:
+        return task, None
+    settlement = Settlement(task.account_id, task.id, task.key_id, kind, task.held, amount, now)
+    return replace(task, charged=amount), settlement
 
 
 async def fail(
@@ -46,7 +68,8 @@ async def fail(
             attempt = closed(attempt, attempt_state, now, error)
         else:
             attempt = replace(attempt, state=attempt_state, ended_at=now, error=error, slot_until=keep_slot_until)
-    change = Change(task=task, attempt=attempt, free=free, outputs=work.outputs)
+    task, settlement = released(task, now)
+    change = Change(task=task, attempt=attempt, free=free, outputs=work.outputs, settlement=settlement)
     change = context.moved(work.task, change, task.state, shown.message)
     await context.commit(change)
     return change.task

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from telecine.nouns.errors import ErrorCode, TaskError
+from telecine.nouns.money import Price
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task, Usage
 
@@ -31,6 +32,7 @@ MUTABLE: Final = (
     "usage_seconds",
     "usage_images",
     "usage_units",
+    "charged",
     "error_code",
     "error_message",
     "error_param",
@@ -61,6 +63,7 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         "usage_seconds": usage.seconds,
         "usage_images": usage.images,
         "usage_units": usage.units,
+        "charged": task.charged,
         **_error_values(task.error),
     }
 
@@ -82,6 +85,10 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "cancel_requested_at": task.cancel_requested_at,
         "deleted_at": task.deleted_at,
         "source_task": task.source_task,
+        "retry_of": task.retry_of,
+        "price_unit": task.price.unit if task.price else None,
+        "price_micros": task.price.micros if task.price else None,
+        "held": task.held,
         **task_values(task, None),
     }
 
@@ -117,8 +124,12 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         cancel_requested_at=row["cancel_requested_at"],
         deleted_at=row["deleted_at"],
         source_task=row["source_task"],
+        retry_of=row["retry_of"],
         sandbox=row["sandbox"],
         usage=usage,
+        price=Price(row["price_unit"], row["price_micros"]) if row["price_unit"] else None,
+        held=row["held"],
+        charged=row["charged"],
         error=_error_of(row),
     )
 

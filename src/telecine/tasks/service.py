@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
+from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
+from telecine.routing.router import Route
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import Filter, Work
@@ -31,10 +33,11 @@ class TaskService:
     async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
         """Store the task, then wait for its first step; see `telecine.dialects.base.Tasks.create`."""
         context = self._context
-        self.check(principal, request)
+        routes = self._admit(principal, request)
         if request.source_task is not None:
             source = await self.get(principal, request.source_task)
-            context.router.candidates(request, only=source.task.channel)
+            routes = context.router.candidates(request, only=source.task.channel)
+        quote = self._quote(routes, request)
         now = context.now()
         task = Task(
             id=context.ids.next(now),
@@ -47,6 +50,8 @@ class TaskService:
             external_id=request.external_id,
             created_at=now,
             source_task=request.source_task,
+            price=quote.price if quote else None,
+            held=quote.hold if quote else 0,
         )
         try:
             await context.database.write(Create(task, context.owner, context.deliveries(task, ())))
@@ -63,6 +68,20 @@ class TaskService:
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
+        self._quote(self._admit(principal, request), request)
+
+    def _quote(self, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
+        """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
+        context = self._context
+        if not any(context.router.charges(route.channel.name) for route in routes):
+            return None
+        quote = context.prices.quote(request)
+        if quote is None and context.limits.require_price:
+            raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
+        return quote
+
+    def _admit(self, principal: Principal, request: GenerationRequest) -> list[Route]:
+        """The channels that could run the request. Raises GatewayError."""
         router = self._context.router
         if not router.serves(request.model):
             raise router.nobody(request.model)
@@ -72,7 +91,15 @@ class TaskService:
         self._catalogue.check(request)
         if request.external_id is not None and not 1 <= len(request.external_id) <= 256:
             raise invalid("The external id must have 1 to 256 characters.", "external_id")
-        router.candidates(request)
+        if principal.metered and not principal.allow_unknown and request.native and request.native.fields:
+            name = min(request.native.fields)
+            raise GatewayError(
+                "unsupported_parameter",
+                f"The field '{name}' is not known here, and could change what the job costs; leave it out, "
+                "or ask the operator for a key with allow_unknown_parameters.",
+                param=name,
+            )
+        return router.candidates(request)
 
     async def get(self, principal: Principal, task_id: int) -> View:
         """One task. Raises GatewayError (`not_found`)."""

@@ -62,7 +62,10 @@ async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
     if attempt.accepted_at is not None:
         context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)
     task = replace(work.task, state="collecting", started_at=work.task.started_at or now, usage=result.usage)
-    ended = closed(attempt, "ended", now)
+    units = result.usage.units
+    ended = replace(
+        closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units)
+    )
     change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
     change = context.moved(work.task, change, "collecting")
     await context.commit(change, keep_lease=True)

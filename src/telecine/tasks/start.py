@@ -37,7 +37,7 @@ async def start(context: Context, work: Work) -> Work | None:
         return None
     open_routes = [route for route in routes if context.router.pause(route.channel.name) == 0]
     alternatives = tuple(_alternative(context, work, route) for route in open_routes)
-    chosen = await context.database.write(
+    chosen = await context.write(
         Start(
             alternatives=alternatives,
             owner=context.owner,

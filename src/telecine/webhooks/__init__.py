@@ -1,6 +1,9 @@
-"""Webhooks out (deliveries) and provider callbacks in.
+"""Webhooks out: endpoints and their secrets, deliveries, and the log of them.
 
 Guarantees: a delivery is committed with the step that causes it, with its body fixed then; it is sent at least once,
-in the order of its task's steps; a callback from a provider only wakes its task, whose own poll decides.
-Not guaranteed: that a receiver sees a delivery only once. Only this package writes `deliveries`.
+under Standard Webhooks headers; news of one task reach one endpoint in the order of its steps; news of a task's end
+are never left out. An endpoint that does not answer holds up nobody but itself.
+Not guaranteed: that a receiver sees a delivery only once (`webhook-id` tells it), nor that it sees every
+`task.progress`: one that has not been delivered gives way to the next.
+Only this package writes `deliveries` and `webhook_endpoints`.
 """

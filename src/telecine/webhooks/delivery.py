@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+
+PROGRESS: Final = "task.progress"
+EVENTS: Final = ("task.queued", "task.running", PROGRESS, "task.succeeded", "task.failed", "task.cancelled")
+"""What an endpoint may subscribe to."""
+TEST: Final = "webhook.test"
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,19 +22,60 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     task_id: int
+    """0 for a test that somebody asked for."""
     account_id: int
+    endpoint_id: int = 0
+    """0 for a URL that the request itself named."""
     sequence: int
     type: str
     url: str
     body: bytes
+    redelivery_of: int | None = None
+    """The delivery that is sent again; it stands outside the task's order."""
     created_at: float
 
 
 async def add_deliveries(connection: AsyncConnection, deliveries: Iterable[Delivery]) -> None:
-    """Insert `deliveries`, due at once, in the caller's transaction."""
+    """Insert `deliveries`, due at once, in the caller's transaction. Progress takes the place of older progress."""
     rows = [
-        {**msgspec.structs.asdict(delivery), "state": "pending", "due": delivery.created_at, "tries": 0}
-        for delivery in deliveries
+        {
+            **msgspec.structs.asdict(one),
+            "line": line_of(one.account_id, one.endpoint_id, one.url),
+            "state": "pending",
+            "due": one.created_at,
+            "tries": 0,
+        }
+        for one in deliveries
     ]
+    older = [
+        {"b_task_id": row["task_id"], "b_endpoint_id": row["endpoint_id"]}
+        for row in sorted(rows, key=lambda row: row["task_id"])
+        if row["type"] == PROGRESS and row["redelivery_of"] is None
+    ]
+    if older:
+        await connection.execute(_SUPERSEDE, older)
     if rows:
         await connection.execute(insert(tables.deliveries), rows)
+
+
+def line_of(account_id: int, endpoint_id: int, url: str) -> str:
+    """What shares a limit and a circuit: one endpoint, or an account's URLs at one origin."""
+    if endpoint_id:
+        return f"{account_id}:{endpoint_id}"
+    origin = "/".join(url.partition("?")[0].split("/", 3)[:3])
+    return f"{account_id}:{origin}"
+
+
+_D = tables.deliveries
+
+_SUPERSEDE = (
+    update(_D)
+    .where(
+        _D.c.task_id == bindparam("b_task_id"),
+        _D.c.endpoint_id == bindparam("b_endpoint_id"),
+        _D.c.type == PROGRESS,
+        _D.c.state == "pending",
+        _D.c.redelivery_of.is_(None),
+    )
+    .values(state="superseded", due=None)
+)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.ledger import Settlement, settle
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.store import tables
 from telecine.tasks.rows import MUTABLE, attempt_values, output_values, task_values
@@ -39,6 +40,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...] = ()
     free: tuple[str, int] | None = None
     """A pool and the slots in it that this step gives back."""
+    settlement: Settlement | None = None
+    """How the task's hold ends, where this step ends it."""
 
 
 async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
@@ -96,6 +99,7 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
     if events:
         await connection.execute(insert(tables.events), events)
     await add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
+    await settle(connection, [one.settlement for one, _ in ordered if one.settlement])
 
 
 def _set(names: Iterable[str]) -> dict[str, Any]:

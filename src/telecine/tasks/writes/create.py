@@ -3,55 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 import msgspec
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.ledger import Hold, hold
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
 from telecine.store import tables
+from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import new_task_values
+from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
-class Create(msgspec.Struct, frozen=True):
-    """A new task, leased to `owner` at once. Result: None. Raises GatewayError (`conflict`) for a used external id."""
+class Create(msgspec.Struct, frozen=True, dict=True):
+    """A new task, leased to `owner` at once, its hold taken, its idempotency key kept.
+
+    Result: None; the id of an earlier task where that is what was asked for again: then nothing has happened.
+    Raises GatewayError: `conflict` for a key or an external id that stands for another request,
+    `insufficient_balance`. Raises IntegrityError where another process has just used the same name.
+    """
 
     order: ClassVar[int] = 10
     task: Task
     owner: str
     deliveries: tuple[Delivery, ...] = ()
+    said: Idempotency | None = None
+
+    @cached_property
+    def once(self) -> Once:
+        """What the create is recognised by."""
+        return Once.of(self.task, self.said)
 
     @property
-    def key(self) -> int:
-        return self.task.id
+    def key(self) -> int | tuple[int, bytes | str]:
+        """Two creates under one name never share a batch: what became of the first has to be seen by the second."""
+        name = self.once.key or self.once.external_id
+        return self.task.id if name is None else (self.once.account_id, name)
+
+    @property
+    def hold(self) -> Hold | None:
+        """What the task's account has to cover."""
+        task = self.task
+        if task.price is None:
+            return None
+        return Hold(task.account_id, task.id, task.key_id, task.held, task.created_at)
 
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Create], *, again: bool
-    ) -> Sequence[Exception | None]:
+    ) -> Sequence[int | Exception | None]:
         if again:
             there = await _existing(connection, [write.task.id for write in writes])
             writes_left = [write for write in writes if write.task.id not in there]
         else:
             writes_left = list(writes)
-        try:
-            await _insert_tasks(connection, writes_left)
-        except IntegrityError as error:
-            if len(writes) > 1:
-                raise  # the batcher runs each alone, and only the bad one fails
-            raise _conflict(writes[0].task) from error
-        return [None] * len(writes)
+        known = await _known(connection, writes_left)
+        writes_left = [write for write in writes_left if write.task.id not in known]
+        uncovered = await hold(connection, [write.hold for write in writes_left if write.hold is not None])
+        made = [write for write in writes_left if write.task.id not in uncovered]
+        await _insert_tasks(connection, made)
+        await remember(connection, [(write.once, write.task.id) for write in made])
+        return [_uncovered(write.task) if write.task.id in uncovered else known.get(write.task.id) for write in writes]
+
+
+class _TogetherError(Exception):
+    """A retry is in one batch with what it retries. The batcher then runs each alone, the first one first."""
+
+
+async def _known(connection: AsyncConnection, writes: Sequence[Create]) -> dict[int, int | GatewayError]:
+    """By the id of the new task: the earlier task that was asked for, or why neither can be had."""
+    named = [write for write in writes if write.once.named]
+    if not named:
+        return {}
+    if any(write.once.retry for write in named):
+        fingerprints = [(write.once.account_id, write.once.fingerprint) for write in writes]
+        if len(set(fingerprints)) < len(fingerprints):
+            raise _TogetherError
+    answers = await resolve(connection, [write.once for write in named])
+    return {write.task.id: one for write, one in zip(named, answers, strict=True) if one is not None}
 
 
 async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -> None:
     if not writes:
         return
-    await connection.execute(insert(tables.tasks), [new_task_values(write.task) for write in writes])
+    await connection.execute(
+        insert(tables.tasks),
+        [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes],
+    )
     await connection.execute(
         insert(tables.events),
         [
@@ -82,11 +127,7 @@ async def _existing(connection: AsyncConnection, ids: Sequence[int]) -> set[int]
     return set(rows.scalars())
 
 
-def _conflict(task: Task) -> GatewayError:
-    if task.external_id is None:
-        return GatewayError("internal", "The task could not be stored; send the request again.")
+def _uncovered(task: Task) -> GatewayError:
     return GatewayError(
-        "conflict",
-        f"The external id '{task.external_id}' has been used before; it must be unique.",
-        param="external_id",
+        "insufficient_balance", f"The account's balance does not cover this job, which needs {amount_of(task.held)}."
     )

@@ -16,6 +16,10 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("limited", sa.Boolean(), nullable=False),
+        sa.Column("balance", sa.BigInteger(), nullable=False),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
     )
@@ -34,6 +38,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("task_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("endpoint_id", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -43,11 +49,15 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("latency_ms", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("redelivery_of", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("delivered_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index("ix_deliveries_account_id_id", ["account_id", "id"], unique=False)
         batch_op.create_index("ix_deliveries_due", ["due"], unique=False)
         batch_op.create_index("ix_deliveries_task_id_sequence", ["task_id", "sequence"], unique=False)
 
@@ -58,8 +68,24 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("news", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("progress", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("task_id", "sequence", name=op.f("pk_events")),
     )
+    op.create_table(
+        "idempotency",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "key", name=op.f("pk_idempotency")),
+    )
+    with op.batch_alter_table("idempotency", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_expires_at", ["expires_at"], unique=False)
+
     op.create_table(
         "outputs",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -121,6 +147,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("admin", sa.Boolean(), nullable=False),
+        sa.Column("allow_unknown", sa.Boolean(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("models", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -132,6 +159,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_keys_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "ledger_entries",
+        sa.Column("ref_type", sa.Text(), nullable=False),
+        sa.Column("ref_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("key_id", sa.BigInteger(), nullable=True),
+        sa.Column("balance_delta", sa.BigInteger(), nullable=False),
+        sa.Column("held_delta", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_ledger_entries_account_id")),
+        sa.PrimaryKeyConstraint("ref_type", "ref_id", "kind", name=op.f("pk_ledger_entries")),
+    )
+    with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_entries_account_id_at", ["account_id", "at"], unique=False)
 
     op.create_table(
         "tasks",
@@ -160,10 +203,16 @@ def upgrade() -> None:
         sa.Column("cancel_requested_at", sa.Double(), nullable=True),
         sa.Column("deleted_at", sa.Double(), nullable=True),
         sa.Column("source_task", sa.BigInteger(), nullable=True),
+        sa.Column("retry_of", sa.BigInteger(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=True),
         sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("usage_seconds", sa.Double(), nullable=True),
         sa.Column("usage_images", sa.Integer(), nullable=True),
         sa.Column("usage_units", sa.Text(), nullable=True),
+        sa.Column("price_unit", sa.Text(), nullable=True),
+        sa.Column("price_micros", sa.BigInteger(), nullable=True),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("charged", sa.BigInteger(), nullable=True),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_param", sa.Text(), nullable=True),
@@ -171,6 +220,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
     with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_tasks_account_id_fingerprint_created_at", ["account_id", "fingerprint", "created_at"], unique=False
+        )
         batch_op.create_index("ix_tasks_account_id_id", ["account_id", "id"], unique=False)
         batch_op.create_index(
             "uq_tasks_account_id_external_id",
@@ -178,6 +230,33 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("external_id IS NOT NULL"),
             postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("events", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_secret", sa.LargeBinary(), nullable=True),
+        sa.Column("previous_until", sa.Double(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("changed_at", sa.Double(), nullable=False),
+        sa.Column("deleted_at", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_webhook_endpoints_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
+    )
+    with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
+        batch_op.create_index("ix_webhook_endpoints_account_id", ["account_id"], unique=False)
+        batch_op.create_index("ix_webhook_endpoints_changed_at", ["changed_at"], unique=False)
+        batch_op.create_index(
+            "uq_webhook_endpoints_account_id",
+            ["account_id"],
+            unique=True,
+            sqlite_where=sa.text("url IS NULL"),
+            postgresql_where=sa.text("url IS NULL"),
         )
 
     op.create_table(
@@ -204,6 +283,8 @@ def upgrade() -> None:
         sa.Column("lookups", sa.Integer(), nullable=False),
         sa.Column("submits", sa.Integer(), nullable=False),
         sa.Column("unreadable", sa.Integer(), nullable=False),
+        sa.Column("units", sa.Text(), nullable=True),
+        sa.Column("cost", sa.BigInteger(), nullable=True),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_param", sa.Text(), nullable=True),
@@ -233,6 +314,16 @@ def downgrade() -> None:
         )
 
     op.drop_table("attempts")
+    with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_webhook_endpoints_account_id",
+            sqlite_where=sa.text("url IS NULL"),
+            postgresql_where=sa.text("url IS NULL"),
+        )
+        batch_op.drop_index("ix_webhook_endpoints_changed_at")
+        batch_op.drop_index("ix_webhook_endpoints_account_id")
+
+    op.drop_table("webhook_endpoints")
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_tasks_account_id_external_id",
@@ -240,8 +331,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("external_id IS NOT NULL"),
         )
         batch_op.drop_index("ix_tasks_account_id_id")
+        batch_op.drop_index("ix_tasks_account_id_fingerprint_created_at")
 
     op.drop_table("tasks")
+    with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
+        batch_op.drop_index("ix_ledger_entries_account_id_at")
+
+    op.drop_table("ledger_entries")
     with op.batch_alter_table("keys", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_keys_account_id"))
 
@@ -258,10 +354,15 @@ def downgrade() -> None:
     op.drop_table("schedule")
     op.drop_table("pools")
     op.drop_table("outputs")
+    with op.batch_alter_table("idempotency", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_expires_at")
+
+    op.drop_table("idempotency")
     op.drop_table("events")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_task_id_sequence")
         batch_op.drop_index("ix_deliveries_due")
+        batch_op.drop_index("ix_deliveries_account_id_id")
 
     op.drop_table("deliveries")
     op.drop_table("channels")

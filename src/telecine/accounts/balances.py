@@ -1,0 +1,105 @@
+"""Accounts and what they have: made from the configuration, topped up, read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import func, select, update
+
+from telecine.accounts import ledger
+from telecine.accounts.keys import Keys
+from telecine.clock import Clock
+from telecine.config import AccountConfig
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.ids import IdSource
+from telecine.nouns.money import micros_of
+from telecine.store import tables
+from telecine.store.database import Database
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """What an account has, in micro-units. `balance` is None where it may spend without one."""
+
+    name: str
+    balance: int | None
+    held: int
+    spent: int
+
+    @property
+    def available(self) -> int | None:
+        """What new jobs may still cost; None where there is no limit."""
+        return None if self.balance is None else self.balance - self.held
+
+
+class Balances:
+    """Reads of balances, and the two ways in which an account gets one."""
+
+    def __init__(self, database: Database, keys: Keys, clock: Clock, ids: IdSource) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._ids = ids
+
+    async def read(self, account_id: int) -> Balance:
+        """One account. Raises GatewayError (`not_found`)."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(_COLUMNS.where(tables.accounts.c.id == account_id))
+            row = found.first()
+        if row is None:
+            raise GatewayError("not_found", "There is no such account.")
+        return _balance(*row)
+
+    async def list(self) -> list[Balance]:
+        """Every account, by name."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_COLUMNS.order_by(tables.accounts.c.name))
+            return [_balance(*row) for row in rows.all()]
+
+    async def deposit(self, name: str, micros: int) -> Balance:
+        """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has."""
+        account_id = await self._keys.account(name)
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await ledger.deposit(
+                connection, account_id, micros, ref_type="manual", ref_id=str(self._ids.next(now)), at=now
+            )
+            await connection.execute(
+                update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
+            )
+        return await self.read(account_id)
+
+    async def sync(self, configured: Iterable[AccountConfig]) -> None:
+        """Grant what the configuration file grants: the difference to what it has granted so far."""
+        for account in configured:
+            account_id = await self._keys.account(account.name)
+            if account.balance is None:
+                continue
+            now = self._clock.now()
+            async with self._database.writing() as connection:
+                granted = await connection.execute(
+                    select(func.coalesce(func.sum(tables.ledger_entries.c.balance_delta), 0)).where(
+                        tables.ledger_entries.c.account_id == account_id, tables.ledger_entries.c.ref_type == "config"
+                    )
+                )
+                difference = micros_of(account.balance) - int(granted.scalar_one())
+                if difference:
+                    await ledger.deposit(
+                        connection,
+                        account_id,
+                        difference,
+                        ref_type="config",
+                        ref_id=str(self._ids.next(now)),
+                        at=now,
+                    )
+                await connection.execute(
+                    update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
+                )
+
+
+_A = tables.accounts.c
+_COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent)
+
+
+def _balance(name: str, limited: bool, balance: int, held: int, spent: int) -> Balance:
+    return Balance(name, balance if limited else None, held, spent)

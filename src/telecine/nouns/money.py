@@ -1,0 +1,58 @@
+"""Money: integer micro-units of the one currency of an installation, never floats."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final, Literal, get_args
+
+import msgspec
+
+Unit = Literal[
+    "call",
+    "image",
+    "second",
+    "track",
+    "character",
+    "million_input_tokens",
+    "million_cached_tokens",
+    "million_cache_write_tokens",
+    "million_output_tokens",
+    "million_audio_tokens",
+    "compute_second",
+]
+UNITS: Final[tuple[str, ...]] = get_args(Unit)
+MICROS: Final = 1_000_000
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A line of the price book as it is copied onto a task: `micros` micro-units for one `unit`."""
+
+    unit: Unit
+    micros: int
+
+
+def micros_of(amount: Decimal | int | str) -> int:
+    """`amount` of the currency in micro-units. Raises ValueError for what is no amount or finer than a micro-unit."""
+    try:
+        exact = Decimal(amount) * MICROS
+    except InvalidOperation:
+        raise ValueError(f"'{amount}' is no amount") from None
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise ValueError(f"'{amount}' is no amount with at most six decimals")
+    return int(exact)
+
+
+def amount_of(micros: int) -> str:
+    """Micro-units as a decimal string with six places, the form of every answer: `0.350000`."""
+    sign, whole = ("-", -micros) if micros < 0 else ("", micros)
+    return f"{sign}{whole // MICROS}.{whole % MICROS:06d}"
+
+
+def cost(price: Price, quantity: Decimal) -> int:
+    """What `quantity` units cost, in micro-units. The one rounding rule: half up, once, at the very end."""
+    return int((price.micros * quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def exact(number: float, places: int = 3) -> Decimal:
+    """A measured number (seconds) as a decimal with `places` places."""
+    return Decimal(str(number)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)

@@ -1,0 +1,94 @@
+"""So many in so much time: `600/minute`, and the moving window that counts them."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from typing import Final
+
+import msgspec
+
+_MOST_SECONDS: Final = 86400
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """At most `amount` in any `seconds`."""
+
+    amount: int
+    seconds: int
+
+
+@cache
+def rate_of(text: str) -> Rate:
+    """The rate that `text` writes in the notation of the `limits` library: `10/second`, `600 per minute`, `5/2 hours`.
+
+    Raises ValueError.
+    """
+    import limits  # 100 ms, which only those pay who limit something
+
+    items = limits.parse_many(text)
+    rate = Rate(items[0].amount, items[0].get_expiry())
+    if len(items) > 1 or rate.amount < 1 or rate.seconds > _MOST_SECONDS:
+        raise ValueError("one rate is needed, with an amount of 1 or more and a time of one day at most")
+    return rate
+
+
+class Window:
+    """What was counted against one rate. Time is given by the caller, in seconds, and never goes back.
+
+    (The memory storage of the `limits` library starts a thread every ten milliseconds, reads the machine's clock and
+    never forgets a name, so only its notation is used.)
+    """
+
+    def __init__(self) -> None:
+        self._taken: deque[float] = deque()
+        self._rate = Rate(1, 1)
+
+    def wait(self, rate: Rate, now: float) -> float:
+        """Seconds until one more fits; 0 where it fits now."""
+        self._forget(rate, now)
+        excess = len(self._taken) - rate.amount
+        return max(0.0, self._taken[excess] + rate.seconds - now) if excess >= 0 else 0.0
+
+    def take(self, now: float) -> None:
+        """Count one."""
+        self._taken.append(now)
+
+    def remaining(self, rate: Rate, now: float) -> int:
+        """How many more fit now."""
+        self._forget(rate, now)
+        return max(0, rate.amount - len(self._taken))
+
+    def idle_at(self) -> float:
+        """When nothing will be counted any more."""
+        return self._taken[-1] + self._rate.seconds if self._taken else 0.0
+
+    def _forget(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        while self._taken and self._taken[0] <= now - rate.seconds:
+            self._taken.popleft()
+
+
+class Windows:
+    """A window for each name. Idle ones are dropped, so that names which strangers choose cannot fill the memory."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._windows: dict[object, Window] = {}
+
+    def of(self, name: object, now: float) -> Window:
+        """The window of `name`, made where there is none."""
+        window = self._windows.get(name)
+        if window is None:
+            if len(self._windows) >= self._most:
+                self._drop(now)
+            window = self._windows[name] = Window()
+        return window
+
+    def _drop(self, now: float) -> None:
+        """Forget the idle ones; where all are in use, the quietest half goes."""
+        busy = sorted(
+            ((window.idle_at(), name) for name, window in self._windows.items() if window.idle_at() > now),
+            key=lambda item: item[0],
+        )
+        self._windows = {name: self._windows[name] for _, name in busy[-(self._most // 2) :]}

@@ -1,0 +1,142 @@
+"""Which task an asked-for create already has, looked up and remembered in the transaction of the create itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, delete, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.nouns.errors import GatewayError
+from telecine.store import tables
+from telecine.tasks.idempotency import FORGIVEN, HEADER, KEPT_SECONDS, RETRY_SECONDS, Once
+
+_PRUNED: Final = 500
+"""Expired keys that one batch of creates clears away at most."""
+
+
+async def resolve(connection: AsyncConnection, asked: Sequence[Once]) -> list[int | GatewayError | None]:
+    """For each create the id of the task that it already has, None where it has none, or why it cannot be had.
+
+    A key and an external id stand for one request only: with another one they are a `conflict`.
+    """
+    keys = await _by_key(connection, [one for one in asked if one.key is not None])
+    names = await _by_external_id(connection, [one for one in asked if one.external_id is not None])
+    retried = await _by_fingerprint(connection, [one for one in asked if one.retry])
+    answers: list[int | GatewayError | None] = []
+    for one in asked:
+        if one.key is not None and (found := keys.get((one.account_id, one.key))) and found.expires_at > one.at:
+            answers.append(found.task_id if found.fingerprint == one.fingerprint else _key_conflict())
+        elif one.external_id is not None and (found := names.get((one.account_id, one.external_id))):
+            answers.append(found.id if found.fingerprint == one.fingerprint else external_conflict(one.external_id))
+        elif one.retry and (found := retried.get((one.account_id, one.fingerprint))):
+            answers.append(found.id if found.created_at >= one.at - RETRY_SECONDS else None)
+        else:
+            answers.append(None)
+    return answers
+
+
+async def remember(connection: AsyncConnection, made: Sequence[tuple[Once, int]]) -> None:
+    """Keep the keys of tasks that have just been made. Keys that no longer count make room for them."""
+    rows = [
+        {
+            "account_id": once.account_id,
+            "key": once.key,
+            "fingerprint": once.fingerprint,
+            "task_id": task_id,
+            "created_at": once.at,
+            "expires_at": once.at + KEPT_SECONDS,
+        }
+        for once, task_id in made
+        if once.key is not None
+    ]
+    if not rows:
+        return
+    rows.sort(key=lambda row: (row["account_id"], row["key"]))
+    await connection.execute(_FORGET, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
+    await connection.execute(insert(_KEYS), rows)
+    now = max(once.at for once, _ in made)
+    expired = (
+        select(_KEYS.c.task_id)
+        .where(_KEYS.c.expires_at <= now)
+        .order_by(_KEYS.c.expires_at)
+        .limit(_PRUNED)
+        .with_for_update(skip_locked=True)
+    )
+    await connection.execute(delete(_KEYS).where(_KEYS.c.expires_at <= now, _KEYS.c.task_id.in_(expired)))
+
+
+def external_conflict(external_id: str) -> GatewayError:
+    """The external id stands for another request."""
+    return GatewayError(
+        "conflict",
+        f"The external id '{external_id}' has been used before; it must be unique.",
+        param="external_id",
+        may_retry=False,
+    )
+
+
+def _key_conflict() -> GatewayError:
+    return GatewayError(
+        "conflict",
+        f"The {HEADER} has been used before with another request; use a new one for each job.",
+        param=HEADER,
+        may_retry=False,
+    )
+
+
+async def _by_key(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
+    """The keys that still count: not those of tasks that were refused for want of credit, room or credentials."""
+    if not asked:
+        return {}
+    task = tables.tasks.c
+    rows = await connection.execute(
+        select(_KEYS.c.account_id, _KEYS.c.key, _KEYS.c.fingerprint, _KEYS.c.task_id, _KEYS.c.expires_at)
+        .outerjoin(tables.tasks, task.id == _KEYS.c.task_id)
+        .where(_KEYS.c.account_id.in_({one.account_id for one in asked}), _KEYS.c.key.in_({one.key for one in asked}))
+        .where(or_(task.id.is_(None), ~_forgiven()))
+    )
+    return {(row.account_id, row.key): row for row in rows.all()}
+
+
+async def _by_external_id(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, str], Any]:
+    if not asked:
+        return {}
+    task = tables.tasks.c
+    rows = await connection.execute(
+        select(task.id, task.account_id, task.external_id, task.fingerprint).where(
+            task.account_id.in_({one.account_id for one in asked}),
+            task.external_id.in_({one.external_id for one in asked}),
+        )
+    )
+    return {(row.account_id, row.external_id): row for row in rows.all()}
+
+
+async def _by_fingerprint(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
+    """The newest task of each."""
+    if not asked:
+        return {}
+    task = tables.tasks.c
+    rows = await connection.execute(
+        select(task.id, task.account_id, task.fingerprint, task.created_at)
+        .where(
+            task.account_id.in_({one.account_id for one in asked}),
+            task.fingerprint.in_({one.fingerprint for one in asked}),
+            task.created_at >= min(one.at for one in asked) - RETRY_SECONDS,
+            task.deleted_at.is_(None),
+            ~_forgiven(),
+        )
+        .order_by(task.created_at, task.id)
+    )
+    return {(row.account_id, row.fingerprint): row for row in rows.all()}
+
+
+def _forgiven() -> Any:
+    """The condition that no job was ever made, for a reason that may have passed."""
+    task = tables.tasks.c
+    return and_(task.state == "failed", task.expires_at.is_(None), task.error_code.in_(FORGIVEN))
+
+
+_KEYS = tables.idempotency
+_FORGET = delete(_KEYS).where(_KEYS.c.account_id == bindparam("b_account_id"), _KEYS.c.key == bindparam("b_key"))

@@ -1,0 +1,284 @@
+"""Where an account wants its news sent, and the secrets that sign them.
+
+Every active endpoint is kept in memory, because steps ask on their way: this process' own changes show at once, those
+of others within a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.clock import Clock
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import IdSource
+from telecine.store import tables
+from telecine.store.database import Database
+from telecine.webhooks.delivery import EVENTS
+from telecine.webhooks.sealing import Seal
+from telecine.webhooks.signing import new_secret, secret_text
+
+_log = structlog.get_logger(__name__)
+
+MOST: Final = 50
+"""Endpoints of one account."""
+TWO_SECRETS: Final = 24 * 3600.0
+"""Seconds for which the secret before a rotation still signs."""
+_FRESH: Final = 1.0
+_OVERLAP: Final = 60.0
+"""By how much the clocks of two processes, or a commit and its time, may differ."""
+
+_E = tables.webhook_endpoints
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A receiver. Its secrets are sealed. `url` is None for the one that signs what goes to requests' own URLs."""
+
+    id: int
+    account_id: int
+    url: str | None
+    events: tuple[str, ...]
+    secret: bytes
+    previous_secret: bytes | None = None
+    previous_until: float | None = None
+    active: bool = True
+    created_at: float
+    changed_at: float
+    deleted_at: float | None = None
+
+
+class Endpoints:
+    """The endpoints of this installation. `refresh` once before use, `run` while in use."""
+
+    def __init__(self, database: Database, clock: Clock, ids: IdSource, key: bytes) -> None:
+        """`key`: 32 bytes that seal secrets."""
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._seal = Seal(key)
+        self._known: dict[int, Endpoint] = {}
+        self._by_account: dict[int, dict[int, Endpoint]] = {}
+        self._seen_until = 0.0
+
+    async def run(self) -> None:
+        """Follow what other processes change, until cancelled."""
+        while True:
+            await self._clock.sleep(_FRESH)
+            try:
+                await self.refresh()
+            except (SQLAlchemyError, OSError):
+                _log.exception("endpoints_not_read")
+
+    async def refresh(self) -> None:
+        """Read what has changed since the last time."""
+        since = self._seen_until - _OVERLAP
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(_E).where(_E.c.changed_at >= since))
+            self._learn(_endpoint(row) for row in rows.mappings())
+
+    def subscribed(self, account_id: int, event: str) -> list[Endpoint]:
+        """The account's endpoints that want to hear of `event`."""
+        mine = self._by_account.get(account_id)
+        return [one for one in mine.values() if event in one.events] if mine else []
+
+    async def secrets(self, account_id: int, endpoint_id: int) -> list[bytes]:
+        """What signs a delivery now, the newest first; nothing where the endpoint is gone.
+
+        `endpoint_id` 0 is a request's own URL: the account's secret for those is made when it is first needed.
+        """
+        if not endpoint_id:
+            endpoint = self._own(account_id) or (await self._make_own(account_id))[0]
+        else:
+            known = self._known.get(endpoint_id)
+            if known is None:
+                await self.refresh()
+                known = self._known.get(endpoint_id)
+            if known is None:
+                return []
+            endpoint = known
+        sealed = [endpoint.secret]
+        if endpoint.previous_secret is not None and self._clock.now() < (endpoint.previous_until or 0.0):
+            sealed.append(endpoint.previous_secret)
+        opened = [self._seal.open(one, endpoint.id) for one in sealed]
+        return [one for one in opened if one is not None]
+
+    async def list(self, account_id: int) -> list[Endpoint]:
+        """The account's endpoints, newest first."""
+        async with self._database.reading() as connection:
+            return [_endpoint(row) for row in (await connection.execute(_mine(account_id))).mappings()]
+
+    async def get(self, account_id: int, endpoint_id: int) -> Endpoint:
+        """One of the account's endpoints. Raises GatewayError (`not_found`)."""
+        async with self._database.reading() as connection:
+            return await _one(connection, account_id, endpoint_id)
+
+    async def create(self, account_id: int, url: str, events: Iterable[str] | None) -> tuple[Endpoint, str]:
+        """A new endpoint and its secret, which nothing else will ever show. Raises GatewayError."""
+        wanted = _checked(EVENTS if events is None else events)
+        if len(await self.list(account_id)) >= MOST:
+            raise GatewayError("conflict", f"An account may have {MOST} webhooks; delete one first.")
+        return await self._insert(account_id, url, wanted)
+
+    async def change(
+        self,
+        account_id: int,
+        endpoint_id: int,
+        *,
+        url: str | None = None,
+        events: Iterable[str] | None = None,
+        active: bool | None = None,
+    ) -> Endpoint:
+        """Change what is not None. What waits for the endpoint goes to its new URL. Raises GatewayError."""
+        values: dict[str, Any] = {}
+        if url is not None:
+            values["url"] = url
+        if events is not None:
+            values["events"] = _packed(_checked(events))
+        if active is not None:
+            values["active"] = active
+        return await self._update(account_id, endpoint_id, values)
+
+    async def delete(self, account_id: int, endpoint_id: int) -> Endpoint:
+        """Remove an endpoint; what waits for it is given up. Raises GatewayError (`not_found`)."""
+        return await self._update(account_id, endpoint_id, {"active": False, "deleted_at": self._clock.now()})
+
+    async def rotate(self, account_id: int, endpoint_id: int) -> tuple[Endpoint, str]:
+        """Give the endpoint a new secret; the old one signs too for another day. Raises GatewayError (`not_found`)."""
+        old = await self.get(account_id, endpoint_id)
+        return await self._rotate(old)
+
+    async def rotate_own(self, account_id: int) -> tuple[Endpoint, str]:
+        """The same for the secret that signs what goes to the URLs of the account's own requests."""
+        own = self._own(account_id)
+        return await self._rotate(own) if own is not None else await self._make_own(account_id, show=True)
+
+    async def _rotate(self, old: Endpoint) -> tuple[Endpoint, str]:
+        secret = new_secret()
+        values = {
+            "secret": self._seal.close(secret, old.id),
+            "previous_secret": _E.c.secret,
+            "previous_until": self._clock.now() + TWO_SECRETS,
+        }
+        return await self._update(old.account_id, old.id, values, own=old.url is None), secret_text(secret)
+
+    def _own(self, account_id: int) -> Endpoint | None:
+        mine = self._by_account.get(account_id, {})
+        return next((one for one in mine.values() if one.url is None), None)
+
+    async def _make_own(self, account_id: int, *, show: bool = False) -> tuple[Endpoint, str]:
+        try:
+            return await self._insert(account_id, None, ())
+        except IntegrityError:  # another process has just made it
+            await self.refresh()
+            own = self._own(account_id)
+            if own is None:
+                raise
+            return await self._rotate(own) if show else (own, "")
+
+    async def _insert(self, account_id: int, url: str | None, events: tuple[str, ...]) -> tuple[Endpoint, str]:
+        now, secret = self._clock.now(), new_secret()
+        identity = self._ids.next(now)
+        endpoint = Endpoint(
+            id=identity,
+            account_id=account_id,
+            url=url,
+            events=events,
+            secret=self._seal.close(secret, identity),
+            created_at=now,
+            changed_at=now,
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert(_E).values({**msgspec.structs.asdict(endpoint), "events": _packed(endpoint.events)})
+            )
+        self._learn([endpoint])
+        return endpoint, secret_text(secret)
+
+    async def _update(
+        self, account_id: int, endpoint_id: int, values: dict[str, Any], *, own: bool = False
+    ) -> Endpoint:
+        async with self._database.writing() as connection:
+            await _one(connection, account_id, endpoint_id, own=own)
+            changed = {**values, "changed_at": self._clock.now()}
+            await connection.execute(update(_E).where(_E.c.id == endpoint_id).values(changed))
+            await _tell_waiting(connection, endpoint_id, values)
+            row = (await connection.execute(select(_E).where(_E.c.id == endpoint_id))).mappings().one()
+            endpoint = _endpoint(row)
+        self._learn([endpoint])
+        return endpoint
+
+    def _learn(self, endpoints: Iterable[Endpoint]) -> None:
+        for one in endpoints:
+            self._seen_until = max(self._seen_until, one.changed_at)
+            known = self._known.get(one.id)
+            if known is not None and known.changed_at > one.changed_at:
+                continue
+            mine = self._by_account.setdefault(one.account_id, {})
+            mine.pop(one.id, None)
+            if one.deleted_at is None:
+                self._known[one.id] = one
+                if one.active:
+                    mine[one.id] = one
+            else:
+                self._known.pop(one.id, None)
+            if not mine:
+                del self._by_account[one.account_id]
+
+
+def _mine(account_id: int) -> Any:
+    return (
+        select(_E)
+        .where(_E.c.account_id == account_id, _E.c.deleted_at.is_(None), _E.c.url.is_not(None))
+        .order_by(_E.c.id.desc())
+    )
+
+
+async def _one(connection: AsyncConnection, account_id: int, endpoint_id: int, *, own: bool = False) -> Endpoint:
+    condition = _E.c.url.is_(None) if own else _E.c.url.is_not(None)
+    found = await connection.execute(
+        select(_E).where(
+            _E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition
+        )
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise GatewayError("not_found", "There is no such webhook, or it is not yours.", param="id")
+    return _endpoint(row)
+
+
+async def _tell_waiting(connection: AsyncConnection, endpoint_id: int, values: dict[str, Any]) -> None:
+    """What a change of an endpoint means for the deliveries that wait for it."""
+    table = tables.deliveries
+    waiting = update(table).where(table.c.endpoint_id == endpoint_id, table.c.state == "pending")
+    if values.get("deleted_at") is not None:
+        await connection.execute(waiting.values(state="failed", due=None, reason="the webhook was deleted"))
+    elif "url" in values:
+        await connection.execute(waiting.values(url=values["url"]))
+
+
+def _checked(events: Iterable[str]) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(events))
+    for one in wanted:
+        if one not in EVENTS:
+            raise invalid(f"events: '{one[:64]}' is none of {', '.join(EVENTS)}.", "events")
+    if not wanted:
+        raise invalid("events: name one at least.", "events")
+    return wanted
+
+
+def _packed(events: tuple[str, ...]) -> str:
+    return msgspec.json.encode(events).decode()
+
+
+def _endpoint(row: Any) -> Endpoint:
+    events = tuple(msgspec.json.decode(row["events"], type=list[str]))
+    return Endpoint(
+        **{name: row[name] for name in Endpoint.__struct_fields__ if name != "events"},
+        events=events,
+    )
