@@ -80,8 +80,6 @@ def test_everything_works_without_a_server_but_runs_no_task(data: Path) -> None:
     task_id = left.stdout.strip()
     assert f"The task {task_id} waits for the next `telecine serve`." in left.stderr
     assert good("keys", "create", "bob", "--data", data, cwd=where).startswith("sk-tc-")
-    assert [one["name"] for one in _data(good("keys", "list", "--json", "--data", data, cwd=where))][0] == "bob"
-    assert "The sandbox is ready." in good("channels", "test", "--data", data, cwd=where)
     cancelled = good("tasks", "cancel", task_id, "--data", data, cwd=where)
     assert cancelled.startswith(f"The task {task_id} has been asked to stop; ")
     assert read(data) is None
@@ -109,20 +107,15 @@ def test_a_channel_that_does_not_answer_is_exit_code_1(data: Path) -> None:
         '[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "http://127.0.0.1:9"\n'
         'api_key = "not-a-real-one"\nallow_private = true\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\n'
     )
-    done = telecine("channels", "test", "--data", data, "--config", file, cwd=data.parent)
+    done = telecine("channels", "test", "--json", "--data", data, "--config", file, cwd=data.parent)
     assert done.returncode == 1, done.stderr
-    kling, sandbox = done.stdout.splitlines()[1:]
-    assert kling.split()[:2] == ["kling", "failed"]
-    assert sandbox.split()[:2] == ["sandbox", "ok"]
-    tested = telecine("channels", "test", "kling", "--json", "--data", data, "--config", file, cwd=data.parent)
-    assert tested.returncode == 1
-    assert msgspec.json.decode(tested.stdout)["ok"] is False
-    assert "not-a-real-one" not in done.stdout + done.stderr + tested.stdout
+    assert [(one["name"], one["ok"]) for one in _data(done.stdout)] == [("kling", False), ("sandbox", True)]
+    assert "not-a-real-one" not in done.stdout + done.stderr
 
 
 def test_the_version_and_the_help(tmp_path: Path) -> None:
     assert good("--version", cwd=tmp_path) == f"telecine {__version__}\n"
-    for command in (["serve"], ["generate"], ["tasks", "list"], ["keys", "create"], ["channels", "test"]):
+    for command in (["serve"], ["generate"], ["tasks", "list"]):
         told = good(*command, "--help", cwd=tmp_path, COLUMNS="200")
         assert "--data" in told
         assert "--config" in told

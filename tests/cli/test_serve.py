@@ -87,26 +87,25 @@ def test_a_port_in_use_is_told_and_the_data_is_free_again(served: Served, data: 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("command", "content", "told"),
     [
-        ("colour = 1", "unknown field `colour`"),
-        ('[[channels]]\nname = "a"\nprovider = "nobody"\n', "names the provider 'nobody'"),
+        (["serve"], "colour = 1", "unknown field `colour`"),
+        (["tasks", "list"], '[[channels]]\nname = "a"\nprovider = "nobody"\n', "names the provider 'nobody'"),
     ],
 )
-def test_a_wrong_configuration_is_told_in_one_line(data: Path, content: str, told: str) -> None:
+def test_a_wrong_configuration_is_told_in_one_line(data: Path, command: list[str], content: str, told: str) -> None:
     file = data.parent / "telecine.toml"
     file.write_text(content)
-    for command in (["serve"], ["tasks", "list"]):
-        done = telecine(*command, "--data", data, "--config", file, cwd=data.parent)
-        assert done.returncode == 2
-        assert told in done.stderr
-        assert done.stderr.count("\n") == 1
+    done = telecine(*command, "--data", data, "--config", file, cwd=data.parent)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_stop_signal_ends_well_and_the_next_start_finishes_what_is_left(data: Path) -> None:
     with server(data) as first:
         task_id = good(
-            "generate", "[[delay:2]]", "-m", "storyboard-1", "--no-wait", "--data", data, cwd=data.parent
+            "generate", "[[delay:1]]", "-m", "storyboard-1", "--no-wait", "--data", data, cwd=data.parent
         ).strip()
         assert first.end(signal.SIGINT) == 0
     assert read(data) is None

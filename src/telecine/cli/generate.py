@@ -82,8 +82,8 @@ def generate(
                 body["model"] = fitting_model(connection, body, image=image_wanted)
             task = connection.ask(Task, "POST", "/v1/tasks", body)
             if not no_wait:
-                typer.echo(text("task_made", id=task.id, model=task.model), err=True)
                 with _picked_up_later(connection, task):
+                    typer.echo(text("task_made", id=task.id, model=task.model), err=True)
                     task = wait(connection, task, shown, timeout)
             saved = []
             if not no_wait and task.status == "succeeded":
