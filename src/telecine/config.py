@@ -154,14 +154,23 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long steps under way may go on after a stop signal."""
     require_price: bool = False
     """Refuse models that have no price line, instead of serving them for nothing."""
-    failed_authentication: str = "20/minute"
-    """Requests without a valid key that one address may send; above that they are answered 429."""
+    failed_authentication: int = 20
+    """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[retention]`: how long signed links stay valid, in days."""
+    """`[retention]`, in days. Except for links, 0 keeps for ever, as the ledger always is."""
 
     link_days: int = 7
+    """How long signed links stay valid."""
+    bodies_days: int = 7
+    """Prompts, vendor fields and inputs of tasks that have ended, and the bodies of webhooks."""
+    events_days: int = 30
+    """The timelines of tasks."""
+    deliveries_days: int = 30
+    """The log of webhooks."""
+    outputs_days: int = 0
+    """The files that tasks made."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,6 +199,9 @@ class Settings(msgspec.Struct, frozen=True):
     admin_key: str | None = None
     secret_key: str | None = None
     database_url: str | None = None
+    file: Path | None = None
+    """Where `config` was read, to be read again on a reload."""
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: os.environ)
 
     def __repr__(self) -> str:
         return f"Settings(data={str(self.data)!r})"
@@ -198,25 +210,38 @@ class Settings(msgspec.Struct, frozen=True):
 def load(data: Path | None = None, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the command line's choices, the environment and the file. Raises ConfigError."""
     file = file or _path(environment.get("TELECINE_CONFIG"))
-    config = read(file, environment) if file else Config()
-    if url := environment.get("TELECINE_PUBLIC_URL"):
-        config = msgspec.structs.replace(config, public_url=url)
+    config = read(file, environment) if file else with_environment(Config(), environment)
     return Settings(
         data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
         config=config,
         admin_key=environment.get("TELECINE_ADMIN_KEY") or None,
         secret_key=environment.get("TELECINE_SECRET_KEY") or None,
         database_url=environment.get("TELECINE_DATABASE_URL") or None,
+        file=file,
+        environment=environment,
     )
 
 
+def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
+    """`config` with what the environment says in place of the file."""
+    url = environment.get("TELECINE_PUBLIC_URL")
+    return msgspec.structs.replace(config, public_url=url) if url else config
+
+
 def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in `file`, with its `env:` and `file:` secrets read. Raises ConfigError."""
+    """The configuration in `file`, with what the environment adds and its secrets read. Raises ConfigError."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
-        config = msgspec.convert(raw, Config)
+        content = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
+    return parse(content, file, environment)
+
+
+def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
+    """The same for `content`, which was read from `file`."""
+    try:
+        raw = tomllib.loads(content.decode(), parse_float=Decimal)
+        config = msgspec.convert(raw, Config)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"The configuration file {file} is not valid: {error}") from None
     config = msgspec.structs.replace(
@@ -237,7 +262,7 @@ def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
         ),
     )
     _check(config)
-    return config
+    return with_environment(config, environment)
 
 
 def _check(config: Config) -> None:
@@ -259,6 +284,7 @@ def _check(config: Config) -> None:
             raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     _check_prices(config)
     _check_limits(config)
+    _check_retention(config.retention)
     for key in config.keys:
         if len(key.key) < 22:  # 128 bits in base 64
             raise ConfigError(f"Key '{key.name}' is too short to be safe: use at least 22 random characters.")
@@ -292,10 +318,12 @@ def _check_limits(config: Config) -> None:
         for one in ones:
             if one.rate_limit is not None:
                 _check_with(rate_of, one.rate_limit, f"{what} '{one.name}' has a rate_limit that")
-    _check_with(rate_of, config.limits.failed_authentication, "[limits] failed_authentication")
-    for owner in (*config.keys, *config.accounts):
-        if owner.max_tasks_in_flight is not None and owner.max_tasks_in_flight < 1:
-            raise ConfigError(f"max_tasks_in_flight of '{owner.name}' must be 1 or more.")
+    for what, name, most in (
+        *(("key", key.name, key.max_tasks_in_flight) for key in config.keys),
+        *(("account", account.name, account.max_tasks_in_flight) for account in config.accounts),
+    ):
+        if most is not None and most < 1:
+            raise ConfigError(f"max_tasks_in_flight of {what} '{name}' must be 1 or more.")
     for channel in config.channels:
         if channel.daily_cap is not None and channel.daily_cap < 1:
             raise ConfigError(f"daily_cap of channel '{channel.name}' must be 1 or more.")
@@ -307,6 +335,14 @@ def _check_limits(config: Config) -> None:
                 _check_amount(budget, f"A budget of key '{key.name}'")
     for network in config.network.trusted_proxies:
         _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
+
+
+def _check_retention(retention: RetentionConfig) -> None:
+    for name in RetentionConfig.__struct_fields__:
+        if getattr(retention, name) < (1 if name == "link_days" else 0):
+            raise ConfigError(f"[retention] {name} is too small.")
+    if 0 < retention.outputs_days < retention.link_days:
+        raise ConfigError("[retention] outputs_days is shorter than link_days: links would lead nowhere.")
 
 
 def _check_with(check: Callable[[str], object], text: str, what: str) -> None:

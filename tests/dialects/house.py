@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
 
@@ -16,14 +16,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
+from telecine.accounts.statement import EntryPage, KeyStanding
+from telecine.config import PriceConfig
 from telecine.dialects.base import Dialect, Edge
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output, State, Task, Usage
-from telecine.tasks.view import Page, View
+from telecine.tasks.events import News
+from telecine.tasks.idempotency import Idempotency
+from telecine.tasks.view import Page, Place, View
 
 NOW = 1763700000.25
 REQUEST_ID = "e5577399-0114-4538-a12b-52cbd2bf9683"
@@ -48,6 +53,10 @@ class FakeTasks:
         self.views: dict[int, View] = {}
         self.created: list[GenerationRequest] = []
         self.lists: list[dict[str, Any]] = []
+        self.filters: dict[str, Any] = {}
+        self.said: list[Idempotency | None] = []
+        self.waits: list[float] = []
+        self.line: dict[int, Place] = {}
         self.refusal: GatewayError | None = None
         self.at_once = False
         """Whether the upstream is already at work when `create` answers."""
@@ -59,7 +68,10 @@ class FakeTasks:
             raise GatewayError("not_found", f"The model '{request.model}' does not exist; use: {names}.", param="model")
         known.check(request)
 
-    async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
+    async def create(
+        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+    ) -> View:
+        self.said.append(idempotency)
         self.check(principal, request)
         if self.refusal is not None:
             raise self.refusal
@@ -70,6 +82,23 @@ class FakeTasks:
         if self.at_once:
             return self.add(request, dialect=dialect, state="running", started_at=NOW + 3)
         return self.add(request, dialect=dialect, account_id=principal.account_id)
+
+    async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
+        before = (await self.get(principal, task_id)).task
+        if not before.ended:
+            raise GatewayError("conflict", "It has not ended yet.", param="id")
+        self.said.append(idempotency)
+        made = self.add(before.request, dialect=before.dialect, account_id=before.account_id)
+        view = View(msgspec.structs.replace(made.task, retry_of=task_id), (), made.poll_after)
+        self.views[made.task.id] = view
+        return view
+
+    async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
+        self.waits.append(seconds)
+        return await self.get(principal, task_id)
+
+    async def places(self, views: Sequence[View]) -> dict[int, Place]:
+        return {view.task.id: self.line[view.task.id] for view in views if view.task.id in self.line}
 
     def add(
         self,
@@ -154,8 +183,12 @@ class FakeTasks:
         statuses: Sequence[str] = (),
         model: str | None = None,
         kind: Literal["video", "image", "audio"] | None = None,
+        key: str | None = None,
+        created_after: float | None = None,
+        created_before: float | None = None,
     ) -> Page:
         self.lists.append({"limit": limit, "after": after, "offset": offset, "ascending": ascending})
+        self.filters = {"key": key, "created_after": created_after, "created_before": created_before}
         found = [
             view
             for _, view in sorted(self.views.items(), reverse=not ascending)
@@ -167,11 +200,16 @@ class FakeTasks:
         ][offset:]
         return Page(tuple(found[:limit]), len(found) > limit)
 
+    async def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
+        view = await self.get(principal, task_id)
+        if after < view.task.version:
+            yield News(view.task.version, f"task.{view.task.status}", view)
+
     async def cancel(self, principal: Principal, task_id: int) -> View:
         view = await self.get(principal, task_id)
         task = msgspec.structs.replace(view.task, state="cancelled", ended_at=NOW + 1)
         self.views[task_id] = View(task)
-        return self.views[task_id]
+        return View(task, cancellation="cancelled")
 
     async def delete(self, principal: Principal, task_id: int) -> View:
         view = await self.get(principal, task_id)
@@ -224,19 +262,50 @@ class FakeMedia:
         return Response(b"bytes", media_type="video/mp4")
 
 
+class FakeAccounts:
+    """The books of one account, which every caller has. Amounts in micro-units."""
+
+    currency = "USD"
+
+    def __init__(self) -> None:
+        self.has = Balance("tests", 10_000_000, 350_000, 1_250_000, NOW - 86400)
+        self.standing = KeyStanding("test", 1_250_000, 9_650_000, None)
+        self.asked: list[tuple[float | None, float | None]] = []
+        self.lines: list[PriceConfig] = []
+        self.page = EntryPage([], False, None)
+        self.paged: dict[str, Any] = {}
+
+    def prices(self, model: str) -> list[PriceConfig]:
+        return [line for line in self.lines if line.model == model]
+
+    async def balance(self, principal: Principal) -> Balance:
+        return self.has
+
+    async def key(self, principal: Principal, since: float | None = None, until: float | None = None) -> KeyStanding:
+        self.asked.append((since, until))
+        return self.standing
+
+    async def entries(self, *, account_id: int, limit: int, after: str | None = None) -> EntryPage:
+        self.paged = {"account_id": account_id, "limit": limit, "after": after}
+        return self.page
+
+
 class House:
     """One dialect (and, after it, others) on a bare application."""
 
     def __init__(self, *dialects: Dialect) -> None:
         self.tasks = FakeTasks()
         self.media = FakeMedia()
+        self.accounts = FakeAccounts()
+        self.now = NOW
         self.usable = [model.name for model in catalogue.load().models]
         self.edge = Edge(
             tasks=self.tasks,
             media=self.media,
             catalogue=catalogue.load(),
             models=lambda principal: self.usable,
-            now=lambda: NOW,
+            now=lambda: self.now,
+            accounts=self.accounts,
         )
 
         async def refuse(request: Request, error: Exception) -> Response:

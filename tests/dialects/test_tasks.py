@@ -19,6 +19,8 @@ from telecine.nouns.request import (
     VideoParameters,
 )
 from telecine.nouns.task import Usage
+from telecine.tasks.idempotency import Idempotency
+from telecine.tasks.view import Place
 from tests.dialects.house import NOW, House, base64_of, picture
 
 URL = "https://pictures.test/a.png"
@@ -160,6 +162,9 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
         "created_at": NOW,
         "started_at": NOW + 1,
         "ended_at": NOW + 9,
+        "queue": None,
+        "cancel_requested": False,
+        "retry_of": None,
         "outputs": [
             {
                 "index": 0,
@@ -174,6 +179,7 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
             }
         ],
         "usage": {"seconds": 5.0},
+        "cost": {"held": "0.000000", "charged": "0.000000", "currency": "USD"},
         "error": None,
         "external_id": "mine",
         "metadata": {"a": "b"},
@@ -208,19 +214,71 @@ async def test_lists_can_be_filtered_and_paged(house: House) -> None:
     assert (await house.call("GET", "/v1/tasks?status=failed")).json()["last_id"] is None
 
 
-@pytest.mark.parametrize(("query", "param"), [("limit=0", "limit"), ("status=done", "status"), ("after=x", "after")])
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("limit=0", "limit"),
+        ("status=done", "status"),
+        ("after=x", "after"),
+        ("created_after=yesterday", "created_after"),
+        ("created_before=-1", "created_before"),
+        ("created_before=1e5", "created_before"),
+    ],
+)
 async def test_a_bad_query_is_refused(house: House, query: str, param: str) -> None:
     answer = await house.call("GET", f"/v1/tasks?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize("wait", ["61", "-1", "x", "nan", "1e1", "99999999999999999999"])
+async def test_a_bad_wait_is_refused(house: House, wait: str) -> None:
+    answer = await house.call("GET", f"/v1/tasks/{tsk_id(house.tasks.add(TEXT).task.id)}?wait={wait}")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "wait")
+
+
+async def test_lists_can_be_filtered_by_key_and_time(house: House) -> None:
+    await house.call("GET", "/v1/tasks?key_name=demo&created_after=1763700000.5&created_before=1763800000")
+    assert house.tasks.filters == {"key": "demo", "created_after": 1763700000.5, "created_before": 1763800000.0}
+    await house.call("GET", "/v1/tasks?key_name=&created_after=")
+    assert house.tasks.filters == {"key": None, "created_after": None, "created_before": None}
 
 
 async def test_a_task_can_be_cancelled(house: House) -> None:
     view = house.tasks.add(TEXT)
     answer = await house.call("POST", f"/v1/tasks/{tsk_id(view.task.id)}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert answer.json()["cancellation"] == "cancelled"
 
 
-@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("POST", "/cancel")])
+async def test_a_place_in_line_is_shown(house: House) -> None:
+    view = house.tasks.add(TEXT)
+    name = tsk_id(view.task.id)
+    assert (await house.call("GET", f"/v1/tasks/{name}")).json()["queue"] is None
+    house.tasks.line[view.task.id] = Place(3, 40)
+    place = {"position": 3, "estimated_seconds": 40}
+    assert (await house.call("GET", f"/v1/tasks/{name}")).json()["queue"] == place
+    assert (await house.call("GET", "/v1/tasks")).json()["data"][0]["queue"] == place
+
+
+async def test_a_read_can_wait_for_the_end(house: House) -> None:
+    waiting, done = tsk_id(house.tasks.add(TEXT).task.id), tsk_id(house.tasks.done(TEXT).task.id)
+    for query in ("", "?wait=0", "?wait=30", "?wait=0.5", "?wait=60"):
+        for name in (waiting, done):
+            assert (await house.call("GET", f"/v1/tasks/{name}{query}")).json()["id"] == name
+    assert house.tasks.waits == [30.0, 0.5, 60.0]
+
+
+async def test_a_retry_makes_a_new_task(house: House) -> None:
+    done, living = house.tasks.done(TEXT), house.tasks.add(TEXT)
+    answer = await house.call("POST", f"/v1/tasks/{tsk_id(done.task.id)}/retry", headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["retry_of"]) == (200, tsk_id(done.task.id))
+    assert answer.json()["id"] != tsk_id(done.task.id)
+    assert house.tasks.said == [Idempotency("k")]
+    answer = await house.call("POST", f"/v1/tasks/{tsk_id(living.task.id)}/retry")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("GET", "?wait=5"), ("POST", "/cancel"), ("POST", "/retry")])
 async def test_what_is_not_ones_own_does_not_exist(house: House, method: str, tail: str) -> None:
     other = house.tasks.add(TEXT, account_id=2).task.id
     for name in (tsk_id(other), "nonsense", "123"):

@@ -32,6 +32,20 @@ def test_keys() -> None:
     assert input_key(7, "png").startswith("a7/in/")
 
 
+async def test_a_copy_lives_by_itself(any_storage: Storage, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", input_key(7, "mp4")
+    source.write_bytes(b"bytes")
+    await any_storage.put_file(KEY, source, "video/mp4")
+    await any_storage.copy(KEY, target)
+    await any_storage.delete(KEY)
+    assert await content(any_storage, target) == b"bytes"
+    with pytest.raises(FileNotFoundError):
+        await any_storage.copy(KEY, target)
+    for bad in (("../x", target), (target, "../x")):
+        with pytest.raises(ValueError, match="no storage key"):
+            await any_storage.copy(*bad)
+
+
 async def test_put_read_size_delete(any_storage: Storage, tmp_path: Path) -> None:
     body = os.urandom(3 * CHUNK + 5)
     source = tmp_path / "source"

@@ -20,10 +20,17 @@ OTHER_KEY = "key-of-another-account-0123456789"
 
 
 class ServerProcess:
-    """Starts, kills and starts again a server on the same data, with Kling behind it at `upstream`."""
+    """Starts, kills and starts again a server on the same data, with `provider` behind it at `upstream`."""
 
     def __init__(
-        self, folder: Path, upstream: str, upstream_key: str, *, channel: str = "", blind: bool = False
+        self,
+        folder: Path,
+        upstream: str,
+        upstream_key: str,
+        *,
+        provider: str = "kling",
+        channel: str = "",
+        blind: bool = False,
     ) -> None:
         self.data = folder / "data"
         self._config = folder / "telecine.toml"
@@ -42,8 +49,8 @@ key = "{OTHER_KEY}"
 account = "other"
 
 [[channels]]
-name = "kling-main"
-provider = "kling"
+name = "{provider}-main"
+provider = "{provider}"
 base_url = "{upstream}"
 api_key = "{upstream_key}"
 allow_private = true

@@ -144,6 +144,11 @@ class Shelf:
     async def forget(self, keys: Sequence[str]) -> None:
         self.forgotten += keys
 
+    async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
+        if any(key in self.forgotten for key in keys):
+            raise FileNotFoundError
+        return [f"{key}+copy" for key in keys]
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[MediaReader]:
         yield None  # type: ignore[misc]  # scripted providers read no media

@@ -309,7 +309,7 @@ async def test_an_external_id_is_unique_per_account(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         await house.tasks.create(house.me, text_to_video(external_id="x"), "tasks")
         with pytest.raises(GatewayError) as caught:
-            await house.tasks.create(house.me, text_to_video(external_id="x"), "tasks")
+            await house.tasks.create(house.me, text_to_video(external_id="x", prompt="another"), "tasks")
         assert caught.value.code == "conflict"
         other = replace(house.me, account_id=await house.keys.account("other"))
         theirs = await house.tasks.create(other, text_to_video(external_id="x"), "tasks")

@@ -104,9 +104,9 @@ async def test_many_at_once_never_hold_more_than_there_is(tmp_path: Path) -> Non
 
 async def test_a_bad_row_in_the_batch_takes_no_hold(tmp_path: Path) -> None:
     async with bank(tmp_path) as one:
-        request = text_to_video(duration=5.0, external_id="same")
+        requests = [text_to_video(duration=5.0, external_id="same", prompt=f"{number}") for number in range(4)]
         results = await asyncio.gather(
-            *(one.house.tasks.create(one.house.me, request, "tasks") for _ in range(4)), return_exceptions=True
+            *(one.house.tasks.create(one.house.me, request, "tasks") for request in requests), return_exceptions=True
         )
         assert sum(not isinstance(result, BaseException) for result in results) == 1
         assert await one.figures() == (1_000_000, 350_000, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
@@ -62,13 +62,20 @@ async def test_creates_that_arrive_together_share_a_commit_and_a_bad_one_fails_a
         made = [new_task(house) for _ in range(40)]
         await asyncio.gather(*(house.database.write(Create(one, "me")) for one in made))
         assert commits <= 2
-        twice = [new_task(house, external_id="same"), new_task(house), new_task(house, external_id="same")]
+        another = text_to_video(prompt="another")
+        twice = [
+            new_task(house, external_id="same"),
+            new_task(house),
+            new_task(house, external_id="same", request=another),
+            replace(made[0], external_id="new"),
+        ]
         results = await asyncio.gather(
             *(house.database.write(Create(one, "me")) for one in twice), return_exceptions=True
         )
         assert results[:2] == [None, None]
         assert isinstance(results[2], GatewayError)
         assert results[2].code == "conflict"
+        assert isinstance(results[3], IntegrityError), "an id that is taken"
         assert await count(house, tables.tasks) == 42
         assert await count(house, tables.schedule) == 42
         assert await count(house, tables.events) == 42

@@ -12,10 +12,11 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from tests.upstreams.clip import mp4
+from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Kind, hung_up, slowly
 from tests.upstreams.kling_callbacks import Callbacks
-from tests.upstreams.kling_faults import JSON, Fault, Place, error, hung_up, slowly, spoiled
-from tests.upstreams.kling_jobs import FOREVER, Entry, FakeJob, Kind, envelope, mp4, objection, unauthorized
-from tests.upstreams.server import ThreadedServer
+from tests.upstreams.kling_faults import error, spoiled
+from tests.upstreams.kling_jobs import FakeJob, envelope, objection, unauthorized
 
 __all__ = ["ACCESS_KEY", "API_KEY", "FOREVER", "SECRET_KEY", "Entry", "FakeJob", "FakeKling", "Fault"]
 
@@ -25,7 +26,7 @@ SECRET_KEY: Final = "secret-key-of-the-tests-0123456789abcdef"
 _PREFIX: Final = "/v1/videos/"
 
 
-class FakeKling(ThreadedServer):
+class FakeKling(FaultyServer):
     """`async with FakeKling() as fake`, or `with FakeKling().in_thread() as fake`; then `fake.base_url`.
 
     Jobs wait as `submitted` until the test moves them, or by themselves after `autofinish`. `video` is the width,
@@ -46,12 +47,10 @@ class FakeKling(ThreadedServer):
         super().__init__()
         self.api_key, self.access_key, self.secret_key = api_key, access_key, secret_key
         self.file = mp4(*video, file_bytes)
-        self.journal: list[Entry] = []
         self.queries = 0
         """All of them, also those that `journal_queries` keeps out of the journal."""
         self.jobs: dict[str, FakeJob] = {}
         """By task id, in the order of their creation."""
-        self.faults: list[Fault] = []
         self.max_parallel: int | None = None
         """More unfinished jobs than this are refused with 1303."""
         self.link_uses: int | None = None
@@ -85,41 +84,6 @@ class FakeKling(ThreadedServer):
         """Let one job, or all that have not ended, fail."""
         self._move(name, "failed", message)
 
-    def hold(self, kind: str) -> None:
-        """Make requests wait: `create` (before a job is made), `accepted` (after it, unanswered), `query`, `file`."""
-        self.gates.close(kind)
-
-    def release(self, kind: str, *, drop: bool = False) -> None:
-        """Let held requests go on, or hang up on them; later ones are not held."""
-        self.gates.open(kind, drop=drop)
-
-    def wait_held(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
-        """Block until `count` requests are held. Raises TimeoutError. Where a loop runs, await `held`."""
-        self.gates.wait_held(kind, timeout, count)
-
-    async def held(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
-        """`wait_held` without blocking the caller's loop."""
-        await asyncio.to_thread(self.wait_held, kind, timeout, count)
-
-    def entries(self, kind: str) -> list[Entry]:
-        """The journal's lines of one kind."""
-        return [entry for entry in self.journal[:] if entry.kind == kind]
-
-    def count(self, kind: str) -> int:
-        return len(self.entries(kind))
-
-    def wait_noted(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
-        """Block until the journal has `count` lines of one kind, or raise TimeoutError. Where a loop runs: `noted`."""
-        deadline = time.monotonic() + timeout
-        while self.count(kind) < count:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no {count} lines of '{kind}' within {timeout} s")
-            time.sleep(0.005)
-
-    async def noted(self, kind: str, timeout: float = 10.0, count: int = 1) -> None:
-        """`wait_noted` without blocking the caller's loop."""
-        await asyncio.to_thread(self.wait_noted, kind, timeout, count)
-
     # What it answers.
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -141,10 +105,11 @@ class FakeKling(ThreadedServer):
         if not await self.gates.passed("create"):
             self._note("dropped", None, handle, detail="hold")
             return hung_up(request)
-        fault = await self._fault("create")
+        fault = await self.due_fault("create")
         if fault and not fault.created and fault.act != "twice":
             refused = fault.act == "refuse"
-            self._note("refused" if refused else "dropped", None, handle, fault.code if refused else -1, fault.act)
+            code = int(fault.code) if refused else -1
+            self._note("refused" if refused else "dropped", None, handle, code, fault.act)
             return spoiled(request, fault)
         if refusal := self._refusal(request, operation, body, handle):
             self._note("refused", None, handle, refusal[0])
@@ -176,7 +141,7 @@ class FakeKling(ThreadedServer):
         self.queries += 1
         if self.gates.any_closed and not await self.gates.passed("query"):
             return hung_up(request)
-        fault = await self._fault("query") if self.faults else None
+        fault = await self.due_fault("query") if self.faults else None
         if fault and fault.act != "word":
             self._note("query", None, name, -1, fault.act)
             return spoiled(request, fault)
@@ -213,7 +178,7 @@ class FakeKling(ThreadedServer):
             self._note("download", job, code=403)
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         job.link_uses -= 1
-        fault = await self._fault("file")
+        fault = await self.due_fault("file")
         if fault is None:
             self._note("download", job, code=200)
             return web.Response(body=self.file, headers={"content-type": "video/mp4"})
@@ -270,22 +235,6 @@ class FakeKling(ThreadedServer):
         if header == self._bearer:
             return None
         return unauthorized(header, self.api_key, self.access_key, self.secret_key)
-
-    async def _fault(self, place: Place) -> Fault | None:
-        """The first fault that is due here; a delay is over when this returns."""
-        for fault in self.faults[:]:
-            if fault.at != place:
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.faults.remove(fault)
-            if fault.act != "delay":
-                return fault
-            await asyncio.sleep(fault.seconds)
-        return None
 
     def _note(
         self, kind: Kind, job: FakeJob | None, handle: str | None = None, code: int = 0, detail: str = ""

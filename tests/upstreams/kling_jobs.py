@@ -1,36 +1,15 @@
-"""What the fake Kling keeps and checks: jobs, its journal, and the documented rules of a create."""
+"""What the fake Kling keeps and checks: jobs, and the documented rules of a create."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import functools
-import io
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import jwt
 import msgspec
-
-Kind = Literal["accepted", "refused", "dropped", "query", "list", "download", "callback"]
-FOREVER = 1 << 60
-
-
-class Entry(NamedTuple):
-    """One line of the journal.
-
-    `dropped`: a create to which no readable answer left; a job was made where `task_id` is set. `code` is Kling's for
-    creates and queries (-1 where a fault stood in the way), the HTTP status for downloads and for callbacks (0 where
-    none came back); `detail` is the fault's act, or a callback's status word.
-    """
-
-    kind: Kind
-    task_id: str | None = None
-    handle: str | None = None
-    code: int = 0
-    detail: str = ""
-    at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -87,26 +66,6 @@ def envelope(code: int, message: str, data: Any = None) -> bytes:
     if data is not None:
         body["data"] = data
     return msgspec.json.encode(body)
-
-
-@functools.cache
-def mp4(width: int, height: int, seconds: int, size: int | None) -> bytes:
-    """A real video; where `size` is larger than it, a `free` box fills it up to that many bytes."""
-    import av
-
-    target = io.BytesIO()
-    with av.open(target, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(24 * seconds):
-            frame = av.VideoFrame(width, height, "yuv420p")
-            for plane in frame.planes:
-                plane.update(bytes([(number * 5) % 256]) * plane.buffer_size)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    content = target.getvalue()
-    missing = (size or 0) - len(content)
-    return content + missing.to_bytes(4, "big") + b"free" + bytes(missing - 8) if missing >= 8 else content
 
 
 def unauthorized(header: str | None, api_key: str, access_key: str, secret_key: str) -> tuple[int, str] | None:

@@ -3,154 +3,229 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from sqlalchemy import select
+from standardwebhooks import Webhook
 
-from telecine.net.client import Client
-from telecine.net.guard import AddressPolicy
-from telecine.store import tables
-from telecine.tasks.view import View
-from telecine.webhooks.deliverer import Deliverer
-from tests.tasks.scripted import DONE, House, text_to_video
-
-
-class Receiver:
-    """Takes what is posted; `statuses` are answered one after the other, the last one for ever."""
-
-    def __init__(self) -> None:
-        self.bodies: list[str] = []
-        self.statuses = [200]
-        self.url = ""
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[Receiver]:
-        async def take(request: web.Request) -> web.Response:
-            self.bodies.append(await request.text())
-            status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-            return web.Response(status=status, headers={"location": "/elsewhere"})
-
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", take)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        assert site._server is not None
-        self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/hook"  # type: ignore[attr-defined]
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
-
-
-def told(view: View) -> bytes:
-    return f"{view.task.status} {view.task.progress}".encode()
-
-
-@asynccontextmanager
-async def running(
-    tmp_path: Path, allowed: tuple[str, ...] = ("127.0.0.0/8",)
-) -> AsyncIterator[tuple[House, Deliverer]]:
-    house = House(tmp_path, announcers={"kling": told})
-    client = Client(AddressPolicy(allowed))
-    async with house.opened():
-        try:
-            yield house, Deliverer(house.database, client, house.clock)
-        finally:
-            await client.close()
-
-
-async def states(house: House) -> list[tuple[str, int]]:
-    async with house.database.reading() as connection:
-        table = tables.deliveries.c
-        rows = await connection.execute(select(table.state, table.tries).order_by(table.sequence))
-        return [(state, tries) for state, tries in rows.all()]
-
-
-async def finish(house: House, url: str) -> None:
-    house.provider.polls = [DONE]
-    await house.tasks.create(house.me, text_to_video(callback_url=url), "kling")
-    await house.pass_time(30)
+from telecine.providers.base import Running
+from telecine.webhooks.lines import AT_ONCE, PATIENCE
+from tests.tasks.scripted import DONE, text_to_video
+from tests.webhooks.house import Hooks, Receiver, until
 
 
 async def test_every_status_change_is_told_once_in_order(tmp_path: Path) -> None:
-    async with running(tmp_path) as (house, deliverer), Receiver().listening() as receiver:
-        await finish(house, receiver.url)
-        await deliverer.settle()
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
         assert receiver.bodies == ["queued 0", "running 0", "succeeded 100"]
-        await deliverer.settle()
+        await hooks.deliverer.settle()
         assert len(receiver.bodies) == 3
+
+
+async def test_a_request_without_a_dialects_own_form_gets_ours_with_progress(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        hooks.house.provider.polls = [Running(10, started=True), Running(40, started=True), DONE]
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "tasks")
+        for _ in range(60):
+            await hooks.house.pass_time(1)
+            await hooks.deliverer.settle()
+        assert receiver.told == [
+            ("task.queued", 0),
+            ("task.running", 10),
+            ("task.progress", 40),
+            ("task.succeeded", 100),
+        ]
+
+
+async def test_progress_that_was_not_delivered_gives_way_to_the_next(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        steps = (10, 20, 30, 40)
+        await hooks.run_task(*(Running(one, started=True) for one in steps), DONE, url=receiver.url)
+        await hooks.deliverer.settle()
+        assert receiver.told == [
+            ("task.queued", 0),
+            ("task.running", 10),
+            ("task.progress", 40),
+            ("task.succeeded", 100),
+        ]
+        states = [state for kind, state, _ in await hooks.states() if kind == "task.progress"]
+        assert states == ["superseded", "superseded", "delivered"]
+
+
+async def test_progress_that_is_under_way_is_not_overtaken(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        hooks.house.provider.polls = [Running(10, started=True), Running(20, started=True), Running(30, started=True)]
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "tasks")
+        while (("task.progress", "pending", 0)) not in await hooks.states():
+            await hooks.house.pass_time(1)
+            if ("task.running", "pending", 0) in await hooks.states():
+                await hooks.deliverer.settle()
+        receiver.gate, receiver.statuses = asyncio.Event(), [500, 200]
+        await hooks.deliverer.send_due()
+        await until(lambda: len(receiver.bodies) == 3)
+        await hooks.house.pass_time(30)
+        assert await hooks.deliverer.send_due() == 0
+        receiver.gate.set()
+        await hooks.deliverer.settle()
+        assert receiver.told[2:] == [("task.progress", 20), ("task.progress", 30)]
+        assert [one[1] for one in await hooks.states()][2:] == ["superseded", "delivered"]
 
 
 @pytest.mark.parametrize("status", [500, 404, 301])
 async def test_later_news_wait_for_earlier_ones_that_were_not_taken(tmp_path: Path, status: int) -> None:
-    async with running(tmp_path) as (house, deliverer), Receiver().listening() as receiver:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         receiver.statuses = [status, status, 200]
-        await finish(house, receiver.url)
-        await deliverer.settle()
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
         assert receiver.bodies == ["queued 0"]
-        house.clock.advance(5)
-        await deliverer.settle()
-        house.clock.advance(9)
-        await deliverer.settle()
+        hooks.clock.advance(5)
+        await hooks.deliverer.settle()
+        hooks.clock.advance(9)
+        await hooks.deliverer.settle()
         assert receiver.bodies == ["queued 0", "queued 0"]
-        house.clock.advance(1)
-        await deliverer.settle()
+        hooks.clock.advance(1)
+        await hooks.deliverer.settle()
         assert receiver.bodies == ["queued 0", "queued 0", "queued 0", "running 0", "succeeded 100"]
-        assert await states(house) == [("delivered", 3), ("delivered", 1), ("delivered", 1)]
+        assert set(receiver.paths) == {"/hook"}
+        assert [one[1:] for one in await hooks.states()] == [("delivered", 3), ("delivered", 1), ("delivered", 1)]
+        names = [headers["webhook-id"] for headers in receiver.headers]
+        assert len(set(names[:3])) == 1
+        assert len(set(names)) == 3
+
+
+async def test_what_the_receiver_asks_for_is_obeyed(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses, receiver.retry_after = [429, 200], "100"
+        await hooks.run_task(Running(started=False), url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        hooks.clock.advance(99)
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == 1
+        hooks.clock.advance(1)
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == 2
 
 
 async def test_given_up_after_a_day(tmp_path: Path) -> None:
-    async with running(tmp_path) as (house, deliverer), Receiver().listening() as receiver:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         receiver.statuses = [503]
-        await finish(house, receiver.url)
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
         for _ in range(40):
-            await deliverer.settle()
-            house.clock.advance(3600)
-        assert {state for state, _ in await states(house)} == {"failed"}
+            await hooks.deliverer.settle()
+            hooks.clock.advance(3600)
+        assert {state for _, state, _ in await hooks.states()} == {"failed"}
         tries = len(receiver.bodies)
-        await deliverer.settle()
+        await hooks.deliverer.settle()
         assert len(receiver.bodies) == tries
 
 
 async def test_a_private_address_is_never_called(tmp_path: Path) -> None:
-    async with running(tmp_path, allowed=()) as (house, deliverer), Receiver().listening() as receiver:
-        await finish(house, receiver.url)
-        await deliverer.settle()
+    async with Hooks(tmp_path, allowed=()).opened() as hooks, Receiver().listening() as receiver:
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
         assert receiver.bodies == []
+        assert (await hooks.column("reason"))[0] == "the address is not allowed"
 
 
-async def test_news_survive_a_restart(tmp_path: Path) -> None:
+async def test_news_survive_a_restart_in_the_middle(tmp_path: Path) -> None:
     async with Receiver().listening() as receiver:
-        async with running(tmp_path) as (house, _):
-            await finish(house, receiver.url)
-        async with running(tmp_path) as (house, deliverer):
-            house.clock.advance(100)
-            await deliverer.settle()
-            assert receiver.bodies == ["queued 0", "running 0", "succeeded 100"]
+        receiver.statuses = [500, 200]
+        async with Hooks(tmp_path).opened() as hooks:
+            await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+            await hooks.deliverer.settle()
+            clock = hooks.clock
+        async with Hooks(tmp_path, clock).opened() as hooks:
+            clock.advance(5)
+            await hooks.deliverer.settle()
+        assert receiver.bodies == ["queued 0", "queued 0", "running 0", "succeeded 100"]
+        first, again = receiver.headers[:2]
+        assert first["webhook-id"] == again["webhook-id"]
 
 
 async def test_a_slow_receiver_does_not_hold_up_steps(tmp_path: Path) -> None:
-    async with running(tmp_path) as (house, deliverer):
-        gate = asyncio.Event()
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.gate = asyncio.Event()
+        hooks.house.provider.polls = [DONE]
+        view = await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "kling")
+        await hooks.deliverer.send_due()
+        await until(lambda: receiver.bodies)
+        await hooks.house.pass_time(30)
+        assert (await hooks.house.tasks.get(hooks.house.me, view.task.id)).task.state == "succeeded"
+        receiver.gate.set()
 
-        async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await gate.wait()
-            writer.close()
 
-        server = await asyncio.start_server(stuck, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        house.provider.polls = [DONE]
-        view = await house.tasks.create(house.me, text_to_video(callback_url=url), "kling")
-        await deliverer.send_due()
-        await house.pass_time(30)
-        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
-        gate.set()
-        await deliverer.stop()
-        server.close()
-        await server.wait_closed()
+async def test_the_log_keeps_what_came_back(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.answer = b"x" * 3_000_000
+        task = await hooks.run_task(Running(started=False), url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        (kept,), more = await hooks.log.list(hooks.account, limit=10, task_id=task)
+        assert not more
+        assert (kept.state, kept.status, kept.tries, kept.reason) == ("delivered", 200, 1, None)
+        assert kept.answer == b"x" * 1024
+        assert kept.body == b"queued 0"
+        assert kept.latency_ms is not None
+        assert await hooks.log.list(hooks.account + 1, limit=10) == ([], False)
+
+
+async def test_every_body_is_signed_kling_callbacks_too(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        _, secret = await hooks.endpoints.rotate_own(hooks.account)
+        await hooks.run_task(Running(started=False), url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        Webhook(secret).verify(receiver.bodies[0], dict(receiver.headers[0]), json_parse=False)
+
+
+async def test_one_receiver_gets_a_few_at_a_time(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver, Receiver().listening() as other:
+        receiver.gate = asyncio.Event()
+        for _ in range(AT_ONCE + 4):
+            await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "kling")
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=other.url), "kling")
+        await hooks.deliverer.send_due()
+        await until(lambda: len(receiver.bodies) == AT_ONCE and other.bodies)
+        assert await hooks.deliverer.send_due() == 0
+        receiver.gate.set()
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == AT_ONCE + 4
+        assert receiver.busiest == AT_ONCE
+
+
+async def test_a_receiver_that_fails_is_left_alone_and_nobody_else(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as dead, Receiver().listening() as well:
+        dead.statuses = [500]
+        for _ in range(20):
+            await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=dead.url), "kling")
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=well.url), "kling")
+        await hooks.deliverer.settle()
+        seen = len(dead.bodies)
+        assert PATIENCE <= seen <= AT_ONCE + PATIENCE
+        assert len(well.bodies) == 1
+        hooks.clock.advance(29)
+        await hooks.deliverer.settle()
+        assert len(dead.bodies) == seen
+        hooks.clock.advance(1)
+        await hooks.deliverer.settle()
+        assert len(dead.bodies) == seen + 1  # a single try, and a longer pause
+        hooks.clock.advance(59)
+        await hooks.deliverer.settle()
+        assert len(dead.bodies) == seen + 1
+        dead.statuses = [200]
+        hooks.clock.advance(3600)
+        await hooks.deliverer.settle()
+        assert {state for _, state, _ in await hooks.states()} == {"delivered"}
+
+
+async def test_what_waits_behind_a_dead_receiver_for_a_day_is_given_up(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as dead:
+        dead.statuses = [500]
+        for _ in range(PATIENCE + AT_ONCE):
+            await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=dead.url), "kling")
+        await hooks.deliverer.settle()
+        hooks.clock.advance(24 * 3600 - 10)
+        await hooks.deliverer.give_up_stale()
+        assert {state for _, state, _ in await hooks.states()} == {"pending"}
+        hooks.clock.advance(11)
+        await hooks.deliverer.give_up_stale()
+        assert {state for _, state, _ in await hooks.states()} == {"failed"}

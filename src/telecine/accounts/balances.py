@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts import ledger
 from telecine.accounts.keys import Keys
@@ -13,7 +15,7 @@ from telecine.clock import Clock
 from telecine.config import AccountConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.money import micros_of
+from telecine.nouns.money import amount_of, micros_of
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -25,6 +27,8 @@ class Balance(msgspec.Struct, frozen=True):
     balance: int | None
     held: int
     spent: int
+    created_at: float = 0.0
+    """Seconds since the Unix epoch."""
 
     @property
     def available(self) -> int | None:
@@ -48,25 +52,36 @@ class Balances:
             row = found.first()
         if row is None:
             raise GatewayError("not_found", "There is no such account.")
-        return _balance(*row)
+        return _balance(row)
 
     async def list(self) -> list[Balance]:
         """Every account, by name."""
         async with self._database.reading() as connection:
             rows = await connection.execute(_COLUMNS.order_by(tables.accounts.c.name))
-            return [_balance(*row) for row in rows.all()]
+            return [_balance(row) for row in rows.all()]
 
-    async def deposit(self, name: str, micros: int) -> Balance:
-        """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has."""
+    async def deposit(self, name: str, micros: int, ref: str | None = None) -> Balance:
+        """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has.
+
+        `ref` names the payment: the same one of the same amount again moves nothing. Raises GatewayError (`conflict`)
+        where it was of another amount.
+        """
         account_id = await self._keys.account(name)
         now = self._clock.now()
+        ref_id = f"{account_id}:{ref}" if ref is not None else str(self._ids.next(now))
         async with self._database.writing() as connection:
-            await ledger.deposit(
-                connection, account_id, micros, ref_type="manual", ref_id=str(self._ids.next(now)), at=now
-            )
             await connection.execute(
-                update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
+                select(tables.accounts.c.id).where(tables.accounts.c.id == account_id).with_for_update(key_share=True)
             )
+            before = await _deposited(connection, ref_id)
+            if before is None:
+                await ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now)
+                await connection.execute(
+                    update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
+                )
+            elif before != micros:
+                raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
+        self._keys.check_anew()
         return await self.read(account_id)
 
     async def sync(self, configured: Iterable[AccountConfig]) -> None:
@@ -98,8 +113,18 @@ class Balances:
 
 
 _A = tables.accounts.c
-_COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent)
+_COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent, _A.created_at)
 
 
-def _balance(name: str, limited: bool, balance: int, held: int, spent: int) -> Balance:
-    return Balance(name, balance if limited else None, held, spent)
+def _balance(row: Any) -> Balance:
+    return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at)
+
+
+async def _deposited(connection: AsyncConnection, ref_id: str) -> int | None:
+    """The amount of an earlier deposit by hand."""
+    entry = tables.ledger_entries.c
+    found = await connection.execute(
+        select(entry.balance_delta).where(entry.ref_type == "manual", entry.ref_id == ref_id, entry.kind == "deposit")
+    )
+    amount: int | None = found.scalar_one_or_none()
+    return amount

@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import insert, select, update
 
+from telecine.accounts.limits import NO_LIMITS, KeyLimits, bounds_of, limits_of
 from telecine.accounts.principal import Principal
 from telecine.clock import Clock
-from telecine.config import KeyConfig
+from telecine.config import AccountConfig, KeyConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
@@ -39,6 +40,7 @@ class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    limits: KeyLimits
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -78,6 +80,10 @@ class Keys:
             raise GatewayError("authentication", "This API key has expired.")
         return known.principal
 
+    def check_anew(self) -> None:
+        """Believe no key any more that was checked before."""
+        self._cache.clear()
+
     async def create(
         self,
         name: str,
@@ -89,6 +95,7 @@ class Keys:
         source: str = "admin",
         text: str | None = None,
         allow_unknown: bool = False,
+        limits: KeyLimits = NO_LIMITS,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
         if not name.strip() or len(name) > 100:
@@ -109,6 +116,7 @@ class Keys:
             "created_at": now,
             "expires_at": expires_at,
             "revoked_at": None,
+            **limits.row(),
         }
         async with self._database.writing() as connection:
             await connection.execute(insert(tables.keys).values(row))
@@ -183,6 +191,7 @@ class Keys:
                     source="file",
                     text=key.key,
                     allow_unknown=key.allow_unknown_parameters,
+                    limits=_configured(key),
                 )
         self._cache.clear()
 
@@ -200,8 +209,28 @@ class Keys:
                     models=models,
                     revoked_at=None,
                     allow_unknown=key.allow_unknown_parameters,
+                    **_configured(key).row(),
                 )
             )
+
+    async def sync_accounts(self, configured: Iterable[AccountConfig]) -> None:
+        """Bring the limits of accounts in line with the configuration file; those that it does not name have none."""
+        wanted = {account.name: account for account in configured}
+        for name in wanted:
+            await self.account(name)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(tables.accounts)
+                .where(tables.accounts.c.name.not_in(list(wanted)))
+                .values(rate_limit=None, max_tasks_in_flight=None)
+            )
+            for name, account in wanted.items():
+                await connection.execute(
+                    update(tables.accounts)
+                    .where(tables.accounts.c.name == name)
+                    .values(rate_limit=account.rate_limit, max_tasks_in_flight=account.max_tasks_in_flight)
+                )
+        self._cache.clear()
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
         if len(self._cache) >= _MOST_CACHED:
@@ -224,9 +253,16 @@ def digest_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-_CHECKED = select(tables.keys, tables.accounts.c.limited).join(
-    tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
-)
+def _configured(key: KeyConfig) -> KeyLimits:
+    return KeyLimits(**{name: getattr(key, name) for name in KeyLimits.__struct_fields__})
+
+
+_CHECKED = select(
+    tables.keys,
+    tables.accounts.c.limited,
+    tables.accounts.c.rate_limit.label("account_rate_limit"),
+    tables.accounts.c.max_tasks_in_flight.label("account_tasks"),
+).join(tables.accounts, tables.accounts.c.id == tables.keys.c.account_id)
 _KEYS = select(tables.keys, tables.accounts.c.name.label("account")).join(
     tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
 )
@@ -246,6 +282,7 @@ def _known(row: Any, now: float) -> _Known:
         metered=row["limited"],
         allow_unknown=row["allow_unknown"],
         models=frozenset(models) if models is not None else None,
+        bounds=bounds_of(row),
     )
     return _Known(principal, row["expires_at"], row["revoked_at"] is not None, now)
 
@@ -261,4 +298,5 @@ def _info(row: Any) -> KeyInfo:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        limits=limits_of(row),
     )

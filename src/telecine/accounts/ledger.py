@@ -7,12 +7,13 @@ what is available, a charge ends it by what was really used, a release ends it f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.limits import note_spending
 from telecine.store import tables
 
 EntryKind = Literal["deposit", "hold", "charge", "release"]
@@ -115,6 +116,14 @@ class Problem(msgspec.Struct, frozen=True):
     rule: str
     subject: str
     detail: str
+
+
+RULES: Final[dict[str, str]] = {
+    "sums": "balances equal the sums of the entries",
+    "open holds": "no open hold without a task that lives",
+    "unsettled ends": "no ended task with an open hold",
+    "charges": "tasks say what their entries say",
+}
 
 
 async def check(connection: AsyncConnection) -> list[Problem]:
@@ -232,6 +241,7 @@ async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, in
 async def _record(connection: AsyncConnection, entries: list[dict[str, Any]]) -> None:
     if entries:
         await connection.execute(insert(_ENTRIES), entries)
+        await note_spending(connection, entries)
 
 
 def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) -> dict[str, Any]:

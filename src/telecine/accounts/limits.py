@@ -53,6 +53,9 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+NO_LIMITS: Final = KeyLimits()
+
+
 def limits_of(row: Any) -> KeyLimits:
     """The limits in a row of `keys`."""
     return KeyLimits(
@@ -85,6 +88,8 @@ class Standing(msgspec.Struct, frozen=True):
     limit: int
     remaining: int
     reset: float
+    refusal: GatewayError | None = None
+    """Why this request is not served."""
 
 
 class RequestLimits:
@@ -94,7 +99,7 @@ class RequestLimits:
         self._windows = Windows()
 
     def count(self, principal: Principal, now: float) -> Standing | None:
-        """Count one request; None for a caller without a limit. Raises GatewayError (`rate_limited`)."""
+        """Count one request, unless it is refused; None for a caller without a limit."""
         bounds = principal.bounds
         limited = [
             (self._windows.of((owner, identity), now), rate, owner)
@@ -106,7 +111,7 @@ class RequestLimits:
         ]
         for window, rate, owner in limited:
             if (wait := window.wait(rate, now)) > 0:
-                raise _too_many(owner, rate, wait)
+                return Standing(rate.amount, 0, wait, _too_many(owner, rate, wait))
         for window, _, _ in limited:
             window.take(now)
         standings = [
@@ -136,7 +141,10 @@ async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dic
         return {}
     accounts = {one.account_id for one in wanted if one.bounds.at_create}
     await connection.execute(
-        select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id.in_(accounts)).order_by(_ACCOUNTS.c.id).with_for_update(key_share=True)
+        select(_ACCOUNTS.c.id)
+        .where(_ACCOUNTS.c.id.in_(accounts))
+        .order_by(_ACCOUNTS.c.id)
+        .with_for_update(key_share=True)
     )
     flying = await _in_flight(connection, accounts)
     budgeted = {one.key_id for one in wanted if one.key_id is not None and one.bounds.budgeted}

@@ -35,11 +35,16 @@ class PriceBook:
         """Every line, by model."""
         return [line for name in sorted(self._lines) for line in self._lines[name]]
 
+    def of(self, model: str) -> list[PriceConfig]:
+        """The lines of the public name `model`, and of the model that it is an alias of."""
+        known = self._catalogue.find(model)
+        names = [model] + ([known.name] if known is not None and known.name != model else [])
+        return [line for name in names for line in self._lines.get(name, ())]
+
     def quote(self, request: GenerationRequest) -> Quote | None:
         """The line that applies to `request` and what to hold; None where the model is free."""
         model = self._catalogue.find(request.model)
-        names = [request.model] + ([model.name] if model is not None and model.name != request.model else [])
-        fitting = [line for name in names for line in self._lines.get(name, ()) if _applies(line, request)]
+        fitting = [line for line in self.of(request.model) if _applies(line, request)]
         if not fitting:
             return None
         line = max(fitting, key=lambda one: len(one.when))

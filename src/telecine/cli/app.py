@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from telecine import __version__
-from telecine.cli import channels, keys, tasks
+from telecine.cli import accounts, channels, config, keys, money, tasks
+from telecine.cli.doctor import doctor
 from telecine.cli.failure import FAILED, INTERRUPTED, Failure
 from telecine.cli.generate import generate
 from telecine.cli.serve import serve
@@ -27,9 +28,14 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(generate)
+app.command()(doctor)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(money.ledger, name="ledger")
+app.add_typer(money.prices, name="prices")
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:

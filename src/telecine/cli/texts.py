@@ -96,6 +96,42 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The server serves no model that could do this; name one with --model.",
         "服务器没有合适的模型；请用 --model 指定。",
     ),
+    "no_server": (
+        "No server runs there; the next start reads the file anyway.",
+        "没有正在运行的服务器；下次启动时会读取该文件。",
+    ),
+    "config_reloaded": ("Reloaded; this is revision {number}.", "已重新加载，当前修订号 {number}。"),
+    "config_same": ("This is what runs already.", "与正在运行的配置相同。"),
+    "config_valid": (
+        "The file is valid. No server runs to compare it with.",
+        "文件有效。没有正在运行的服务器可供比较。",
+    ),
+    "config_differs": ("The file is valid; {number} difference(s).", "文件有效；共 {number} 处不同。"),
+    "secret_in_environment": (
+        "The secret key comes from TELECINE_SECRET_KEY: put a new one before it there, with a comma.",
+        "密钥来自 TELECINE_SECRET_KEY：请在其中把新密钥写在最前面，用逗号分隔。",
+    ),
+    "secret_rotated": (
+        "There is a new secret key; {number} are good now. The next start uses it.",
+        "已生成新的密钥；现有 {number} 个有效密钥。下次启动时使用。",
+    ),
+    "erase_really": (
+        "Erase the account '{name}', with all its prompts, files and keys? This cannot be undone.",
+        "确定删除账户 “{name}” 的全部提示词、文件和密钥吗？此操作无法撤销。",
+    ),
+    "erase_not": ("Nothing was erased.", "未删除任何内容。"),
+    "erased": (
+        "The account '{name}' is erased; its ledger is kept as '{pseudonym}'.",
+        "账户 “{name}” 已删除；账本以 “{pseudonym}” 保留。",
+    ),
+    "erase_waits": (
+        "The account '{name}' is now '{pseudonym}'. {number} task(s) still run; what they make goes when they end.",
+        "账户 “{name}” 现为 “{pseudonym}”。仍有 {number} 个任务在上游运行，结束后其内容会被删除。",
+    ),
+    "deposited": (
+        "The account '{name}' has {balance} {currency}, of which {available} can be spent.",
+        "账户 “{name}” 余额 {balance} {currency}，可用 {available}。",
+    ),
     "no_tasks": ("No tasks.", "没有任务。"),
 }
 

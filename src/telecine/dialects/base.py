@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -10,22 +10,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
+from telecine.accounts.statement import EntryPage, KeyStanding
+from telecine.config import PriceConfig
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
-from telecine.tasks.view import Page, View
+from telecine.tasks.events import News
+from telecine.tasks.idempotency import HEADER, Idempotency
+from telecine.tasks.view import Page, Place, View
 
 
 class Tasks(Protocol):
     """Tasks, as a dialect may use them. Another account's task is `not_found` everywhere."""
 
-    async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
+    async def create(
+        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+    ) -> View:
         """Validate, store, and wait (10 s at most) for the first step. Raises GatewayError.
 
         A refusal by the upstream within the wait is raised too, and leaves a failed task that says why.
+        A request that was sent before, by its `idempotency` or its external id, gets the answer of the task that it
+        made then; the media stored for it are deleted again. Raises `conflict` where they stand for another request.
         """
+        ...
+
+    async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
+        """Make a new task from the request of one that has ended; `create` says the rest."""
         ...
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
@@ -54,10 +67,31 @@ class Tasks(Protocol):
         statuses: Sequence[str] = (),
         model: str | None = None,
         kind: Literal["video", "image", "audio"] | None = None,
-    ) -> Page: ...
+        key: str | None = None,
+        created_after: float | None = None,
+        created_before: float | None = None,
+    ) -> Page:
+        """One page. `key` is the id or the name of an API key; times are seconds since the Unix epoch, exclusive."""
+        ...
+
+    async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
+        """The task once it has ended, or as it is after `seconds`."""
+        ...
+
+    async def places(self, views: Sequence[View]) -> dict[int, Place]:
+        """By task id, the place of each task that stands in line for an upstream slot."""
+        ...
+
+    def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
+        """The task's events behind the one with the number `after`, as they happen, until the task ends.
+
+        None comes every second without any. Raises GatewayError (`not_found`) at the first.
+        """
+        ...
 
     async def cancel(self, principal: Principal, task_id: int) -> View:
-        """Cancel a queued task at once; ask the upstream to stop a running one."""
+        """Cancel a queued task at once; ask the upstream to stop a running one. `View.cancellation` says what came
+        of it; a task that has ended stays as it is."""
         ...
 
     async def delete(self, principal: Principal, task_id: int) -> View:
@@ -96,6 +130,29 @@ class Media(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Money, as a dialect may show it: the caller's own, and the price book."""
+
+    currency: str
+
+    @property
+    def prices(self) -> Callable[[str], Sequence[PriceConfig]]:
+        """Finds the lines of the price book for a public model name; none where it is free."""
+        ...
+
+    async def balance(self, principal: Principal) -> Balance:
+        """The balance of the caller's account."""
+        ...
+
+    async def key(self, principal: Principal, since: float | None = None, until: float | None = None) -> KeyStanding:
+        """The caller's key, and what it has spent from `since` until before `until` (seconds since the Unix epoch)."""
+        ...
+
+    async def entries(self, *, account_id: int, limit: int, after: str | None = None) -> EntryPage:
+        """One page of an account's ledger. Raises GatewayError (`not_found`) where `after` is no entry of it."""
+        ...
+
+
 class Edge(msgspec.Struct, frozen=True):
     """All that a dialect's handlers may reach. The server puts it on `request.app.state.edge`."""
 
@@ -105,6 +162,7 @@ class Edge(msgspec.Struct, frozen=True):
     models: Callable[[Principal], Sequence[str]]
     """The public model names that this caller can use now, sorted."""
     now: Callable[[], float]
+    accounts: Accounts
 
 
 class Dialect(msgspec.Struct, frozen=True):
@@ -129,6 +187,11 @@ def principal_of(request: Request) -> Principal:
     """Who sent `request`; the server's key check put it there."""
     principal: Principal = request.scope["principal"]
     return principal
+
+
+def idempotency_of(request: Request) -> Idempotency:
+    """What `request` says about having been sent before. Raises GatewayError (`invalid_request`) for a bad key."""
+    return Idempotency.read(request.headers.get(HEADER), request.headers.get("x-stainless-retry-count"))
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

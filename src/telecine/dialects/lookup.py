@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.tasks.view import View
 
+_DECIMAL: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
 VIDEO_OPERATIONS: Final = ("text_to_video", "image_to_video", "remix")
 
 
@@ -33,6 +35,17 @@ async def find_video(request: Request, text: str) -> View:
     if view.task.operation not in VIDEO_OPERATIONS:
         raise missing(text)
     return view
+
+
+def number(request: Request, name: str, *, most: float = 1e12) -> float | None:
+    """A query parameter in 0..`most`; None where it is absent. Raises GatewayError (`invalid_request`) naming it."""
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    found = float(text) if _DECIMAL.fullmatch(text) else -1.0
+    if not 0 <= found <= most:
+        raise invalid(f"{name}: must be a number of seconds from 0 to {most:g}.", name)
+    return found
 
 
 def whole(request: Request, name: str, default: int, highest: int) -> int:

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from telecine.media.collect import Collector
 from telecine.media.reader import Reader, Scope
-from telecine.media.storage import Storage
+from telecine.media.storage import Storage, input_key
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
 
@@ -30,6 +30,19 @@ class MediaLibrary:
         """Delete stored files; those that are gone already do not matter."""
         for key in keys:
             await self._storage.delete(key)
+
+    async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
+        """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
+        made: list[str] = []
+        try:
+            for key in keys:
+                target = input_key(account_id, key.rpartition(".")[2])
+                await self._storage.copy(key, target)
+                made.append(target)
+        except FileNotFoundError:
+            await self.forget(made)
+            raise
+        return made
 
     def reading(self) -> AbstractAsyncContextManager[Scope]:
         """Access to the media of a request, for as long as the block lasts."""

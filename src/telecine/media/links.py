@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import math
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 from telecine.media.formats import Variant, extension_of
@@ -28,8 +28,11 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 class Signer:
     """Makes links and checks them. `secret` is 32 random bytes that only this purpose uses."""
 
-    def __init__(self, secret: bytes, public_url: Callable[[], str] | str, link_seconds: int = WEEK) -> None:
-        self._secret = secret
+    def __init__(
+        self, secret: bytes | Sequence[bytes], public_url: Callable[[], str] | str, link_seconds: int = WEEK
+    ) -> None:
+        """Of several secrets the first one signs, and links that any of them has signed are good."""
+        self._secrets = (secret,) if isinstance(secret, bytes) else tuple(secret)
         self._public_url = public_url
         self._link_seconds = link_seconds
 
@@ -46,12 +49,14 @@ class Signer:
         base = self._public_url if isinstance(self._public_url, str) else self._public_url()
         name = f"{variant}.{_extension(output, variant)}"
         identity, until = output_id(output.task_id, output.index), _base36(expires)
-        return f"{base.rstrip('/')}/media/{identity}/{until}-{self._sign(identity, until, name)}/{name}"
+        ticket = f"{until}-{self._sign(identity, until, name, self._secrets[0])}"
+        return f"{base.rstrip('/')}/media/{identity}/{ticket}/{name}"
 
     def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int, Variant] | None:
         """(task id, index, variant) of the parts of a link's path; None where they are forged or expired."""
         until, _, signature = ticket.partition("-")
-        if not hmac.compare_digest(signature.encode(), self._sign(identity, until, name).encode()):
+        signed = (self._sign(identity, until, name, secret) for secret in self._secrets)
+        if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in signed):
             return None
         # What follows is ours, character for character: the signature covers it.
         found = parse_output_id(identity)
@@ -60,9 +65,9 @@ class Signer:
             return None
         return *found, variant
 
-    def _sign(self, identity: str, until: str, name: str) -> str:
+    def _sign(self, identity: str, until: str, name: str, secret: bytes) -> str:
         message = f"{identity}/{until}/{name}".encode()
-        digest = hmac.new(self._secret, message, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+        digest = hmac.new(secret, message, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
         return b32encode(digest).decode().rstrip("=").lower()
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import obstore
 from obstore.store import LocalStore, from_url
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 CHUNK: Final = 256 * 1024
+_PAGE: Final = 500
 _UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
 _KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,3}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
 
@@ -37,6 +38,13 @@ def input_key(account_id: int, extension: str) -> str:
 def beside(key: str, what: str, extension: str) -> str:
     """Where what we made from the file at `key` lies: `a1/t2/0.mp4` has its poster at `a1/t2/0.poster.jpg`."""
     return f"{key.rpartition('.')[0]}.{what}.{extension}"
+
+
+class Stored(NamedTuple):
+    """One object, and when it was stored (seconds since the Unix epoch)."""
+
+    key: str
+    at: float
 
 
 class Storage:
@@ -77,6 +85,15 @@ class Storage:
             max_concurrency=_UPLOADS_AT_ONCE,
         )
 
+    async def copy(self, key: str, target: str) -> None:
+        """Store what is under `key` under `target` too. Raises FileNotFoundError."""
+        _check(key)
+        _check(target)
+        if self._root is not None:
+            await asyncio.to_thread(_place_again, self._root / key, self._root, target)
+            return
+        await obstore.copy_async(self._store, key, target)
+
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` up to `end` (exclusive), in chunks of 256 KiB. Raises FileNotFoundError."""
         _check(key)
@@ -100,6 +117,13 @@ class Storage:
         _check(key)
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
+
+    async def list(self, prefix: str = "") -> AsyncGenerator[list[Stored], None]:
+        """What is kept under `prefix` (`a1/`), in pages of at most 500; files that are none of ours are left out."""
+        async for page in obstore.list(self._store, prefix or None, chunk_size=_PAGE):
+            yield [
+                Stored(one["path"], one["last_modified"].timestamp()) for one in page if _KEY.fullmatch(one["path"])
+            ]
 
     def local(self, key: str) -> Path | None:
         """The file itself, to be read only; None where the storage is not a local disk."""
@@ -128,6 +152,11 @@ def _place(source: Path, root: Path, key: str) -> None:
         _sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _place_again(source: Path, root: Path, key: str) -> None:
+    os.utime(source)  # the copy shares its age, and nobody has a row for it yet
+    _place(source, root, key)
 
 
 def _sync(path: Path) -> None:

@@ -113,8 +113,11 @@ class Client:
         max_bytes: int = MAX_REPLY,
         allow_private: bool = False,
         fresh: bool = False,
+        cut: bool = False,
     ) -> Reply:
         """One request and its whole answer; redirects are not followed.
+
+        `cut` keeps the first `max_bytes` of a longer answer, where it is otherwise an error.
 
         `fresh` opens a connection of its own: a request that must not be repeated never meets a kept-alive connection
         that the peer has just closed. Raises FetchError; `sent=False` means that nothing left this machine.
@@ -123,6 +126,8 @@ class Client:
         async with self._open(
             method, url, headers=headers, body=body, limits=limits, allow_private=allow_private, fresh=fresh
         ) as response:
+            if cut:
+                return Reply(response.status, _lower(response), await _beginning(response, max_bytes))
             content = bytearray()
             async for chunk in _chunks(response, max_bytes):
                 content += chunk
@@ -137,10 +142,12 @@ class Client:
         timeout: float = 3600.0,
         max_bytes: int,
         allow_private: bool = False,
+        trusted: bool = False,
         redirects: int = 3,
     ) -> AsyncIterator[Stream]:
         """GET `url`, following at most `redirects`, each checked as the first; the body in chunks of constant memory.
 
+        `trusted`: the operator chose the origin of `url`, so that may be private; where it redirects to may not.
         Raises FetchError, also while the chunks are read: too large, cut short, or silent for 30 seconds. A redirect
         to another origin takes none of the caller's headers along but `Accept` and `Range`.
         """
@@ -148,12 +155,13 @@ class Client:
         limits = _limits(timeout, self._stall)
         here = url
         for _ in range(redirects + 1):
-            async with self._open("GET", here, headers=sent, limits=limits, allow_private=allow_private) as response:
+            private = allow_private or (trusted and URL(here).origin() == URL(url).origin())
+            async with self._open("GET", here, headers=sent, limits=limits, allow_private=private) as response:
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or location is None:
                     yield Stream(response.status, _lower(response), _chunks(response, max_bytes))
                     return
-            there = self._joined(here, location, allow_private)
+            there = self._joined(here, location, private)
             if there.origin() != URL(here).origin():
                 sent = {name: value for name, value in sent.items() if name in _PORTABLE}
             here = str(there)
@@ -265,6 +273,17 @@ async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIter
         if total > max_bytes:
             raise too_large
         yield chunk
+
+
+async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The first `most` bytes of the body; the connection is dropped where there are more."""
+    content = b""
+    with _translated():
+        while len(content) < most and (chunk := await response.content.read(most - len(content))):
+            content += chunk
+    if not response.content.at_eof():
+        response.close()
+    return content
 
 
 def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -18,6 +18,16 @@ class Rate(msgspec.Struct, frozen=True):
     seconds: int
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """What a channel may be sent: a rate, and submits in one day (UTC). None is no limit."""
+
+    rate: Rate | None = None
+    daily_cap: int | None = None
+
+
+UNLIMITED: Final = Quota()
+
+
 @cache
 def rate_of(text: str) -> Rate:
     """The rate that `text` writes in the notation of the `limits` library: `10/second`, `600 per minute`, `5/2 hours`.

@@ -110,7 +110,26 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     external_id: str | None = None
     metadata: dict[str, str] | None = None
     native: Native | None = None
+    blanked: bool = False
+    """What was asked for is no longer kept: prompts, vendor fields and inputs are gone."""
 
     def with_role(self, *roles: Role) -> Iterator[MediaInput]:
         """The inputs that play one of `roles`, in the order in which they were given."""
         return (item for item in self.inputs if item.role in roles)
+
+    def blank(self) -> GenerationRequest:
+        """The request without prompts, inputs and whatever else is the client's own; what was billed by stays."""
+        parameters = self.parameters
+        if isinstance(parameters, VideoParameters):
+            shots = tuple(msgspec.structs.replace(shot, prompt="") for shot in parameters.shots)
+            parameters = msgspec.structs.replace(parameters, shots=shots)
+        return msgspec.structs.replace(
+            self,
+            prompt="",
+            negative_prompt=None,
+            inputs=(),
+            parameters=parameters,
+            callback_url=None,
+            native=None,
+            blanked=True,
+        )

@@ -167,6 +167,13 @@ class Channel(msgspec.Struct, frozen=True):
         return f"Channel({self.name!r})"  # never the credentials
 
 
+class Source(msgspec.Struct, frozen=True):
+    """The task that a submission follows up (remix), as its own channel made it."""
+
+    upstream_id: str
+    request: GenerationRequest
+
+
 class Submission(msgspec.Struct, frozen=True):
     """Everything that `prepare` and `submit` need."""
 
@@ -176,6 +183,8 @@ class Submission(msgspec.Struct, frozen=True):
     handle: str
     callback_url: str | None
     prepared: bytes | None = None
+    source: Source | None = None
+    """For a request with a `source_task`, unless the upstream never named that task's job."""
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import Price, cost, micros_of
+from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Channel, Provider
 
@@ -33,6 +34,7 @@ class Route(msgspec.Struct, frozen=True):
     weight: int
     """Slots that this job takes."""
     resubmit: bool
+    quota: Quota = UNLIMITED
 
 
 class Router:
@@ -42,24 +44,33 @@ class Router:
         self._catalogue = catalogue
         self._providers = providers
         self._clock = clock
-        channels = config.channels or (ChannelConfig(name="sandbox", provider="sandbox", models=("*",)),)
-        self._configs = {channel.name: channel for channel in channels}
-        self._channels = {
-            channel.name: Channel(
-                name=channel.name,
-                base_url=channel.base_url.rstrip("/"),
-                api_key=channel.api_key,
-                access_key=channel.access_key,
-                secret_key=channel.secret_key,
-                webhook_secret=channel.webhook_secret,
-                allow_private=channel.allow_private,
-            )
-            for channel in channels
-        }
-        self.pools: dict[str, int] = {pool.name: pool.slots for pool in config.pools}
-        self.pools |= {channel.name: channel.max_in_flight for channel in channels if channel.max_in_flight is not None}
+        self._configs: dict[str, ChannelConfig] = {}
+        self._channels: dict[str, Channel] = {}
+        self._leaving: dict[str, tuple[ChannelConfig, Channel]] = {}
+        """Removed while this process runs: no new tasks, but those that they run are still asked about."""
+        self.pools: dict[str, int] = {}
+        self.swap(config)
         self._paused: dict[str, tuple[float, float]] = {}
         self._known = {model.name for model in catalogue.models}
+
+    def swap(self, config: Config) -> None:
+        """Go on with the channels and pools of `config`, all at once.
+
+        Attempts that run on a channel that is no longer there are still polled and collected; those on one whose
+        credential has changed, with the new one.
+        """
+        channels = config.channels or (ChannelConfig(name="sandbox", provider="sandbox", models=("*",)),)
+        names = {channel.name for channel in channels}
+        before = self._leaving | {name: (known, self._channels[name]) for name, known in self._configs.items()}
+        self._leaving = {name: known for name, known in before.items() if name not in names}
+        self._configs = {channel.name: channel for channel in channels}
+        self._channels = {channel.name: _channel(channel) for channel in channels}
+        self.pools = pools_of(config)
+
+    @property
+    def leaving(self) -> Sequence[str]:
+        """Channels that were removed while this process ran."""
+        return tuple(self._leaving)
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -73,29 +84,36 @@ class Router:
         return sorted(spelled | matched)
 
     def channel(self, name: str) -> tuple[Channel, Provider] | None:
-        """A channel by name, with its provider; None where it is no longer configured."""
+        """A channel by name, with its provider, also one that is leaving; None where it was gone before the start."""
         config = self._configs.get(name)
-        return (self._channels[name], self._providers[config.provider]) if config else None
+        if config is not None:
+            return self._channels[name], self._providers[config.provider]
+        left = self._leaving.get(name)
+        return (left[1], self._providers[left[0].provider]) if left else None
 
     def resubmits(self, name: str) -> bool:
         """Whether the operator accepts that this channel may be paid twice after an unknown submit."""
-        config = self._configs.get(name)
+        config = self._known_as(name)
         return config is not None and config.resubmit
 
     def charges(self, name: str) -> bool:
         """Whether tasks of this channel cost what the price book says."""
-        config = self._configs.get(name)
+        config = self._known_as(name)
         return config is None or config.provider != "sandbox" or config.priced
 
     def cost(self, name: str, units: str | None) -> int | None:
         """What `units` of the upstream's own accounting cost us, in micro-units; None where nobody can tell."""
-        config = self._configs.get(name)
+        config = self._known_as(name)
         if config is None or config.unit_cost is None or units is None:
             return None
         try:
             return cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
         except InvalidOperation:
             return None
+
+    def _known_as(self, name: str) -> ChannelConfig | None:
+        left = self._leaving.get(name)
+        return self._configs.get(name) or (left[0] if left else None)
 
     def serves(self, model: str) -> bool:
         """Whether any channel serves the public model name, or the name that it is an alias of."""
@@ -149,6 +167,7 @@ class Router:
             slots=self.pools.get(pool),
             weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
             resubmit=config.resubmit,
+            quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
 
     def nobody(self, model: str, only: str | None = None) -> GatewayError:
@@ -175,3 +194,21 @@ class Router:
         """Seconds for which a channel in trouble should be left alone."""
         until, _ = self._paused.get(name, (0.0, 0.0))
         return max(0.0, until - self._clock.now())
+
+
+def pools_of(config: Config) -> dict[str, int]:
+    """The slots of every pool; a channel's own `max_in_flight` is one too."""
+    own = {one.name: one.max_in_flight for one in config.channels if one.max_in_flight is not None}
+    return {pool.name: pool.slots for pool in config.pools} | own
+
+
+def _channel(config: ChannelConfig) -> Channel:
+    return Channel(
+        name=config.name,
+        base_url=config.base_url.rstrip("/"),
+        api_key=config.api_key,
+        access_key=config.access_key,
+        secret_key=config.secret_key,
+        webhook_secret=config.webhook_secret,
+        allow_private=config.allow_private,
+    )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.accounts.limits import NO_LIMITS, KeyLimits
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.routing.router import Router
@@ -23,6 +24,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     models: list[str] | None = None
     expires_at: float | None = None
     admin: bool = False
+    limits: KeyLimits = NO_LIMITS
 
 
 class ChannelInfo(msgspec.Struct, frozen=True):
@@ -35,6 +37,8 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     priority: int
     weight: int
     max_in_flight: int | None
+    rate_limit: str | None
+    daily_cap: int | None
     pool: str | None
     paused_for: float
     """Seconds for which it is being left alone after trouble."""
@@ -85,6 +89,7 @@ class Admin:
             models=wanted.models,
             expires_at=wanted.expires_at,
             admin=wanted.admin,
+            limits=wanted.limits,
         )
         return _json({**msgspec.structs.asdict(info), "key": text}, 201)
 
@@ -121,6 +126,8 @@ class Admin:
             priority=config.priority,
             weight=config.weight,
             max_in_flight=config.max_in_flight,
+            rate_limit=config.rate_limit,
+            daily_cap=config.daily_cap,
             pool=config.pool,
             paused_for=round(self._router.pause(name), 1),
         )

@@ -3,6 +3,7 @@ decides, so a forged or replayed one can do no harm."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ _log = structlog.get_logger(__name__)
 
 CALLBACK_PATH: Final = "/callbacks/{token}"
 _MOST_BYTES: Final = 1024 * 1024
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 def callback_route(tasks: TaskService, router: Router) -> Route:
@@ -29,7 +31,8 @@ def callback_route(tasks: TaskService, router: Router) -> Route:
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise GatewayError("too_large", "The callback's body is too large.")
-        found = await tasks.find_callback(request.path_params["token"])
+        token = request.path_params["token"]
+        found = await tasks.find_callback(token) if _TOKEN.fullmatch(token) else None
         known = router.channel(found[1].channel) if found else None
         if found is None or known is None:
             raise GatewayError("not_found", "There is no such callback.")

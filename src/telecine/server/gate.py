@@ -17,17 +17,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from telecine.accounts.keys import Keys
+from telecine.accounts.limits import RequestLimits, Standing
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import Secret
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.dialects.base import Dialect
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.rate import Rate, Windows
+from telecine.server.address import Proxies, site_of
 from telecine.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
-_OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/media/", "/callbacks/")
+_OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/media/", "/callbacks/", "/openapi.json", "/docs")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MOST_HEADER_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 60.0
@@ -43,7 +46,11 @@ _ALWAYS_ALLOWED: Final = (
     "authorization, content-type, idempotency-key, mj-api-secret, x-api-key, x-goog-api-key, anthropic-version, "
     "anthropic-beta, x-request-id"
 )
-_EXPOSED: Final = "openai-poll-after-ms, retry-after, x-request-id, x-should-retry"
+_EXPOSED: Final = (
+    "openai-poll-after-ms, retry-after, x-request-id, x-should-retry, x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+)
+_FAILURE_SECONDS: Final = 60
 
 
 class Gate:
@@ -60,14 +67,19 @@ class Gate:
         limits: LimitsConfig,
         clock: Clock,
         metrics: Metrics,
+        proxies: Proxies,
     ) -> None:
         self._app = app
         self._keys = keys
         self._secret = secret
         self._local_account = local_account
-        self._limits = limits
+        self.limits = limits
+        """As the configuration says now."""
         self._clock = clock
         self._metrics = metrics
+        self._proxies = proxies
+        self._requests = RequestLimits()
+        self._failures = Windows()
         self._fallback = dialects[-1]
         by_prefix = [(prefix, dialect) for dialect in dialects for prefix in dialect.prefixes]
         self._prefixes = sorted(by_prefix, key=lambda item: -len(item[0]))
@@ -93,6 +105,8 @@ class Gate:
                 extra["x-request-id"] = request_id
                 extra["access-control-allow-origin"] = "*"
                 extra["access-control-expose-headers"] = _EXPOSED
+                if (standing := scope.get("standing")) is not None:
+                    _tell(standing, extra)
             await send(message)
 
         try:
@@ -119,8 +133,34 @@ class Gate:
             raise HTTPException(431, "The request's headers are larger than 64 KiB.")
         path: str = scope["path"]
         if path != "/" and not path.startswith(_OPEN_PATHS):
-            scope["principal"] = await self._principal(scope, headers)
+            principal = scope["principal"] = await self._authenticated(scope, headers)
+            standing = scope["standing"] = self._requests.count(principal, self._clock.now())
+            if standing is not None and standing.refusal is not None:
+                raise standing.refusal
         await self._app(scope, self._limited(receive, headers), send)
+
+    async def _authenticated(self, scope: Scope, headers: Headers) -> Principal:
+        """Who asks. An address that keeps failing is told to wait; a valid key always works, because many callers may
+        share an address. Raises GatewayError."""
+        address = self._proxies.client_of(scope, headers)
+        try:
+            principal = await self._principal(scope, headers)
+        except GatewayError as error:
+            if error.code == "authentication":
+                self._count_failure(site_of(address))
+            raise
+        if not principal.may_come_from(address):
+            raise GatewayError("permission", "This key may not be used from your address.")
+        return principal
+
+    def _count_failure(self, site: str) -> None:
+        now = self._clock.now()
+        rate = Rate(self.limits.failed_authentication, _FAILURE_SECONDS)
+        window = self._failures.of(site, now)
+        if (wait := window.wait(rate, now)) > 0:
+            message = "Too many requests without a valid API key came from your address; wait a little."
+            raise GatewayError("rate_limited", message, retry_after=wait) from None
+        window.take(now)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         text = _key_in(scope, headers)
@@ -140,7 +180,7 @@ class Gate:
     def _limited(self, receive: Receive, headers: Headers) -> Receive:
         """`receive` with the body's size and silence bounded. Raises GatewayError (`too_large`, `invalid_request`)."""
         kind = headers.get("content-type", "")
-        most = self._limits.body if kind.startswith("multipart/") else self._limits.json_body
+        most = self.limits.body if kind.startswith("multipart/") else self.limits.json_body
         declared = headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared) > most:
             raise _too_large(most)
@@ -224,6 +264,14 @@ def _key_in(scope: Scope, headers: Headers) -> str | None:
         if name == "key" and value:
             return value
     return None
+
+
+def _tell(standing: Standing, headers: MutableHeaders) -> None:
+    """OpenAI's names (API reference, "Rate limits in headers"); the reset is written as Go writes durations."""
+    minutes, seconds = divmod(standing.reset, 60)
+    headers["x-ratelimit-limit-requests"] = str(standing.limit)
+    headers["x-ratelimit-remaining-requests"] = str(standing.remaining)
+    headers["x-ratelimit-reset-requests"] = f"{minutes:.0f}m{seconds:.0f}s" if minutes else f"{seconds:.3g}s"
 
 
 def _too_large(most: int) -> GatewayError:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final
 
@@ -19,19 +19,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from telecine import __version__
+from telecine.accounts.balances import Balances
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
+from telecine.accounts.statement import Statement
 from telecine.clock import Clock, SystemClock
-from telecine.config import Config, ConfigError, KeyConfig, Settings
+from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings
 from telecine.dialects.base import Dialect, Edge, Media
+from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS
+from telecine.dialects.tasks.render import callback_body
 from telecine.media import spool
 from telecine.media.collect import Collector
 from telecine.media.intake import Intake
@@ -49,29 +52,41 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Provider
 from telecine.providers.kling import KlingProvider
+from telecine.providers.openai import OpenAIProvider
 from telecine.providers.sandbox import SandboxProvider
-from telecine.routing.router import Router
+from telecine.routing.router import Router, pools_of
+from telecine.server.address import Proxies
 from telecine.server.admin import Admin
+from telecine.server.admin_money import Money
 from telecine.server.callbacks import callback_route
+from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
+from telecine.server.metering import check_currency, check_metered, settle_currency
 from telecine.server.metrics import Metrics
+from telecine.server.upkeep import Upkeep
+from telecine.server.webhooks import Webhooks
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
-from telecine.tasks.recovery import free_overdue_slots, recover, wake_lines
+from telecine.tasks.recovery import free_overdue_slots, recover, set_pools, wake_lines
 from telecine.tasks.service import TaskService
 from telecine.tasks.view import View
 from telecine.webhooks.deliverer import Deliverer
+from telecine.webhooks.endpoints import Endpoints
+from telecine.webhooks.log import DeliveryLog
+from telecine.webhooks.sealing import reseal
 from telecine.workers import Workers
 
 _log = structlog.get_logger(__name__)
 
-DIALECTS: Final[tuple[Dialect, ...]] = (KLING, TASKS, OPENAI)
+DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, TASKS, ACCOUNT, DASHBOARD, RELAY, OPENAI)
 """In the order of their routes; the last one renders the errors of paths that belong to none."""
+PROVIDERS: Final = ("kling", "openai", "sandbox")
+"""The names of those that a gateway makes."""
 _MAINTENANCE_SECONDS: Final = 5.0
 
 
@@ -95,6 +110,8 @@ class Gateway:
         self._secret = load_secret(data, settings.secret_key)
         self.address = ""
         """The URL at which this process listens, once it does; links start with it unless `public_url` is set."""
+        self.exposed = False
+        """Other machines can reach it, so what they could spend has to be counted."""
         known = catalogue.load()
         ids = IdSource()
         policy = _policy(config.network.allow_private)
@@ -103,8 +120,12 @@ class Gateway:
         self._client = Client(policy)
         self._workers = Workers()
         self._sandbox = SandboxProvider(data / "sandbox", clock, self._workers)
-        providers: dict[str, Provider] = {"sandbox": self._sandbox, "kling": KlingProvider(self._client, clock)}
-        _check_providers(config, providers)
+        providers: dict[str, Provider] = {
+            "sandbox": self._sandbox,
+            "kling": KlingProvider(self._client, clock),
+            "openai": OpenAIProvider(self._client, clock),
+        }
+        check_config(config)
         self._router = Router(config, providers, known, clock)
 
         self._scratch = data / "tmp"
@@ -114,12 +135,15 @@ class Gateway:
         self.media = MediaService(
             storage,
             Intake(storage, decoders, policy, self._scratch),
-            Signer(self._secret.derive("media links"), self._public_url, link_seconds),
+            Signer(self._secret.derive_all("media links"), self._public_url, link_seconds),
             Sheets(storage, decoders, self._scratch),
             clock,
         )
         self.keys = Keys(self._database, clock, ids)
-        self._deliverer = Deliverer(self._database, self._client, clock)
+        self._messenger = Client(policy)  # of its own, so that slow receivers take no connection from providers
+        self._endpoints = Endpoints(self._database, clock, ids, self._secret.derive_all("webhook secrets"))
+        self._deliverer = Deliverer(self._database, self._messenger, clock, self._endpoints)
+        self._webhooks = Webhooks(self._endpoints, DeliveryLog(self._database, clock, ids), self._deliverer, self.media)
         self.context = Context(
             database=self._database,
             reads=TaskReads(self._database),
@@ -135,6 +159,9 @@ class Gateway:
             prices=PriceBook(config.prices, known),
             owner=secrets.token_hex(8),
             announcers=_announcers(self.media),
+            neutral=lambda view, news, at: callback_body(view, self.media, news, at, currency=config.currency),
+            subscribed=self._endpoints.subscribed,
+            told=self._deliverer.nudge,
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,
             link_seconds=float(link_seconds + 86400),
         )
@@ -142,10 +169,30 @@ class Gateway:
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
         self.engine.lateness = self._metrics.lateness.observe
-        self._health = Health(self._database, self.engine, storage, clock, self._metrics, working=work)
-        self._edge = Edge(self.tasks, self.media, known, self._models, clock.now)
+        self.upkeep = Upkeep(
+            settings,
+            self.context,
+            self.engine,
+            storage=storage,
+            keys=self.keys,
+            secret=self._secret,
+            check=self._check,
+            apply=self._apply,
+        )
+        self._health = Health(
+            self._database, self.engine, storage, clock, self._metrics, measure=self.upkeep.measure, working=work
+        )
+        self._balances = Balances(self._database, self.keys, clock, ids)
+        self._statement = Statement(
+            self._database,
+            self._balances,
+            clock,
+            currency=config.currency,
+            prices=self._prices,
+        )
+        self._edge = Edge(self.tasks, self.media, known, self._models, clock.now, self._statement)
         self._local_account = 0
-        self.app: ASGIApp = self._application()
+        self.app: Gate = self._application()
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[FirstRun]:
@@ -153,13 +200,19 @@ class Gateway:
 
         Yields the keys that a first start made.
         """
+        self._check(self._settings.config)
         spool.prepare(self._scratch)
         await self._database.open()
         try:
+            await settle_currency(self._database, self._settings.config.currency)
             first_run = await self._set_up()
             await recover(self._database, self._router.pools)
+            await reseal(self._database, self._secret.derive_all("webhook secrets"))
+            await self._endpoints.refresh()
+            await self.upkeep.begin()
             loops = [self.engine.run(), self._deliverer.run(), self._maintain()] if self._work else []
-            running = [asyncio.create_task(loop) for loop in loops]
+            loops += self.upkeep.loops() if self._work else []
+            running = [asyncio.create_task(loop) for loop in (self._endpoints.run(), *loops)]
             try:
                 yield first_run
             finally:
@@ -172,7 +225,12 @@ class Gateway:
             await self._sandbox.close()
             await self._workers.close()
             await self._client.close()
+            await self._messenger.close()
             await self._database.close()
+
+    def end_streams(self) -> None:
+        """Whoever follows a task is to come back later: this process is about to end."""
+        self.context.closing = True
 
     def local_token(self) -> str:
         """A token with which the command line on this machine may speak to this process."""
@@ -180,9 +238,7 @@ class Gateway:
 
     async def _set_up(self) -> FirstRun:
         """Keys and channels as the configuration has them; at the very first start, keys to begin with."""
-        given = list(self._settings.config.keys)
-        if self._settings.admin_key:
-            given.append(KeyConfig(name="TELECINE_ADMIN_KEY", key=self._settings.admin_key, admin=True))
+        given = self._given(self._settings.config)
         self._local_account = await self.keys.account(DEFAULT_ACCOUNT)
         await self._record_channels()
         made = FirstRun(None, None)
@@ -193,8 +249,40 @@ class Gateway:
             if all(key.admin for key in given):
                 _, api = await self.keys.create("first", source="first_run")
             made = FirstRun(admin, api)
-        await self.keys.sync(given)
+        await self._sync(self._settings.config)
         return made
+
+    def _given(self, config: Config) -> list[KeyConfig]:
+        """The keys that the operator chose."""
+        given = list(config.keys)
+        if self._settings.admin_key:
+            given.append(KeyConfig(name="TELECINE_ADMIN_KEY", key=self._settings.admin_key, admin=True))
+        return given
+
+    async def _sync(self, config: Config) -> None:
+        """Bring the records of keys and accounts in line with `config`."""
+        await self.keys.sync(self._given(config))
+        await self._balances.sync(config.accounts)
+        await self.keys.sync_accounts(config.accounts)
+
+    def _check(self, config: Config) -> None:
+        """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
+        check_config(config)
+        check_currency(self._settings.config.currency, config.currency)
+        if self.exposed:
+            check_metered(config, catalogue.load())
+
+    async def _apply(self, config: Config) -> None:
+        """Go on with `config`, which has been checked: first the records, then, in one step, what is in memory."""
+        await self._sync(config)
+        prices = PriceBook(config.prices, catalogue.load())
+        async with self._database.writing() as connection:
+            await set_pools(connection, pools_of(config))
+        self._router.swap(config)
+        self.context.limits = self.app.limits = config.limits
+        self.context.prices = prices
+        self.engine.nudge()
+        await self._record_channels()
 
     async def _record_channels(self) -> None:
         now = self._clock.now()
@@ -224,15 +312,22 @@ class Gateway:
     def _public_url(self) -> str:
         return (self._settings.config.public_url or self.address).rstrip("/")
 
+    def _prices(self, model: str) -> list[PriceConfig]:
+        return self.context.prices.of(model)
+
     def _models(self, principal: Principal) -> list[str]:
         return [name for name in self._router.names() if principal.may_use(name)]
 
-    def _application(self) -> ASGIApp:
+    def _application(self) -> Gate:
         routes = [
             *self._health.routes,
+            *docs_routes(),
             Route("/", _front, name="front"),
             *(route for dialect in DIALECTS for route in dialect.routes),
             *Admin(self.keys, self._router, time.perf_counter).routes,
+            *Money(self._balances, self._statement, lambda: self.context.prices.lines).routes,
+            *self.upkeep.routes,
+            *self._webhooks.routes,
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),
         ]
@@ -248,6 +343,7 @@ class Gateway:
             limits=self._settings.config.limits,
             clock=self._clock,
             metrics=self._metrics,
+            proxies=Proxies(self._settings.config.network.trusted_proxies),
         )
 
 
@@ -258,22 +354,24 @@ def _policy(allowed: tuple[str, ...]) -> AddressPolicy:
         raise ConfigError(f"[network] allow_private must list networks such as 10.0.0.0/8: {error}.") from None
 
 
-def _check_providers(config: Config, providers: Mapping[str, Provider]) -> None:
+def check_config(config: Config) -> None:
+    """Raise ConfigError for what only a gateway can find wrong with `config`."""
+    _policy(config.network.allow_private)
     for channel in config.channels:
-        if channel.provider not in providers:
+        if channel.provider not in PROVIDERS:
             raise ConfigError(
                 f"Channel '{channel.name}' names the provider '{channel.provider}'; "
-                f"these exist: {', '.join(sorted(providers))}."
+                f"these exist: {', '.join(PROVIDERS)}."
             )
         if channel.provider != "sandbox" and not channel.base_url.startswith(("https://", "http://")):
             raise ConfigError(f"Channel '{channel.name}' needs a base_url that starts with https:// or http://.")
 
 
 def _announcers(media: MediaService) -> dict[str, Announce]:
-    """How each dialect that has webhooks of its own tells a status."""
+    """How each dialect that has webhooks of its own tells a status; our own form is the neutral one."""
     found: dict[str, Announce] = {}
     for dialect in DIALECTS:
-        if (body := dialect.callback_body) is not None:
+        if dialect is not TASKS and (body := dialect.callback_body) is not None:
             found[dialect.name] = partial(_announce, body, media)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from telecine.clock import Clock
 from telecine.media.storage import Storage
 from telecine.nouns.task import TERMINAL
+from telecine.server.figures import Figures
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.store.database import Database
@@ -26,13 +28,22 @@ class Health:
     """Whether this process can serve, and its figures."""
 
     def __init__(
-        self, database: Database, engine: Engine, storage: Storage, clock: Clock, metrics: Metrics, *, working: bool
+        self,
+        database: Database,
+        engine: Engine,
+        storage: Storage,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        measure: Callable[[], Awaitable[Figures]],
+        working: bool,
     ) -> None:
         self._database = database
         self._engine = engine
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
+        self._measure = measure
         self._working = working
 
     @property
@@ -83,7 +94,6 @@ class Health:
         return True
 
     async def _count(self) -> None:
-        now = self._clock.now()
         figures = self._metrics
         async with self._database.reading() as connection:
             table = tables.tasks.c
@@ -93,14 +103,7 @@ class Health:
             figures.tasks.clear()
             for state, count in states.all():
                 figures.tasks.labels(state).set(count)
-            oldest = (await connection.execute(select(func.min(tables.schedule.c.due)))).scalar()
-            figures.oldest_due.set(max(0.0, now - oldest) if oldest is not None else 0.0)
             for name, used in (await connection.execute(select(tables.pools.c.name, tables.pools.c.used))).all():
                 figures.slots.labels(name).set(used)
-            pending = select(func.count()).where(tables.deliveries.c.state == "pending")
-            figures.deliveries.set((await connection.execute(pending)).scalar_one())
-            unknown = select(func.count()).where(
-                tables.attempts.c.state == "unknown", tables.attempts.c.ended_at.is_(None)
-            )
-            figures.unknown.set((await connection.execute(unknown)).scalar_one())
         figures.steps.set(self._engine.running)
+        figures.tell(await self._measure())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from telecine.server.figures import Figures
 
 
 class Metrics:
@@ -36,3 +40,47 @@ class Metrics:
         self.unknown = Gauge(
             "telecine_attempts_unknown", "Attempts whose submission has an unknown outcome", registry=self.registry
         )
+        self._more = {
+            name: Gauge(f"telecine_{name}", text, labels, registry=self.registry)
+            for name, (text, labels) in _MORE.items()
+        }
+
+    def tell(self, figures: Figures) -> None:
+        """Set what costs money when nobody looks at it."""
+        self.oldest_due.set(figures.late)
+        self.deliveries.set(figures.deliveries.number)
+        self.unknown.set(figures.unknown.number)
+        more = self._more
+        for name, value in (
+            ("attempts_unknown_age_seconds", figures.unknown.age),
+            ("holds_parked", figures.parked.number),
+            ("holds_parked_micros", figures.parked_micros),
+            ("deliveries_oldest_seconds", figures.deliveries.age),
+            ("outputs_pending", figures.outputs_pending),
+            ("outputs_lost_last_day", figures.outputs_lost),
+            ("disk_free_bytes", figures.disk_free),
+            ("clock_skew_seconds", figures.skew or 0.0),
+        ):
+            more[name].set(value)
+        for name in ("channel_paused_seconds", "tasks_waiting", "tasks_waiting_oldest_seconds"):
+            more[name].clear()
+        for trouble in figures.troubled:
+            more["channel_paused_seconds"].labels(trouble.name).set(trouble.seconds)
+        for pool, line in figures.lines.items():
+            more["tasks_waiting"].labels(pool).set(line.number)
+            more["tasks_waiting_oldest_seconds"].labels(pool).set(line.age)
+
+
+_MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "attempts_unknown_age_seconds": ("How long the oldest of them has been so", ()),
+    "holds_parked": ("Holds that have waited for an upstream's word for more than a day", ()),
+    "holds_parked_micros": ("What these hold, in micro-units of the currency", ()),
+    "deliveries_oldest_seconds": ("How long the oldest undelivered webhook has waited", ()),
+    "outputs_pending": ("Files of tasks that have succeeded, not stored yet", ()),
+    "outputs_lost_last_day": ("Files of the last day's tasks that could not be stored", ()),
+    "disk_free_bytes": ("Room on the file system of the data", ()),
+    "clock_skew_seconds": ("How far the database's clock is ahead of ours", ()),
+    "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
+    "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
+    "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),
+}

@@ -17,6 +17,7 @@ from telecine.clock import Clock
 from telecine.config import Settings
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
+from telecine.server.metering import is_exposed
 
 _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
@@ -42,6 +43,7 @@ class Ready(msgspec.Struct, frozen=True):
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], None], clock: Clock | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends the process at once.
 
+    SIGHUP reads the configuration file again.
     Raises ConfigError, LockedError and ListenError.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,14 +55,14 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
             ready(now)
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_until_signal(gateway, listener, started))
+            runner.run(_until_signal(gateway, listener, started, reloads=settings.file is not None))
 
 
 async def answer(
     gateway: Gateway, listener: socket.socket, stop: asyncio.Event, ready: Callable[[Ready], None]
 ) -> None:
     """Open `gateway` and answer requests at `listener` until `stop` is set. `ready` is called once it does."""
-    gateway.address = address_of(listener)
+    gateway.address, gateway.exposed = address_of(listener), is_exposed(listener)
     async with gateway.opened() as first_run:
         config = uvicorn.Config(
             gateway.app,
@@ -76,7 +78,7 @@ async def answer(
             timeout_graceful_shutdown=_REQUEST_SECONDS,
         )
         server = _Server(config, lambda: ready(Ready(gateway.address, gateway.context.router.names(), first_run)))
-        stopper = asyncio.create_task(_stop(server, stop), name="stop")
+        stopper = asyncio.create_task(_stop(server, gateway, stop), name="stop")
         try:
             await server.serve(sockets=[listener])
         finally:
@@ -127,12 +129,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _stop(server: _Server, stop: asyncio.Event) -> None:
+async def _stop(server: _Server, gateway: Gateway, stop: asyncio.Event) -> None:
     await stop.wait()
+    gateway.end_streams()
     server.should_exit = True
 
 
-async def _until_signal(gateway: Gateway, listener: socket.socket, ready: Callable[[Ready], None]) -> None:
+async def _until_signal(
+    gateway: Gateway, listener: socket.socket, ready: Callable[[Ready], None], *, reloads: bool
+) -> None:
+    """`reloads`: SIGHUP reads the configuration file again; without a file it ends the process, as it always did."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -143,7 +149,30 @@ async def _until_signal(gateway: Gateway, listener: socket.socket, ready: Callab
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, received, number)
-    await answer(gateway, listener, stop, ready)
+    if not reloads:
+        await answer(gateway, listener, stop, ready)
+        return
+    asked, answering = asyncio.Event(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, asked.set)
+
+    def answers(now: Ready) -> None:
+        answering.set()
+        ready(now)
+
+    reloading = asyncio.create_task(_reload(gateway, asked, answering), name="reload")
+    try:
+        await answer(gateway, listener, stop, answers)
+    finally:
+        reloading.cancel()
+
+
+async def _reload(gateway: Gateway, asked: asyncio.Event, answering: asyncio.Event) -> None:
+    """Read the configuration again at each SIGHUP. One that comes during the start is heeded after it."""
+    await answering.wait()
+    while True:
+        await asked.wait()
+        asked.clear()
+        await gateway.upkeep.reload("SIGHUP")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -38,6 +38,25 @@ settings = Table(  # written by server/: what this installation made for itself 
     Column("value", Text, nullable=False),
 )
 
+config_revisions = Table(  # written by server/: every configuration that ever ran
+    "config_revisions",
+    metadata,
+    _id("number"),
+    Column("at", Double, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the file
+    Column("changes", Text, nullable=False),  # the difference to the one before; never a secret
+)
+
+erasures = Table(  # written by accounts/: the accounts whose content is being removed, or was
+    "erasures",
+    metadata,
+    _id("account_id"),
+    Column("name", Text, unique=True),  # what the account was called, until the work is done
+    Column("begun_at", Double, nullable=False),
+    Column("done_at", Double),
+)
+
 accounts = Table(  # written by accounts/
     "accounts",
     metadata,
@@ -64,6 +83,14 @@ ledger_entries = Table(  # written by accounts/, in the transaction of what caus
     Column("held_delta", BigInteger, nullable=False),
     Column("at", Double, nullable=False),
     Index("ix_ledger_entries_account_id_at", "account_id", "at"),
+    Index(  # what a key has spent is summed from this index alone
+        "ix_ledger_entries_key_id_at",
+        "key_id",
+        "at",
+        "balance_delta",
+        sqlite_where=text("kind = 'charge'"),
+        postgresql_where=text("kind = 'charge'"),
+    ),
 )
 
 keys = Table(  # written by accounts/
@@ -166,7 +193,14 @@ tasks = Table(  # written by tasks/
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),
+    Column("blanked_at", Double),  # written by server/retention and accounts/erase: its prompt and inputs are gone
     Index("ix_tasks_account_id_id", "account_id", "id"),
+    Index(
+        "ix_tasks_ended_at",
+        "ended_at",
+        sqlite_where=text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+        postgresql_where=text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+    ),
     Index(  # tasks in flight are counted at every create of a limited account or key
         "ix_tasks_in_flight",
         "account_id",

@@ -17,15 +17,28 @@ from telecine.nouns.task import Output, Task
 from telecine.providers.base import Channel, MediaReader, Provider
 from telecine.routing.router import Router
 from telecine.store.database import Database
+from telecine.tasks.events import news_of
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.view import View
 from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
-from telecine.webhooks.delivery import Delivery
+from telecine.webhooks.delivery import PROGRESS, Delivery
+from telecine.webhooks.endpoints import Endpoint
 
 Announce = Callable[[View], bytes]
 """The body of a webhook that tells a task's new status."""
+
+Neutral = Callable[[View, str, float], bytes]
+"""The body of a webhook in our own form: of the task, the type of the event, and its time."""
+
+
+def _nobody(_account: int, _news: str) -> Sequence[Endpoint]:
+    return ()
+
+
+def _unheard() -> None:
+    return None
 
 
 class Library(Protocol):
@@ -37,6 +50,10 @@ class Library(Protocol):
 
     async def forget(self, keys: Sequence[str]) -> None:
         """Delete stored files; those that are gone already do not matter."""
+        ...
+
+    async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
+        """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[MediaReader]:
@@ -58,13 +75,21 @@ class Context(msgspec.Struct, kw_only=True):
     owner: str
     """Who holds the leases of this process."""
     announcers: dict[str, Announce]
-    """By dialect: how its own webhooks tell a status."""
+    """By dialect that has webhooks of its own: how they tell a status."""
+    neutral: Neutral | None = None
+    """How all other webhooks tell what has happened; None sends none."""
+    subscribed: Callable[[int, str], Sequence[Endpoint]] = _nobody
+    """The endpoints of an account that want to hear of a type of event."""
+    told: Callable[[], None] = _unheard
+    """Called once a step with webhooks has been committed."""
     callback_url: Callable[[str], str | None]
     """The URL at which a provider may call back for an attempt's token; None without a public URL."""
     link_seconds: float
     """How long links stay valid; the files of a deleted task go after that."""
     pace: Pace = msgspec.field(default_factory=Pace)
     watch: Watch = msgspec.field(default_factory=Watch)
+    closing: bool = False
+    """Whoever follows a task has to come back later: this process is about to end."""
     leases: dict[int, float] = msgspec.field(default_factory=dict)
     """Until when this process holds the lease of each task whose step runs (seconds since the epoch)."""
 
@@ -81,31 +106,42 @@ class Context(msgspec.Struct, kw_only=True):
         """`change` with its version raised, its event, and the webhooks that its new status causes."""
         task = msgspec.structs.replace(change.task, version=before.version + 1)
         change = msgspec.structs.replace(change, task=task)
+        news = news_of(before, task)
         if event is not None:
-            change = msgspec.structs.replace(change, event=Event(event, self.now(), detail))
-        if task.status != before.status:
-            change = msgspec.structs.replace(
-                change, deliveries=self.deliveries(task, change.outputs or change.new_outputs)
-            )
+            change = msgspec.structs.replace(change, event=Event(event, self.now(), detail, news))
+        if news is not None:
+            told = self.deliveries(task, change.outputs or change.new_outputs, news)
+            change = msgspec.structs.replace(change, deliveries=told)
         return change
 
-    def deliveries(self, task: Task, outputs: tuple[Output, ...]) -> tuple[Delivery, ...]:
-        """The webhooks that tell the status of `task`, where its request asked for them."""
-        url = task.request.callback_url
-        announce = self.announcers.get(task.dialect)
-        if url is None or announce is None or task.deleted_at is not None:
+    def deliveries(self, task: Task, outputs: tuple[Output, ...], news: str = "task.queued") -> tuple[Delivery, ...]:
+        """The webhooks that tell `news` of `task` to whoever asked for them: its request, its account's endpoints."""
+        if task.deleted_at is not None:
             return ()
-        return (
+        view, url = View(task, outputs), task.request.callback_url
+        own = self.announcers.get(task.dialect)
+        wanted: list[tuple[int, str, bytes]] = []
+        if url is not None and own is not None and news != PROGRESS:
+            wanted.append((0, url, own(view)))
+        if self.neutral is not None:
+            urls = [(one.id, one.url) for one in self.subscribed(task.account_id, news) if one.url is not None]
+            if url is not None and own is None:
+                urls.append((0, url))
+            body = self.neutral(view, news, self.now()) if urls else b""
+            wanted += [(endpoint, where, body) for endpoint, where in urls]
+        return tuple(
             Delivery(
                 id=self.ids.next(self.now()),
                 task_id=task.id,
                 account_id=task.account_id,
+                endpoint_id=endpoint,
                 sequence=task.version,
-                type=f"task.{task.status}",
-                url=url,
-                body=announce(View(task, outputs)),
+                type=news,
+                url=where,
+                body=content,
                 created_at=self.now(),
-            ),
+            )
+            for endpoint, where, content in wanted
         )
 
     async def commit(
@@ -132,6 +168,8 @@ class Context(msgspec.Struct, kw_only=True):
         """Commit a step, and tell whoever watches its task. Raises StaleError."""
         outcome: int | None = await self.database.write(step)
         self.watch.changed(step.key)
+        if isinstance(step, Step) and step.change.deliveries:
+            self.told()
         return outcome
 
     async def rest(self, task_id: int, seconds: float) -> None:

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import TERMINAL, Attempt, Output, Task
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
+from telecine.tasks.idempotency import Once
 from telecine.tasks.rows import attempt_of, output_of, task_of
+from telecine.tasks.writes.idempotency import resolve
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -44,6 +47,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """As clients see them (`Task.status`)."""
     model: str | None = None
     kind: str | None = None
+    key: str | None = None
+    """The API key that made it, by id or by name."""
+    created_after: float | None = None
+    created_before: float | None = None
+    """Seconds since the Unix epoch, both exclusive."""
 
 
 class TaskReads:
@@ -125,6 +133,12 @@ class TaskReads:
             conditions.append(table.model == wanted.model)
         if wanted.kind is not None:
             conditions.append(table.kind == wanted.kind)
+        if wanted.key is not None:
+            conditions.append(table.key_id.in_(_keys_called(wanted.key)))
+        if wanted.created_after is not None:
+            conditions.append(table.created_at > wanted.created_after)
+        if wanted.created_before is not None:
+            conditions.append(table.created_at < wanted.created_before)
         order = table.id.asc() if wanted.ascending else table.id.desc()
         async with self._database.reading() as connection:
             rows = await connection.execute(
@@ -135,6 +149,26 @@ class TaskReads:
         shown = tasks[: wanted.limit]
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
+    async def positions(self, task_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+        """The pool that each of the tasks stands in line for, and its position there from 1."""
+        own, other = tables.schedule.c, tables.schedule.alias().c
+        ahead = (
+            select(func.count())
+            .where(other.pool == own.pool, tuple_(other.rank, other.task_id) <= tuple_(own.rank, own.task_id))
+            .scalar_subquery()
+        )
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(own.task_id, own.pool, ahead).where(own.task_id.in_(task_ids), own.pool.is_not(None))
+            )
+            return {task_id: (pool, position) for task_id, pool, position in rows.all()}
+
+    async def already(self, once: Once) -> int | GatewayError | None:
+        """The task that a create already has; None where it has none, or why it cannot be had."""
+        async with self._database.reading() as connection:
+            (found,) = await resolve(connection, [once])
+            return found
+
     async def timeline(self, task_id: int) -> list[dict[str, Any]]:
         """The events of a task, oldest first."""
         async with self._database.reading() as connection:
@@ -142,6 +176,12 @@ class TaskReads:
                 select(tables.events).where(tables.events.c.task_id == task_id).order_by(tables.events.c.sequence)
             )
             return [dict(row) for row in rows.mappings()]
+
+
+def _keys_called(text: str) -> Select[tuple[int]]:
+    key = tables.keys.c
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    return select(key.id).where(or_(key.name == text, key.id == number))
 
 
 def _has_status(status: str) -> ColumnElement[bool]:

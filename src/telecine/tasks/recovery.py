@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,17 +25,24 @@ async def recover(database: Database, pools: dict[str, int]) -> None:
                 .where(tables.schedule.c.lease_owner.is_not(None))
                 .values(lease_owner=None, lease_until=None)
             )
-        known = set((await connection.execute(select(tables.pools.c.name))).scalars())
-        for name, slots in pools.items():
-            if name in known:
-                await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
-            else:
-                await connection.execute(insert(tables.pools).values(name=name, slots=slots, used=0))
-        await _recount(connection)
-        # Whoever waits for a slot looks again: pools may have grown, shrunk or gone with the new configuration.
-        await connection.execute(
-            update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0, pool=None)
-        )
+        await set_pools(connection, pools)
+
+
+async def set_pools(connection: AsyncConnection, pools: Mapping[str, int]) -> None:
+    """Give the pools their sizes, count what is taken of them anew, and let whoever waits look again."""
+    # Locked, so that nobody takes or frees a slot between the count and its writing.
+    rows = await connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update())
+    known = set(rows.scalars())
+    for name, slots in pools.items():
+        if name in known:
+            await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
+        else:
+            await connection.execute(insert(tables.pools).values(name=name, slots=slots, used=0))
+    await _recount(connection)
+    # Pools may have grown, shrunk or gone.
+    await connection.execute(
+        update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0, pool=None)
+    )
 
 
 async def free_overdue_slots(database: Database, now: float) -> int:

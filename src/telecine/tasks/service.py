@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Literal
+
+from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
@@ -15,8 +19,12 @@ from telecine.nouns.task import Attempt, Output, Task
 from telecine.routing.router import Route
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
+from telecine.tasks.events import News, Timelines, follow
+from telecine.tasks.idempotency import HEADER, Idempotency, Once, refused_at_once, stored_keys
+from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
-from telecine.tasks.view import Page, View
+from telecine.tasks.view import Page, Place, View
+from telecine.tasks.waiting import cancellation, join, until
 from telecine.tasks.writes import Create, Mark
 
 _CANCEL_WAIT = 5.0
@@ -29,15 +37,73 @@ class TaskService:
         self._context = context
         self._engine = engine
         self._catalogue = catalogue
+        self._timelines = Timelines(context.database)
 
-    async def create(self, principal: Principal, request: GenerationRequest, dialect: str) -> View:
+    async def create(
+        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+    ) -> View:
         """Store the task, then wait for its first step; see `telecine.dialects.base.Tasks.create`."""
+        return await self._make(principal, request, dialect, idempotency)
+
+    async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
+        """Make a new task from the request of one that has ended. Its client's external id stays with the old one."""
+        before = (await self.get(principal, task_id)).task
+        if not before.ended:
+            raise GatewayError("conflict", "The task has not ended yet; cancel it first.", param="id", may_retry=False)
+        request = before.request
+        if request.blanked:
+            raise invalid("What the task was made from is no longer kept; send the request anew.", "id")
+        try:
+            copied = iter(await self._context.library.copy(before.account_id, stored_keys(request)))
+        except FileNotFoundError:
+            raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
+        inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
+        owner = replace(principal, account_id=before.account_id)
+        request = replace(request, inputs=inputs, external_id=None)
+        return await self._make(owner, request, before.dialect, idempotency, retry_of=before.id)
+
+    async def _make(
+        self,
+        principal: Principal,
+        request: GenerationRequest,
+        dialect: str,
+        said: Idempotency | None,
+        retry_of: int | None = None,
+    ) -> View:
+        try:
+            made = await self._store(principal, request, dialect, said, retry_of)
+        except GatewayError:
+            await self._context.library.forget(stored_keys(request))
+            raise
+        if isinstance(made, Task):
+            step = self._engine.begin(Work(made, None, ()))
+            await asyncio.wait([step], timeout=self._context.limits.first_step)
+            return await self._first_answer(made.id)
+        await self._context.library.forget(stored_keys(request))
+        await join(self._context, self._engine, made)
+        return await self._first_answer(made)
+
+    async def _first_answer(self, task_id: int) -> View:
+        """What a create answers with, each time that it is sent. Raises GatewayError."""
+        found = await self._context.reads.task(task_id)
+        if found is None or found[0].deleted_at is not None:
+            message = "The task that was made for this request has been deleted; use a new key for a new one."
+            raise GatewayError("conflict", message, param=HEADER, may_retry=False)
+        refusal = refused_at_once(found[0], self._context.limits.first_step)
+        if refusal is not None:
+            raise refusal
+        return self._view(*found)
+
+    async def _store(
+        self,
+        principal: Principal,
+        request: GenerationRequest,
+        dialect: str,
+        said: Idempotency | None,
+        retry_of: int | None,
+    ) -> Task | int:
+        """The new task, committed; the id of an earlier one where the request is that one's, sent again."""
         context = self._context
-        routes = self._admit(principal, request)
-        if request.source_task is not None:
-            source = await self.get(principal, request.source_task)
-            routes = context.router.candidates(request, only=source.task.channel)
-        quote = self._quote(routes, request)
         now = context.now()
         task = Task(
             id=context.ids.next(now),
@@ -50,21 +116,29 @@ class TaskService:
             external_id=request.external_id,
             created_at=now,
             source_task=request.source_task,
-            price=quote.price if quote else None,
-            held=quote.hold if quote else 0,
+            retry_of=retry_of,
         )
-        try:
-            await context.database.write(Create(task, context.owner, context.deliveries(task, ())))
-        except GatewayError:
-            await context.library.forget([item.object_key for item in request.inputs if item.object_key])
-            raise
-        step = self._engine.begin(Work(task, None, ()))
-        await asyncio.wait([step], timeout=context.limits.first_step)
-        view = await self.get(principal, task.id)
-        if view.task.state == "failed" and view.task.error is not None:
-            error = view.task.error
-            raise GatewayError(error.code, error.message, param=error.param, may_retry=False)
-        return view
+        once = Once.of(task, said)
+        earlier = await context.reads.already(once) if once.named else None
+        if isinstance(earlier, GatewayError):
+            raise earlier
+        if earlier is not None:
+            return earlier
+        routes = self._admit(principal, request)
+        if request.source_task is not None:
+            source = await self.get(principal, request.source_task)
+            routes = context.router.candidates(request, only=source.task.channel)
+        quote = self._quote(routes, request)
+        if quote is not None:
+            task = replace(task, price=quote.price, held=quote.hold)
+        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bounds)
+        for _ in range(2):
+            try:
+                earlier = await context.database.write(create)
+            except IntegrityError:
+                continue  # another process has used the same key or external id just now, so now it can be seen
+            return task if earlier is None else earlier
+        raise GatewayError("internal", "The task could not be stored; send the request again.")
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
@@ -127,6 +201,9 @@ class TaskService:
         statuses: Sequence[str] = (),
         model: str | None = None,
         kind: Literal["video", "image", "audio"] | None = None,
+        key: str | None = None,
+        created_after: float | None = None,
+        created_before: float | None = None,
     ) -> Page:
         """The account's tasks, every account's for an administrator."""
         wanted = Filter(
@@ -139,21 +216,45 @@ class TaskService:
             statuses=tuple(statuses),
             model=model,
             kind=kind,
+            key=key,
+            created_after=created_after,
+            created_before=created_before,
         )
         rows, more = await self._context.reads.page(wanted)
         return Page(tuple(self._view(*row) for row in rows), more)
 
     async def cancel(self, principal: Principal, task_id: int) -> View:
         """Ask for the task's end: at once where no job exists upstream, else as soon as the upstream lets it go."""
-        await self.get(principal, task_id)
-        await self._mark(Mark(task_id, self._context.now(), cancel=True))
+        view = await self.get(principal, task_id)
+        if not view.task.ended:
+            await self._mark(Mark(task_id, self._context.now(), cancel=True))
+            view = await self.get(principal, task_id)
+        return replace(view, cancellation=cancellation(self._context, view.task))
+
+    async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
+        """The task once it has ended, or as it is after `seconds`."""
+        view = await self.get(principal, task_id)
+        if view.task.ended or seconds <= 0:
+            return view
+        await until(self._context, task_id, lambda task: task.ended or task.deleted_at is not None, seconds)
         return await self.get(principal, task_id)
+
+    async def places(self, views: Sequence[View]) -> dict[int, Place]:
+        """By task id, the place of each task that stands in line for an upstream slot."""
+        return await places(self._context, [view.task for view in views])
 
     async def delete(self, principal: Principal, task_id: int) -> View:
         """Put a tombstone on the task; one that still runs is cancelled too."""
         view = await self.get(principal, task_id)
         await self._mark(Mark(task_id, self._context.now(), cancel=not view.task.ended, delete=True))
         return view
+
+    async def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
+        """What has happened to the task since its event `after`, and what happens; see `follow`."""
+        await self.get(principal, task_id)
+        async with aclosing(follow(self._context, self._timelines, task_id, after)) as found:
+            async for one in found:
+                yield one
 
     async def output(self, task_id: int, index: int) -> Output | None:
         """One output, for whoever has a signed link to it; None where it is gone."""

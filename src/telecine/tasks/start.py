@@ -99,4 +99,4 @@ def _alternative(context: Context, work: Work, route: Route) -> Alternative:
         sandbox=route.provider.name == "sandbox",
     )
     change = context.moved(work.task, Change(task=task, new_attempt=attempt), "submitting", route.channel.name)
-    return Alternative(change=change, slots=route.slots)
+    return Alternative(change=change, slots=route.slots, quota=route.quota)

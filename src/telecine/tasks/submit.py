@@ -14,6 +14,7 @@ from telecine.providers.base import (
     NeverSent,
     Provider,
     Refused,
+    Source,
     Submission,
     SubmitOutcome,
     Unknown,
@@ -60,17 +61,18 @@ async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work 
 
 async def _send(context: Context, work: Work, channel: Channel, provider: Provider) -> SubmitOutcome:
     """The one request that cannot be repeated, sent only while the lease is surely ours."""
+    submission = await _submission(context, work)
     context.check_lease(work.task.id)
     try:
         async with context.library.reading() as media:
-            return await provider.submit(channel, submission_of(context, work), media)
+            return await provider.submit(channel, submission, media)
     except GatewayError as error:  # before anything was sent: the media cannot be had, or it does not fit
         return Refused(error.as_task_error())
     except FetchError as error:
         return NeverSent(error.reason)
 
 
-def submission_of(context: Context, work: Work) -> Submission:
+async def _submission(context: Context, work: Work) -> Submission:
     """What the provider needs to send the attempt."""
     attempt = work.current
     return Submission(
@@ -79,7 +81,17 @@ def submission_of(context: Context, work: Work) -> Submission:
         handle=attempt.handle,
         callback_url=context.callback_url(attempt.callback_token),
         prepared=attempt.prepared,
+        source=await _source(context, work),
     )
+
+
+async def _source(context: Context, work: Work) -> Source | None:
+    """The job that this one follows up. Routing keeps to its channel, so its upstream id means something there."""
+    followed = work.task.source_task
+    source = await context.reads.work(followed) if followed is not None else None
+    if source is None or source.attempt is None or source.attempt.upstream_id is None:
+        return None
+    return Source(source.attempt.upstream_id, source.task.request)
 
 
 async def unknown(context: Context, work: Work, reason: str) -> Work | None:
@@ -106,7 +118,7 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
     attempt = work.current
     try:
         async with context.library.reading() as media:
-            prepared = await provider.prepare(channel, submission_of(context, work), media)
+            prepared = await provider.prepare(channel, await _submission(context, work), media)
     except GatewayError as error:
         await fail(context, work, error.as_task_error(), attempt_state="refused")
         return None

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from telecine.nouns.task import Output, Task
+
+Cancellation = Literal["cancelled", "requested_upstream", "marked"]
+"""What a wish to cancel came to: it has ended; the upstream has been asked to stop; or it runs on, because its upstream
+cannot stop it, and is settled when it ends."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place in the line for upstream slots; the first is 1."""
+
+    position: int
+    estimated_seconds: int | None
+    """Until it is the task's turn; None while too few jobs of its kind have been seen."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -14,6 +28,8 @@ class View(msgspec.Struct, frozen=True):
     outputs: tuple[Output, ...] = ()
     poll_after: float | None = None
     """Seconds after which asking again is worth while; None once the task has ended."""
+    cancellation: Cancellation | None = None
+    """Only in the answer to a cancel; None where the task had ended before."""
 
 
 class Page(msgspec.Struct, frozen=True):

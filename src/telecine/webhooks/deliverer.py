@@ -3,47 +3,87 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import time
+from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import and_, exists, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.webhooks.endpoints import Endpoints
+from telecine.webhooks.lines import Lines
+from telecine.webhooks.signing import headers_of
 
 _log = structlog.get_logger(__name__)
 
 TRY_SECONDS: Final = 15.0
 GIVE_UP_SECONDS: Final = 24 * 3600.0
+ANSWER_BYTES: Final = 1024
+"""How much of a receiver's answer is kept."""
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 3600.0
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 256
 _TICK: Final = 1.0
-_REPLY_BYTES: Final = 64 * 1024
+_SWEEP: Final = 60.0
+
+_D = tables.deliveries
 
 
 class _Due(msgspec.Struct, frozen=True):
     id: int
+    task_id: int
+    account_id: int
+    endpoint_id: int
+    line: str
     url: str
     body: bytes
     tries: int
+    redelivery_of: int | None
     created_at: float
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """What only one delivery at a time may be under way for: this keeps the order of a task's news."""
+        ordered = self.task_id and self.redelivery_of is None
+        return (self.task_id, self.endpoint_id) if ordered else (-self.id, 0)
+
+
+class _Try(msgspec.Struct, frozen=True):
+    """What came of one try."""
+
+    latency_ms: int
+    status: int | None = None
+    reason: str | None = None
+    answer: bytes | None = None
+    retry_after: float = 0.0
+
+    @property
+    def well(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
 
 
 class Deliverer:
-    """One per installation: it holds the deliveries that it is sending in memory only."""
+    """One per installation: it holds the deliveries that it is sending in memory only.
 
-    def __init__(self, database: Database, client: Client, clock: Clock) -> None:
+    `client` should be one of its own, so that slow receivers take no connection from providers.
+    """
+
+    def __init__(self, database: Database, client: Client, clock: Clock, endpoints: Endpoints) -> None:
         self._database = database
         self._client = client
         self._clock = clock
+        self._endpoints = endpoints
+        self._lines = Lines()
         self._sending: set[int] = set()
+        self._turns: set[tuple[int, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._nudged = asyncio.Event()
+        self._swept = 0.0
 
     def nudge(self) -> None:
         """A delivery may have fallen due: look soon."""
@@ -55,88 +95,150 @@ class Deliverer:
             self._nudged.clear()
             try:
                 await self.send_due()
+                if self._clock.now() >= self._swept + _SWEEP:
+                    await self.give_up_stale()
             except (SQLAlchemyError, OSError):
                 _log.exception("deliveries_failed")
             await self._clock.wait(self._nudged, _TICK)
 
     async def send_due(self) -> int:
-        """Begin to send what is due now; how many."""
-        due = [one for one in await self._due() if one.id not in self._sending]
-        for one in due[: _AT_ONCE - len(self._sending)]:
-            self._sending.add(one.id)
-            task = asyncio.create_task(self._send(one), name=f"delivery {one.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return len(due)
+        """Begin to send what is due now and may be sent; how many."""
+        begun = 0
+        while (room := _AT_ONCE - len(self._tasks)) > 0:
+            full = self._lines.full(self._clock.now())
+            due = await self._due(room, full)
+            started = sum(1 for one in due if self._begin(one))
+            begun += started
+            # A whole page may belong to few lines, which are full now: look behind them.
+            if len(due) < room or (not started and self._lines.full(self._clock.now()) == full):
+                break
+        return begun
+
+    async def give_up_stale(self) -> None:
+        """End what has waited for a day behind a receiver that still takes nothing; it gets no try of its own."""
+        self._swept = now = self._clock.now()
+        broken = self._lines.broken()
+        if not broken:
+            return
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(_D)
+                .where(
+                    _D.c.state == "pending",
+                    _D.c.due.is_not(None),
+                    _D.c.line.in_(broken),
+                    _D.c.created_at < now - GIVE_UP_SECONDS,
+                    _D.c.id.not_in(self._sending),
+                )
+                .values(state="failed", due=None, reason="the receiver took nothing for a day")
+            )
 
     async def settle(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
         while await self.send_due() or self._tasks:
-            await asyncio.wait(list(self._tasks))
+            await self.stop()
 
     async def stop(self) -> None:
         """Let the tries under way finish; each is bounded by its time limit."""
         if self._tasks:
             await asyncio.wait(list(self._tasks))
 
-    async def _due(self) -> list[_Due]:
-        """What is due and has no unfinished elder of the same task before it."""
-        now = self._clock.now()
-        table, elder = tables.deliveries, tables.deliveries.alias()
+    def _begin(self, one: _Due) -> bool:
+        if one.turn in self._turns or not self._lines.take(one.line, self._clock.now()):
+            return False
+        self._sending.add(one.id)
+        self._turns.add(one.turn)
+        task = asyncio.create_task(self._send(one), name=f"delivery {one.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _due(self, room: int, full: list[str]) -> list[_Due]:
+        """What is due, is not under way, and has no unfinished elder of the same task and endpoint before it."""
+        elder = _D.alias()
         waits = exists().where(
             and_(
-                elder.c.task_id == table.c.task_id,
-                elder.c.url == table.c.url,
-                elder.c.sequence < table.c.sequence,
+                elder.c.task_id == _D.c.task_id,
+                elder.c.endpoint_id == _D.c.endpoint_id,
+                elder.c.sequence < _D.c.sequence,
                 elder.c.state == "pending",
+                elder.c.redelivery_of.is_(None),
             )
         )
-        columns = (table.c.id, table.c.url, table.c.body, table.c.tries, table.c.created_at)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(*columns).where(table.c.due <= now, ~waits).order_by(table.c.due).limit(2 * _AT_ONCE)
+        query = (
+            select(*(_D.c[name] for name in _Due.__struct_fields__))
+            .where(
+                _D.c.due <= self._clock.now(),
+                _D.c.id.not_in(self._sending),
+                _D.c.line.not_in(full),
+                or_(_D.c.redelivery_of.is_not(None), ~waits),
             )
-            return [_Due(*row) for row in rows.all()]
+            .order_by(_D.c.due, _D.c.id)
+            .limit(room)
+        )
+        async with self._database.reading() as connection:
+            return [_Due(*row) for row in (await connection.execute(query)).all()]
 
-    async def _send(self, delivery: _Due) -> None:
-        status: int | None = None
-        reason: str | None = None
+    async def _send(self, one: _Due) -> None:
+        well = False
+        try:
+            outcome = await self._try(one)
+            well = outcome is not None and outcome.well
+            await self._record(one, outcome)
+        except (SQLAlchemyError, OSError):
+            _log.exception("delivery_not_recorded", delivery=one.id)
+        finally:
+            self._lines.give(one.line, self._clock.now(), well=well)
+            self._turns.discard(one.turn)
+            self._sending.discard(one.id)
+            self.nudge()
+
+    async def _try(self, one: _Due) -> _Try | None:
+        """One try; None where the endpoint is gone."""
+        keys = await self._endpoints.secrets(one.account_id, one.endpoint_id)
+        if keys is None:
+            return None
+        if not keys:  # the operator may yet bring back the key of the installation
+            return _Try(0, reason="the webhook's secret cannot be opened")
+        signed = headers_of(one.redelivery_of or one.id, one.body, self._clock.now(), keys)
+        started = time.perf_counter()
         try:
             reply = await self._client.request(
                 "POST",
-                delivery.url,
-                headers={"content-type": "application/json; charset=utf-8"},
-                body=delivery.body,
+                one.url,
+                headers={"content-type": "application/json; charset=utf-8", **signed},
+                body=one.body,
                 timeout=TRY_SECONDS,
-                max_bytes=_REPLY_BYTES,
+                max_bytes=ANSWER_BYTES,
+                cut=True,
             )
-            status = reply.status
         except FetchError as error:
-            reason = error.reason
-        try:
-            await self._record(delivery, status, reason)
-        except (SQLAlchemyError, OSError):
-            _log.exception("delivery_not_recorded", delivery=delivery.id)
-        finally:
-            self._sending.discard(delivery.id)
-            self.nudge()
+            return _Try(_milliseconds(started), reason=error.reason)
+        return _Try(_milliseconds(started), reply.status, None, reply.body, reply.retry_after or 0.0)
 
-    async def _record(self, delivery: _Due, status: int | None, reason: str | None) -> None:
+    async def _record(self, one: _Due, outcome: _Try | None) -> None:
         now = self._clock.now()
-        tries = delivery.tries + 1
-        done = status is not None and 200 <= status < 300
-        pause = min(_FIRST_PAUSE * 2.0 ** (tries - 1), _LONGEST_PAUSE)
-        given_up = not done and now + pause > delivery.created_at + GIVE_UP_SECONDS
+        if outcome is None:
+            values: dict[str, Any] = {"state": "failed", "due": None, "reason": "the webhook was deleted"}
+        else:
+            pause = min(max(_FIRST_PAUSE * 2.0 ** min(one.tries, 16), outcome.retry_after), _LONGEST_PAUSE)
+            given_up = now + pause > one.created_at + GIVE_UP_SECONDS
+            values = {
+                "state": "delivered" if outcome.well else "failed" if given_up else "pending",
+                "due": None if outcome.well or given_up else now + pause,
+                "tries": one.tries + 1,
+                "status": outcome.status,
+                "reason": outcome.reason,
+                "latency_ms": outcome.latency_ms,
+                "answer": outcome.answer,
+                "delivered_at": now if outcome.well else None,
+            }
+        statement = update(_D).where(_D.c.id == one.id).values(values)
+        if values["state"] != "delivered":  # what was superseded or given up meanwhile stays so
+            statement = statement.where(_D.c.state == "pending")
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.deliveries)
-                .where(tables.deliveries.c.id == delivery.id)
-                .values(
-                    state="delivered" if done else "failed" if given_up else "pending",
-                    due=None if done or given_up else now + pause,
-                    tries=tries,
-                    status=status,
-                    reason=reason,
-                    delivered_at=now if done else None,
-                )
-            )
+            await connection.execute(statement)
+
+
+def _milliseconds(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000)

@@ -6,7 +6,7 @@ of others within a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -56,8 +56,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 class Endpoints:
     """The endpoints of this installation. `refresh` once before use, `run` while in use."""
 
-    def __init__(self, database: Database, clock: Clock, ids: IdSource, key: bytes) -> None:
-        """`key`: 32 bytes that seal secrets."""
+    def __init__(self, database: Database, clock: Clock, ids: IdSource, key: bytes | Sequence[bytes]) -> None:
+        """`key`: 32 bytes that seal secrets; of several, the newest first."""
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -87,9 +87,10 @@ class Endpoints:
         mine = self._by_account.get(account_id)
         return [one for one in mine.values() if event in one.events] if mine else []
 
-    async def secrets(self, account_id: int, endpoint_id: int) -> list[bytes]:
-        """What signs a delivery now, the newest first; nothing where the endpoint is gone.
+    async def secrets(self, account_id: int, endpoint_id: int) -> list[bytes] | None:
+        """What signs a delivery now, the newest first; None where the endpoint is gone.
 
+        Nothing where its secrets were sealed with a key that this installation does not have now.
         `endpoint_id` 0 is a request's own URL: the account's secret for those is made when it is first needed.
         """
         if not endpoint_id:
@@ -100,7 +101,7 @@ class Endpoints:
                 await self.refresh()
                 known = self._known.get(endpoint_id)
             if known is None:
-                return []
+                return None
             endpoint = known
         sealed = [endpoint.secret]
         if endpoint.previous_secret is not None and self._clock.now() < (endpoint.previous_until or 0.0):
@@ -242,9 +243,7 @@ def _mine(account_id: int) -> Any:
 async def _one(connection: AsyncConnection, account_id: int, endpoint_id: int, *, own: bool = False) -> Endpoint:
     condition = _E.c.url.is_(None) if own else _E.c.url.is_not(None)
     found = await connection.execute(
-        select(_E).where(
-            _E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition
-        )
+        select(_E).where(_E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition)
     )
     row = found.mappings().first()
     if row is None:

@@ -3,32 +3,74 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select, update
+
+from telecine.store import tables
+from telecine.store.database import Database
 
 _FORM: Final = b"\x01"
 _NONCE: Final = 12
 
 
 class Seal:
-    """Seals what must be readable again. `key` is 32 bytes that only this purpose uses."""
+    """Seals what must be readable again. `key` is 32 bytes that only this purpose uses.
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    Of several keys the first one seals, and all of them open.
+    """
+
+    def __init__(self, key: bytes | Sequence[bytes]) -> None:
+        keys = (key,) if isinstance(key, bytes) else key
+        self._ciphers = [AESGCM(one) for one in keys]
 
     def close(self, plain: bytes, row: int) -> bytes:
         """`plain` sealed for the row with this id: it cannot be opened as another row's."""
         nonce = os.urandom(_NONCE)
-        return _FORM + nonce + self._cipher.encrypt(nonce, plain, str(row).encode())
+        return _FORM + nonce + self._ciphers[0].encrypt(nonce, plain, str(row).encode())
 
     def open(self, sealed: bytes, row: int) -> bytes | None:
         """What was sealed; None where it was sealed with another key, or for another row."""
-        if sealed[:1] != _FORM:
+        for cipher in self._ciphers:
+            if (plain := _opened(cipher, sealed, row)) is not None:
+                return plain
+        return None
+
+    def renewed(self, sealed: bytes, row: int) -> bytes | None:
+        """`sealed` under the first key; None where it is that already, or cannot be opened."""
+        if _opened(self._ciphers[0], sealed, row) is not None:
             return None
-        nonce, content = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
-        try:
-            return self._cipher.decrypt(nonce, content, str(row).encode())
-        except InvalidTag:
-            return None
+        plain = self.open(sealed, row)
+        return None if plain is None else self.close(plain, row)
+
+
+def _opened(cipher: AESGCM, sealed: bytes, row: int) -> bytes | None:
+    if sealed[:1] != _FORM:
+        return None
+    nonce, content = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
+    try:
+        return cipher.decrypt(nonce, content, str(row).encode())
+    except InvalidTag:
+        return None
+
+
+async def reseal(database: Database, keys: Sequence[bytes]) -> int:
+    """Bring every secret at rest under the first of `keys`; how many were not. For the start after a rotation."""
+    table = tables.webhook_endpoints
+    seal = Seal(keys)
+    renewed = 0
+    async with database.writing() as connection:
+        rows = await connection.execute(select(table.c.id, table.c.secret, table.c.previous_secret))
+        for identity, *secrets in rows.all():
+            found = {
+                name: fresh
+                for name, sealed in zip(("secret", "previous_secret"), secrets, strict=True)
+                if sealed and (fresh := seal.renewed(sealed, identity)) is not None
+            }
+            if found:
+                await connection.execute(update(table).where(table.c.id == identity).values(found))
+                renewed += len(found)
+    return renewed

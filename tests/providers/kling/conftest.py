@@ -9,7 +9,8 @@ import pytest
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import Shelf, StillClock, submission
+from tests.providers.kling.requests import submission
+from tests.providers.stand_ins import Shelf, StillClock
 from tests.upstreams.kling import API_KEY, FakeKling
 
 

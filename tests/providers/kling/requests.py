@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.base import Channel, Job, Provider, Submission
+from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.files import FileServer
 
-NOW = 1_800_000_000.0
 MODEL = "kling-v2-5-turbo"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(range(256))
 ENCODED = base64.b64encode(JPEG).decode()
 URL = "https://example.com/a.png"
 FRAME = MediaInput("image", object_key="p")
-
-
-class StillClock:
-    """A clock that the test moves."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
-class Shelf:
-    """Media of the request, by object key."""
-
-    def __init__(self, **objects: bytes | Exception) -> None:
-        self.objects = objects
-        self.limits: list[int] = []
-
-    async def read(self, item: MediaInput, limit: int) -> bytes:
-        self.limits.append(limit)
-        content = self.objects[item.object_key or ""]
-        if isinstance(content, Exception):
-            raise content
-        return content
-
-    async def local(self, item: MediaInput) -> Path:
-        raise AssertionError(f"{item.role} is not needed as a file")
 
 
 def text(**fields: Any) -> GenerationRequest:

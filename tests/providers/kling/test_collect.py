@@ -9,7 +9,8 @@ from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import StillClock, job
+from tests.providers.kling.requests import job
+from tests.providers.stand_ins import StillClock
 from tests.upstreams.kling import FOREVER, FakeKling, Fault
 
 

@@ -9,7 +9,8 @@ import pytest
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider, Running
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import NOW, Shelf, StillClock, job, submission
+from tests.providers.kling.requests import job, submission
+from tests.providers.stand_ins import NOW, Shelf, StillClock
 from tests.upstreams.files import FileServer
 from tests.upstreams.kling import ACCESS_KEY, SECRET_KEY, FakeKling
 

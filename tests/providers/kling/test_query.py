@@ -21,7 +21,8 @@ from telecine.providers.base import (
     Succeeded,
     Unreadable,
 )
-from tests.providers.kling.requests import NOW, Shelf, job, picture, submission
+from tests.providers.kling.requests import job, picture, submission
+from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import FOREVER, FakeKling, Fault
 

@@ -24,7 +24,8 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import FRAME, Shelf, StillClock, job, picture, submission
+from tests.providers.kling.requests import FRAME, job, picture, submission
+from tests.providers.stand_ins import Shelf, StillClock
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import ACCESS_KEY, API_KEY, SECRET_KEY, FakeKling, Fault
 

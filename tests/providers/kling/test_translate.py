@@ -20,19 +20,8 @@ from telecine.nouns.request import (
     VideoParameters,
 )
 from telecine.providers.base import Accepted, Channel, Provider
-from tests.providers.kling.requests import (
-    ENCODED,
-    FRAME,
-    JPEG,
-    MODEL,
-    URL,
-    Shelf,
-    picture,
-    sent,
-    sent_bytes,
-    submission,
-    text,
-)
+from tests.providers.kling.requests import ENCODED, FRAME, JPEG, MODEL, URL, picture, sent, sent_bytes, submission, text
+from tests.providers.stand_ins import Shelf
 from tests.upstreams.kling import FakeKling
 
 

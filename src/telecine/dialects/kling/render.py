@@ -14,6 +14,7 @@ from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import output_id
 from telecine.nouns.request import VideoParameters
 from telecine.nouns.task import Status, Task
+from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View
 
 STATUS: Final[dict[Status, str]] = {
@@ -158,6 +159,8 @@ def render_error(error: GatewayError, request_id: str) -> Response:
         code = 1200
     elif error.code == "authentication" and error.param is not None:
         code = 1001  # `param` names the credential that is missing
+    elif error.code == "conflict" and error.param == HEADER:
+        status = 409  # of ours, not of Kling's: its own external id keeps Kling's 400
     elif error.code == "not_found" and error.param == "method":
         code = 1202
     name = field_name(error.param) if error.code not in ("authentication", "not_found") else None

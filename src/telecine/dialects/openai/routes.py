@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.dialects import models
-from telecine.dialects.base import Dialect, edge_of, principal_of
+from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import Body, json_response, read_object
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import settle
@@ -37,6 +37,7 @@ _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
 async def create(request: Request) -> Response:
     """`POST /v1/videos`."""
     edge, principal = edge_of(request), principal_of(request)
+    said = idempotency_of(request)
     try:
         wanted, sources = parse_create(await _body(request))
         if wanted.callback_url is not None:
@@ -44,7 +45,7 @@ async def create(request: Request) -> Response:
         wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_IMAGE)
     finally:
         await request.close()
-    view = await edge.tasks.create(principal, wanted, "openai")
+    view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
 
@@ -98,6 +99,7 @@ async def content(request: Request) -> Response:
 async def remix(request: Request) -> Response:
     """`POST /v1/videos/{id}/remix`: the same video again, under a new prompt."""
     edge, principal = edge_of(request), principal_of(request)
+    said = idempotency_of(request)
     source = await find_video(request, request.path_params["id"])
     try:
         wanted = parse_remix(await _body(request), source.task.request, source.task.id)
@@ -110,7 +112,7 @@ async def remix(request: Request) -> Response:
         )
     if wanted.callback_url is not None:
         edge.media.check_url(wanted.callback_url, param="callback_url")
-    view = await edge.tasks.create(principal, wanted, "openai")
+    view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
 

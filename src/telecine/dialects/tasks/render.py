@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from telecine.dialects.base import Media
 from telecine.dialects.bodies import json_response
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id
-from telecine.nouns.task import Output, Status, Usage
-from telecine.tasks.view import View
+from telecine.nouns.money import amount_of
+from telecine.nouns.task import Output, Status, Task, Usage
+from telecine.tasks.view import Cancellation, Place, View
 
 _FIELDS: Final = {"callback_url": "webhook_url"}
 
@@ -32,8 +34,23 @@ class TaskOutput(msgspec.Struct, frozen=True):
     poster_url: str | None
 
 
+class Cost(msgspec.Struct, frozen=True):
+    """Decimal strings in `currency`. `held` was set aside at create; `charged` is null until the task has ended.
+
+    It is always there: a task that costs nothing holds `0.000000`, and is charged that in the end.
+    """
+
+    held: str
+    charged: str | None
+    currency: str
+
+
 class TaskObject(msgspec.Struct, frozen=True, kw_only=True):
-    """A task as every read, create and webhook shows it. Times are seconds since the Unix epoch."""
+    """A task as every read, create and webhook shows it. Times are seconds since the Unix epoch.
+
+    `queue` is there while the task waits here for its turn; webhooks leave it null. `cancellation` is there only in the
+    answer to a cancel: what the wish came to, null where the task had ended before.
+    """
 
     id: str
     object: str = "task"
@@ -45,8 +62,13 @@ class TaskObject(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     started_at: float | None
     ended_at: float | None
+    queue: Place | None
+    cancel_requested: bool
+    cancellation: Cancellation | UnsetType | None = UNSET
+    retry_of: str | None
     outputs: list[TaskOutput]
     usage: Usage | None
+    cost: Cost
     error: TaskError | None
     external_id: str | None
     metadata: dict[str, str]
@@ -62,15 +84,15 @@ class TaskList(msgspec.Struct, frozen=True):
 
 
 class TaskEvent(msgspec.Struct, frozen=True):
-    """The body of a webhook (Standard Webhooks); `timestamp` is when the status was reached, ISO 8601."""
+    """The body of a webhook (Standard Webhooks); `timestamp` is when it happened, ISO 8601."""
 
     type: str
     timestamp: str
     data: TaskObject
 
 
-def task_object(view: View, media: Media) -> TaskObject:
-    """The task of `view`."""
+def task_object(view: View, media: Media, place: Place | None = None, *, currency: str = "USD") -> TaskObject:
+    """The task of `view`; `place` is where it stands in line, `currency` that of the installation."""
     task = view.task
     return TaskObject(
         id=tsk_id(task.id),
@@ -82,25 +104,38 @@ def task_object(view: View, media: Media) -> TaskObject:
         created_at=task.created_at,
         started_at=task.started_at,
         ended_at=task.ended_at,
+        queue=place,
+        cancel_requested=task.cancel_requested_at is not None,
+        retry_of=None if task.retry_of is None else tsk_id(task.retry_of),
         outputs=[_output(one, media) for one in view.outputs] if task.status == "succeeded" else [],
         usage=task.usage,
+        cost=_cost(task, currency),
         error=task.error,
         external_id=task.external_id,
         metadata=task.request.metadata or {},
     )
 
 
-def callback_body(view: View, media: Media) -> bytes:
-    """`{type, timestamp, data}`."""
+def callback_body(
+    view: View, media: Media, kind: str | None = None, at: float | None = None, *, currency: str = "USD"
+) -> bytes:
+    """`{type, timestamp, data}`: what happened at the time `at`; without these two, when the task got its status."""
     task = view.task
-    reached = datetime.fromtimestamp(task.ended_at or task.started_at or task.created_at, UTC)
-    return msgspec.json.encode(TaskEvent(f"task.{task.status}", reached.isoformat(), task_object(view, media)))
+    moment = datetime.fromtimestamp(at or task.ended_at or task.started_at or task.created_at, UTC)
+    data = task_object(view, media, currency=currency)
+    return msgspec.json.encode(TaskEvent(kind or f"task.{task.status}", moment.isoformat(), data))
 
 
 def render_error(error: GatewayError, request_id: str) -> Response:
     """`{"error": {code, message, param}}` with our own codes; the request id is in a header only."""
     param = _FIELDS.get(error.param, error.param) if error.param is not None else None
     return json_response({"error": {"code": error.code, "message": error.message, "param": param}}, error.status)
+
+
+def _cost(task: Task, currency: str) -> Cost:
+    """A task without a price is settled by its end, without an entry."""
+    charged = task.charged if task.charged is not None or not task.ended else 0
+    return Cost(amount_of(task.held), None if charged is None else amount_of(charged), currency)
 
 
 def _output(output: Output, media: Media) -> TaskOutput:

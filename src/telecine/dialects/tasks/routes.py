@@ -4,39 +4,51 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from telecine.dialects.base import Dialect, edge_of, principal_of
+from telecine.dialects.base import Dialect, Edge, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import json_response, read_object
 from telecine.dialects.inline import settle
-from telecine.dialects.lookup import find, whole
+from telecine.dialects.lookup import find, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
-from telecine.dialects.tasks.render import TaskList, callback_body, render_error, task_object
+from telecine.dialects.tasks.events import events
+from telecine.dialects.tasks.render import TaskList, TaskObject, callback_body, render_error, task_object
 from telecine.nouns.errors import invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.task import Status
+from telecine.tasks.view import View
+
+_LONGEST_WAIT: Final = 60.0
+"""Seconds that a read may wait for the end: proxies in between cut longer silences."""
 
 
 async def create(request: Request) -> Response:
     """`POST /v1/tasks`."""
     edge, principal = edge_of(request), principal_of(request)
+    said = idempotency_of(request)
     wanted, sources = parse_create(await read_object(request), edge.catalogue)
     if wanted.callback_url is not None:
         edge.media.check_url(wanted.callback_url, param="callback_url")
     wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_INLINE)
-    return json_response(task_object(await edge.tasks.create(principal, wanted, "tasks"), edge.media))
+    view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)
+    return json_response(await _shown(edge, view))
 
 
 async def retrieve(request: Request) -> Response:
-    """`GET /v1/tasks/{id}`."""
+    """`GET /v1/tasks/{id}?wait=`: at once, or when the task has ended, after `wait` seconds at the latest."""
+    edge = edge_of(request)
+    seconds = number(request, "wait", most=_LONGEST_WAIT) or 0.0
     view = await find(request, request.path_params["id"])
-    return json_response(task_object(view, edge_of(request).media))
+    if seconds and not view.task.ended:
+        view = await edge.tasks.wait(principal_of(request), view.task.id, seconds)
+    return json_response(await _shown(edge, view))
 
 
 async def list_tasks(request: Request) -> Response:
-    """`GET /v1/tasks?status=&model=&limit=&after=`, newest first."""
+    """`GET /v1/tasks?status=&model=&key_name=&created_after=&created_before=&limit=&after=`, newest first."""
     edge = edge_of(request)
     query = request.query_params
     status = query.get("status") or None
@@ -52,27 +64,48 @@ async def list_tasks(request: Request) -> Response:
         after=start,
         statuses=() if status is None else (status,),
         model=query.get("model") or None,
+        key=query.get("key_name") or None,
+        created_after=number(request, "created_after"),
+        created_before=number(request, "created_before"),
     )
-    data = [task_object(view, edge.media) for view in page.views]
+    places = await edge.tasks.places(page.views)
+    currency = edge.accounts.currency
+    data = [task_object(view, edge.media, places.get(view.task.id), currency=currency) for view in page.views]
     return json_response(TaskList(data, page.has_more, data[-1].id if data else None))
 
 
 async def cancel(request: Request) -> Response:
-    """`POST /v1/tasks/{id}/cancel`: at once where it is queued, else the upstream is asked to stop."""
+    """`POST /v1/tasks/{id}/cancel`: at once where it is queued, else the upstream is asked to stop if it can."""
     edge = edge_of(request)
     found = await find(request, request.path_params["id"])
     view = await edge.tasks.cancel(principal_of(request), found.task.id)
-    return json_response(task_object(view, edge.media))
+    return json_response(msgspec.structs.replace(await _shown(edge, view), cancellation=view.cancellation))
+
+
+async def retry(request: Request) -> Response:
+    """`POST /v1/tasks/{id}/retry`: the request of a task that has ended, once more as a new task."""
+    edge = edge_of(request)
+    said = idempotency_of(request)
+    found = await find(request, request.path_params["id"])
+    view = await edge.tasks.retry(principal_of(request), found.task.id, idempotency=said)
+    return json_response(await _shown(edge, view))
+
+
+async def _shown(edge: Edge, view: View) -> TaskObject:
+    places = await edge.tasks.places([view])
+    return task_object(view, edge.media, places.get(view.task.id), currency=edge.accounts.currency)
 
 
 TASKS: Final = Dialect(
     name="tasks",
-    prefixes=("/v1/tasks",),
+    prefixes=("/v1/tasks", "/v1/webhooks", "/v1/deliveries"),
     routes=(
         Route("/v1/tasks", create, methods=["POST"]),
         Route("/v1/tasks", list_tasks, methods=["GET"]),
         Route("/v1/tasks/{id}", retrieve, methods=["GET"]),
+        Route("/v1/tasks/{id}/events", events, methods=["GET"]),
         Route("/v1/tasks/{id}/cancel", cancel, methods=["POST"]),
+        Route("/v1/tasks/{id}/retry", retry, methods=["POST"]),
     ),
     render_error=render_error,
     callback_body=callback_body,

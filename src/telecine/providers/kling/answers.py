@@ -23,8 +23,8 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.kling.credentials import scrubbed
 from telecine.providers.kling.wire import RETENTION, VERDICTS, Created, Envelope, TaskData, Verdict, Video
+from telecine.providers.scrub import scrubbed
 
 _Wire = TypeVar("_Wire")
 _POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)

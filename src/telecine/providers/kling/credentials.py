@@ -1,13 +1,11 @@
-"""Signing in to Kling, telling its callbacks from forged ones, and keeping both secrets out of messages."""
+"""Signing in to Kling, and telling its callbacks from forged ones."""
 
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import jwt
 from standardwebhooks import Webhook
@@ -20,8 +18,6 @@ _LIFE: Final = 1800
 _EARLY: Final = 5
 _MARGIN: Final = 120
 _TOLERANCE: Final = 300
-_MOST: Final = 500
-_JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 class Tokens:
@@ -66,13 +62,3 @@ def genuine(secret: str, headers: Mapping[str, str], body: bytes, now: float) ->
         return False
     given = headers.get("webhook-signature", "").split(" ")
     return any(hmac.compare_digest(expected.encode(), one.encode()) for one in given)
-
-
-def scrubbed(text: str, channel: Channel) -> str:
-    """What the upstream said, fit for a client: without its host and our credentials, 500 characters at most."""
-    address = urlsplit(channel.base_url)
-    secrets = (channel.api_key, channel.access_key, channel.secret_key, channel.webhook_secret)
-    # The longest first: one may begin with another.
-    for private in sorted(filter(None, (*secrets, address.netloc, address.hostname)), key=len, reverse=True):
-        text = re.sub(re.escape(private), "***", text, flags=re.IGNORECASE)
-    return " ".join(_JWT.sub("***", text).split())[:_MOST]

@@ -26,6 +26,8 @@ class Event(msgspec.Struct, frozen=True):
     type: str
     at: float
     detail: str | None = None
+    news: str | None = None
+    """What clients are told of it (`task.running` …); None where it is none of theirs."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,13 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
     if changed:
         await connection.execute(_UPDATE_OUTPUT, changed)
     events = [
-        {"task_id": one.task.id, "sequence": one.task.version, **msgspec.structs.asdict(one.event)}
+        {
+            "task_id": one.task.id,
+            "sequence": one.task.version,
+            "status": one.task.status,
+            "progress": one.task.progress,
+            **msgspec.structs.asdict(one.event),
+        }
         for one, _ in ordered
         if one.event
     ]

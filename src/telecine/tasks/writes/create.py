@@ -11,6 +11,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.ledger import Hold, hold
+from telecine.accounts.limits import Admission, admit
+from telecine.accounts.principal import Bounds
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
@@ -27,7 +29,8 @@ class Create(msgspec.Struct, frozen=True, dict=True):
 
     Result: None; the id of an earlier task where that is what was asked for again: then nothing has happened.
     Raises GatewayError: `conflict` for a key or an external id that stands for another request,
-    `insufficient_balance`. Raises IntegrityError where another process has just used the same name.
+    `insufficient_balance`, `rate_limited` where too many tasks are in flight. Raises IntegrityError where another
+    process has just used the same name.
     """
 
     order: ClassVar[int] = 10
@@ -35,6 +38,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     owner: str
     deliveries: tuple[Delivery, ...] = ()
     said: Idempotency | None = None
+    bounds: Bounds = Bounds()
 
     @cached_property
     def once(self) -> Once:
@@ -55,6 +59,20 @@ class Create(msgspec.Struct, frozen=True, dict=True):
             return None
         return Hold(task.account_id, task.id, task.key_id, task.held, task.created_at)
 
+    @property
+    def admission(self) -> Admission:
+        """What the limits of its key and account are asked."""
+        task = self.task
+        held = task.held if task.price is not None else 0
+        return Admission(
+            task_id=task.id,
+            account_id=task.account_id,
+            key_id=task.key_id,
+            amount=held,
+            at=task.created_at,
+            bounds=self.bounds,
+        )
+
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Create], *, again: bool
@@ -65,6 +83,8 @@ class Create(msgspec.Struct, frozen=True, dict=True):
         else:
             writes_left = list(writes)
         known = await _known(connection, writes_left)
+        writes_left = [write for write in writes_left if write.task.id not in known]
+        known.update(await admit(connection, [write.admission for write in writes_left]))
         writes_left = [write for write in writes_left if write.task.id not in known]
         uncovered = await hold(connection, [write.hold for write in writes_left if write.hold is not None])
         made = [write for write in writes_left if write.task.id not in uncovered]
@@ -100,7 +120,16 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
     await connection.execute(
         insert(tables.events),
         [
-            {"task_id": write.task.id, "sequence": 1, "type": "queued", "at": write.task.created_at, "detail": None}
+            {
+                "task_id": write.task.id,
+                "sequence": 1,
+                "type": "queued",
+                "at": write.task.created_at,
+                "detail": None,
+                "news": "task.queued",
+                "status": "queued",
+                "progress": 0,
+            }
             for write in writes
         ],
     )

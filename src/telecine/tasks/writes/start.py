@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.nouns.rate import UNLIMITED, Quota
 from telecine.nouns.task import Attempt, Task
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
 from telecine.tasks.writes.pools import PoolLines
+from telecine.tasks.writes.quotas import Quotas
 from telecine.tasks.writes.schedule import LEAVE_LINE, PARK
 
 
@@ -20,6 +22,7 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     change: Change
     slots: int | None
     """None: the pool has no limit."""
+    quota: Quota = UNLIMITED
 
     @property
     def attempt(self) -> Attempt:
@@ -30,10 +33,10 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """queued → submitting on the first of `alternatives` whose pool has room, keeping the lease.
+    """queued → submitting on the first of `alternatives` whose pool and quota have room, keeping the lease.
 
-    Result: the index of the alternative; None where every pool is full: the task then waits in the first one's line,
-    without a lease. Raises StaleError.
+    Result: the index of the alternative; None where there is no room: the task then waits without a lease, in the line
+    of the first full pool, or until a quota has room again. Raises StaleError.
     """
 
     order: ClassVar[int] = 30
@@ -52,12 +55,21 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> int:
         return self.task.id
 
-    def choose(self, pools: PoolLines) -> int | None:
-        """The first alternative whose pool has room; its slots are taken."""
+    def choose(self, pools: PoolLines, quotas: Quotas) -> int | dict[str, Any]:
+        """The first alternative that has room, which is taken; where none has, how the task waits (see PARK)."""
+        full: str | None = None
+        waits: list[float] = []
         for index, one in enumerate(self.alternatives):
-            if one.slots is None or pools.take(one.attempt, self.task):
+            wait = quotas.wait(one.attempt.channel, one.quota, self.now)
+            if wait > 0:
+                waits.append(self.now + wait)
+            elif one.slots is None or pools.take(one.attempt, self.task):
+                quotas.take(one.attempt.channel, one.quota)
                 return index
-        return None
+            elif full is None:
+                full = one.attempt.pool
+        dues = [due for due in (self.park_due, *waits) if due is not None]
+        return {"b_task_id": self.task.id, "b_pool": full, "b_due": min(dues, default=None), "b_now": self.now}
 
     @classmethod
     async def apply(
@@ -67,6 +79,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         pools = await PoolLines.lock(
             connection,
             {one.attempt.pool for write in writes for one in write.alternatives if one.slots is not None},
+        )
+        quotas = await Quotas.lock(
+            connection,
+            {one.attempt.channel for write in writes for one in write.alternatives if one.quota != UNLIMITED},
         )
         outcomes: dict[int, int | Exception | None] = {}
         started: list[tuple[Change, int]] = []
@@ -82,18 +98,16 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             if not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes[task.id] = StaleError(f"task {task.id} has moved on")
                 continue
-            chosen = next(
-                (i for i, one in enumerate(write.alternatives) if one.slots is None or pools.take(one.attempt, task)),
-                None,
-            )
-            outcomes[task.id] = chosen
-            if chosen is None:
-                pool = write.alternatives[0].attempt.pool
-                parked.append({"b_task_id": task.id, "b_pool": pool, "b_due": write.park_due, "b_now": write.now})
+            chosen = write.choose(pools, quotas)
+            if not isinstance(chosen, int):
+                outcomes[task.id] = None
+                parked.append(chosen)
             else:
+                outcomes[task.id] = chosen
                 started.append((write.alternatives[chosen].change, write.token))
         await write_changes(connection, started)
         await pools.save(connection)
+        await quotas.save(connection)
         if started:
             await connection.execute(LEAVE_LINE, [{"b_task_id": change.task.id} for change, _ in started])
         if parked:

@@ -20,8 +20,20 @@ def upgrade() -> None:
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("rate_limit", sa.Text(), nullable=True),
+        sa.Column("max_tasks_in_flight", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
+    )
+    op.create_table(
+        "channel_use",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("today", sa.Integer(), nullable=False),
+        sa.Column("span", sa.Integer(), nullable=False),
+        sa.Column("now", sa.Integer(), nullable=False),
+        sa.Column("before", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_use")),
     )
     op.create_table(
         "channels",
@@ -32,6 +44,15 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_channels")),
+    )
+    op.create_table(
+        "config_revisions",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_config_revisions")),
     )
     op.create_table(
         "deliveries",
@@ -62,6 +83,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_task_id_sequence", ["task_id", "sequence"], unique=False)
 
     op.create_table(
+        "erasures",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("begun_at", sa.Double(), nullable=False),
+        sa.Column("done_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_erasures")),
+        sa.UniqueConstraint("name", name=op.f("uq_erasures_name")),
+    )
+    op.create_table(
         "events",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
@@ -86,6 +116,13 @@ def upgrade() -> None:
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.create_index("ix_idempotency_expires_at", ["expires_at"], unique=False)
 
+    op.create_table(
+        "key_spending",
+        sa.Column("key_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("committed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", "month", name=op.f("pk_key_spending")),
+    )
     op.create_table(
         "outputs",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -153,6 +190,11 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.Column("rate_limit", sa.Text(), nullable=True),
+        sa.Column("max_tasks_in_flight", sa.Integer(), nullable=True),
+        sa.Column("ips", sa.Text(), nullable=True),
+        sa.Column("budget", sa.BigInteger(), nullable=True),
+        sa.Column("monthly_budget", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_keys_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_keys_hash")),
@@ -175,6 +217,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
         batch_op.create_index("ix_ledger_entries_account_id_at", ["account_id", "at"], unique=False)
+        batch_op.create_index(
+            "ix_ledger_entries_key_id_at",
+            ["key_id", "at", "balance_delta"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'charge'"),
+            postgresql_where=sa.text("kind = 'charge'"),
+        )
 
     op.create_table(
         "tasks",
@@ -216,6 +265,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_param", sa.Text(), nullable=True),
+        sa.Column("blanked_at", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_tasks_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
@@ -224,6 +274,20 @@ def upgrade() -> None:
             "ix_tasks_account_id_fingerprint_created_at", ["account_id", "fingerprint", "created_at"], unique=False
         )
         batch_op.create_index("ix_tasks_account_id_id", ["account_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_tasks_ended_at",
+            ["ended_at"],
+            unique=False,
+            sqlite_where=sa.text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+            postgresql_where=sa.text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_tasks_in_flight",
+            ["account_id", "key_id"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
         batch_op.create_index(
             "uq_tasks_account_id_external_id",
             ["account_id", "external_id"],
@@ -330,11 +394,24 @@ def downgrade() -> None:
             sqlite_where=sa.text("external_id IS NOT NULL"),
             postgresql_where=sa.text("external_id IS NOT NULL"),
         )
+        batch_op.drop_index(
+            "ix_tasks_in_flight", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
+        )
+        batch_op.drop_index(
+            "ix_tasks_ended_at",
+            sqlite_where=sa.text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+            postgresql_where=sa.text("blanked_at IS NULL AND ended_at IS NOT NULL"),
+        )
         batch_op.drop_index("ix_tasks_account_id_id")
         batch_op.drop_index("ix_tasks_account_id_fingerprint_created_at")
 
     op.drop_table("tasks")
     with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_ledger_entries_key_id_at",
+            sqlite_where=sa.text("kind = 'charge'"),
+            postgresql_where=sa.text("kind = 'charge'"),
+        )
         batch_op.drop_index("ix_ledger_entries_account_id_at")
 
     op.drop_table("ledger_entries")
@@ -354,17 +431,21 @@ def downgrade() -> None:
     op.drop_table("schedule")
     op.drop_table("pools")
     op.drop_table("outputs")
+    op.drop_table("key_spending")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_expires_at")
 
     op.drop_table("idempotency")
     op.drop_table("events")
+    op.drop_table("erasures")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_task_id_sequence")
         batch_op.drop_index("ix_deliveries_due")
         batch_op.drop_index("ix_deliveries_account_id_id")
 
     op.drop_table("deliveries")
+    op.drop_table("config_revisions")
     op.drop_table("channels")
+    op.drop_table("channel_use")
     op.drop_table("accounts")
     # ### end Alembic commands ###

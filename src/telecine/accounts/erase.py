@@ -1,0 +1,274 @@
+"""Erasure: what an account asked for and got goes, what it paid stays under a pseudonym.
+
+Guarantees: from the first transaction on, the account's keys and its name are gone; whatever stops the work, asking
+again (or the next start) goes on with it; `ledger_entries`, the account's sums and the figures of its tasks (model,
+times, price, charge) are never touched. Not guaranteed: that an upstream forgets the job.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.clock import Clock
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import GenerationRequest
+from telecine.store import tables
+from telecine.store.database import Database
+
+_BATCH: Final = 200
+_PAUSE: Final = 0.05
+_SETTLED: Final = 3600.0
+"""Requests that were let in before the keys went have ended by then, and what they made is swept away too."""
+_ENDED: Final = ("succeeded", "failed", "cancelled")
+_ANONYMOUS: Final = "erased"
+"""The dialect of an erased task, which tells that it is one, and the beginning of the account's new name."""
+
+Forget = Callable[[Sequence[str]], Awaitable[None]]
+Find = Callable[[str], AsyncIterator[Sequence[str]]]
+Cancel = Callable[[int], Awaitable[None]]
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """How far an erasure is. `running`: tasks that an upstream still works on; their content goes when they end."""
+
+    pseudonym: str
+    tasks: int
+    running: int
+
+    @property
+    def done(self) -> bool:
+        return self.running == 0
+
+
+class Erasure:
+    """Erases accounts. `forget` deletes stored files, `find` lists those under a prefix, `cancel` cancels a task."""
+
+    def __init__(
+        self, database: Database, clock: Clock, keys: Keys, *, forget: Forget, find: Find, cancel: Cancel
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._keys = keys
+        self._forget = forget
+        self._find = find
+        self._cancel = cancel
+
+    async def erase(self, name: str, *, force: bool = False) -> Erased:
+        """Erase the account called `name`, or go on with it. Raises GatewayError (`not_found`, `conflict`).
+
+        `force` cancels tasks that have not ended; without it they are a reason to refuse.
+        """
+        account_id = await self._begun(name)
+        if account_id is None:
+            account_id = await self._begin(name, force=force)
+            self._keys.check_anew()
+        return await self._go_on(account_id)
+
+    async def resume(self) -> None:
+        """Go on with every erasure that is not over. Called now and then."""
+        table = tables.erasures.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(table.account_id).where(table.done_at.is_(None)))
+            unfinished = list(found.scalars())
+        for account_id in unfinished:
+            await self._go_on(account_id)
+
+    async def _begun(self, name: str) -> int | None:
+        table = tables.erasures.c
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(table.account_id).where(table.name == name))).scalar()
+
+    async def _begin(self, name: str, *, force: bool) -> int:
+        """In one transaction: the pseudonym, and an end to every key."""
+        async with self._database.writing() as connection:
+            found = await connection.execute(
+                select(tables.accounts.c.id).where(tables.accounts.c.name == name).with_for_update()
+            )
+            account_id: int | None = found.scalar_one_or_none()
+            if account_id is None or name.startswith(f"{_ANONYMOUS}-"):
+                raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
+            await _check(connection, name, account_id, force=force)
+            await connection.execute(
+                update(tables.accounts)
+                .where(tables.accounts.c.id == account_id)
+                .values(name=f"{_ANONYMOUS}-{secrets.token_hex(8)}")
+            )
+            await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
+            await connection.execute(
+                insert(tables.erasures).values(account_id=account_id, name=name, begun_at=self._clock.now())
+            )
+        return account_id
+
+    async def _go_on(self, account_id: int) -> Erased:
+        await self._drop_webhooks(account_id)  # before the end of tasks makes news
+        await self._cancel_tasks(account_id)
+        erased = 0
+        while batch := await self._next(account_id):
+            await self._erase_tasks(batch)
+            erased += len(batch)
+            await self._clock.sleep(_PAUSE)
+        await self._drop_webhooks(account_id)
+        running = await self._running(account_id)
+        if not running:
+            async for keys in self._find(f"a{account_id}/"):
+                await self._forget(keys)
+        return Erased(await self._note(account_id, ended=not running), erased, running)
+
+    async def _cancel_tasks(self, account_id: int) -> None:
+        table = tables.tasks.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.id).where(
+                    table.account_id == account_id, table.ended_at.is_(None), table.deleted_at.is_(None)
+                )
+            )
+            tasks = list(found.scalars())
+        for task_id in tasks:
+            await self._cancel(task_id)
+
+    async def _next(self, account_id: int) -> list[tuple[int, bytes]]:
+        """Ended tasks that are not erased yet."""
+        table = tables.tasks.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.id, table.request)
+                .where(
+                    table.account_id == account_id,
+                    table.state.in_(_ENDED),
+                    table.dialect != _ANONYMOUS,
+                )
+                .limit(_BATCH)
+            )
+            return [(task_id, body) for task_id, body in found.all()]
+
+    async def _erase_tasks(self, batch: list[tuple[int, bytes]]) -> None:
+        """The files first: were it the rows, a kill between the two would leave files that nobody knows."""
+        ids = [task_id for task_id, _ in batch]
+        requests = {task_id: msgspec.json.decode(body, type=GenerationRequest) for task_id, body in batch}
+        output = tables.outputs.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(output.object_key, output.poster_key).where(output.task_id.in_(ids))
+            )
+            keys = [key for row in found.all() for key in row if key]
+        keys += [one.object_key for request in requests.values() for one in request.inputs if one.object_key]
+        await self._forget(keys)
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await connection.execute(
+                _ERASE_TASK,
+                [
+                    {"b_id": one, "b_request": msgspec.json.encode(_bare(requests[one])), "b_now": now}
+                    for one in sorted(ids)
+                ],
+            )
+            for statement in (
+                update(tables.outputs).where(output.task_id.in_(ids)).values(_NO_OUTPUT),
+                update(tables.attempts)
+                .where(tables.attempts.c.task_id.in_(ids))
+                .values(prepared=None, error_message=_or_nothing(tables.attempts.c.error_message)),
+                update(tables.events).where(tables.events.c.task_id.in_(ids)).values(detail=None),
+                delete(tables.deliveries).where(tables.deliveries.c.task_id.in_(ids)),
+            ):
+                await connection.execute(statement)
+
+    async def _drop_webhooks(self, account_id: int) -> None:
+        """Endpoints keep a tombstone without content: other processes learn of their end from it."""
+        endpoint, now = tables.webhook_endpoints, self._clock.now()
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(endpoint)
+                .where(endpoint.c.account_id == account_id, endpoint.c.deleted_at.is_(None))
+                .values(active=False, secret=b"", previous_secret=None, deleted_at=now, changed_at=now)
+            )
+            await connection.execute(
+                update(endpoint)
+                .where(endpoint.c.account_id == account_id, endpoint.c.url.is_not(None))
+                .values(url="", events="[]")
+            )
+            await connection.execute(delete(tables.deliveries).where(tables.deliveries.c.account_id == account_id))
+            await connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
+            await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
+
+    async def _running(self, account_id: int) -> int:
+        async with self._database.reading() as connection:
+            return await _unended(connection, account_id)
+
+    async def _note(self, account_id: int, *, ended: bool) -> str:
+        """The pseudonym. Where all is gone, so is the old name; later, the erasure is over."""
+        table, now = tables.erasures, self._clock.now()
+        async with self._database.writing() as connection:
+            if ended:
+                mine = update(table).where(table.c.account_id == account_id)
+                await connection.execute(mine.values(name=None))
+                await connection.execute(mine.where(table.c.begun_at < now - _SETTLED).values(done_at=now))
+            found = await connection.execute(select(tables.accounts.c.name).where(tables.accounts.c.id == account_id))
+            name: str = found.scalar_one()
+            return name
+
+
+async def _check(connection: AsyncConnection, name: str, account_id: int, *, force: bool) -> None:
+    key = tables.keys.c
+    admins = await connection.execute(
+        select(key.id).where(key.account_id == account_id, key.admin, key.revoked_at.is_(None)).limit(1)
+    )
+    if name == DEFAULT_ACCOUNT or admins.first() is not None:
+        raise GatewayError(
+            "conflict", f"The account '{name}' is the operator's own, with admin keys; it cannot be erased."
+        )
+    running = await _unended(connection, account_id)
+    if running and not force:
+        raise GatewayError(
+            "conflict",
+            f"The account '{name}' has {running} task(s) that have not ended. Wait for them, or cancel them with "
+            '--force ("force": true).',
+        )
+
+
+async def _unended(connection: AsyncConnection, account_id: int) -> int:
+    table = tables.tasks.c
+    found = await connection.execute(
+        select(func.count()).where(table.account_id == account_id, table.ended_at.is_(None))
+    )
+    return found.scalar_one()
+
+
+def _bare(request: GenerationRequest) -> GenerationRequest:
+    return msgspec.structs.replace(request.blank(), external_id=None, metadata=None)
+
+
+def _or_nothing(column: object) -> object:
+    """An upstream's words may repeat the prompt."""
+    return func.substr(column, 1, 0)
+
+
+_T = tables.tasks
+_NO_OUTPUT: Final = {
+    "state": "lost",
+    "upstream_url": None,
+    "upstream_id": None,
+    "object_key": None,
+    "poster_key": None,
+    "sha256": None,
+}
+_ERASE_TASK = (
+    update(_T)
+    .where(_T.c.id == bindparam("b_id"))
+    .values(
+        request=bindparam("b_request"),
+        dialect=_ANONYMOUS,
+        external_id=None,
+        fingerprint=None,
+        error_message=_or_nothing(_T.c.error_message),
+        version=_T.c.version + 1,  # a step that is storing an output right now must not bring it back
+        blanked_at=bindparam("b_now"),
+        deleted_at=func.coalesce(_T.c.deleted_at, bindparam("b_now")),
+    )
+)

@@ -1,0 +1,125 @@
+"""`telecine accounts`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Final
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from telecine.cli import printing
+from telecine.cli.connection import Connection, connect, decode
+from telecine.cli.failure import FAILED, Failure
+from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.texts import text
+from telecine.cli.wire import Page
+
+app = typer.Typer(help="Look at accounts, top them up, and erase them.", no_args_is_help=True)
+
+_LOOK_AGAIN: Final = 1.0
+Name = Annotated[str, typer.Argument(help="The account's name.")]
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account. Amounts are decimal strings in the currency; without a balance it may spend without limit."""
+
+    name: str
+    created_at: float
+    balance: str | None
+    held: str
+    spent: str
+    keys: int
+    tasks: int
+    running: int
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """How far an erasure is."""
+
+    pseudonym: str
+    tasks: int
+    running: int
+    done: bool
+
+
+@app.command("list")
+def list_accounts(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """List the accounts."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/accounts")
+    if json:
+        printing.raw(content)
+        return
+    rows = [
+        [one.name, one.balance or "", one.held, one.spent, str(one.keys), str(one.tasks), str(one.running)]
+        for one in decode(Page[Account], content).data
+    ]
+    printing.table(["NAME", "BALANCE", "HELD", "SPENT", "KEYS", "TASKS", "RUNNING"], rows)
+
+
+@app.command("show")
+def show(
+    *, name: Name, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """Show one account."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", f"/admin/v1/accounts/{quote(name, safe='')}")
+    if json:
+        printing.raw(content)
+        return
+    found = decode(Account, content)
+    printing.facts(
+        [
+            ("name", found.name),
+            ("made", printing.moment(found.created_at)),
+            ("balance", found.balance),
+            ("held", found.held),
+            ("spent", found.spent),
+            ("keys", str(found.keys)),
+            ("tasks", str(found.tasks)),
+            ("running", str(found.running)),
+        ]
+    )
+
+
+@app.command("erase")
+def erase(
+    *,
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Cancel tasks that have not ended.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return only when nothing runs any more.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Erase an account: prompts, files, bodies, webhooks and keys go; the ledger stays, under a pseudonym.
+
+    It cannot be undone. When it is stopped in the middle, run it again.
+    """
+    if not yes and not typer.confirm(text("erase_really", name=name), err=True):
+        raise Failure(text("erase_not"))
+    with connect(Target(data, config, server, key), work=wait) as connection:
+        content = _erase(connection, name, force=force)
+        while wait and not decode(Erased, content).done:
+            time.sleep(_LOOK_AGAIN)
+            content = _erase(connection, name, force=force)
+    done = decode(Erased, content)
+    if json:
+        printing.raw(content)
+    elif done.done:
+        typer.echo(text("erased", name=name, pseudonym=done.pseudonym))
+    else:
+        typer.echo(text("erase_waits", name=name, number=done.running, pseudonym=done.pseudonym))
+    if not done.done:
+        raise typer.Exit(FAILED)
+
+
+def _erase(connection: Connection, name: str, *, force: bool) -> bytes:
+    return connection.call("POST", f"/admin/v1/accounts/{quote(name, safe='')}/erase", {"force": force})

@@ -1,0 +1,145 @@
+"""`telecine config`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from telecine.cli import printing
+from telecine.cli.connection import connect, decode
+from telecine.cli.failure import FAILED, USAGE, Failure
+from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.texts import text
+from telecine.cli.wire import Page
+
+if TYPE_CHECKING:
+    from telecine.config import Settings
+    from telecine.server.reload import Change
+
+app = typer.Typer(help="Check and reload the configuration, and rotate the secret key.", no_args_is_help=True)
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """A configuration that ran. `lines`: how it differed from the one before."""
+
+    number: int
+    at: float
+    actor: str
+    sha256: str
+    lines: list[str]
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    """What a reload came to; without a revision, nothing had changed."""
+
+    revision: Revision | None
+
+
+@app.command("reload")
+def reload(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """Let the running server read its configuration file again. A file that is not right changes nothing."""
+    with connect(Target(data, config, server, key)) as connection:
+        if connection.inside:
+            raise Failure(text("no_server"))
+        content = connection.call("POST", "/admin/v1/config/reload")
+    if json:
+        printing.raw(content)
+        return
+    made = decode(Reloaded, content).revision
+    for line in made.lines if made else ():
+        typer.echo(line)
+    typer.echo(text("config_reloaded", number=made.number) if made else text("config_same"), err=True)
+
+
+@app.command("check")
+def check(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration file to check.", dir_okay=False)],
+    json: Json = False,
+    data: Data = None,
+) -> None:
+    """Validate a configuration file, and print how it differs from what the server on this machine runs."""
+    from telecine.config import ConfigError, load
+    from telecine.server.gateway import check_config
+
+    try:
+        settings = load(data, file)
+        check_config(settings.config)
+    except ConfigError as error:
+        raise Failure(str(error)) from None
+    changes = _compared(settings)
+    if json:
+        printing.raw(msgspec.json.encode({"valid": True, "changes": changes}))
+        return
+    for change in changes or ():
+        typer.echo(str(change))
+    if changes is None:
+        typer.echo(text("config_valid"), err=True)
+    else:
+        typer.echo(text("config_differs", number=len(changes)) if changes else text("config_same"), err=True)
+
+
+@app.command("revisions")
+def revisions(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """List the configurations that ran, and what each of them changed."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/config/revisions")
+    if json:
+        printing.raw(content)
+        return
+    rows = [
+        [str(one.number), printing.moment(one.at), one.actor, one.sha256[:12], "; ".join(one.lines)]
+        for one in decode(Page[Revision], content).data
+    ]
+    printing.table(["NUMBER", "AT", "BY", "SHA-256", "CHANGES"], rows)
+
+
+@app.command("rotate-secret")
+def rotate_secret(*, data: Data = None) -> None:
+    """Put a new secret key before the old ones, which stay good: links and sealed secrets of theirs still work.
+
+    The server must be stopped. Its next start seals everything anew; delete the old lines of `secret.key` once the last
+    link that they signed has expired.
+    """
+    from telecine.accounts.secret import rotate
+    from telecine.config import ConfigError, load
+    from telecine.server.lock import LockedError, hold
+
+    if os.environ.get("TELECINE_SECRET_KEY"):
+        raise Failure(text("secret_in_environment"), USAGE)
+    try:
+        folder = load(data, None, {"TELECINE_DATA": os.environ.get("TELECINE_DATA", "")}).data
+        if not folder.is_dir():
+            raise Failure(text("no_folder", path=folder), USAGE)
+        with hold(folder, "command"):
+            number = rotate(folder)
+    except ConfigError as error:
+        raise Failure(str(error), USAGE) from None
+    except LockedError as error:
+        raise Failure(str(error), FAILED) from None
+    typer.echo(text("secret_rotated", number=number))
+
+
+def _compared(settings: Settings) -> list[Change] | None:
+    """How the configuration differs from what runs; None where nothing does."""
+    from telecine.accounts.secret import load_secret
+    from telecine.config import Config as Configuration
+    from telecine.server.lock import read
+    from telecine.server.reload import difference, masked
+    from telecine.server.upkeep import MASK
+
+    holder = read(settings.data)
+    if holder is None or holder.role != "serve":
+        return None
+    with connect(Target(settings.data)) as connection:
+        running = connection.ask(Configuration, "GET", "/admin/v1/config")
+    key = load_secret(settings.data, settings.secret_key, make=False).derive(MASK)
+    return difference(running, masked(settings.config, key))

@@ -1,0 +1,187 @@
+"""`telecine ledger`, `telecine prices`, and what `telecine accounts` does with money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from telecine.cli import printing
+from telecine.cli.accounts import Account, Name
+from telecine.cli.accounts import app as accounts_app
+from telecine.cli.connection import connect, decode
+from telecine.cli.failure import FAILED
+from telecine.cli.http import query
+from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.texts import text
+from telecine.cli.wire import Page
+
+ledger = typer.Typer(help="Check the books, and read them.", no_args_is_help=True)
+prices = typer.Typer(help="Look at the price book.", no_args_is_help=True)
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One thing that must hold, and how often it does not."""
+
+    rule: str
+    about: str
+    problems: int
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong."""
+
+    rule: str
+    subject: str
+    detail: str
+
+
+class Check(msgspec.Struct, frozen=True):
+    """The outcome of a check."""
+
+    ok: bool
+    rules: list[Rule]
+    problems: list[Problem]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of the ledger."""
+
+    id: str
+    account: str
+    kind: str
+    task: str | None
+    amount: str
+    held: str
+    at: float
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """An account after a deposit."""
+
+    name: str
+    balance: str
+    available: str
+    currency: str
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A line of the price book."""
+
+    model: str
+    unit: str
+    price: str
+    when: dict[str, str | int | float | bool]
+    hold: str | None
+
+
+@ledger.command("check")
+def check(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """Check that no money went astray. Exit code 1 where some did."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/ledger/check")
+    found = decode(Check, content)
+    if json:
+        printing.raw(content)
+    else:
+        rows = [[one.rule, str(one.problems), one.about] for one in found.rules]
+        printing.table(["RULE", "PROBLEMS", "WHAT MUST HOLD"], rows)
+        for one in found.problems:
+            typer.echo(f"{one.rule}: {one.subject}: {one.detail}")
+    if not found.ok:
+        raise typer.Exit(FAILED)
+
+
+@ledger.command("entries")
+def entries(
+    *,
+    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+    after: Annotated[str | None, typer.Option(help="The id after which the page begins.")] = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """List the ledger, newest first."""
+    path = query("/admin/v1/ledger/entries", account=account, limit=limit, after=after)
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", path)
+    if json:
+        printing.raw(content)
+        return
+    rows = [
+        [one.id, printing.moment(one.at), one.account, one.kind, one.amount, one.held]
+        for one in decode(Page[Entry], content).data
+    ]
+    printing.table(["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD"], rows)
+
+
+@prices.command("list")
+def list_prices(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """List the lines of the price book."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/prices")
+    if json:
+        printing.raw(content)
+        return
+    rows = [
+        [one.model, one.unit, one.price, ", ".join(f"{name}={value}" for name, value in one.when.items())]
+        for one in decode(Page[Price], content).data
+    ]
+    printing.table(["MODEL", "UNIT", "PRICE", "WHEN"], rows)
+
+
+@accounts_app.command("balances")
+def balances(
+    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
+) -> None:
+    """List what the accounts have; nothing stands for no limit."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("GET", "/admin/v1/accounts")
+    if json:
+        printing.raw(content)
+        return
+    rows = [
+        [one.name, one.balance or "", one.held, one.spent, _available(one)]
+        for one in decode(Page[Account], content).data
+    ]
+    printing.table(["NAME", "BALANCE", "HELD", "SPENT", "AVAILABLE"], rows)
+
+
+@accounts_app.command("deposit", context_settings={"ignore_unknown_options": True})
+def deposit(
+    *,
+    name: Name,
+    amount: Annotated[str, typer.Argument(help="In the currency, such as 12.5; -12.5 takes it away.")],
+    ref: Annotated[str | None, typer.Option(help="The payment's own name; the same one twice moves nothing.")] = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Top up an account. From its first deposit on it spends only what it has."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call(
+            "POST", f"/admin/v1/accounts/{quote(name, safe='')}/deposit", {"amount": amount, "ref": ref}
+        )
+    if json:
+        printing.raw(content)
+        return
+    after = decode(Balance, content)
+    typer.echo(
+        text("deposited", name=after.name, balance=after.balance, available=after.available, currency=after.currency)
+    )
+
+
+def _available(account: Account) -> str:
+    return "" if account.balance is None else str(Decimal(account.balance) - Decimal(account.held))

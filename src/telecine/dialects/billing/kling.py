@@ -1,0 +1,123 @@
+"""`GET /account/costs` (Kling API documents, "Query resource pack list"; wire table A.5.16), under `/kling` and bare.
+
+One resource pack stands for the account's balance. Kling allows one such query a second; so do we, for each key.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Final, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from telecine.accounts.balances import Balance
+from telecine.accounts.principal import Principal
+from telecine.dialects.base import Dialect, edge_of, principal_of
+from telecine.dialects.billing.dashboard import UNLIMITED
+from telecine.dialects.bodies import json_response
+from telecine.dialects.kling import KLING
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.money import MICROS
+from telecine.nouns.rate import Rate, Windows
+
+PACK: Final = "balance"
+"""The name of the one pack."""
+_RATE: Final = Rate(1, 1)
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,15}")
+_FOREVER: Final = 253402300799000
+"""The last millisecond of the year 9999."""
+
+
+class ResourcePack(msgspec.Struct, frozen=True, kw_only=True):
+    """Quantities in the currency; times are milliseconds since the Unix epoch."""
+
+    resource_pack_name: str
+    resource_pack_id: str
+    resource_pack_type: Literal["decreasing_total", "constant_period"] = "decreasing_total"
+    total_quantity: float
+    remaining_quantity: float
+    purchase_time: int
+    effective_time: int
+    invalid_time: int = _FOREVER
+    status: Literal["toBeOnline", "online", "expired", "runOut"]
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """Kling's inner object, which says `msg`, unlike the outer one."""
+
+    resource_pack_subscribe_infos: list[ResourcePack]
+    code: int = 0
+    msg: str = ""
+
+
+class CostsEnvelope(msgspec.Struct, frozen=True):
+    """The answer."""
+
+    request_id: str
+    data: Costs
+    code: int = 0
+    message: str = "SUCCEED"
+
+
+class _Handler:
+    """Counts the queries of each key in the memory of the process."""
+
+    def __init__(self) -> None:
+        self._windows = Windows()
+
+    async def costs(self, request: Request) -> Response:
+        """`GET /account/costs?start_time=&end_time=&resource_pack_name=`: what is left, had between the two times."""
+        edge, principal = edge_of(request), principal_of(request)
+        self._count(principal, edge.now())
+        start, end = _time(request, "start_time"), _time(request, "end_time")
+        if end < start:
+            raise invalid("end_time: must not be before start_time.", "end_time")
+        wanted = request.query_params.get("resource_pack_name") or PACK
+        balance = await edge.accounts.balance(principal)
+        packs = [_pack(balance, principal.account_id)] if wanted == PACK else []
+        packs = [one for one in packs if one.purchase_time <= end]
+        request_id = request.scope.get("request_id") or str(uuid.uuid4())
+        return json_response(CostsEnvelope(request_id, Costs(packs)))
+
+    def _count(self, principal: Principal, now: float) -> None:
+        window = self._windows.of((principal.account_id, principal.key_id), now)
+        if (wait := window.wait(_RATE, now)) > 0:
+            raise GatewayError("rate_limited", "This may be asked once a second.", retry_after=wait)
+        window.take(now)
+
+
+def _time(request: Request, name: str) -> int:
+    """A required time in milliseconds. Raises GatewayError (`invalid_request`)."""
+    text = request.query_params.get(name, "")
+    if not _MILLISECONDS.fullmatch(text):
+        raise invalid(f"{name}: is required, in milliseconds since 1970.", name)
+    return int(text)
+
+
+def _pack(balance: Balance, account_id: int) -> ResourcePack:
+    left, total = float(UNLIMITED), float(UNLIMITED)
+    if balance.balance is not None and balance.available is not None:
+        left, total = max(0, balance.available) / MICROS, max(0, balance.balance + balance.spent) / MICROS
+    since = int(balance.created_at * 1000)
+    return ResourcePack(
+        resource_pack_name=PACK,
+        resource_pack_id=str(account_id),
+        total_quantity=total,
+        remaining_quantity=left,
+        purchase_time=since,
+        effective_time=since,
+        status="online" if left > 0 else "runOut",
+    )
+
+
+_HANDLER: Final = _Handler()
+KLING_COSTS: Final = Dialect(
+    name="kling",
+    prefixes=("/account/costs",),  # under /kling the errors are Kling's anyway
+    routes=tuple(Route(f"{prefix}/account/costs", _HANDLER.costs, methods=["GET"]) for prefix in ("/kling", "")),
+    render_error=KLING.render_error,
+)

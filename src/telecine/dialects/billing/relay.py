@@ -1,0 +1,211 @@
+"""`GET /api/usage/token` and `GET /api/pricing`, as relays answer them (wire tables H.1 and H.2, from new-api).
+
+The relay's quota unit is 1/500000 of the currency. A relay knows two kinds of price: by token, as ratios to 2 per
+million input tokens, and by call. What is priced otherwise here (by second, image …) is told as the price of a call
+with the model's defaults, and exactly in `prices`, which is our own addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from telecine.config import PriceConfig
+from telecine.dialects.base import Dialect, edge_of, principal_of
+from telecine.dialects.bodies import json_response
+from telecine.nouns.catalogue import Catalogue, Kind
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.money import Unit, amount_of, micros_of
+
+_MICROS_A_UNIT: Final = 2
+_BASE_RATIO: Final = 2
+"""The price of a million input tokens whose ratio is 1."""
+_ENDPOINTS: Final[dict[Kind, tuple[str, dict[str, str]]]] = {
+    "video": ("openai-video", {"path": "/v1/videos", "method": "POST"}),
+    "image": ("image-generation", {"path": "/v1/images/generations", "method": "POST"}),
+}
+_GROUP: Final = "default"
+
+
+class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A key ("token", to relays) in quota units; `expires_at` in seconds since the Unix epoch, 0 without an end."""
+
+    object: str = "token_usage"
+    name: str
+    total_granted: int
+    total_used: int
+    total_available: int
+    unlimited_quota: bool
+    model_limits: dict[str, bool]
+    model_limits_enabled: bool
+    expires_at: int
+
+
+class TokenUsageAnswer(msgspec.Struct, frozen=True):
+    """The relay's envelope, whose code is a boolean."""
+
+    data: TokenUsage
+    code: bool = True
+    message: str = "ok"
+
+
+class PriceLine(msgspec.Struct, frozen=True):
+    """One line of the price book: a decimal string for one `unit`, `when` all conditions hold."""
+
+    unit: str
+    price: str
+    when: dict[str, str | int | float | bool]
+
+
+class ModelPricing(msgspec.Struct, frozen=True, kw_only=True):
+    """One model. `quota_type`: 0 by token, 1 by call."""
+
+    model_name: str
+    description: str = ""
+    icon: str = ""
+    tags: str = ""
+    vendor_id: int
+    quota_type: int
+    model_ratio: float = 0.0
+    model_price: float = 0.0
+    owner_by: str
+    completion_ratio: float = 0.0
+    cache_ratio: float = 0.0
+    create_cache_ratio: float = 0.0
+    audio_ratio: float = 0.0
+    enable_groups: list[str]
+    supported_endpoint_types: list[str]
+    prices: list[PriceLine]
+
+
+class Vendor(msgspec.Struct, frozen=True):
+    """Who makes models; ids count from 1."""
+
+    id: int
+    name: str
+
+
+class Pricing(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the caller may use."""
+
+    success: bool = True
+    data: list[ModelPricing]
+    vendors: list[Vendor]
+    group_ratio: dict[str, float]
+    usable_group: dict[str, str]
+    supported_endpoint: dict[str, dict[str, str]]
+    auto_groups: list[str]
+    pricing_version: str
+    currency: str
+
+
+async def token_usage(request: Request) -> Response:
+    """`GET /api/usage/token`, with and without a slash at its end."""
+    principal = principal_of(request)
+    key = await edge_of(request).accounts.key(principal)
+    used, left = key.spent // _MICROS_A_UNIT, max(0, key.left or 0) // _MICROS_A_UNIT
+    return json_response(
+        TokenUsageAnswer(
+            TokenUsage(
+                name=key.name,
+                total_granted=used + left,
+                total_used=used,
+                total_available=left,
+                unlimited_quota=key.left is None,
+                model_limits=dict.fromkeys(sorted(principal.models or ()), True),
+                model_limits_enabled=principal.models is not None,
+                expires_at=int(key.expires_at or 0),
+            )
+        )
+    )
+
+
+async def pricing(request: Request) -> Response:
+    """`GET /api/pricing`: the models that the caller can use, with what they cost."""
+    edge = edge_of(request)
+    names = edge.models(principal_of(request))
+    makers = sorted({_maker(name, edge.catalogue) for name in names})
+    numbers = {maker: number for number, maker in enumerate(makers, 1)}
+    data = [_priced(name, edge.accounts.prices(name), edge.catalogue, numbers) for name in names]
+    kinds = {kind for one in data for kind in one.supported_endpoint_types}
+    return json_response(
+        Pricing(
+            data=data,
+            vendors=[Vendor(number, maker) for maker, number in numbers.items()],
+            group_ratio={_GROUP: 1.0},
+            usable_group={_GROUP: _GROUP},
+            supported_endpoint={name: where for name, where in _ENDPOINTS.values() if name in kinds},
+            auto_groups=[_GROUP],
+            pricing_version="1",
+            currency=edge.accounts.currency,
+        )
+    )
+
+
+def render_error(error: GatewayError, request_id: str) -> Response:
+    """The relay's envelope: `code` and `success` are false in their two ways of telling it."""
+    return json_response({"code": False, "success": False, "message": error.message}, error.status)
+
+
+def _maker(name: str, catalogue: Catalogue) -> str:
+    known = catalogue.find(name)
+    return known.vendor if known is not None else "unknown"
+
+
+def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbers: dict[str, int]) -> ModelPricing:
+    known = catalogue.find(name)
+    maker = _maker(name, catalogue)
+    by_token = {line.unit: line.price for line in lines if line.unit.startswith("million_") and not line.when}
+    told = ModelPricing(
+        model_name=name,
+        vendor_id=numbers[maker],
+        quota_type=1,
+        model_price=float(_call(lines, known.default_duration if known is not None else 1)),
+        owner_by=maker,
+        enable_groups=[_GROUP],
+        supported_endpoint_types=[_ENDPOINTS[known.kind][0]] if known is not None and known.kind in _ENDPOINTS else [],
+        prices=[PriceLine(line.unit, amount_of(micros_of(line.price)), line.when) for line in lines],
+    )
+    base = by_token.get("million_input_tokens")
+    if not base:
+        return told
+
+    def ratio(unit: Unit) -> float:
+        return float(by_token.get(unit, base) / base)
+
+    return msgspec.structs.replace(
+        told,
+        quota_type=0,
+        model_price=0.0,
+        model_ratio=float(base / _BASE_RATIO),
+        completion_ratio=ratio("million_output_tokens"),
+        cache_ratio=ratio("million_cached_tokens"),
+        create_cache_ratio=ratio("million_cache_write_tokens"),
+        audio_ratio=ratio("million_audio_tokens"),
+    )
+
+
+def _call(lines: Sequence[PriceConfig], seconds: int) -> Decimal:
+    """What a call with the model's defaults costs: by the line with the fewest conditions, the cheapest of those."""
+    plain = min(lines, key=lambda line: (len(line.when), line.price), default=None)
+    if plain is None:
+        return Decimal(0)
+    return plain.price * (plain.hold or (seconds if plain.unit == "second" else 1))
+
+
+RELAY: Final = Dialect(
+    name="relay",
+    prefixes=("/api/usage", "/api/pricing"),
+    routes=(
+        Route("/api/usage/token", token_usage, methods=["GET"]),
+        Route("/api/usage/token/", token_usage, methods=["GET"]),
+        Route("/api/pricing", pricing, methods=["GET"]),
+    ),
+    render_error=render_error,
+)

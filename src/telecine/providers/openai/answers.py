@@ -1,0 +1,211 @@
+"""From an upstream's answers to outcomes: the HTTP status first, then the body, and nothing guessed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from telecine.net.client import Reply
+from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.task import Usage
+from telecine.providers.base import (
+    Accepted,
+    Channel,
+    Failed,
+    Finished,
+    NotFound,
+    PollOutcome,
+    Refused,
+    Running,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
+from telecine.providers.openai.problems import (
+    about_policy,
+    codes,
+    decoded,
+    error_of,
+    message,
+    problem,
+    text,
+    verdict,
+    word,
+)
+from telecine.providers.openai.wire import (
+    CONTENT,
+    DONE,
+    FAILED,
+    NO_TASK_CODES,
+    PARAMS,
+    PATH,
+    QUEUED,
+    RETENTION,
+    RUNNING,
+    ErrorBody,
+    Video,
+)
+from telecine.providers.scrub import scrubbed
+
+
+def root(channel: Channel) -> str:
+    """The base URL without `/v1`, which operators write or leave out."""
+    return channel.base_url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def submitted(reply: Reply, channel: Channel, operation: str, now: float) -> SubmitOutcome:
+    """What became of a create."""
+    if 200 <= reply.status < 300:
+        video = _video(reply.body)
+        name = _name(video) if video else None
+        if video is None or name is None:
+            return Unknown(f"HTTP {reply.status} without the id of a job")
+        if word(video.status) in DONE and next(_links(video), None):
+            return Finished(_succeeded(video, name, channel, now), name)
+        return Accepted(name)
+    error = problem(reply.body)
+    if error is None or not 400 <= reply.status < 500 or reply.status in (408, 409, 499):
+        return Unknown(f"HTTP {reply.status}" + ("" if error else " with a body that cannot be read"))
+    return _refused(reply, error, channel, operation)
+
+
+def _refused(reply: Reply, error: ErrorBody, channel: Channel, operation: str) -> Refused:
+    said = message(error, channel, f"The upstream refused the request with HTTP {reply.status}.")
+    meant = verdict(reply.status, error)
+    # A remix keeps to its channel: 404 is its source that is gone.
+    elsewhere = meant.elsewhere and not (reply.status == 404 and operation == "remix")
+    at_fault = None if meant.elsewhere or meant.capacity else PARAMS.get(text(error.param).partition("[")[0])
+    return Refused(TaskError(meant.code, said, at_fault), elsewhere, meant.capacity, _asked(reply))
+
+
+def polled(reply: Reply, channel: Channel, name: str, now: float) -> PollOutcome:
+    """What a query says about the job that the upstream calls `name`."""
+    wait = _asked(reply)
+    if not 200 <= reply.status < 300:
+        error = problem(reply.body)
+        if error is not None and (reply.status == 404 or (reply.status == 400 and codes(error) & NO_TASK_CODES)):
+            return NotFound()
+        return Unreadable(f"HTTP {reply.status}" + ("" if error else " with a body that cannot be read"), wait)
+    video = _video(reply.body)
+    if video is None or not text(video.status):
+        return Unreadable("an answer without a status", wait)
+    return _judged(video, channel, name, now, wait)
+
+
+def _judged(video: Video, channel: Channel, name: str, now: float, wait: float | None) -> PollOutcome:
+    status, pending = word(video.status), _pending(video)
+    if status in DONE:
+        return _succeeded(video, name, channel, now)
+    if status not in QUEUED | RUNNING | FAILED:
+        return Unreadable(f"an unknown status '{scrubbed(text(video.status), channel)[:40]}'", wait)
+    if status in FAILED or text(pending.get("failure_reason")):
+        return Failed(_failure(video, pending, channel, status))
+    started = status in RUNNING or word(pending.get("status")) in RUNNING
+    return Running(_progress(video, pending), started, wait)
+
+
+def pinged(reply: Reply, channel: Channel) -> str:
+    """What the list of models says about the channel. Raises GatewayError where it does not work."""
+    if 200 <= reply.status < 300:
+        listed = decoded(reply.body, dict[str, Any])
+        if listed is None:
+            raise GatewayError("upstream_failed", f"HTTP {reply.status} with a body that is not OpenAI's.")
+        models = listed.get("data")
+        return f"HTTP {reply.status}, {len(models) if isinstance(models, list) else 0} models"
+    error = problem(reply.body)
+    said = f"HTTP {reply.status}: {message(error, channel, 'no reason given') if error else 'not readable'}"
+    if error is not None and reply.status in (401, 403):
+        raise GatewayError("authentication" if reply.status == 401 else "permission", said)
+    raise GatewayError("upstream_failed", said)
+
+
+def link_of(body: bytes) -> str | None:
+    """The file's URL in a JSON answer that some relays give in the place of the file (`/content`)."""
+    video = _video(body)
+    return next(_links(video), None) if video else None
+
+
+def _video(body: bytes) -> Video | None:
+    """The job's object, out of new-api's `{code, message, data}` where it is in one."""
+    video = decoded(body, Video)
+    if video is not None and video.status is None and isinstance(video.data, dict):
+        return msgspec.convert(video.data, Video)
+    return video
+
+
+def _name(video: Video) -> str | None:
+    found = video.id if video.id not in (None, "") else video.task_id
+    return str(found) if isinstance(found, str | int) and found != "" and not isinstance(found, bool) else None
+
+
+def _succeeded(video: Video, name: str, channel: Channel, now: float) -> Succeeded:
+    """One video: at a link of its own, or behind `/content`, where it is fetched with our key."""
+    url = next(_links(video), None)
+    own = f"{root(channel)}{PATH}/"
+    if url is None or (url.startswith(own) and unquote(url).partition("?")[0].endswith("/content")):
+        url = CONTENT + name
+    until = _number(video.expires_at)
+    if until is not None and until > 1e11:  # some relays count in milliseconds
+        until /= 1000
+    seconds = _number(video.seconds)
+    return Succeeded((UpstreamOutput(url, "video", name, until or now + RETENTION),), Usage(seconds=seconds))
+
+
+def _links(video: Video) -> Iterator[str]:
+    """Where the file may be had, the likeliest name first (wire tables C.3 to C.6 of the relays)."""
+    nested = [holder.get("url") for holder in (video.metadata, video.output) if isinstance(holder, dict)]
+    for found in (video.url, video.video_url, *nested, video.result_url, video.output):
+        if isinstance(found, str) and found.startswith(("https://", "http://")):
+            yield found
+
+
+def _failure(video: Video, pending: dict[str, Any], channel: Channel, status: str) -> TaskError:
+    error = error_of(video.error) or ErrorBody()
+    reasons = (error.message, video.fail_reason, video.failure_reason, pending.get("failure_reason"))
+    said = scrubbed(next(filter(None, map(text, reasons)), ""), channel)
+    moderation = pending.get("moderation_result")
+    blocked = isinstance(moderation, dict) and word(moderation.get("type")) not in ("", "passed")
+    if blocked or about_policy(error, said):
+        return TaskError("content_policy", said or "The upstream's moderation stopped the job.")
+    cancelled = "The upstream cancelled the job." if status.startswith("cancel") else "The upstream gave no reason."
+    return TaskError("upstream_failed", said or cancelled)
+
+
+def _pending(video: Video) -> dict[str, Any]:
+    """`detail.pending_info` of the relays' detail form (wire table C.3)."""
+    info = video.detail.get("pending_info") if isinstance(video.detail, dict) else None
+    return info if isinstance(info, dict) else {}
+
+
+def _progress(video: Video, pending: dict[str, Any]) -> int | None:
+    """Per cent: a number, `76%`, or the `progress_pct` from 0 to 1 of the detail form."""
+    share = _number(pending.get("progress_pct"))
+    told = video.progress.strip().rstrip("%") if isinstance(video.progress, str) else video.progress
+    percent = share * 100 if share is not None else _number(told)
+    return None if percent is None else max(0, min(100, round(percent)))
+
+
+def _asked(reply: Reply) -> float | None:
+    """Seconds to wait, where the upstream says so: `openai-poll-after-ms`, `retry-after-ms`, `Retry-After`."""
+    told = [_number(reply.headers.get(name)) for name in ("openai-poll-after-ms", "retry-after-ms")]
+    waits = [value / 1000 for value in told if value is not None and value >= 0]
+    if reply.retry_after is not None:
+        waits.append(reply.retry_after)
+    return max(waits, default=None)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, also where it is written as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,146 @@
+"""The wire of OpenAI's Videos API (platform.openai.com/docs/api-reference/videos), and how relays bend it.
+
+Relays name the same things in many ways, and one odd field must not hide a job that is done. So the answers are typed
+loosely here, and `answers` reads only what has the form that it needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from telecine.nouns.errors import ErrorCode
+
+PATH: Final = "/v1/videos"
+MAX_IMAGES: Final = 50 * 1024 * 1024
+"""Bytes of all pictures of a request together."""
+RETENTION: Final = 86400.0
+"""Seconds for which a result can be had, where the upstream does not say (OpenAI: one day at the most)."""
+CONTENT: Final = "content:"
+"""Before the id of a video whose file is behind `/content`: no URL, so that no client is ever shown one of ours."""
+
+SHAPES: Final = {
+    ("16:9", "720p"): "1280x720",
+    ("9:16", "720p"): "720x1280",
+    ("7:4", "1k"): "1792x1024",
+    ("4:7", "1k"): "1024x1792",
+}
+"""The four official sizes (`size`) by aspect ratio and by what the shorter side is called."""
+DEFAULT_SIZE: Final = "720x1280"
+
+BILLED: Final = frozenset({"model", "seconds", "size", "n", "duration", "resolution", "quality", "n_variants"})
+"""Fields that change the price; the last four at relays."""
+OURS: Final = frozenset({"prompt", "model", "seconds", "size", "input_reference", "watermark"})
+"""Fields that we alone write."""
+PARAMS: Final = {
+    "prompt": "prompt",
+    "model": "model",
+    "seconds": "duration",
+    "size": "size",
+    "input_reference": "inputs",
+}
+"""The neutral names of the fields that an error may be about."""
+
+QUEUED: Final = frozenset(
+    {
+        "queued",
+        "pending",
+        "submitted",
+        "not_start",
+        "created",
+        "queueing",
+        "queuing",
+        "in_queue",
+        "throttled",
+        "starting",
+    }
+)
+RUNNING: Final = frozenset({"in_progress", "processing", "running", "preparing", "saving", "dreaming"})
+DONE: Final = frozenset({"completed", "succeeded", "success", "succeed"})
+FAILED: Final = frozenset({"failed", "fail", "failure", "cancelled", "canceled"})
+"""Status words of OpenAI, of new-api (in capitals there) and of the relays, in lower case."""
+
+NO_TASK_CODES: Final = frozenset({"task_not_exist", "task_not_found", "video_not_found"})
+"""What a query answers for a job that is not there; new-api does so with status 400."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a readable 4xx means for a create: no job was made, whatever the reason."""
+
+    code: ErrorCode
+    elsewhere: bool = False
+    capacity: bool = False
+
+
+POLICY: Final = Verdict("content_policy")
+THEIR_ACCOUNT: Final = Verdict("upstream_refused", elsewhere=True)
+NO_SUCH_MODEL: Final = Verdict("invalid_request", elsewhere=True)
+CODES: Final[dict[str, Verdict]] = {
+    "moderation_blocked": POLICY,
+    "content_policy_violation": POLICY,
+    "content_policy": POLICY,
+    "content_filter": POLICY,
+    "sentinel_block": POLICY,
+    "insufficient_quota": THEIR_ACCOUNT,
+    "insufficient_balance": THEIR_ACCOUNT,
+    "billing_hard_limit_reached": THEIR_ACCOUNT,
+    "billing_not_active": THEIR_ACCOUNT,
+    "insufficient_user_quota": THEIR_ACCOUNT,  # new-api, as the next
+    "pre_consume_token_quota_failed": THEIR_ACCOUNT,
+    "model_not_found": NO_SUCH_MODEL,
+}
+"""By `code` or `type` of the error, whatever its status."""
+STATUSES: Final[dict[int, Verdict]] = {
+    400: Verdict("invalid_request"),
+    401: THEIR_ACCOUNT,
+    402: THEIR_ACCOUNT,
+    403: THEIR_ACCOUNT,
+    404: NO_SUCH_MODEL,  # or no such path: this upstream has no videos
+    405: THEIR_ACCOUNT,
+    413: Verdict("invalid_request"),
+    415: Verdict("invalid_request"),
+    422: Verdict("invalid_request"),
+    429: Verdict("capacity", capacity=True),
+}
+
+
+class ErrorBody(msgspec.Struct):
+    """`error` of an error answer and of a failed job."""
+
+    message: Any = None
+    type: Any = None
+    code: Any = None
+    param: Any = None
+
+
+class Problem(msgspec.Struct):
+    """An error answer: OpenAI's `{error}`, new-api's `{code, message, data: null}`, or `{detail}` of some relays."""
+
+    error: Any = None
+    code: Any = None
+    message: Any = None
+    detail: Any = None
+
+
+class Video(msgspec.Struct):
+    """The Video object, with what relays put beside it. new-api's TaskDto and the older relays share most names."""
+
+    id: Any = None
+    task_id: Any = None
+    """An alias of `id` in new-api; the only name of the job at some relays."""
+    status: Any = None
+    progress: Any = None
+    seconds: Any = None
+    expires_at: Any = None
+    error: Any = None
+    fail_reason: Any = None
+    failure_reason: Any = None
+    url: Any = None
+    video_url: Any = None
+    result_url: Any = None
+    output: Any = None
+    metadata: Any = None
+    detail: Any = None
+    data: Any = None
+    """What new-api's `{code, message, data}` holds; never read where the object has a status of its own."""

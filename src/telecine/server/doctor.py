@@ -1,0 +1,171 @@
+"""`telecine doctor`: what the figures mean, how bad it is, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from telecine.server.figures import Figures
+
+Level = Literal["ok", "info", "warning", "bad"]
+
+_LATE: Final = 60.0
+_VERY_LATE: Final = 600.0
+_UNKNOWN_AGE: Final = 3600.0
+_DELIVERY_AGE: Final = 3600.0
+_LINE_AGE: Final = 3600.0
+_SKEW: Final = 2.0
+_GIB: Final = 1 << 30
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at. `do` is empty where there is nothing to do."""
+
+    name: str
+    level: Level
+    what: str
+    do: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        return self.level in ("warning", "bad")
+
+
+def findings(figures: Figures) -> list[Finding]:
+    """Everything that was looked at, in a fixed order."""
+    return [
+        _steps(figures),
+        _unknown(figures),
+        _parked(figures),
+        _deliveries(figures),
+        *_channels(figures),
+        *_lines(figures),
+        _pending(figures),
+        _lost(figures),
+        _disk(figures),
+        *_skew(figures),
+        Finding("upstream_bills", "info", "Not compared: no provider here tells what it has billed."),
+    ]
+
+
+def _steps(figures: Figures) -> Finding:
+    level: Level = "bad" if figures.late > _VERY_LATE else "warning" if figures.late > _LATE else "ok"
+    what = f"The most overdue step is {_span(figures.late)} late."
+    if level == "ok":
+        return Finding("steps", level, what)
+    return Finding(
+        "steps", level, what, "See that `telecine serve` runs, has processor time, and reaches its database."
+    )
+
+
+def _unknown(figures: Figures) -> Finding:
+    number, age = figures.unknown.number, figures.unknown.age
+    if not number:
+        return Finding("unknown_attempts", "ok", "No submission has an unknown outcome.")
+    return Finding(
+        "unknown_attempts",
+        "bad" if age > _UNKNOWN_AGE else "warning",
+        f"{number} submission(s) have an unknown outcome, the oldest for {_span(age)}: a job may run and be billed.",
+        "See that the channel's upstream answers (`telecine channels test`), and look for the jobs in its console.",
+    )
+
+
+def _parked(figures: Figures) -> Finding:
+    if not figures.parked.number:
+        return Finding("parked_holds", "ok", "No hold waits for an upstream's word for more than a day.")
+    return Finding(
+        "parked_holds",
+        "warning",
+        f"{figures.parked.number} hold(s), {figures.parked_micros / 1e6:.6f} in all, wait for an upstream's word, "
+        f"the oldest for {_span(figures.parked.age)}.",
+        "Find the jobs in the upstream's console; they are settled when it answers or no longer keeps them.",
+    )
+
+
+def _deliveries(figures: Figures) -> Finding:
+    number, age = figures.deliveries.number, figures.deliveries.age
+    what = f"{number} webhook(s) wait to be delivered" + (f", the oldest for {_span(age)}." if number else ".")
+    if age <= _DELIVERY_AGE:
+        return Finding("deliveries", "ok", what)
+    return Finding("deliveries", "warning", what, "See whether the receivers answer: the delivery log has the reasons.")
+
+
+def _channels(figures: Figures) -> Iterator[Finding]:
+    for one in figures.troubled:
+        yield Finding(
+            "channel",
+            "warning",
+            f"The channel '{one.name}' is in trouble and left alone for another {_span(one.seconds)}.",
+            f"Try it: `telecine channels test {one.name}`.",
+        )
+    for name, number in sorted(figures.leaving.items()):
+        yield Finding(
+            "channel",
+            "info",
+            f"The channel '{name}' is no longer configured, and {number} job(s) still run there.",
+            "Without a restart they are collected; after one they wait until the channel is back.",
+        )
+    if not figures.troubled and not figures.leaving:
+        yield Finding("channel", "ok", "No channel is in trouble.")
+
+
+def _lines(figures: Figures) -> Iterator[Finding]:
+    for pool, line in sorted(figures.lines.items()):
+        late = line.age > _LINE_AGE
+        yield Finding(
+            "line",
+            "warning" if late else "info",
+            f"{line.number} task(s) wait for a slot of '{pool}', the first for {_span(line.age)}.",
+            "Give the pool more slots, or the models another channel." if late else "",
+        )
+
+
+def _pending(figures: Figures) -> Finding:
+    if not figures.outputs_pending:
+        return Finding("outputs_pending", "ok", "Every file of a task that has succeeded is stored.")
+    return Finding(
+        "outputs_pending",
+        "warning",
+        f"{figures.outputs_pending} file(s) of tasks that have succeeded are not stored yet; upstream links expire.",
+        "See that the storage takes files and that the upstream's file host can be reached.",
+    )
+
+
+def _lost(figures: Figures) -> Finding:
+    if not figures.outputs_lost:
+        return Finding("outputs_lost", "ok", "No file was lost in the last day.")
+    return Finding(
+        "outputs_lost",
+        "bad",
+        f"{figures.outputs_lost} file(s) of the last day's tasks are lost: their upstream links expired.",
+        "Download them by hand from the upstream's console, if it still has them.",
+    )
+
+
+def _disk(figures: Figures) -> Finding:
+    share = figures.disk_free / max(1, figures.disk_size)
+    what = f"{figures.disk_free / _GIB:.1f} GiB ({share:.0%}) are free for the data."
+    if figures.disk_free < _GIB:
+        return Finding("disk", "bad", what, "Make room now: without any, nothing can be committed or stored.")
+    if share < 0.05 and figures.disk_free < 20 * _GIB:
+        return Finding("disk", "warning", what, "Make room, or keep outputs for a shorter time ([retention]).")
+    return Finding("disk", "ok", what)
+
+
+def _skew(figures: Figures) -> Iterator[Finding]:
+    if figures.skew is None:
+        return
+    what = f"The database's clock is {figures.skew:+.1f} s off ours."
+    if abs(figures.skew) <= _SKEW:
+        yield Finding("clock", "ok", what)
+    else:
+        yield Finding("clock", "bad", what, "Set both machines' clocks (NTP): leases depend on them.")
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,157 @@
+"""What costs money when nobody looks at it, counted in the records. Metrics and `telecine doctor` both read it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.clock import Clock
+from telecine.routing.router import Router
+from telecine.store import tables
+from telecine.store.database import Database
+
+DAY: Final = 86400.0
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many, and how old the oldest is, in seconds."""
+
+    number: int = 0
+    age: float = 0.0
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """A channel that refuses or cannot be reached. `seconds`: for how long it is left alone now."""
+
+    name: str
+    seconds: float
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one installation at one moment."""
+
+    late: float
+    """How late the most overdue step is, in seconds."""
+    unknown: Count
+    """Attempts whose submission has an unknown outcome."""
+    parked: Count
+    """Holds of tasks that have been waiting for an upstream's word for more than a day."""
+    parked_micros: int
+    deliveries: Count
+    lines: dict[str, Count]
+    """Tasks that wait for a slot, by pool."""
+    troubled: tuple[Trouble, ...]
+    leaving: dict[str, int]
+    """Attempts that still run on channels that are no longer configured."""
+    outputs_pending: int
+    """Files of tasks that have succeeded, not stored yet."""
+    outputs_lost: int
+    """Files that could not be stored, of tasks that ended in the last day."""
+    disk_free: int
+    disk_size: int
+    """Bytes of the file system under the data."""
+    skew: float | None
+    """By how much the database's clock is ahead of ours, in seconds; None where it has none of its own."""
+
+
+async def measure(database: Database, router: Router, clock: Clock, data: Path) -> Figures:
+    """Look at everything once."""
+    now = clock.now()
+    disk = await asyncio.to_thread(shutil.disk_usage, data)
+    async with database.reading() as connection:
+        parked, micros = await _parked(connection, now)
+        return Figures(
+            late=await _late(connection, now),
+            unknown=await _unknown(connection, now),
+            parked=parked,
+            parked_micros=micros,
+            deliveries=await _deliveries(connection, now),
+            lines=await _lines(connection, now),
+            troubled=tuple(Trouble(one.name, pause) for one in router.configs if (pause := router.pause(one.name)) > 0),
+            leaving=await _leaving(connection, {one.name for one in router.configs}),
+            outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
+            outputs_lost=await _outputs(connection, "lost", now - DAY),
+            disk_free=disk.free,
+            disk_size=disk.total,
+            skew=None if database.sqlite else await _skew(connection, clock),
+        )
+
+
+async def _late(connection: AsyncConnection, now: float) -> float:
+    oldest = (await connection.execute(select(func.min(tables.schedule.c.due)))).scalar()
+    return max(0.0, now - oldest) if oldest else 0.0  # 0: woken, whenever that was
+
+
+async def _unknown(connection: AsyncConnection, now: float) -> Count:
+    table = tables.attempts.c
+    return await _count(
+        connection,
+        select(func.count(), func.min(func.coalesce(table.submitted_at, table.created_at))).where(
+            table.state == "unknown", table.ended_at.is_(None)
+        ),
+        now,
+    )
+
+
+async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:
+    table = tables.tasks.c
+    which = (table.state == "reconciling", table.held > 0, table.created_at < now - DAY)
+    found = await _count(connection, select(func.count(), func.min(table.created_at)).where(*which), now)
+    micros = (await connection.execute(select(func.coalesce(func.sum(table.held), 0)).where(*which))).scalar_one()
+    return found, int(micros)
+
+
+async def _deliveries(connection: AsyncConnection, now: float) -> Count:
+    table = tables.deliveries.c
+    return await _count(
+        connection, select(func.count(), func.min(table.created_at)).where(table.state == "pending"), now
+    )
+
+
+async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
+    row, task = tables.schedule.c, tables.tasks.c
+    found = await connection.execute(
+        select(row.pool, func.count(), func.min(task.created_at))
+        .join(tables.tasks, task.id == row.task_id)
+        .where(row.pool.is_not(None))
+        .group_by(row.pool)
+    )
+    return {pool: Count(number, max(0.0, now - oldest)) for pool, number, oldest in found.all()}
+
+
+async def _leaving(connection: AsyncConnection, configured: set[str]) -> dict[str, int]:
+    table = tables.attempts.c
+    found = await connection.execute(
+        select(table.channel, func.count().label("number"))
+        .where(table.ended_at.is_(None), table.channel.not_in(sorted(configured)))
+        .group_by(table.channel)
+    )
+    return {row.channel: row.number for row in found.all()}
+
+
+async def _outputs(connection: AsyncConnection, state: str, since: float) -> int:
+    output, task = tables.outputs.c, tables.tasks.c
+    found = await connection.execute(
+        select(func.count())
+        .select_from(tables.outputs)
+        .join(tables.tasks, task.id == output.task_id)
+        .where(output.state == state, task.state == "succeeded", task.ended_at >= since, task.deleted_at.is_(None))
+    )
+    return found.scalar_one()
+
+
+async def _skew(connection: AsyncConnection, clock: Clock) -> float:
+    before = clock.now()
+    theirs = (await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one()
+    return float(theirs) - (before + clock.now()) / 2
+
+
+async def _count(connection: AsyncConnection, query: Any, now: float) -> Count:
+    number, oldest = (await connection.execute(query)).one()
+    return Count(number, max(0.0, now - oldest) if oldest is not None else 0.0)

@@ -1,0 +1,220 @@
+"""A new configuration while the server runs: validated, compared, applied in one step, and recorded.
+
+Guarantees: a file that is not right changes nothing; what runs goes on with what the records say of it (its price, its
+pool, its model), asks its upstream with the newest credential, and is not left alone when its channel is removed. What
+a process can only read at its start is told as such. No difference ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from sqlalchemy import func, insert, select
+
+from telecine.clock import Clock
+from telecine.config import Config, ConfigError, Settings, parse
+from telecine.store import tables
+from telecine.store.database import Database
+
+_SECRET_WORDS: Final = ("key", "secret", "token", "password")
+_AT_START: Final = frozenset({"public_url", "currency", "allow_unmetered", "network", "retention.link_days"})
+"""What is read only when a process starts."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One difference. `section` as the file calls it; `fields` says what has changed, never a secret."""
+
+    section: str
+    name: str
+    what: Literal["added", "removed", "changed"]
+    fields: tuple[str, ...] = ()
+    at_start: bool = False
+    """It counts only after the next start."""
+
+    def __str__(self) -> str:
+        line = f"{self.section} '{self.name}' {self.what}" if self.name else f"{self.section} {self.what}"
+        line += f": {', '.join(self.fields)}" if self.fields else ""
+        return line + (" (from the next start on)" if self.at_start else "")
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """A configuration that ran. `at` in seconds since the Unix epoch, `sha256` of the file."""
+
+    number: int
+    at: float
+    actor: str
+    sha256: str
+    changes: tuple[Change, ...]
+
+
+class Reload:
+    """Reads the file again. `check` raises ConfigError for what only this process can find wrong."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        check: Callable[[Config], None],
+        apply: Callable[[Config], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._check = check
+        self._apply = apply
+        self._one = asyncio.Lock()
+        self.running = settings.config
+        self._providers = {channel.name: channel.provider for channel in settings.config.channels}
+
+    async def reload(self, actor: str) -> Revision | None:
+        """Go on with what the file says now; None where that is what runs already. Raises ConfigError.
+
+        `actor`: who asked for it.
+        """
+        async with self._one:
+            config, digest = await asyncio.to_thread(self._read)
+            self._check(config)
+            changes = tuple(difference(self.running, config))
+            self._check_providers(config)
+            if not changes:
+                return None
+            await self._apply(config)
+            self._providers |= {channel.name: channel.provider for channel in config.channels}
+            self.running = config
+            return await self._record(actor, digest, changes)
+
+    async def begin(self) -> None:
+        """Note the configuration of this start, where it is not the one that ran last."""
+        if self._settings.file is None:
+            return
+        digest = await asyncio.to_thread(lambda: self._read()[1])
+        last = await self.revisions(1)
+        if not last or last[0].sha256 != digest:
+            await self._record("start", digest, ())
+
+    async def revisions(self, limit: int = 100) -> list[Revision]:
+        """The newest revisions first."""
+        table = tables.config_revisions
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(table).order_by(table.c.number.desc()).limit(limit))
+            return [
+                Revision(number, at, actor, sha256, msgspec.json.decode(changes, type=tuple[Change, ...]))
+                for number, at, actor, sha256, changes in rows.all()
+            ]
+
+    def _check_providers(self, config: Config) -> None:
+        """A channel's name stands for one provider as long as jobs may run on it. Raises ConfigError."""
+        for channel in config.channels:
+            if self._providers.get(channel.name, channel.provider) != channel.provider:
+                raise ConfigError(
+                    f"Channel '{channel.name}' cannot change its provider while jobs may run on it; "
+                    "give the new one a name of its own."
+                )
+
+    def _read(self) -> tuple[Config, str]:
+        file = self._settings.file
+        if file is None:
+            raise ConfigError("The server was started without a configuration file; there is nothing to read again.")
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
+        return parse(content, file, self._settings.environment), hashlib.sha256(content).hexdigest()
+
+    async def _record(self, actor: str, digest: str, changes: tuple[Change, ...]) -> Revision:
+        table = tables.config_revisions
+        async with self._database.writing() as connection:
+            last = (await connection.execute(select(func.max(table.c.number)))).scalar() or 0
+            made = Revision(last + 1, self._clock.now(), actor[:200], digest, changes)
+            row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
+            await connection.execute(insert(table).values(row))
+        return made
+
+
+def masked(config: Config, key: bytes) -> Config:
+    """`config` with a keyed digest in place of each secret, so that two can be compared by whoever has `key`."""
+
+    def mask(text: str | None) -> str | None:
+        return None if text is None else hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+    def hide(one: Any) -> Any:
+        hidden = {name: mask(getattr(one, name)) for name in one.__struct_fields__ if is_secret(name)}
+        return msgspec.structs.replace(one, **hidden)
+
+    return msgspec.structs.replace(
+        config, channels=tuple(map(hide, config.channels)), keys=tuple(map(hide, config.keys))
+    )
+
+
+def is_secret(field: str) -> bool:
+    """Whether a field's value must never be shown. New fields that sound like it are taken for secrets."""
+    return any(word in field for word in _SECRET_WORDS)
+
+
+def difference(old: Config, new: Config) -> list[Change]:
+    """What `new` says other than `old`."""
+    found: list[Change] = []
+    for section in ("channels", "pools", "keys", "accounts"):
+        found += _listed(section, *({one.name: one for one in getattr(config, section)} for config in (old, new)))
+    found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
+    for section in ("network", "limits", "retention"):
+        found += _table(section, getattr(old, section), getattr(new, section))
+    for name in ("public_url", "currency", "allow_unmetered"):
+        if getattr(old, name) != getattr(new, name):
+            fields = (f"{_shown(getattr(old, name))} → {_shown(getattr(new, name))}",)
+            found.append(Change(name, "", "changed", fields, at_start=True))
+    return found
+
+
+def _price_name(line: Any) -> str:
+    conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
+    return f"{line.model} ({conditions})" if conditions else str(line.model)
+
+
+def _listed(section: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    found = [Change(section, name, "removed") for name in old if name not in new]
+    for name, one in new.items():
+        if name not in old:
+            found.append(Change(section, name, "added"))
+        elif fields := _fields(old[name], one):
+            found.append(Change(section, name, "changed", tuple(text for _, text in fields)))
+    return found
+
+
+def _table(section: str, old: Any, new: Any) -> list[Change]:
+    return [
+        Change(section, name, "changed", (text,), at_start=bool({section, f"{section}.{name}"} & _AT_START))
+        for name, text in _fields(old, new)
+    ]
+
+
+def _fields(old: Any, new: Any) -> list[tuple[str, str]]:
+    found = []
+    for name in new.__struct_fields__:
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            told = "changed" if is_secret(name) else f"{_shown(before)} → {_shown(after)}"
+            found.append((name, f"{name} {told}"))
+    return found
+
+
+def _shown(value: object) -> str:
+    """A value for people; a URL without what may be a password in it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str) and "://" in value:
+        parts = urlsplit(value)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if isinstance(value, msgspec.Struct):
+        said = msgspec.to_builtins(value)
+        return str({name: one for name, one in said.items() if one is not None})
+    return str(value)

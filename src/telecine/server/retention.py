@@ -1,0 +1,198 @@
+"""What is no longer kept, taken away in small steps: bodies, events, webhooks, files, and objects that no row names.
+
+Guarantees: at most 500 rows a transaction and a pause after each; a kill at any moment leaves nothing that the next
+round does not finish; the ledger is never touched. Files go before the rows that name them, so that none is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from telecine.clock import Clock
+from telecine.config import RetentionConfig
+from telecine.media.sheets import sheet_key
+from telecine.media.storage import Storage
+from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
+from telecine.nouns.request import GenerationRequest
+from telecine.store import tables
+from telecine.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+BATCH: Final = 500
+_PAUSE: Final = 0.1
+_ROUND_SECONDS: Final = 3600.0
+_FIRST_SECONDS: Final = 60.0
+_DAY: Final = 86400.0
+_decode: Final = msgspec.json.Decoder(GenerationRequest).decode
+
+
+def first_id(moment: float) -> int:
+    """The smallest id that can have been made at `moment` (seconds since the Unix epoch) or later."""
+    return max(0, int(moment * 1000) - EPOCH_MS) << RANDOM_BITS
+
+
+class Retention:
+    """Rounds of pruning. `config` says how long things are kept, as it is now; `sweep` looks for lost objects."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        clock: Clock,
+        config: Callable[[], RetentionConfig],
+        sweep: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._clock = clock
+        self._config = config
+        self._sweep = sweep
+        self._blanked = 0
+        """The last delivery whose body has gone: those before it need no second look."""
+
+    async def run(self) -> None:
+        """A round every hour, until cancelled."""
+        await self._clock.sleep(_FIRST_SECONDS)
+        while True:
+            try:
+                gone = await self.prune()
+                gone["objects"] = await self._sweep()
+                if any(gone.values()):
+                    _log.info("pruned", **gone)
+            except (SQLAlchemyError, OSError):
+                _log.exception("pruning_failed")
+            await self._clock.sleep(_ROUND_SECONDS)
+
+    async def prune(self) -> dict[str, int]:
+        """One round; how many rows of each kind went."""
+        kept, now = self._config(), self._clock.now()
+        rounds: list[tuple[str, int, Callable[[float], Awaitable[int]]]] = [
+            ("bodies", kept.bodies_days, self._blank_tasks),
+            ("delivery_bodies", kept.bodies_days, self._blank_deliveries),
+            ("events", kept.events_days, self._drop_events),
+            ("deliveries", kept.deliveries_days, self._drop_deliveries),
+            ("outputs", kept.outputs_days, self._drop_outputs),
+        ]
+        gone = {name: await self._all(step, now - days * _DAY) for name, days, step in rounds if days}
+        gone["idempotency"] = await self._all(self._drop_idempotency, now)
+        return gone
+
+    async def _all(self, step: Callable[[float], Awaitable[int]], before: float) -> int:
+        gone = 0
+        while count := await step(before):
+            gone += count
+            await self._clock.sleep(_PAUSE)
+        return gone
+
+    async def _blank_tasks(self, before: float) -> int:
+        """Prompts, vendor fields and inputs of tasks that ended long ago; what was billed by stays."""
+        table = tables.tasks.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.id, table.request).where(table.blanked_at.is_(None), table.ended_at < before).limit(BATCH)
+            )
+            requests = {task_id: _decode(body) for task_id, body in found.all()}
+        for request in requests.values():
+            await self._forget([one.object_key for one in request.inputs])
+        await blank(self._database, requests, self._clock.now())
+        return len(requests)
+
+    async def _blank_deliveries(self, before: float) -> int:
+        table = tables.deliveries
+        old = select(table.c.id).where(
+            table.c.id > self._blanked,
+            table.c.id < first_id(before),
+            table.c.state != "pending",
+            func.length(table.c.body) > 0,
+        )
+        ids = await self._find(old.order_by(table.c.id))
+        self._blanked = ids[-1] if ids else self._blanked
+        return await self._execute(update(table).values(body=b"", answer=None), table.c.id, ids)
+
+    async def _drop_deliveries(self, before: float) -> int:
+        table = tables.deliveries
+        ids = await self._find(select(table.c.id).where(table.c.id < first_id(before), table.c.state != "pending"))
+        return await self._execute(delete(table), table.c.id, ids)
+
+    async def _drop_events(self, before: float) -> int:
+        """Only of tasks made before that time: the primary key finds them, and no younger one has older events."""
+        table = tables.events
+        old = select(table.c.task_id, table.c.sequence).where(table.c.task_id < first_id(before), table.c.at < before)
+        keys = await self._find(old)
+        return await self._execute(delete(table), tuple_(table.c.task_id, table.c.sequence), keys)
+
+    async def _drop_idempotency(self, before: float) -> int:
+        table = tables.idempotency
+        keys = await self._find(select(table.c.account_id, table.c.key).where(table.c.expires_at < before))
+        return await self._execute(delete(table), tuple_(table.c.account_id, table.c.key), keys)
+
+    async def _drop_outputs(self, before: float) -> int:
+        output, task = tables.outputs.c, tables.tasks.c
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(output.task_id, output.index, output.object_key, output.poster_key)
+                .join(tables.tasks, task.id == output.task_id)
+                .where(output.task_id < first_id(before), output.object_key.is_not(None), task.ended_at < before)
+                .limit(BATCH)
+            )
+            rows = found.all()
+        for _, _, file, poster in rows:
+            await self._forget([file, sheet_key(file), poster])
+        if rows:
+            await self._lose([{"b_task": task_id, "b_index": index} for task_id, index, _, _ in rows])
+        return len(rows)
+
+    async def _lose(self, outputs: list[dict[str, int]]) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(_LOSE, outputs)
+
+    async def _forget(self, keys: list[str | None]) -> None:
+        for key in keys:
+            if key is not None:
+                await self._storage.delete(key)
+
+    async def _find(self, query: Any) -> list[Any]:
+        """Looked for outside the transaction that writes: a search may take its time, a lock may not."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.limit(BATCH))).all()
+        return [row[0] if len(row) == 1 else tuple(row) for row in rows]
+
+    async def _execute(self, statement: Any, column: Any, keys: list[Any]) -> int:
+        if keys:
+            async with self._database.writing() as connection:
+                await connection.execute(statement.where(column.in_(keys)))
+        return len(keys)
+
+
+async def blank(database: Database, requests: dict[int, GenerationRequest], now: float) -> None:
+    """Take away what the `requests` of ended tasks (by id) asked for, and what was prepared of it."""
+    if not requests:
+        return
+    rows = [
+        {"b_id": task_id, "b_request": msgspec.json.encode(request.blank()), "b_now": now}
+        for task_id, request in sorted(requests.items())
+    ]
+    async with database.writing() as connection:
+        await connection.execute(_BLANK, rows)
+        await connection.execute(
+            update(tables.attempts).where(tables.attempts.c.task_id.in_(list(requests))).values(prepared=None)
+        )
+
+
+_BLANK = (
+    update(tables.tasks)
+    .where(tables.tasks.c.id == bindparam("b_id"))
+    .values(request=bindparam("b_request"), blanked_at=bindparam("b_now"))
+)
+_LOSE = (
+    update(tables.outputs)
+    .where(tables.outputs.c.task_id == bindparam("b_task"), tables.outputs.c.index == bindparam("b_index"))
+    .values(state="lost", object_key=None, poster_key=None, upstream_url=None)
+)

@@ -1,0 +1,103 @@
+"""Objects that no row names: what a kill between storing a file and committing its row has left behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import select, tuple_
+
+from telecine.clock import Clock
+from telecine.media.storage import Storage, Stored
+from telecine.nouns.request import GenerationRequest
+from telecine.server.retention import BATCH, first_id
+from telecine.store import tables
+from telecine.store.database import Database
+
+_GRACE: Final = 86400.0
+"""How old an object must be to be called lost: its row may still be on its way."""
+_BEFORE: Final = 2 * 3600.0
+"""How long after its inputs, at most, a task is created: the upload is part of the same request."""
+_AFTER: Final = 60.0
+_PAUSE: Final = 0.05
+_decode: Final = msgspec.json.Decoder(GenerationRequest).decode
+
+
+class Sweep:
+    """Looks through the storage in pages, each compared with the records in one batch."""
+
+    def __init__(self, database: Database, storage: Storage, clock: Clock) -> None:
+        self._database = database
+        self._storage = storage
+        self._clock = clock
+
+    async def run(self) -> int:
+        """Delete what is lost; how many objects."""
+        inputs: dict[int, list[Stored]] = {}
+        gone = 0
+        async for page in self._storage.list():
+            old = [one for one in page if one.at < self._clock.now() - _GRACE]
+            for one in old:
+                if "/in/" in one.key:
+                    inputs.setdefault(int(one.key[1:].partition("/")[0]), []).append(one)
+            gone += await self._delete(await self._lost_outputs([one.key for one in old if "/t" in one.key]))
+            await self._clock.sleep(_PAUSE)
+        for account_id, stored in sorted(inputs.items()):
+            stored.sort(key=lambda one: one.at)  # so that a batch spans little time, and few tasks
+            for start in range(0, len(stored), BATCH):
+                gone += await self._delete(await self._lost_inputs(account_id, stored[start : start + BATCH]))
+                await self._clock.sleep(_PAUSE)
+        return gone
+
+    async def _delete(self, keys: Sequence[str]) -> int:
+        for key in keys:
+            await self._storage.delete(key)
+        return len(keys)
+
+    async def _lost_outputs(self, keys: Sequence[str]) -> list[str]:
+        if not keys:
+            return []
+        table = tables.outputs.c
+        places = {key: _place(key) for key in keys}
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.task_id, table.index, table.object_key).where(
+                    tuple_(table.task_id, table.index).in_(list(set(places.values()))), table.object_key.is_not(None)
+                )
+            )
+            kept = {(task_id, index): object_key for task_id, index, object_key in found.all()}
+        # A poster or a contact sheet lies beside its file and lives as long.
+        return [
+            key for key, place in places.items() if place not in kept or key.split(".")[0] != kept[place].split(".")[0]
+        ]
+
+    async def _lost_inputs(self, account_id: int, stored: Sequence[Stored]) -> list[str]:
+        first, last = stored[0].at - _AFTER, stored[-1].at + _BEFORE
+        used: set[str] = set()
+        async for request in self._requests(account_id, first_id(first), first_id(last)):
+            used.update(one.object_key for one in request.inputs if one.object_key)
+        return [one.key for one in stored if one.key not in used]
+
+    async def _requests(self, account_id: int, first: int, last: int) -> AsyncIterator[GenerationRequest]:
+        table = tables.tasks.c
+        while True:
+            async with self._database.reading() as connection:
+                found = await connection.execute(
+                    select(table.id, table.request)
+                    .where(table.account_id == account_id, table.id >= first, table.id < last)
+                    .order_by(table.id)
+                    .limit(BATCH)
+                )
+                rows = found.all()
+            for _, body in rows:
+                yield _decode(body)
+            if len(rows) < BATCH:
+                return
+            first = rows[-1].id + 1
+
+
+def _place(key: str) -> tuple[int, int]:
+    """The task id and index in `a1/t2/0.poster.jpg`."""
+    _, task, name = key.split("/")
+    return int(task[1:]), int(name.partition(".")[0])

@@ -1,0 +1,105 @@
+"""What keeps an installation in order while it serves: reloads, retention, erasures, and a look at what costs money."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.routing import Route
+
+from telecine.accounts.erase import Erasure
+from telecine.accounts.keys import Keys
+from telecine.accounts.secret import Secret
+from telecine.config import Config, ConfigError, Settings
+from telecine.media.storage import Storage
+from telecine.server.figures import Figures, measure
+from telecine.server.reload import Reload, Revision
+from telecine.server.retention import Retention
+from telecine.server.running import Operations
+from telecine.server.sweep import Sweep
+from telecine.tasks.context import Context
+from telecine.tasks.engine import Engine
+from telecine.tasks.writes import Mark
+
+_log = structlog.get_logger(__name__)
+
+MASK: Final = "config comparison"
+"""The purpose of the key whose digests stand for secrets where configurations are compared."""
+_ERASURES_SECONDS: Final = 60.0
+
+
+class Upkeep:
+    """One per process. `check` and `apply` are the gateway's."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: Context,
+        engine: Engine,
+        *,
+        storage: Storage,
+        keys: Keys,
+        secret: Secret,
+        check: Callable[[Config], None],
+        apply: Callable[[Config], Awaitable[None]],
+    ) -> None:
+        self._context = context
+        self._engine = engine
+        self._storage = storage
+        self._data: Path = settings.data
+        database, clock = context.database, context.clock
+        self._reload = Reload(settings, database, clock, check, apply)
+        self._erasure = Erasure(
+            database, clock, keys, forget=context.library.forget, find=self._stored, cancel=self._cancel
+        )
+        sweep = Sweep(database, storage, clock)
+        self._retention = Retention(database, storage, clock, lambda: self._reload.running.retention, sweep.run)
+        self.routes: list[Route] = Operations(
+            database, self._reload, self._erasure, self.measure, secret.derive(MASK)
+        ).routes
+
+    async def begin(self) -> None:
+        """Note what this start runs with."""
+        await self._reload.begin()
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the process works."""
+        return [self._retention.run(), self._resume_erasures()]
+
+    async def reload(self, actor: str) -> Revision | None:
+        """Read the configuration again, and log what came of it. Raises nothing: nobody waits for an answer."""
+        try:
+            made = await self._reload.reload(actor)
+        except ConfigError as error:
+            _log.error("config_refused", actor=actor, reason=str(error))
+            return None
+        except (SQLAlchemyError, OSError):
+            _log.exception("config_reload_failed", actor=actor)
+            return None
+        changes = [str(change) for change in made.changes] if made else []
+        _log.info("config_reloaded", actor=actor, revision=made.number if made else None, changes=changes)
+        return made
+
+    async def measure(self) -> Figures:
+        """What costs money when nobody looks at it."""
+        context = self._context
+        return await measure(context.database, context.router, context.clock, self._data)
+
+    async def _resume_erasures(self) -> None:
+        while True:
+            try:
+                await self._erasure.resume()
+            except (SQLAlchemyError, OSError):
+                _log.exception("erasure_failed")
+            await self._context.clock.sleep(_ERASURES_SECONDS)
+
+    async def _cancel(self, task_id: int) -> None:
+        await self._context.database.write(Mark(task_id, self._context.now(), cancel=True, delete=True))
+        self._engine.nudge()
+
+    async def _stored(self, prefix: str) -> AsyncIterator[Sequence[str]]:
+        async for page in self._storage.list(prefix):
+            yield [one.key for one in page]

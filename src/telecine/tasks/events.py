@@ -1,0 +1,130 @@
+"""A task's news as they happen, and those that somebody has missed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import select
+
+from telecine.nouns.task import TERMINAL, Output, Status, Task
+from telecine.store import tables
+from telecine.store.batcher import Batcher
+from telecine.store.database import Database
+from telecine.tasks.view import View
+from telecine.webhooks.delivery import PROGRESS
+
+if TYPE_CHECKING:  # it imports `news_of` from here
+    from telecine.tasks.context import Context
+
+LOOK_AGAIN: Final = 1.0
+"""Seconds after which the records are read again: steps of other processes wake nobody here."""
+
+
+class News(msgspec.Struct, frozen=True):
+    """One event of a task as clients are told of it: its number, its type, and the task as it was then."""
+
+    sequence: int
+    type: str
+    view: View
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One event that clients are told of, with what the task was like then."""
+
+    sequence: int
+    type: str
+    status: Status
+    progress: int
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """What has happened to a task after some event."""
+
+    lines: tuple[Line, ...]
+    over: bool
+    """Nothing will ever follow these lines."""
+
+
+class Timelines:
+    """Reads of news; those that arrive together go together."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batcher: Batcher[tuple[int, int], Lines] = Batcher(self._load)
+
+    async def after(self, task_id: int, sequence: int) -> Lines:
+        """What has happened to the task after the event with this number."""
+        return await self._batcher.submit((task_id, sequence))
+
+    async def _load(self, wanted: Sequence[tuple[int, int]]) -> Sequence[Lines]:
+        ids = {task_id for task_id, _ in wanted}
+        table, events = tables.tasks.c, tables.events.c
+        async with self._database.reading() as connection:
+            # In this order: a task that has ended here has its last line among those read next.
+            states = await connection.execute(select(table.id, table.state, table.deleted_at).where(table.id.in_(ids)))
+            over = {row.id: row.state in TERMINAL or row.deleted_at is not None for row in states.all()}
+            rows = await connection.execute(
+                select(events.task_id, events.sequence, events.news, events.status, events.progress)
+                .where(
+                    events.task_id.in_(ids), events.news.is_not(None), events.sequence > min(one for _, one in wanted)
+                )
+                .order_by(events.task_id, events.sequence)
+            )
+            found: dict[int, list[Line]] = {}
+            for row in rows.all():
+                found.setdefault(row.task_id, []).append(Line(*row[1:]))
+        return [
+            Lines(tuple(line for line in found.get(one, ()) if line.sequence > after), over.get(one, True))
+            for one, after in wanted
+        ]
+
+
+def news_of(before: Task, after: Task) -> str | None:
+    """What clients are told of a step; None where nothing that they see has changed."""
+    if after.status != before.status:
+        return f"task.{after.status}"
+    return PROGRESS if after.progress != before.progress else None
+
+
+async def follow(context: Context, timelines: Timelines, task_id: int, after: int) -> AsyncGenerator[News | None]:
+    """The news of a task behind the event with the number `after`, as they happen, until the task ends.
+
+    None is yielded every second without news, so that the caller can show that it is still there. Nothing is kept for
+    a caller that is slow: what it has not read yet is read from the records when it comes for it.
+    """
+    with context.watch.watching(task_id) as changed:
+        while not context.closing:
+            changed.clear()
+            found = await timelines.after(task_id, after)
+            known = await context.reads.task(task_id) if found.lines or not after else None
+            if known is not None and known[0].deleted_at is None:
+                for line in found.lines:
+                    yield News(line.sequence, line.type, then(*known, line))
+                    after = line.sequence
+                if found.over and not after:  # so old that its events have been pruned
+                    yield News(known[0].version, f"task.{known[0].status}", View(*known))
+            if found.over:
+                return
+            if not found.lines:
+                yield None
+            await context.clock.wait(changed, LOOK_AGAIN)
+
+
+def then(task: Task, outputs: tuple[Output, ...], line: Line) -> View:
+    """`task` as it was at the time of `line`."""
+    if line.status in TERMINAL:
+        return View(task, outputs)
+    past = replace(
+        task,
+        state="queued" if line.status == "queued" else "running",
+        progress=line.progress,
+        started_at=None if line.status == "queued" else task.started_at,
+        ended_at=None,
+        usage=None,
+        charged=None,
+        error=None,
+    )
+    return View(past)

@@ -1,0 +1,50 @@
+"""Waiting for a task: for its first step, for its end, for what a wish to cancel comes to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from telecine.nouns.task import Task
+from telecine.tasks.context import Context
+from telecine.tasks.engine import Engine
+from telecine.tasks.view import Cancellation
+
+_LOOK_AGAIN: Final = 1.0
+"""Seconds between two reads for whoever waits: steps of other processes wake nobody here."""
+
+
+async def until(context: Context, task_id: int, reached: Callable[[Task], bool], seconds: float) -> None:
+    """Wait until a step makes `reached` true of the task, or `seconds` are over."""
+    end = context.now() + seconds
+    with context.watch.watching(task_id) as changed:
+        while True:
+            changed.clear()
+            found = await context.reads.task(task_id)
+            left = end - context.now()
+            if found is None or reached(found[0]) or left <= 0 or context.closing:
+                return
+            await context.clock.wait(changed, min(left, _LOOK_AGAIN))
+
+
+async def join(context: Context, engine: Engine, task_id: int) -> None:
+    """Wait for the first step of a task that another request has made, as that one does."""
+    found = await context.reads.task(task_id)
+    if found is None or found[0].state not in ("queued", "submitting"):
+        return
+    patience = context.limits.first_step
+    step = engine.underway(task_id)
+    if step is not None:
+        await asyncio.wait([step], timeout=patience)
+    else:
+        await until(context, task_id, lambda task: task.state != "submitting", patience)
+
+
+def cancellation(context: Context, task: Task) -> Cancellation | None:
+    """What a wish to cancel `task` has come to; None where it had ended otherwise."""
+    if task.ended:
+        return "cancelled" if task.state == "cancelled" else None
+    found = context.router.channel(task.channel or "")
+    asked = found is not None and found[1].traits.cancel and task.state in ("running", "reconciling")
+    return "requested_upstream" if asked else "marked"

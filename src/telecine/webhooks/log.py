@@ -1,0 +1,143 @@
+"""The log of deliveries: what was sent to whom, and what came back. Each account sees its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import select
+
+from telecine.clock import Clock
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.ids import IdSource
+from telecine.store import tables
+from telecine.store.database import Database
+from telecine.webhooks.delivery import TEST, Delivery, add_deliveries
+from telecine.webhooks.endpoints import Endpoint
+
+DeliveryState = Literal["pending", "delivered", "failed", "superseded"]
+
+_D = tables.deliveries
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery and its last try. Times are seconds since the Unix epoch."""
+
+    id: int
+    task_id: int
+    endpoint_id: int
+    account_id: int
+    sequence: int
+    type: str
+    url: str
+    body: bytes
+    state: DeliveryState
+    due: float | None
+    tries: int
+    status: int | None
+    reason: str | None
+    latency_ms: int | None
+    answer: bytes | None
+    """The first KiB."""
+    redelivery_of: int | None
+    created_at: float
+    delivered_at: float | None
+
+
+class DeliveryLog:
+    """Reads of deliveries, and the two ways in which an owner makes one."""
+
+    def __init__(self, database: Database, clock: Clock, ids: IdSource) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    async def list(
+        self,
+        account_id: int,
+        *,
+        limit: int,
+        task_id: int | None = None,
+        endpoint_id: int | None = None,
+        state: str | None = None,
+        after: int | None = None,
+    ) -> tuple[list[Logged], bool]:
+        """The account's deliveries, newest first, and whether there are more."""
+        query = select(*_COLUMNS).where(_D.c.account_id == account_id)
+        if task_id is not None:
+            query = query.where(_D.c.task_id == task_id)
+        if endpoint_id is not None:
+            query = query.where(_D.c.endpoint_id == endpoint_id)
+        if state is not None:
+            query = query.where(_D.c.state == state)
+        if after is not None:
+            query = query.where(_D.c.id < after)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.order_by(_D.c.id.desc()).limit(limit + 1))).all()
+        found = [_logged(row) for row in rows]
+        return found[:limit], len(found) > limit
+
+    async def get(self, account_id: int, delivery_id: int) -> Logged:
+        """One delivery. Raises GatewayError (`not_found`)."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(*_COLUMNS).where(_D.c.id == delivery_id, _D.c.account_id == account_id)
+            )
+            row = found.first()
+        if row is None:
+            raise GatewayError("not_found", "There is no such delivery, or it is not yours.", param="id")
+        return _logged(row)
+
+    async def redeliver(self, old: Logged, endpoint: Endpoint | None) -> Logged:
+        """Send `old` once more, as it was: the receiver knows it by its `webhook-id`.
+
+        `endpoint`: its endpoint as it is now, whose URL may have changed; None for a request's own URL. Raises
+        GatewayError (`conflict`) where the body is no longer kept.
+        """
+        if not old.body:
+            raise GatewayError("conflict", "What this webhook said is no longer kept.", param="id")
+        return await self._add(
+            Delivery(
+                id=self._ids.next(self._clock.now()),
+                task_id=old.task_id,
+                account_id=old.account_id,
+                endpoint_id=old.endpoint_id,
+                sequence=old.sequence,
+                type=old.type,
+                url=endpoint.url if endpoint is not None and endpoint.url else old.url,
+                body=old.body,
+                redelivery_of=old.redelivery_of or old.id,
+                created_at=self._clock.now(),
+            )
+        )
+
+    async def test(self, endpoint: Endpoint, data: dict[str, str]) -> Logged:
+        """Send an event of the type `webhook.test` to `endpoint`."""
+        now = self._clock.now()
+        moment = datetime.fromtimestamp(now, UTC).isoformat()
+        return await self._add(
+            Delivery(
+                id=self._ids.next(now),
+                task_id=0,
+                account_id=endpoint.account_id,
+                endpoint_id=endpoint.id,
+                sequence=0,
+                type=TEST,
+                url=endpoint.url or "",
+                body=msgspec.json.encode({"type": TEST, "timestamp": moment, "data": data}),
+                created_at=now,
+            )
+        )
+
+    async def _add(self, delivery: Delivery) -> Logged:
+        async with self._database.writing() as connection:
+            await add_deliveries(connection, [delivery])
+        return await self.get(delivery.account_id, delivery.id)
+
+
+_COLUMNS: Final = tuple(_D.c[name] for name in Logged.__struct_fields__)
+
+
+def _logged(row: Any) -> Logged:
+    return Logged(**dict(zip(Logged.__struct_fields__, row, strict=True)))

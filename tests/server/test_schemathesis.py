@@ -1,0 +1,71 @@
+"""Schemathesis over the OpenAPI document, against a live server: no request brings it to a 500.
+
+The sandbox serves one run and a Kling upstream the other; neither fails here, so 502 to 504 would be faults of ours.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import Case
+
+from telecine.server.openapi import document
+from tests.server.live import ADMIN_KEY, LiveServer, kling_channel
+from tests.upstreams.kling import API_KEY, FakeKling
+
+pytestmark = pytest.mark.filterwarnings(
+    # The server's own thread uses `random`, which Hypothesis takes for its strategies doing so.
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
+EXAMPLES = 8
+CONFORMS: Any = schemathesis.checks.CHECKS.get_one("response_schema_conformance")
+SKIPPED = {  # they answer for as long as somebody listens
+    "/v1/tasks/{id}/events",
+}
+SCHEMA: Any = schemathesis.openapi.from_dict(document())
+OPERATIONS = {
+    f"{found.ok().method.upper()} {found.ok().path}": found.ok()
+    for found in SCHEMA.get_all_operations()
+    if found.ok().path not in SKIPPED
+}
+
+
+@pytest.fixture(scope="module")
+def kling_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder: Path = tmp_path_factory.mktemp("kling")
+    with FakeKling().in_thread() as kling, LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+        kling.autofinish(0.05)
+        yield server
+
+
+@pytest.mark.parametrize("behind", ["sandbox", "kling_behind"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_request_brings_it_down(request: pytest.FixtureRequest, name: str, behind: str) -> None:
+    server: LiveServer = request.getfixturevalue(behind)
+    operation = OPERATIONS[name]
+
+    @seed(24)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def holds(case: Case[Any]) -> None:
+        try:
+            reply = case.call(base_url=server.address, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=20)
+        except (ValueError, http.client.HTTPException):  # what no client can put on the wire
+            return
+        assert reply.status_code < 500, (case.as_curl_command(), reply.content)
+        if reply.status_code < 300 and operation.responses is not None:
+            case.validate_response(reply, checks=[CONFORMS])
+
+    holds()

@@ -1,0 +1,189 @@
+"""What a client sees of waiting: the end of a task, a place in line, what a wish to cancel came to; and lists."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from telecine.config import ChannelConfig
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.task import Task
+from telecine.providers.base import Accepted, Cancelled, Failed, Unknown
+from telecine.tasks.view import Place
+from telecine.tasks.watch import Watch
+from tests.clock import FastClock, HandClock
+from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
+
+ONE_SLOT = (ChannelConfig(name="main", provider="scripted", max_in_flight=1),)
+
+
+async def test_a_watch_wakes_those_who_watch_the_task() -> None:
+    watch, clock = Watch(), FastClock(1, 0)
+    one, other = asyncio.create_task(watch.wait(1, 5, clock)), asyncio.create_task(watch.wait(2, 0.05, clock))
+    await asyncio.sleep(0)
+    watch.changed(1)
+    watch.changed(3)
+    assert await one is True
+    assert await other is False
+    with watch.watching(1) as first, watch.watching(1) as second:
+        watch.changed(1)
+        assert first.is_set()
+        assert second.is_set()
+    assert watch._waiters == {}
+
+
+class StillClock(HandClock):
+    """Waits for the event alone, so that only a wake ends the wait."""
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await asyncio.wait_for(event.wait(), 5)
+
+
+class DeafClock(HandClock):
+    """Hears no wake; its second is short."""
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
+async def test_a_wait_ends_with_the_task(tmp_path: Path) -> None:
+    async with House(tmp_path, clock=StillClock()).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        waiting = asyncio.create_task(house.tasks.wait(house.me, view.task.id, 60))
+        await house.pass_time(5)
+        assert not waiting.done()
+        house.provider.polls = [DONE]
+        await house.pass_time(30)
+        done = await asyncio.wait_for(waiting, 5)
+        assert (done.task.state, len(done.outputs)) == ("succeeded", 1)
+        assert await house.tasks.wait(house.me, view.task.id, 60) == done
+
+
+async def test_a_wait_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        began = house.clock.now()
+        assert (await house.tasks.wait(house.me, view.task.id, 0)).task.state == "running"
+        assert house.clock.now() == began
+        assert (await house.tasks.wait(house.me, view.task.id, 30.5)).task.state == "running"
+        assert house.clock.now() == pytest.approx(began + 30.5)
+
+
+async def test_the_end_in_another_process_is_seen_too(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as one, House(tmp_path, clock=DeafClock()).opened() as two:
+        view = await one.tasks.create(one.me, text_to_video(), "tasks")
+        waiting = asyncio.create_task(two.tasks.wait(two.me, view.task.id, 60))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        one.provider.polls = [DONE]
+        await one.pass_time(30)
+        assert (await asyncio.wait_for(waiting, 5)).task.state == "succeeded"
+
+
+async def test_waiting_for_a_task_that_is_deleted_or_not_ones_own_is_not_found(tmp_path: Path) -> None:
+    async with House(tmp_path, clock=StillClock()).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        other = replace(house.me, account_id=await house.keys.account("other"))
+        for call in (house.tasks.wait(other, view.task.id, 60), house.tasks.retry(other, view.task.id)):
+            with pytest.raises(GatewayError, match="no such task"):
+                await call
+        waiting = asyncio.create_task(house.tasks.wait(house.me, view.task.id, 60))
+        await asyncio.sleep(0.05)
+        await house.tasks.delete(house.me, view.task.id)
+        with pytest.raises(GatewayError, match="no such task"):
+            await waiting
+
+
+async def test_those_in_line_know_their_place(tmp_path: Path) -> None:
+    async with House(tmp_path, ONE_SLOT).opened() as house:
+        views = []
+        for _ in range(4):
+            views.append(await house.tasks.create(house.me, text_to_video(), "tasks"))
+            house.clock.advance(0.01)
+        ids = [view.task.id for view in views]
+        assert await house.tasks.places(views) == {one: Place(n, None) for n, one in enumerate(ids) if n}
+        for _ in range(3):
+            house.context.pace.learn("scripted", "kling-v2-5-turbo", 60.0)
+        assert await house.tasks.places(views[2:]) == {ids[2]: Place(2, 120), ids[3]: Place(3, 180)}
+        await house.tasks.cancel(house.me, ids[1])
+        views = [await house.tasks.get(house.me, one) for one in ids]
+        assert await house.tasks.places(views) == {ids[2]: Place(1, 60), ids[3]: Place(2, 120)}
+
+
+async def test_lines_of_two_pools_are_two_lines(tmp_path: Path) -> None:
+    channels = (
+        ChannelConfig(name="a", provider="scripted", max_in_flight=1, models=("kling-v1",)),
+        ChannelConfig(name="b", provider="scripted", max_in_flight=1, models=("kling-v2-5-turbo",)),
+    )
+    async with House(tmp_path, channels).opened() as house:
+        models = ("kling-v1", "kling-v2-5-turbo") * 2
+        views = [await house.tasks.create(house.me, text_to_video(model=model), "tasks") for model in models]
+        assert await house.tasks.places(views) == {view.task.id: Place(1, None) for view in views[2:]}
+
+
+async def test_cancelling_says_what_came_of_it(tmp_path: Path) -> None:
+    able, unable = Scripted("able", replace(TRAITS, cancel=True)), Scripted("unable")
+    channels = (
+        ChannelConfig(name="a", provider="able", max_in_flight=3, models=("kling-v1",)),
+        ChannelConfig(name="b", provider="unable", models=("kling-v2-5-turbo",)),
+    )
+    able.submits = unable.submits = [Accepted("u1")]
+    async with House(tmp_path, channels, (able, unable)).opened() as house:
+
+        async def cancel(task: Task) -> tuple[str | None, str]:
+            view = await house.tasks.cancel(house.me, task.id)
+            return view.cancellation, view.task.state
+
+        async def made(model: str) -> Task:
+            return (await house.tasks.create(house.me, text_to_video(model=model), "tasks")).task
+
+        asked, marked, gone = await made("kling-v1"), await made("kling-v2-5-turbo"), await made("kling-v1")
+        unsure = [Unknown("reset")]
+        able.submits, able.look_ups = list(unsure), list(able.look_ups)
+        unknown = await made("kling-v1")
+        waiting = await made("kling-v1")
+        assert await cancel(waiting) == ("cancelled", "cancelled")
+        assert await cancel(waiting) == ("cancelled", "cancelled")
+        assert await cancel(asked) == ("requested_upstream", "running")
+        assert await cancel(marked) == ("marked", "running")
+        assert (await cancel(unknown))[0] == "requested_upstream"
+        able.cancels = [Cancelled()]
+        assert await cancel(gone) == ("cancelled", "cancelled")
+        unable.polls = [Failed(refusal("upstream_failed"))]
+        await house.pass_time(60)
+        assert await cancel(marked) == ("cancelled", "cancelled")
+
+
+async def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.polls = [DONE]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(60)
+        done = await house.tasks.get(house.me, view.task.id)
+        assert await house.tasks.cancel(house.me, view.task.id) == done
+        assert (await house.tasks.get(house.me, view.task.id)).task.cancel_requested_at is None
+
+
+async def test_lists_by_key_and_time(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        first, _ = await house.keys.create("first", source="admin")
+        second, _ = await house.keys.create("second", source="admin")
+        made = []
+        for key in (first, second, first):
+            me = replace(house.me, key_id=int(key.id))
+            made.append((await house.tasks.create(me, text_to_video(), "tasks")).task)
+            house.clock.advance(10)
+
+        async def listed(**wanted: object) -> list[int]:
+            page = await house.tasks.list(house.me, limit=10, ascending=True, **wanted)  # type: ignore[arg-type]
+            return [made.index(view.task) if view.task in made else -1 for view in page.views]
+
+        assert await listed(key="first") == [0, 2]
+        assert await listed(key=str(second.id)) == [1]
+        assert await listed(key="third") == []
+        assert await listed(created_after=made[0].created_at) == [1, 2]
+        assert await listed(created_before=made[2].created_at, key="first") == [0]
+        assert await listed(created_after=made[2].created_at) == []
