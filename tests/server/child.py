@@ -6,7 +6,6 @@ Nothing else is different, but for `--blind`: Kling's provider then behaves as o
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -38,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -218,5 +218,6 @@ name = "kling-main"
 provider = "kling"
 base_url = "{base_url}/kling"
 api_key = "{api_key}"
+models = ["kling-*"]
 {more}
 """

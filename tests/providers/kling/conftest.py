@@ -9,7 +9,8 @@ import pytest
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import Shelf, StillClock, submission
+from tests.clock import HandClock
+from tests.providers.kling.requests import NOW, Shelf, submission
 from tests.upstreams.kling import API_KEY, FakeKling
 
 
@@ -20,8 +21,8 @@ async def fake() -> AsyncIterator[FakeKling]:
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> HandClock:
+    return HandClock(NOW)
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def provider(client: Client, clock: StillClock) -> Provider:
+def provider(client: Client, clock: HandClock) -> Provider:
     return KlingProvider(client, clock)
 
 

@@ -20,19 +20,6 @@ URL = "https://example.com/a.png"
 FRAME = MediaInput("image", object_key="p")
 
 
-class StillClock:
-    """A clock that the test moves."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 class Shelf:
     """Media of the request, by object key."""
 

@@ -24,7 +24,8 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.providers.kling import KlingProvider
-from tests.providers.kling.requests import FRAME, Shelf, StillClock, job, picture, submission
+from tests.clock import HandClock
+from tests.providers.kling.requests import FRAME, Shelf, job, picture, submission
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import ACCESS_KEY, API_KEY, SECRET_KEY, FakeKling, Fault
 
@@ -103,7 +104,7 @@ async def test_whatever_cannot_be_read_after_sending_is_unknown(
 
 
 async def test_no_answer_in_time_is_unknown(
-    client: Client, clock: StillClock, fake: FakeKling, channel: Channel
+    client: Client, clock: HandClock, fake: FakeKling, channel: Channel
 ) -> None:
     class Impatient(KlingProvider):
         traits = msgspec.structs.replace(KlingProvider.traits, submit_timeout=0.2)
