@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
+_KEY_LENGTH: Final = 22  # 128 bits in base 64
 
 
 class ConfigError(Exception):
@@ -143,10 +144,13 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
     config = read(file, environment) if file else Config()
     if url := environment.get("TELECINE_PUBLIC_URL"):
         config = msgspec.structs.replace(config, public_url=url)
+    admin_key = environment.get("TELECINE_ADMIN_KEY") or None
+    if admin_key is not None and len(admin_key) < _KEY_LENGTH:
+        raise ConfigError(f"TELECINE_ADMIN_KEY is too short to be safe: use {_KEY_LENGTH} random characters or more.")
     return Settings(
         data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
         config=config,
-        admin_key=environment.get("TELECINE_ADMIN_KEY") or None,
+        admin_key=admin_key,
         secret_key=environment.get("TELECINE_SECRET_KEY") or None,
         database_url=environment.get("TELECINE_DATABASE_URL") or None,
     )
@@ -200,8 +204,8 @@ def _check(config: Config) -> None:
         if channel.weight < 1:
             raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     for key in config.keys:
-        if len(key.key) < 22:  # 128 bits in base 64
-            raise ConfigError(f"Key '{key.name}' is too short to be safe: use at least 22 random characters.")
+        if len(key.key) < _KEY_LENGTH:
+            raise ConfigError(f"Key '{key.name}' is too short to be safe: use {_KEY_LENGTH} random characters or more.")
 
 
 def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> str | None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from telecine.config import load
 from telecine.providers.kling import KlingProvider
+from telecine.server import logs
 from telecine.server.run import serve
 from tests.clock import FastClock
 
@@ -27,6 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.blind:
         KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
+    logs.configure("debug")
     serve(
         load(given.data, given.config, {}),
         "127.0.0.1",

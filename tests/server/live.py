@@ -8,15 +8,15 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-import structlog
 import uvloop
+from structlog.testing import capture_logs
 
 from telecine.config import load
 from telecine.server.gateway import Gateway
@@ -92,14 +92,14 @@ class LiveServer:
         self._config = config
         self._calm = calm
         self.clock = LeapClock(speed, time.time())
-        self.logs: list[Mapping[str, Any]] = []
+        self.logs: Sequence[Mapping[str, Any]] = []
         self.address = ""
         self._thread = threading.Thread(target=self._run, name="LiveServer", daemon=True)
         self._listening = threading.Event()
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._capture = structlog.testing.capture_logs()
+        self._capture = capture_logs()
         self.logs = self._capture.__enter__()
         self._thread.start()
         assert self._listening.wait(30), "the server did not start"
@@ -183,9 +183,9 @@ class LiveServer:
         (number,) = self.rows(f"SELECT count(*) FROM {table}")[0]  # noqa: S608  a name that the test chose
         return int(number)
 
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self.data / 'telecine.db'}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+            return connection.execute(statement, values).fetchall()
 
     def files(self, pattern: str = "*") -> list[Path]:
         """What the storage holds."""

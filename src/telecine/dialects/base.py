@@ -77,6 +77,10 @@ class Media(Protocol):
         """
         ...
 
+    async def discard(self, inputs: Sequence[MediaInput]) -> None:
+        """Delete what `store` kept for a request that then came to nothing."""
+        ...
+
     def check_url(self, url: str, *, param: str) -> None:
         """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""
         ...

@@ -79,6 +79,7 @@ class Engine:
         for task_id, due in found:
             if task_id not in self._running:
                 self.lateness(now - due)
+                self._context.pace.late(now - due)
                 self._spawn(task_id)
         return len(found), upcoming
 
