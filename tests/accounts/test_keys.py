@@ -98,3 +98,12 @@ def test_the_secret_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
     assert first.derive("x") != first.derive("y")
     with pytest.raises(ConfigError, match="too short"):
         load_secret(tmp_path, "short")
+
+
+async def test_a_key_made_here_may_be_written_into_the_configuration_too(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        made, text = await house.keys.create("admin", admin=True, source="first_run")
+        await house.keys.sync([KeyConfig(name="TELECINE_ADMIN_KEY", key=text, admin=True)])
+        await house.keys.sync([])
+        assert [one.id for one in await house.keys.list()] == [made.id]
+        assert (await house.keys.check(text)).admin

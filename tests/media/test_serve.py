@@ -20,11 +20,14 @@ from starlette.routing import Route
 from telecine.media.collect import Collector
 from telecine.media.formats import EXTENSIONS, Variant
 from telecine.media.intake import Intake
+from telecine.media.library import MediaLibrary
 from telecine.media.links import MEDIA_PATH, WEEK, Signer
+from telecine.media.reader import Reader
 from telecine.media.serve import serve
 from telecine.media.service import MediaService
 from telecine.media.sheets import Sheets
 from telecine.media.storage import CHUNK, Storage
+from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Output
@@ -251,6 +254,22 @@ async def test_the_spritesheet_is_made_once(
     assert files_in(folder) == []
     status, _, body = await web.get(link, Range="bytes=0-4")
     assert (status, body, decoders.sheets) == (206, b"sheet", 1)
+
+
+async def test_a_forgotten_video_leaves_no_spritesheet(
+    web: Web,
+    service: MediaService,
+    output: Output,
+    *,
+    storage: Storage,
+    decoders: FakeDecoders,
+    root: Path,
+    folder: Path,
+) -> None:
+    await web.get(service._signer.make(output, "spritesheet", service._signer.expiry(MOMENT)))
+    library = MediaLibrary(storage, Collector(storage, decoders, folder), Reader(storage, Client(), decoders, folder))
+    await library.forget([key for key in (output.object_key, output.poster_key) if key])
+    assert files_in(root) == []
 
 
 @pytest.mark.parametrize("variant", ["file", "poster", "spritesheet"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +22,7 @@ CREATES = {
     "bare-kling": "/v1/videos/image2video",
     "tasks": "/v1/tasks",
 }
-LIMIT, FORM_LIMIT = 256 * 1024, 512 * 1024
+LIMIT, FORM_LIMIT = 512 * 1024, 1024 * 1024
 PHOTO = picture("PNG", (320, 320))
 MODEL = "kling-v2-5-turbo"
 
@@ -211,12 +214,24 @@ def test_wrong_values_are_named(server: LiveServer, dialect: str, change: dict[s
     refused(answer, dialect, 400, code, param or None)
 
 
+def bomb() -> bytes:
+    """A picture of 400 million pixels in 50 kB."""
+    side = 20_000
+    lines = zlib.compress(bytes(side * (side // 8 + 1)), 1)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", lines), (b"IEND", b"")]
+    framed = [
+        struct.pack(">I", len(one)) + name + one + struct.pack(">I", zlib.crc32(name + one)) for name, one in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
 PICTURES = {
     "no picture": base64.b64encode(b"hello, world! " * 100).decode(),
     "a page": base64.b64encode(b"<html><body>not a picture</body></html>").decode(),
     "half a PNG": base64.b64encode(PHOTO[: len(PHOTO) // 2]).decode(),
     "a PNG's first bytes": base64.b64encode(PHOTO[:30]).decode(),
     "half a JPEG's header": base64.b64encode(picture("JPEG", (320, 320))[:200]).decode(),
+    "a bomb": base64.b64encode(bomb()).decode(),
     "no base64": "%%%not base64%%%",
     "bad padding": base64.b64encode(PHOTO).decode()[:-3] + "=" * 3,
 }
@@ -312,6 +327,26 @@ def test_headers_over_the_limit(server: LiveServer, dialect: str) -> None:
     answer = server.call("POST", CREATES[dialect], good(dialect), headers=large)
     assert answer.status == 431
     assert "64 KiB" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("head", "more"),
+    [
+        (b"GET /", b"x" * 65536),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx-one: ", b"x" * 65536),
+        (b"GET / HTTP/1.1\r\nhost: a\r\n", b"x: y\r\n" * 8192),
+        (b"POST /v1/videos HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1;", b"x" * 65536),
+        (b"POST /v1/videos HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n" * 8192),
+    ],
+    ids=["line", "header", "headers", "extension", "trailers"],
+)
+def test_a_request_that_never_ends_does_not_fill_the_memory(server: LiveServer, head: bytes, more: bytes) -> None:
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head)
+        with pytest.raises(ConnectionError):
+            connection.sendall(more * 1000)
+    assert server.call("GET", "/healthz").status == 200
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.server.live import Answer, LiveServer, kling_channel
+from telecine.nouns.ids import parse_task_id
+from tests.server.live import Answer, LiveServer, eventually, kling_channel
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
 
 TEXT = "/kling/v1/videos/text2video"
 DAY = 86400.0
+NEXT_POLL = 250.0
+"""Seconds within which a running job is asked about again, whatever it has said."""
 SETTLED = 100.0
 """Seconds after which an upstream surely knows what became of a create."""
 _names = itertools.count()
@@ -83,11 +85,9 @@ def jobs_of(server: LiveServer, kling: FakeKling, task: str) -> list[str]:
 
 def succeeds_with_one_job(server: LiveServer, kling: FakeKling, task: str) -> None:
     """The task ends well once the upstream has done its job, and there is exactly one job."""
-    deadline = time.monotonic() + 20
-    while not (jobs := jobs_of(server, kling, task)):
-        assert time.monotonic() < deadline, "the job never reached the upstream"
-        time.sleep(0.01)
+    jobs = eventually(lambda: jobs_of(server, kling, task), "a job upstream")
     kling.finish(jobs[0])
+    server.clock.leap(NEXT_POLL)
     found = server.ended(task)
     assert (found["status"], found["error"]) == ("succeeded", None)
     assert server.call("GET", f"/v1/videos/{task}/content").content == kling.file
@@ -133,8 +133,25 @@ def test_a_refusal_reaches_the_caller_in_its_own_words(server: LiveServer, kling
 
 @pytest.mark.parametrize("code", [1302, 1303, 5001])
 def test_a_full_upstream_is_waited_for(server: LiveServer, kling: FakeKling, code: int) -> None:
+    """Neither dialect's caller sees anything of it."""
     kling.faults.append(Fault("create", "refuse", code=code, times=2, retry_after=1))
     succeeds_with_one_job(server, kling, task_of(created(server)))
+    kling.faults.append(Fault("create", "refuse", code=code))
+    video = server.call("POST", "/v1/videos", {"model": "kling-v2-5-turbo", "prompt": "a"})
+    assert (video.status, video.json["status"]) == (200, "queued")
+    succeeds_with_one_job(server, kling, str(parse_task_id(video.json["id"])))
+
+
+def test_a_slow_upstream_does_not_hold_its_caller(folder: Path, kling: FakeKling) -> None:
+    """Past `first_step` the answer is that the task is queued; its step goes on."""
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY, "[limits]\nfirst_step = 0.2")) as server:
+        kling.hold("create")
+        try:
+            task = task_of(created(server))
+            kling.wait_held("create")
+        finally:
+            kling.release("create")
+        succeeds_with_one_job(server, kling, task)
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -191,21 +208,21 @@ def test_a_lie_never_fails_a_running_job(server: LiveServer, kling: FakeKling, l
     task = task_of(created(server))
     (job,) = jobs_of(server, kling, task)
     kling.begin(job)
+    server.clock.leap(NEXT_POLL)
     server.until(f"{TEXT}/{task}", lambda found: found["data"]["task_status"] == "processing")
     kling.faults.append(Fault(**{**vars(lie), "times": 3}))
-    asked = kling.queries
-    deadline = time.monotonic() + 20
-    while kling.faults or kling.queries < asked + 4:
-        data = server.call("GET", f"{TEXT}/{task}").json["data"]
-        assert data["task_status"] == "processing"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    for _ in range(4):  # the last of them is told the truth
+        asked = kling.queries
+        server.clock.leap(NEXT_POLL)
+        eventually(lambda: kling.queries > asked, "another query")  # noqa: B023  called at once
+        assert server.call("GET", f"{TEXT}/{task}").json["data"]["task_status"] == "processing"
     succeeds_with_one_job(server, kling, task)
 
 
 def test_a_job_that_fails_is_failed_with_its_reason(server: LiveServer, kling: FakeKling) -> None:
     task = task_of(created(server))
     kling.fail(handle_of(server, task), f"broke at {kling.base_url} with {API_KEY}")
+    server.clock.leap(NEXT_POLL)
     found = server.ended(task)
     assert (found["status"], found["error"]["code"]) == ("failed", "upstream_failed")
     assert found["error"]["message"].startswith("broke at ")
@@ -267,6 +284,7 @@ def test_a_redirect_to_a_private_address_is_never_followed(server: LiveServer, k
             kling.faults.append(Fault("file", "redirect", message=target, times=3))
             task = task_of(created(server))
             kling.finish(handle_of(server, task))
+            server.clock.leap(NEXT_POLL)
             found = server.ended(task)
         finally:
             trap.shutdown()
@@ -274,10 +292,8 @@ def test_a_redirect_to_a_private_address_is_never_followed(server: LiveServer, k
     assert found["status"] == "succeeded", "the video exists, and has been paid for"
     assert asked == []
     assert server.call("GET", f"/v1/videos/{task}").json["status"] == "completed"
-    deadline = time.monotonic() + 20
-    while server.call("GET", f"/v1/videos/{task}/content").content != kling.file:
-        assert time.monotonic() < deadline, "the file is still fetched once its link is good"
-        time.sleep(0.02)
+    path = f"/v1/videos/{task}/content"
+    eventually(lambda: server.call("GET", path).content == kling.file, "the file, once its link is good")
 
 
 # When there is no end in sight.
@@ -297,10 +313,7 @@ def test_endless_work_ends_with_the_upstreams_memory_and_not_before(
         for days in (0.1, 1.0, 10.0, 15.0):
             asked = kling.queries
             server.clock.leap(days * DAY)
-            deadline = time.monotonic() + 20
-            while kling.queries < asked + 2:
-                assert time.monotonic() < deadline, "both are still asked about"
-                time.sleep(0.01)
+            eventually(lambda: kling.queries >= asked + 2, "a query for each")  # noqa: B023  called at once
             for one in (task, late):
                 assert server.call("GET", f"{TEXT}/{one}").json["data"]["task_status"] == "processing"
         kling.faults.clear()
@@ -322,10 +335,9 @@ def test_an_unplugged_upstream_and_its_return(server: LiveServer, kling: FakeKli
         waits = task_of(created(server))
         assert kling.count("accepted") == len(kling.jobs)
         unreadable = "SELECT * FROM events WHERE task_id = ? AND type = 'unreadable'"
-        deadline = time.monotonic() + 20
-        while len(server.rows(unreadable, runs)) < 2:
-            assert time.monotonic() < deadline, "it is asked about in vain"
-            time.sleep(0.01)
+        for number in (1, 2):
+            server.clock.leap(NEXT_POLL / 2)
+            eventually(lambda: len(server.rows(unreadable, runs)) >= number, "a query in vain")  # noqa: B023
         assert server.call("GET", f"{TEXT}/{waits}").json["data"]["task_status"] == "submitted"
     finally:
         kling.start()

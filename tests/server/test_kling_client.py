@@ -6,6 +6,7 @@ import base64
 import re
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -152,6 +153,14 @@ def test_a_task_is_found_by_both_ids_and_in_the_list(sandbox: LiveServer) -> Non
     assert sandbox.call("GET", f"{PATH}/{data['task_id']}").json["code"] == 1203, "a path shows its own tasks only"
     for one in tasks:
         assert sandbox.call("DELETE", f"/v1/videos/{one['task_id']}").status == 200
+
+
+def test_one_name_asked_for_at_the_same_time_is_one_task(channel: LiveServer, kling: FakeKling) -> None:
+    body = {"model_name": "kling-v2-5-turbo", "prompt": "a", "external_task_id": "mine"}
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda _: channel.call("POST", TEXT, body), range(8)))
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 7
+    assert len(kling.jobs) == channel.count("tasks") == 1
 
 
 def test_every_change_of_status_is_posted_in_order(channel: LiveServer, kling: FakeKling) -> None:

@@ -27,6 +27,7 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
+from telecine.tasks.writes import Mark
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 
@@ -375,3 +376,64 @@ async def test_nothing_is_sent_without_the_lease(tmp_path: Path) -> None:
         provider.prepare = slow  # type: ignore[method-assign]
         await house.tasks.create(house.me, text_to_video(), "tasks")
         assert provider.sent == []
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 1e9])
+async def test_a_wrong_retry_after_neither_hammers_nor_loses_the_task(tmp_path: Path, retry_after: float) -> None:
+    async with House(tmp_path).opened() as house:
+        full = Refused(refusal("capacity"), capacity=True, retry_after=retry_after)
+        house.provider.submits = [full, Accepted("u1")]
+        house.provider.polls = [Unreadable("busy", retry_after), DONE]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert (view.task.state, len(house.provider.sent)) == ("queued", 1)
+        await house.pass_time(3 * 3600, 60)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
+
+
+async def test_a_full_disk_does_not_fail_the_task(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Finished(DONE)]
+        house.shelf.failures = [OSError(28, "No space left on device")] * 4  # type: ignore[list-item]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(8)
+        view = await house.tasks.get(house.me, view.task.id)
+        assert (view.task.state, view.outputs[0].state) == ("succeeded", "pending")
+        await house.pass_time(60)
+        assert (await house.tasks.get(house.me, view.task.id)).outputs[0].state == "stored"
+
+
+async def test_a_cancel_while_a_channel_cannot_be_reached_keeps_the_job_from_the_next(tmp_path: Path) -> None:
+    first, second = Scripted("first"), Scripted("second")
+    channels = (
+        ChannelConfig(name="a", provider="first", priority=10),
+        ChannelConfig(name="b", provider="second"),
+    )
+    async with House(tmp_path, channels, (first, second)).opened() as house:
+        asked, gone = asyncio.Event(), asyncio.Event()
+
+        async def unreachable() -> NeverSent:
+            asked.set()
+            await gone.wait()
+            return NeverSent("no connection")
+
+        first.submits = [unreachable]
+        creating = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
+        await asked.wait()
+        task_id = (await house.tasks.list(house.me, limit=1)).views[0].task.id
+        await house.database.write(Mark(task_id, house.clock.now(), cancel=True))
+        gone.set()
+        assert (await creating).task.state == "cancelled"
+        assert second.sent == []
+
+
+async def test_resubmitting_into_the_unknown_has_an_end(tmp_path: Path) -> None:
+    provider = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    channels = (ChannelConfig(name="main", provider="scripted", resubmit=True),)
+    async with House(tmp_path, channels, (provider,)).opened() as house:
+        provider.submits = [Unknown("reset")]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert len(provider.sent) == 1
+        await house.pass_time(600)
+        task = (await house.tasks.get(house.me, view.task.id)).task
+        assert (task.state, task.error and task.error.code) == ("failed", "submission_unknown")
+        assert len(provider.sent) == 3

@@ -158,7 +158,11 @@ class Keys:
         """Bring the keys that come from the configuration file in line with it."""
         wanted = {digest_of(key.key): key for key in configured}
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(tables.keys).where(tables.keys.c.source == "file"))
+            table = tables.keys.c
+            # A key that was made here (at the first run, say) may be written into the file too.
+            rows = await connection.execute(
+                select(tables.keys).where((table.source == "file") | table.hash.in_(list(wanted)))
+            )
             there = {row["hash"]: row for row in rows.mappings()}
         gone = [row["id"] for digest, row in there.items() if digest not in wanted and row["revoked_at"] is None]
         async with self._database.writing() as connection:
@@ -181,7 +185,9 @@ class Keys:
             await connection.execute(
                 update(tables.keys)
                 .where(tables.keys.c.id == identity)
-                .values(name=key.name, account_id=account, admin=key.admin, models=models, revoked_at=None)
+                .values(
+                    name=key.name, account_id=account, admin=key.admin, models=models, expires_at=None, revoked_at=None
+                )
             )
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:

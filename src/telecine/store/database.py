@@ -111,11 +111,14 @@ class Database:
 
 def _engine(url: URL, *, writer: bool) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=8, max_overflow=0)
+        return create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
     # SQLite has one writer at a time, so a second writing connection could only wait.
     # Readers commit by themselves and need no reset: that saves two thread hops a read.
+    # Statements hold prompts and callback tokens, and their errors end in the log: hence without parameters.
     options: dict[str, Any] = {} if writer else {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    engine = create_async_engine(url, pool_size=1 if writer else 2, max_overflow=0, pool_timeout=60, **options)
+    engine = create_async_engine(
+        url, pool_size=1 if writer else 2, max_overflow=0, pool_timeout=60, hide_parameters=True, **options
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _(connection: Any, _record: object) -> None:

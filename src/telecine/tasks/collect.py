@@ -86,9 +86,9 @@ async def _same(output: Output) -> Output:
 async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
     try:
         return await context.library.keep(provider, channel, output, work.task.account_id)
-    except FetchError as error:
+    except (FetchError, OSError) as error:  # OSError: our own disk, which is no failure of the job either
         tried = replace(output, tries=output.tries + 1)
-        if error.status is not None and 400 <= error.status < 500:
+        if isinstance(error, FetchError) and error.status is not None and 400 <= error.status < 500:
             tried = await _fresh_link(context, work, channel, provider, tried)
     expires = tried.upstream_expires_at or work.task.expires_at
     return replace(tried, state="lost") if expires is not None and context.now() >= expires else tried

@@ -12,6 +12,7 @@ from telecine.providers.base import Traits
 _SEEN: Final = 50
 _LONGEST: Final = 30.0
 _SLOWEST_UNREADABLE: Final = 60.0
+_MOST_ASKED: Final = 3600.0
 _JITTER: Final = 0.2
 _SMOOTHING: Final = 0.01
 _MOST_LATE: Final = 5.0
@@ -48,6 +49,11 @@ class Pace:
         typical = self.typical(provider, model) or traits.usual
         wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * 0.25
         return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
+
+
+def asked(retry_after: float | None) -> float:
+    """The wait that an upstream asked for, as far as it is believed: a wrong one must not lose a task for years."""
+    return min(retry_after or 0.0, _MOST_ASKED)
 
 
 def backoff(failures: int, floor: float, most: float = _SLOWEST_UNREADABLE) -> float:

@@ -20,7 +20,7 @@ from telecine.providers.base import (
 )
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
-from telecine.tasks.pace import backoff
+from telecine.tasks.pace import asked, backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError, collecting, failed, progressed, running
 from telecine.tasks.submit import submit, unknown
@@ -81,7 +81,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
                 error = TaskError("submission_unknown", f"The upstream never said what became of the job ({reason}).")
                 await fail(context, work, error, attempt_state="unknown")
                 return None
-            wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), retry_after or 0.0)
+            wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), asked(retry_after))
             await _look_later(context, work, attempt, wait)
     return None
 
@@ -152,7 +152,7 @@ async def _unreadable(context: Context, work: Work, provider: Provider, outcome:
     attempt = replace(work.current, unreadable=work.current.unreadable + 1)
     change = context.moved(task, Change(task=task, attempt=attempt), "unreadable", outcome.reason)
     wait = backoff(attempt.unreadable - 1, provider.traits.poll_floor)
-    await context.commit(change, due=now + max(wait, outcome.retry_after or 0.0))
+    await context.commit(change, due=now + max(wait, asked(outcome.retry_after)))
 
 
 async def _look_later(context: Context, work: Work, attempt: Attempt, seconds: float) -> None:

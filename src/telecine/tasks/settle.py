@@ -8,6 +8,7 @@ from telecine.nouns.task import Attempt, Output
 from telecine.providers.base import Failed, Running, Succeeded, Traits
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, fail, slot_of
+from telecine.tasks.pace import asked
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Change
 
@@ -92,7 +93,7 @@ def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Runn
     """Seconds until the next poll; what the upstream asks for is obeyed."""
     elapsed = context.now() - (attempt.accepted_at or context.now())
     own = context.pace.after(attempt.provider, attempt.model, elapsed, traits)
-    return max(own, outcome.retry_after or 0.0) if outcome is not None else own
+    return max(own, asked(outcome.retry_after)) if outcome is not None else own
 
 
 class ChannelGoneError(Exception):

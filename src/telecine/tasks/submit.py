@@ -24,6 +24,9 @@ from telecine.tasks.reads import Work
 from telecine.tasks.settle import collecting, running
 from telecine.tasks.writes import Change
 
+_MOST_RESUBMITS = 2
+"""Each may be paid for, so an upstream that never answers readably gets no more."""
+
 
 async def submit(context: Context, work: Work) -> Work | None:
     """Send the job that `work.attempt` stands for. Only called right after the attempt was committed as submitting."""
@@ -89,8 +92,9 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     found = context.router.channel(attempt.channel)
     traits = found[1].traits if found else None
     if traits is not None and not traits.look_up:
-        if context.router.resubmits(attempt.channel):
-            return await _again(context, work, closed(attempt, "unknown", now), 0.0)
+        if context.router.resubmits(attempt.channel) and await context.reads.unknowns(work.task.id) < _MOST_RESUBMITS:
+            seconds = context.router.trouble(attempt.channel)
+            return await _again(context, work, closed(attempt, "unknown", now), seconds)
         error = TaskError("submission_unknown", f"The upstream may or may not have taken the job ({reason}).")
         work = replace(work, attempt=attempt)
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=now + traits.deadline)
@@ -158,4 +162,4 @@ async def _again(
         await context.commit(change, due=context.now() + seconds)
         return None
     await context.commit(change, keep_lease=True)
-    return Work(change.task, attempt, ())
+    return await context.reads.work(task.id)  # read anew: its owner may have cancelled it meanwhile

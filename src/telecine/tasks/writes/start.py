@@ -82,10 +82,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             if not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes[task.id] = StaleError(f"task {task.id} has moved on")
                 continue
-            chosen = next(
-                (i for i, one in enumerate(write.alternatives) if one.slots is None or pools.take(one.attempt, task)),
-                None,
-            )
+            chosen = write.choose(pools)
             outcomes[task.id] = chosen
             if chosen is None:
                 pool = write.alternatives[0].attempt.pool
