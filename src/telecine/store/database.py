@@ -58,6 +58,8 @@ class Database:
         self.sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = _engine(self._url, writer=True)
         self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
+        self._unsure: set[int] = set()
+        """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""
         self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key)
 
     async def open(self) -> None:
@@ -74,7 +76,10 @@ class Database:
 
     async def write(self, write: Write) -> Any:
         """Commit `write`, together with whatever else waits, and return its result. Raises what it raised."""
-        return await self._batcher.submit(write)
+        try:
+            return await self._batcher.submit(write)
+        finally:
+            self._unsure.discard(id(write))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -89,9 +94,11 @@ class Database:
             yield connection
 
     async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
+        again = any(id(write) in self._unsure for write in writes)
         try:
-            return await self._transaction(writes, again=False)
+            return await self._transaction(writes, again=again)
         except CommitUnknownError:
+            self._unsure.update(id(write) for write in writes)
             return await self._transaction(writes, again=True)
 
     async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:

@@ -70,17 +70,14 @@ async def _store(context: Context, work: Work) -> Work:
     if found is None or work.attempt is None:
         raise ChannelGoneError(work.attempt.channel if work.attempt else "")
     channel, provider = found
-    outputs = await asyncio.gather(
-        *(
-            _store_one(context, work, channel, provider, output) if output.state == "pending" else _same(output)
+    async with asyncio.TaskGroup() as group:
+        storing = {
+            output.index: group.create_task(_store_one(context, work, channel, provider, output))
             for output in work.outputs
-        )
-    )
+            if output.state == "pending"
+        }
+    outputs = (storing[one.index].result() if one.index in storing else one for one in work.outputs)
     return replace(work, outputs=tuple(outputs))
-
-
-async def _same(output: Output) -> Output:
-    return output
 
 
 async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:

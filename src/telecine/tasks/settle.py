@@ -12,6 +12,9 @@ from telecine.tasks.pace import asked
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Change
 
+_MOST_OUTPUTS = 64
+"""No vendor makes more at once; an upstream that claims to is not believed."""
+
 
 async def running(context: Context, work: Work, upstream_id: str, outcome: Running | None = None) -> None:
     """→ running: the upstream has the job. `outcome` is what it said of it, where it has been asked already."""
@@ -58,7 +61,7 @@ async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
             upstream_id=found.upstream_id,
             upstream_expires_at=found.expires_at,
         )
-        for index, found in enumerate(result.outputs)
+        for index, found in enumerate(result.outputs[:_MOST_OUTPUTS])
     )
     if attempt.accepted_at is not None:
         context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)

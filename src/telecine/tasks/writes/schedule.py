@@ -144,7 +144,14 @@ _EXTEND = (
 PARK = (
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"))
-    .values(pool=bindparam("b_pool"), due=_WISHED, woken=False, lease_owner=None, lease_until=None)
+    .values(
+        pool=bindparam("b_pool"),
+        weight=bindparam("b_weight"),
+        due=_WISHED,
+        woken=False,
+        lease_owner=None,
+        lease_until=None,
+    )
 )
 
 LEAVE_LINE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(pool=None)

@@ -85,8 +85,16 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             chosen = write.choose(pools)
             outcomes[task.id] = chosen
             if chosen is None:
-                pool = write.alternatives[0].attempt.pool
-                parked.append({"b_task_id": task.id, "b_pool": pool, "b_due": write.park_due, "b_now": write.now})
+                wanted = write.alternatives[0].attempt
+                parked.append(
+                    {
+                        "b_task_id": task.id,
+                        "b_pool": wanted.pool,
+                        "b_weight": wanted.weight,
+                        "b_due": write.park_due,
+                        "b_now": write.now,
+                    }
+                )
             else:
                 started.append((write.alternatives[chosen].change, write.token))
         await write_changes(connection, started)
