@@ -140,5 +140,10 @@ async def main(names: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(BENCHES), choices=[*BENCHES, []])
-    uvloop.run(main(parser.parse_args().names))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of: {', '.join(BENCHES)}; all of them by default"
+    )
+    chosen = parser.parse_args().names or list(BENCHES)
+    if wrong := set(chosen) - BENCHES.keys():
+        parser.error(f"there is no '{min(wrong)}'; choose from: {', '.join(BENCHES)}")
+    uvloop.run(main(chosen))

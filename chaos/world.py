@@ -18,8 +18,10 @@ BALANCE = 100_000
 class Upstream(Protocol):
     """What the run needs of a fake: its faults, and what really happened in it."""
 
-    base_url: str
-    file: bytes
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def file(self) -> bytes: ...
 
     def upset(self, chance: random.Random) -> None:
         """Let a few things go wrong from now on."""

@@ -20,6 +20,10 @@ class HandClock:
         """Move time on."""
         self._now += seconds
 
+    def set(self, now: float) -> None:
+        """Stand at `now`."""
+        self._now = now
+
     async def sleep(self, seconds: float) -> None:
         self._now += seconds
         await asyncio.sleep(0)

@@ -25,10 +25,15 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock, but one that never goes back: were the machine's set back by an hour, nothing would
+    fall due for that hour."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
-        return time.time()
+        self._offset = max(self._offset, time.time() - time.monotonic())
+        return time.monotonic() + self._offset
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -17,6 +17,7 @@ from telecine.nouns.money import Unit, micros_of
 from telecine.nouns.rate import rate_of
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
+_KEY_LENGTH: Final = 22  # 128 bits in base 64
 
 
 class ConfigError(Exception):
@@ -211,10 +212,13 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
     """Settings from the command line's choices, the environment and the file. Raises ConfigError."""
     file = file or _path(environment.get("TELECINE_CONFIG"))
     config = read(file, environment) if file else with_environment(Config(), environment)
+    admin_key = environment.get("TELECINE_ADMIN_KEY") or None
+    if admin_key is not None and len(admin_key) < _KEY_LENGTH:
+        raise ConfigError(f"TELECINE_ADMIN_KEY is too short to be safe: use {_KEY_LENGTH} random characters or more.")
     return Settings(
         data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
         config=config,
-        admin_key=environment.get("TELECINE_ADMIN_KEY") or None,
+        admin_key=admin_key,
         secret_key=environment.get("TELECINE_SECRET_KEY") or None,
         database_url=environment.get("TELECINE_DATABASE_URL") or None,
         file=file,
@@ -286,8 +290,8 @@ def _check(config: Config) -> None:
     _check_limits(config)
     _check_retention(config.retention)
     for key in config.keys:
-        if len(key.key) < 22:  # 128 bits in base 64
-            raise ConfigError(f"Key '{key.name}' is too short to be safe: use at least 22 random characters.")
+        if len(key.key) < _KEY_LENGTH:
+            raise ConfigError(f"Key '{key.name}' is too short to be safe: use {_KEY_LENGTH} random characters or more.")
 
 
 _CONDITIONS: Final = frozenset(

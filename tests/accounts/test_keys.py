@@ -52,13 +52,17 @@ async def test_expiry_and_wrong_keys(tmp_path: Path) -> None:
             assert caught.value.code == "authentication"
 
 
+def stored(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("test.db*"))
+
+
 async def test_no_text_of_a_key_is_in_the_database(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         _, text = await house.keys.create("laptop")
         await house.keys.check(text)
-    stored = b"".join(file.read_bytes() for file in tmp_path.glob("test.db*"))
-    assert text.encode() not in stored
-    assert text[6:20].encode() not in stored
+    kept = stored(tmp_path)
+    assert text.encode() not in kept
+    assert text[6:20].encode() not in kept
 
 
 async def test_keys_of_the_configuration_come_and_go_with_it(tmp_path: Path) -> None:
@@ -94,3 +98,12 @@ def test_the_secret_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
     assert first.derive("x") != first.derive("y")
     with pytest.raises(ConfigError, match="too short"):
         load_secret(tmp_path, "short")
+
+
+async def test_a_key_made_here_may_be_written_into_the_configuration_too(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        made, text = await house.keys.create("admin", admin=True, source="first_run")
+        await house.keys.sync([KeyConfig(name="TELECINE_ADMIN_KEY", key=text, admin=True)])
+        await house.keys.sync([])
+        assert [one.id for one in await house.keys.list()] == [made.id]
+        assert (await house.keys.check(text)).admin

@@ -245,6 +245,10 @@ class FakeMedia:
             height=seen.height,
         )
 
+    async def discard(self, inputs: Sequence[MediaInput]) -> None:
+        kept = {item.object_key for item in inputs}
+        self.stored = [one for number, one in enumerate(self.stored, 1) if f"in/{number}" not in kept]
+
     def check_url(self, url: str, *, param: str) -> None:
         if not url.startswith(("http://", "https://")) or "127.0.0.1" in url:
             raise invalid(f"The URL in '{param}' cannot be used.", param)

@@ -20,35 +20,26 @@ from starlette.routing import Route
 from telecine.media.collect import Collector
 from telecine.media.formats import EXTENSIONS, Variant
 from telecine.media.intake import Intake
+from telecine.media.library import MediaLibrary
 from telecine.media.links import MEDIA_PATH, WEEK, Signer
+from telecine.media.reader import Reader
 from telecine.media.serve import serve
 from telecine.media.service import MediaService
 from telecine.media.sheets import Sheets
 from telecine.media.storage import CHUNK, Storage
+from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Output
+from tests.clock import HandClock
 from tests.media.fakes import MOMENT, MP4, PNG, FakeDecoders, chunked, files_in
 
 PENDING = Output(task_id=2**60 + 77, index=0, upstream_url="https://upstream.example/x.mp4", upstream_expires_at=5.0)
 
 
-class Hand:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = MOMENT
-
-    def now(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
 @pytest.fixture
-def clock() -> Hand:
-    return Hand()
+def clock() -> HandClock:
+    return HandClock(MOMENT)
 
 
 @pytest.fixture
@@ -57,7 +48,7 @@ async def output(storage: Storage, decoders: FakeDecoders, folder: Path) -> Outp
 
 
 @pytest.fixture
-def service(storage: Storage, decoders: FakeDecoders, folder: Path, clock: Hand) -> MediaService:
+def service(storage: Storage, decoders: FakeDecoders, folder: Path, clock: HandClock) -> MediaService:
     return MediaService(
         storage,
         Intake(storage, decoders, AddressPolicy(), folder),
@@ -265,6 +256,22 @@ async def test_the_spritesheet_is_made_once(
     assert (status, body, decoders.sheets) == (206, b"sheet", 1)
 
 
+async def test_a_forgotten_video_leaves_no_spritesheet(
+    web: Web,
+    service: MediaService,
+    output: Output,
+    *,
+    storage: Storage,
+    decoders: FakeDecoders,
+    root: Path,
+    folder: Path,
+) -> None:
+    await web.get(service._signer.make(output, "spritesheet", service._signer.expiry(MOMENT)))
+    library = MediaLibrary(storage, Collector(storage, decoders, folder), Reader(storage, Client(), decoders, folder))
+    await library.forget([key for key in (output.object_key, output.poster_key) if key])
+    assert files_in(root) == []
+
+
 @pytest.mark.parametrize("variant", ["file", "poster", "spritesheet"])
 async def test_what_is_not_there_is_not_found(
     service: MediaService, storage: Storage, output: Output, variant: Variant
@@ -295,19 +302,19 @@ def test_no_link_to_a_poster_that_is_not_there(service: MediaService, output: Ou
     assert service.link(replace(output, poster_key=None), "poster") is None
 
 
-def test_what_is_promised_is_kept(service: MediaService, output: Output, clock: Hand) -> None:
+def test_what_is_promised_is_kept(service: MediaService, output: Output, clock: HandClock) -> None:
     """The answer's expiry, asked up to a minute after the link, at every moment of a day."""
     for second in range(0, 86_400, 37):
-        clock.time = MOMENT + second
+        clock.set(MOMENT + second)
         _, _, identity, ticket, name = (service.link(output) or "").split("/")
-        clock.time += 59
+        clock.advance(59)
         promised = service.link_expires_at(output)
         assert promised is not None
-        assert promised >= clock.time + WEEK
+        assert promised >= clock.now() + WEEK
         assert service._signer.verify(identity, ticket, name, promised - 0.001)
 
 
-async def test_bad_links(web: Web, service: MediaService, output: Output, clock: Hand) -> None:
+async def test_bad_links(web: Web, service: MediaService, output: Output, clock: HandClock) -> None:
     link = service.link(output) or ""
     spoilt: list[Callable[[], str]] = [
         lambda: link.replace("/file.mp4", "/poster.mp4"),
@@ -319,9 +326,9 @@ async def test_bad_links(web: Web, service: MediaService, output: Output, clock:
         assert status == 403
         assert b'"permission"' in body
         assert headers["cache-control"] == "no-store"
-    clock.time += 9 * 86_400
+    clock.advance(9 * 86_400)
     assert (await web.get(link))[0] == 403
-    clock.time = MOMENT
+    clock.set(MOMENT)
     assert (await web.get(link))[0] == 200
 
 

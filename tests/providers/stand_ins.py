@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from telecine.nouns.request import MediaInput
 
 NOW = 1_800_000_000.0
-
-
-class StillClock:
-    """A clock that the test moves."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-    async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        self.time += 0 if event.is_set() else seconds
 
 
 class Shelf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
 from telecine.nouns import catalogue
@@ -132,3 +133,12 @@ def test_pools_and_their_weights() -> None:
         "kling-v2-6": ("small", 1, 1),
         "sora-2": ("free", None, 1),
     }
+
+
+def test_a_job_larger_than_its_pool_is_refused_for_it_would_wait_for_ever() -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", max_in_flight=2))
+    pictures = text_to_video(operation="text_to_image", model="storyboard-1")
+    assert names(one, replace(pictures, count=2)) == ["a"]
+    with pytest.raises(GatewayError) as caught:
+        one.candidates(replace(pictures, count=3))
+    assert (caught.value.code, caught.value.param) == ("invalid_request", "count")

@@ -6,13 +6,13 @@ Nothing else is different, but for `--blind`: Kling's provider then behaves as o
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from telecine.config import load
 from telecine.providers.kling import KlingProvider
+from telecine.server import logs
 from telecine.server.run import serve
 from tests.clock import FastClock
 
@@ -28,6 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.blind:
         KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
+    logs.configure("debug")
     serve(
         load(given.data, given.config, {}),
         "127.0.0.1",
@@ -38,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,15 +8,15 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-import structlog
 import uvloop
+from structlog.testing import capture_logs
 
 from telecine.config import load
 from telecine.server.gateway import Gateway
@@ -92,14 +92,14 @@ class LiveServer:
         self._config = config
         self._calm = calm
         self.clock = LeapClock(speed, time.time())
-        self.logs: list[Mapping[str, Any]] = []
+        self.logs: Sequence[Mapping[str, Any]] = []
         self.address = ""
         self._thread = threading.Thread(target=self._run, name="LiveServer", daemon=True)
         self._listening = threading.Event()
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:
-        self._capture = structlog.testing.capture_logs()
+        self._capture = capture_logs()
         self.logs = self._capture.__enter__()
         self._thread.start()
         assert self._listening.wait(30), "the server did not start"
@@ -109,7 +109,7 @@ class LiveServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(60)
         self._capture.__exit__(None, None, None)
         assert not self._thread.is_alive(), "the server did not stop"
@@ -128,7 +128,7 @@ class LiveServer:
             self._listening.set()
 
     async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with bind("127.0.0.1", 0) as listener:
             text = self._config.replace("{address}", address_of(listener)) + _KEYS
             await asyncio.to_thread(self._file.write_text, text, encoding="utf-8")
@@ -165,14 +165,13 @@ class LiveServer:
 
     def until(self, path: str, good: Callable[[Any], bool], seconds: float = 30.0, *, key: str = KEY) -> Any:
         """Read `path` until `good` holds for the JSON of the answer."""
-        deadline = time.monotonic() + seconds
-        while True:
+
+        def read() -> Any:
             found = self.call("GET", path, key=key)
             assert found.status == 200, found
-            if good(found.json):
-                return found.json
-            assert time.monotonic() < deadline, f"{path} never became what it should be; last: {found.json}"
-            time.sleep(0.02)
+            return good(found.json) and found.json
+
+        return eventually(read, f"{path} as it should be", seconds)
 
     def ended(self, task: str, seconds: float = 30.0) -> Any:
         """The task as `/v1/tasks` shows it, once it has ended. Any dialect's id will do."""
@@ -183,9 +182,9 @@ class LiveServer:
         (number,) = self.rows(f"SELECT count(*) FROM {table}")[0]  # noqa: S608  a name that the test chose
         return int(number)
 
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self.data / 'telecine.db'}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+            return connection.execute(statement, values).fetchall()
 
     def files(self, pattern: str = "*") -> list[Path]:
         """What the storage holds."""
@@ -193,11 +192,20 @@ class LiveServer:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """`work` on the server's own loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def log_text(self) -> str:
         """All that was logged so far."""
         return "\n".join(msgspec.json.encode(entry, enc_hook=str).decode() for entry in self.logs)
+
+
+def eventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+    """What `condition` answers once that is true; fails, saying `what` never came, after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.01)
+    return found
 
 
 def received(connection: http.client.HTTPConnection) -> Answer:
@@ -218,5 +226,6 @@ name = "kling-main"
 provider = "kling"
 base_url = "{base_url}/kling"
 api_key = "{api_key}"
+models = ["kling-*"]
 {more}
 """

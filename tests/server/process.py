@@ -67,8 +67,10 @@ allow_private = true
         """Start, and return once it answers."""
         errors = (self.data.parent / "stderr.log").open("a")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)]
-            + ["--epoch", str(self._epoch), *self._blind],
+            [
+                *(sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
+                *("--epoch", str(self._epoch), *self._blind),
+            ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from aiohttp import web
 
+from tests.server.live import eventually
 from tests.upstreams.server import ThreadedServer
 
 
@@ -35,8 +35,5 @@ class Receiver(ThreadedServer):
 
     def wait(self, count: int, seconds: float = 15.0) -> list[Any]:
         """The first `count` bodies, once they are there."""
-        deadline = time.monotonic() + seconds
-        while len(self.bodies) < count:
-            assert time.monotonic() < deadline, f"only {len(self.bodies)} of {count} webhooks came: {self.bodies}"
-            time.sleep(0.01)
+        eventually(lambda: len(self.bodies) >= count, f"{count} webhooks", seconds)
         return self.bodies[:count]

@@ -55,7 +55,7 @@ def test_a_video_from_beginning_to_end(sandbox: LiveServer, client: openai.OpenA
     assert shown.seconds == pytest.approx(4.0, abs=0.05)
     assert client.videos.download_content(video.id, variant="video").read() == content
     for variant in ("thumbnail", "spritesheet"):
-        answer = client.videos.download_content(video.id, variant=variant)  # type: ignore[arg-type]
+        answer = client.videos.download_content(video.id, variant=variant)
         with Image.open(io.BytesIO(answer.read())) as image:
             assert image.format == "JPEG"
             assert answer.response.headers["content-type"] == "image/jpeg"
@@ -126,9 +126,9 @@ def test_errors_are_the_clients_own_classes(sandbox: LiveServer, client: openai.
     assert no_picture.value.param == "input_reference"
     with client_of(sandbox, NARROW_KEY) as narrow, pytest.raises(openai.PermissionDeniedError):
         narrow.videos.create(prompt="a", model="sora-2-pro")
-    with client_of(sandbox, "sk-nobody-has-this-key-0123456789") as stranger:
-        with pytest.raises(openai.AuthenticationError) as unknown:
-            stranger.models.list()
+    stranger = client_of(sandbox, "sk-nobody-has-this-key-0123456789")
+    with stranger as nobody, pytest.raises(openai.AuthenticationError) as unknown:
+        nobody.models.list()
     assert unknown.value.code == "invalid_api_key"
     assert unknown.value.request_id
     assert sandbox.count("tasks") == before

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from telecine.config import ChannelConfig, LimitsConfig
+from telecine.config import ChannelConfig, LimitsConfig, ModelMap
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.providers.base import (
@@ -18,6 +18,7 @@ from telecine.providers.base import (
     Failed,
     Finished,
     Found,
+    Job,
     MediaReader,
     NeverSent,
     NotFound,
@@ -27,6 +28,8 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
+from telecine.tasks.recovery import free_overdue_slots
+from telecine.tasks.writes import Mark
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 
@@ -375,3 +378,126 @@ async def test_nothing_is_sent_without_the_lease(tmp_path: Path) -> None:
         provider.prepare = slow  # type: ignore[method-assign]
         await house.tasks.create(house.me, text_to_video(), "tasks")
         assert provider.sent == []
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 1e9])
+async def test_a_wrong_retry_after_neither_hammers_nor_loses_the_task(tmp_path: Path, retry_after: float) -> None:
+    async with House(tmp_path).opened() as house:
+        full = Refused(refusal("capacity"), capacity=True, retry_after=retry_after)
+        house.provider.submits = [full, Accepted("u1")]
+        house.provider.polls = [Unreadable("busy", retry_after), DONE]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert (view.task.state, len(house.provider.sent)) == ("queued", 1)
+        await house.pass_time(3 * 3600, 60)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
+
+
+async def test_a_full_disk_does_not_fail_the_task(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Finished(DONE)]
+        house.shelf.failures = [OSError(28, "No space left on device")] * 4  # type: ignore[list-item]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(8)
+        view = await house.tasks.get(house.me, view.task.id)
+        assert (view.task.state, view.outputs[0].state) == ("succeeded", "pending")
+        await house.pass_time(60)
+        assert (await house.tasks.get(house.me, view.task.id)).outputs[0].state == "stored"
+
+
+async def test_a_cancel_while_a_channel_cannot_be_reached_keeps_the_job_from_the_next(tmp_path: Path) -> None:
+    first, second = Scripted("first"), Scripted("second")
+    channels = (
+        ChannelConfig(name="a", provider="first", priority=10),
+        ChannelConfig(name="b", provider="second"),
+    )
+    async with House(tmp_path, channels, (first, second)).opened() as house:
+        asked, gone = asyncio.Event(), asyncio.Event()
+
+        async def unreachable() -> NeverSent:
+            asked.set()
+            await gone.wait()
+            return NeverSent("no connection")
+
+        first.submits = [unreachable]
+        creating = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
+        await asked.wait()
+        task_id = (await house.tasks.list(house.me, limit=1)).views[0].task.id
+        await house.database.write(Mark(task_id, house.clock.now(), cancel=True))
+        gone.set()
+        assert (await creating).task.state == "cancelled"
+        assert second.sent == []
+
+
+async def test_resubmitting_into_the_unknown_has_an_end(tmp_path: Path) -> None:
+    provider = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    channels = (ChannelConfig(name="main", provider="scripted", resubmit=True),)
+    async with House(tmp_path, channels, (provider,)).opened() as house:
+        provider.submits = [Unknown("reset")]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert len(provider.sent) == 1
+        await house.pass_time(600)
+        task = (await house.tasks.get(house.me, view.task.id)).task
+        assert (task.state, task.error and task.error.code) == ("failed", "submission_unknown")
+        assert len(provider.sent) == 3
+
+
+async def test_a_heavy_task_gets_its_turn_under_a_steady_load_of_light_ones(tmp_path: Path) -> None:
+    channels = (
+        ChannelConfig(
+            name="main",
+            provider="scripted",
+            models=("kling-v2-5-turbo", ModelMap("kling-v3", slots=3)),
+            max_in_flight=4,
+        ),
+    )
+    async with House(tmp_path, channels).opened() as house:
+        house.provider.polls = [DONE]
+
+        async def light() -> None:
+            await house.tasks.create(house.me, text_to_video(), "tasks")
+            house.clock.advance(0.01)
+
+        for _ in range(4):
+            await light()
+        heavy = (await house.tasks.create(house.me, text_to_video(model="kling-v3"), "tasks")).task.id
+        for _ in range(30):
+            await light()
+            await light()
+            await house.pass_time(5)
+        assert (await house.tasks.get(house.me, heavy)).task.state == "succeeded"
+
+
+async def test_an_adapter_that_breaks_has_read_nothing_and_deadlines_still_apply(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+
+        async def breaks(channel: Channel, job: Job) -> Running:
+            raise RecursionError("a body of nothing but brackets")
+
+        house.provider.poll = breaks  # type: ignore[method-assign]
+        await house.pass_time(90_000, 300)
+        task = (await house.tasks.get(house.me, view.task.id)).task
+        assert (task.state, task.error and task.error.code) == ("failed", "expired")
+
+
+async def test_an_upstream_that_claims_a_thousand_files_is_not_believed(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Finished(replace(DONE, outputs=DONE.outputs * 1000))]
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert (view.task.state, len(view.outputs)) == ("succeeded", 64)
+
+
+async def test_resubmitting_keeps_the_slot_of_the_job_that_may_exist(tmp_path: Path) -> None:
+    blind = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    blind.submits = [Unknown("reset"), Accepted("u2")]
+    channels = (ChannelConfig(name="main", provider="scripted", max_in_flight=2, resubmit=True),)
+    async with House(tmp_path, channels, (blind,)).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(30)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "running"
+        waiting = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert waiting.task.state == "queued", "one slot runs, the other belongs to what may be running"
+        await house.pass_time(3700, 60)
+        await free_overdue_slots(house.database, house.clock.now())
+        await house.pass_time(30)
+        assert (await house.tasks.get(house.me, waiting.task.id)).task.state == "running"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
+from telecine.providers.base import Channel, Job, Running
 from telecine.store import tables
-from telecine.tasks.writes import Change, Claim, Create, Mark, StaleError, Step
+from telecine.tasks.writes import Change, Claim, Create, Extend, Mark, StaleError, Step
 from tests.tasks.scripted import House, text_to_video
 
 
@@ -160,3 +162,49 @@ async def test_a_wake_during_a_step_is_not_lost(tmp_path: Path) -> None:
         found = await house.reads.task(task.id)
         assert found is not None
         assert found[0].cancel_requested_at == house.clock.now()
+
+
+@pytest.mark.parametrize("claims_first", [True, False])
+async def test_a_task_claimed_in_the_batch_that_ends_its_step_is_run(tmp_path: Path, claims_first: bool) -> None:
+    async with House(tmp_path).opened() as house:
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def poll(channel: Channel, job: Job) -> Running:
+            house.provider.polled.append(job)
+            asked.set()
+            await answered.wait()
+            return Running(progress=10)
+
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        house.provider.poll = poll  # type: ignore[method-assign]
+        house.clock.advance(60)
+        await house.engine.claim()
+        await asked.wait()
+        await house.tasks.wake(view.task.id)
+        run, go_on = house.database._batcher._run, asyncio.Event()
+
+        async def held(writes: Sequence[Any]) -> Sequence[Any]:
+            await go_on.wait()
+            return await run(writes)
+
+        house.database._batcher._run = held
+        batch = asyncio.create_task(house.tasks.wake(1))  # while it waits, the next two come to share a batch
+        await asyncio.sleep(0.01)
+        claiming = asyncio.create_task(house.engine.claim()) if claims_first else None
+        await asyncio.sleep(0.01)
+        answered.set()
+        await asyncio.sleep(0.01)
+        claiming = claiming or asyncio.create_task(house.engine.claim())
+        await asyncio.sleep(0.01)
+        go_on.set()
+        await asyncio.gather(batch, claiming)
+        await house.engine.settle()
+        assert len(house.provider.polled) == 2
+
+
+async def test_only_leases_that_are_still_held_are_extended(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        kept, lost = new_task(house), new_task(house)
+        await house.database.write(Create(kept, "me"))
+        await house.database.write(Create(lost, "other"))
+        assert await house.database.write(Extend("me", (kept.id, lost.id), house.clock.now())) == {kept.id}

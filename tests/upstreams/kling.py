@@ -49,6 +49,8 @@ class FakeKling(FaultyServer):
         self.file = mp4(*video, file_bytes)
         self.queries = 0
         """All of them, also those that `journal_queries` keeps out of the journal."""
+        self.creates: list[bytes] = []
+        """The bodies of all creates, byte for byte."""
         self.jobs: dict[str, FakeJob] = {}
         """By task id, in the order of their creation."""
         self.max_parallel: int | None = None
@@ -100,7 +102,8 @@ class FakeKling(FaultyServer):
         return error(1202, "the method is not supported")
 
     async def _create(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
-        body = _json(await request.content.read())
+        self.creates.append(await request.content.read())
+        body = _json(self.creates[-1])
         handle = body.get("external_task_id") or None if isinstance(body, dict) else None
         if not await self.gates.passed("create"):
             self._note("dropped", None, handle, detail="hold")

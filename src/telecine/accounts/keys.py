@@ -172,7 +172,11 @@ class Keys:
         """Bring the keys that come from the configuration file in line with it."""
         wanted = {digest_of(key.key): key for key in configured}
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(tables.keys).where(tables.keys.c.source == "file"))
+            table = tables.keys.c
+            # A key that was made here (at the first run, say) may be written into the file too.
+            rows = await connection.execute(
+                select(tables.keys).where((table.source == "file") | table.hash.in_(list(wanted)))
+            )
             there = {row["hash"]: row for row in rows.mappings()}
         gone = [row["id"] for digest, row in there.items() if digest not in wanted and row["revoked_at"] is None]
         async with self._database.writing() as connection:
@@ -208,6 +212,7 @@ class Keys:
                     admin=key.admin,
                     models=models,
                     revoked_at=None,
+                    expires_at=None,
                     allow_unknown=key.allow_unknown_parameters,
                     **_configured(key).row(),
                 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -86,4 +88,13 @@ def curl_line(address: str, key: str, model: str) -> str:
 
 
 def _generate_line(model: str, target: Target) -> str:
-    return f'telecine generate "{_PROMPT}" --model {shlex.quote(model)} -o paper-boat.mp4{target.arguments}'
+    return f'{_command()} generate "{_PROMPT}" --model {shlex.quote(model)} -o paper-boat.mp4{target.arguments}'
+
+
+def _command() -> str:
+    """How this command can be called from where it was started: `make run` has it in `.venv/bin` only."""
+    here = shutil.which("telecine")
+    started = Path(sys.argv[0])
+    if here is not None or started.name != "telecine":
+        return "telecine"
+    return shlex.quote(os.path.relpath(started))

@@ -16,6 +16,7 @@ from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import PriceConfig
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
 from telecine.tasks.events import News
@@ -111,6 +112,10 @@ class Media(Protocol):
         """
         ...
 
+    async def discard(self, inputs: Sequence[MediaInput]) -> None:
+        """Delete what `store` kept for a request that then came to nothing."""
+        ...
+
     def check_url(self, url: str, *, param: str) -> None:
         """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""
         ...
@@ -163,6 +168,8 @@ class Edge(msgspec.Struct, frozen=True):
     """The public model names that this caller can use now, sorted."""
     now: Callable[[], float]
     accounts: Accounts
+    asked: Windows = msgspec.field(default_factory=Windows)
+    """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
 
 
 class Dialect(msgspec.Struct, frozen=True):

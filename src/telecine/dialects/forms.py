@@ -7,11 +7,12 @@ openai-node). Values stay strings; files are spooled to disk by Starlette.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from typing import Any, Final
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from telecine.dialects.bodies import Body
@@ -38,12 +39,10 @@ async def read_form(request: Request, repeatable: Collection[str]) -> Body:
     `too_large`).
     """
     try:
-        form = await request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT)
-    except HTTPException as error:
-        if error.status_code != 400:  # the server's own, such as a body that does not arrive
-            raise
-        code: ErrorCode = "too_large" if "exceeded maximum size" in error.detail else "invalid_request"
-        raise GatewayError(code, f"The form cannot be read: {error.detail}") from None
+        form = await _parsed(request)
+    except MultiPartException as error:
+        code: ErrorCode = "too_large" if "exceeded maximum size" in error.message else "invalid_request"
+        raise GatewayError(code, f"The form cannot be read: {error.message}") from None
     except (ValueError, KeyError) as error:
         raise invalid("The form cannot be read.") from error
     texts: list[tuple[str, str]] = []
@@ -54,6 +53,34 @@ async def read_form(request: Request, repeatable: Collection[str]) -> Body:
         elif value.size or value.filename:  # a browser sends an empty part for a file field left alone
             files.append((name.partition("[")[0], value))
     return Body(nest(texts, repeatable), files=tuple(files))
+
+
+class _WholeForm(MultiPartParser):
+    """Refuses a body that ends before its last boundary: Starlette drops the part that is cut, without a word."""
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(
+            headers, self._whole(stream), max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT
+        )
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _whole(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in stream:
+            yield chunk
+        if not self._ended:
+            raise MultiPartException("The body ends before its last boundary.")
+
+
+async def _parsed(request: Request) -> FormData:
+    """Raises MultiPartException."""
+    async with aclosing(request.stream()) as stream:
+        if not request.headers["content-type"].lower().startswith(_TYPES[0]):
+            return await FormParser(request.headers, stream, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT).parse()
+        request._form = await _WholeForm(request.headers, stream).parse()  # where `request.close` looks for files
+        return request._form
 
 
 def nest(pairs: list[tuple[str, str]], repeatable: Collection[str] = ()) -> dict[str, Any]:

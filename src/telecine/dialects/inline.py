@@ -63,7 +63,8 @@ async def settle(
 ) -> GenerationRequest:
     """`request` with its `sources` as inputs, inline ones in our storage. Raises GatewayError.
 
-    Nothing is stored before the whole request has been checked and all base64 has been decoded.
+    Nothing is stored before the whole request has been checked and all base64 has been decoded, and nothing stays
+    stored where an error is raised.
     """
     if not sources:
         return request
@@ -75,16 +76,20 @@ async def settle(
         return planned
     edge.tasks.check(principal, planned)
     contents = [await _decoded(source, max_bytes) for source in sources]
-    inputs = []
-    for source, content in zip(sources, contents, strict=True):
-        if source.url is not None:
-            inputs.append(source.placeholder())
-            continue
-        chunks = _read(source.file) if source.file is not None else _slices(content)
-        stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
-        if look is not None:
-            look(stored, source.param)
-        inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory))
+    inputs: list[MediaInput] = []
+    try:
+        for source, content in zip(sources, contents, strict=True):
+            if source.url is not None:
+                inputs.append(source.placeholder())
+                continue
+            chunks = _read(source.file) if source.file is not None else _slices(content)
+            stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
+            inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory))
+            if look is not None:
+                look(stored, source.param)
+    except BaseException:
+        await edge.media.discard(inputs)
+        raise
     return msgspec.structs.replace(request, inputs=tuple(inputs))
 
 

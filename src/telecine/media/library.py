@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from telecine.media.collect import Collector
 from telecine.media.reader import Reader, Scope
+from telecine.media.sheets import sheet_key
 from telecine.media.storage import Storage, input_key
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
@@ -30,6 +31,8 @@ class MediaLibrary:
         """Delete stored files; those that are gone already do not matter."""
         for key in keys:
             await self._storage.delete(key)
+            if key.count(".") == 1:  # not a poster, which has no sheet of its own
+                await self._storage.delete(sheet_key(key))
 
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol
 
 from starlette.requests import Request
@@ -46,6 +46,12 @@ class MediaService:
     ) -> MediaInput:
         """Stream an inline file to storage and look at what it is. Raises GatewayError, as Intake.store."""
         return await self._intake.store(principal.account_id, role, chunks, param=param, max_bytes=max_bytes)
+
+    async def discard(self, inputs: Sequence[MediaInput]) -> None:
+        """Delete what `store` kept for a request that then came to nothing."""
+        for item in inputs:
+            if item.object_key is not None:
+                await self._storage.delete(item.object_key)
 
     def check_url(self, url: str, *, param: str) -> None:
         """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""

@@ -121,9 +121,7 @@ class Storage:
     async def list(self, prefix: str = "") -> AsyncGenerator[list[Stored], None]:
         """What is kept under `prefix` (`a1/`), in pages of at most 500; files that are none of ours are left out."""
         async for page in obstore.list(self._store, prefix or None, chunk_size=_PAGE):
-            yield [
-                Stored(one["path"], one["last_modified"].timestamp()) for one in page if _KEY.fullmatch(one["path"])
-            ]
+            yield [Stored(one["path"], one["last_modified"].timestamp()) for one in page if _KEY.fullmatch(one["path"])]
 
     def local(self, key: str) -> Path | None:
         """The file itself, to be read only; None where the storage is not a local disk."""

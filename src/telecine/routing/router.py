@@ -11,7 +11,7 @@ import msgspec
 from telecine.clock import Clock
 from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Price, cost, micros_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
@@ -19,6 +19,7 @@ from telecine.providers.base import Channel, Provider
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+_LONGEST_ASKED = 3600.0
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -137,6 +138,7 @@ class Router:
             route = self._route(config, mapping, request)
             try:
                 route.provider.check(request, route.model)
+                _fits(route)
             except GatewayError as error:
                 objection = objection or error
                 continue
@@ -182,7 +184,9 @@ class Router:
         """Note that a channel refused for its own reasons or could not be reached; seconds to leave it alone."""
         now = self._clock.now()
         _, last = self._paused.get(name, (0.0, _FIRST_PAUSE / 2))
-        seconds = retry_after if retry_after is not None else min(last * 2, _LONGEST_PAUSE)
+        # Asked to wait for nothing, or for years, an upstream is not believed.
+        asked = None if retry_after is None else min(max(retry_after, _FIRST_PAUSE), _LONGEST_ASKED)
+        seconds = asked if asked is not None else min(last * 2, _LONGEST_PAUSE)
         self._paused[name] = (now + seconds, min(max(seconds, _FIRST_PAUSE), _LONGEST_PAUSE))
         return seconds
 
@@ -194,6 +198,12 @@ class Router:
         """Seconds for which a channel in trouble should be left alone."""
         until, _ = self._paused.get(name, (0.0, 0.0))
         return max(0.0, until - self._clock.now())
+
+
+def _fits(route: Route) -> None:
+    """Raise GatewayError for a job that would wait for ever. A pool of no slots is one that was shut on purpose."""
+    if route.slots and route.weight > route.slots:
+        raise invalid(f"This takes {route.weight} slots at once, and its channel has {route.slots}.", "count")
 
 
 def pools_of(config: Config) -> dict[str, int]:

@@ -113,7 +113,7 @@ class Gate:
             await self._serve(scope, receive, answer, headers)
         except Exception as error:
             if not isinstance(error, GatewayError | HTTPException):
-                _log.exception("request_failed", request_id=request_id, path=scope["path"])
+                _log.exception("request_failed", request_id=request_id, path=_shown(scope["path"]))
             if status == 0:
                 await render(error, scope)(scope, receive, answer)
         finally:
@@ -215,7 +215,7 @@ class Gate:
             "request",
             request_id=request_id,
             method=scope["method"],
-            path=scope["path"],
+            path=_shown(scope["path"]),
             status=status,
             ms=round(seconds * 1000, 1),
             key=principal.name if principal else None,
@@ -272,6 +272,14 @@ def _tell(standing: Standing, headers: MutableHeaders) -> None:
     headers["x-ratelimit-limit-requests"] = str(standing.limit)
     headers["x-ratelimit-remaining-requests"] = str(standing.remaining)
     headers["x-ratelimit-reset-requests"] = f"{minutes:.0f}m{seconds:.0f}s" if minutes else f"{seconds:.3g}s"
+
+
+def _shown(path: str) -> str:
+    """`path` as it may be logged: without a link's ticket and a callback's token, which open doors by themselves."""
+    for prefix, parts in (("/media/", 3), ("/callbacks/", 2)):
+        if path.startswith(prefix):
+            return "/".join(path.split("/")[:parts])
+    return path
 
 
 def _too_large(most: int) -> GatewayError:

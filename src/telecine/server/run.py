@@ -18,6 +18,7 @@ from telecine.config import Settings
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
 from telecine.server.metering import is_exposed
+from telecine.server.protocol import Protocol
 
 _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
@@ -66,7 +67,7 @@ async def answer(
     async with gateway.opened() as first_run:
         config = uvicorn.Config(
             gateway.app,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -58,6 +58,8 @@ class Database:
         self.sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = _engine(self._url, writer=True)
         self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
+        self._unsure: set[int] = set()
+        """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""
         self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key)
 
     async def open(self) -> None:
@@ -74,7 +76,10 @@ class Database:
 
     async def write(self, write: Write) -> Any:
         """Commit `write`, together with whatever else waits, and return its result. Raises what it raised."""
-        return await self._batcher.submit(write)
+        try:
+            return await self._batcher.submit(write)
+        finally:
+            self._unsure.discard(id(write))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -103,9 +108,11 @@ class Database:
             yield connection
 
     async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
+        again = any(id(write) in self._unsure for write in writes)
         try:
-            return await self._transaction(writes, again=False)
+            return await self._transaction(writes, again=again)
         except CommitUnknownError:
+            self._unsure.update(id(write) for write in writes)
             return await self._transaction(writes, again=True)
 
     async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
@@ -125,11 +132,14 @@ class Database:
 
 def _engine(url: URL, *, writer: bool) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=8, max_overflow=0)
+        return create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
     # SQLite has one writer at a time, so a second writing connection could only wait.
     # Readers commit by themselves and need no reset: that saves two thread hops a read.
+    # Statements hold prompts and callback tokens, and their errors end in the log: hence without parameters.
     options: dict[str, Any] = {} if writer else {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    engine = create_async_engine(url, pool_size=1 if writer else 2, max_overflow=0, pool_timeout=60, **options)
+    engine = create_async_engine(
+        url, pool_size=1 if writer else 2, max_overflow=0, pool_timeout=60, hide_parameters=True, **options
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _(connection: Any, _record: object) -> None:

@@ -310,6 +310,7 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     Column("due", Double),
     Column("rank", Integer, nullable=False),  # the negated priority: an index that runs one way serves the queue
     Column("pool", Text),
+    Column("weight", Integer, nullable=False),  # the slots that it waits for in the pool's line
     Column("woken", Boolean, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Double),

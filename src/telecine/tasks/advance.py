@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from telecine.nouns.errors import TaskError
 from telecine.tasks.collect import bury, collect, keep_on
 from telecine.tasks.context import Context
@@ -11,6 +13,7 @@ from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError
 from telecine.tasks.start import start
 from telecine.tasks.submit import submit
+from telecine.tasks.writes import Change
 
 
 async def advance(context: Context, task_id: int, known: Work | None = None) -> None:
@@ -53,8 +56,12 @@ async def _step(context: Context, work: Work, fresh: bool) -> tuple[Work | None,
 async def _orphaned(context: Context, work: Work, error: ChannelGoneError) -> None:
     """The channel is no longer configured. It may come back, so the task waits, until the upstream forgets the job."""
     until = work.task.expires_at or work.task.created_at + 86400.0
-    if context.now() < until or work.task.ended:
+    if context.now() < until:
         await context.rest(work.task.id, 60.0)
+        return
+    if work.task.ended:
+        outputs = tuple(replace(one, state="lost") if one.state == "pending" else one for one in work.outputs)
+        await context.commit(context.moved(work.task, Change(task=work.task, outputs=outputs), "outputs_lost"))
         return
     message = f"The channel '{error}' that ran the job was removed before the job ended."
     await fail(context, work, TaskError("expired", message))

@@ -82,25 +82,22 @@ async def _store(context: Context, work: Work) -> Work:
     if found is None or work.attempt is None:
         raise ChannelGoneError(work.attempt.channel if work.attempt else "")
     channel, provider = found
-    outputs = await asyncio.gather(
-        *(
-            _store_one(context, work, channel, provider, output) if output.state == "pending" else _same(output)
+    async with asyncio.TaskGroup() as group:
+        storing = {
+            output.index: group.create_task(_store_one(context, work, channel, provider, output))
             for output in work.outputs
-        )
-    )
+            if output.state == "pending"
+        }
+    outputs = (storing[one.index].result() if one.index in storing else one for one in work.outputs)
     return replace(work, outputs=tuple(outputs))
-
-
-async def _same(output: Output) -> Output:
-    return output
 
 
 async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
     try:
         return await context.library.keep(provider, channel, output, work.task.account_id)
-    except FetchError as error:
+    except (FetchError, OSError) as error:  # OSError: our own disk, which is no failure of the job either
         tried = replace(output, tries=output.tries + 1)
-        if error.status is not None and 400 <= error.status < 500:
+        if isinstance(error, FetchError) and error.status is not None and 400 <= error.status < 500:
             tried = await _fresh_link(context, work, channel, provider, tried)
     expires = tried.upstream_expires_at or work.task.expires_at
     return replace(tried, state="lost") if expires is not None and context.now() >= expires else tried

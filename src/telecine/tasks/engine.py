@@ -38,6 +38,8 @@ class Engine:
         self._advance = advance
         self._most = most
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._next: set[int] = set()
+        """Claimed in the very batch that ended their last step, whose coroutine has not returned yet."""
         self._nudged = asyncio.Event()
         self._stopping = False
         self.last_claim: float | None = None
@@ -77,8 +79,11 @@ class Engine:
         found, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
         self.last_claim = now
         for task_id, due in found:
-            if task_id not in self._running:
-                self.lateness(now - due)
+            self.lateness(now - due)
+            self._context.pace.late(now - due)
+            if task_id in self._running:
+                self._next.add(task_id)
+            else:
                 self._spawn(task_id)
         return len(found), upcoming
 
@@ -112,6 +117,10 @@ class Engine:
         if self._running.get(task_id) is step:
             del self._running[task_id]
             self._context.leases.pop(task_id, None)
+            if task_id in self._next:
+                self._next.discard(task_id)
+                if not self._stopping:
+                    self._spawn(task_id)
 
     async def _step(self, task_id: int, work: Work | None) -> None:
         try:
@@ -146,10 +155,10 @@ class Engine:
                 continue
             now = self._context.now()
             try:
-                await self._context.database.write(Extend(self._context.owner, ids, now))
+                held = await self._context.database.write(Extend(self._context.owner, ids, now))
             except (SQLAlchemyError, OSError):
                 _log.exception("extend_failed")
                 continue
-            for task_id in ids:
+            for task_id in held:
                 if task_id in self._context.leases:
                     self._context.leases[task_id] = now + LEASE_SECONDS

@@ -12,18 +12,28 @@ from telecine.providers.base import Traits
 _SEEN: Final = 50
 _LONGEST: Final = 30.0
 _SLOWEST_UNREADABLE: Final = 60.0
+_MOST_ASKED: Final = 3600.0
 _JITTER: Final = 0.2
+_SMOOTHING: Final = 0.01
+_MOST_LATE: Final = 5.0
+"""What a stop of the process left behind says nothing about how busy it is now."""
 
 
 class Pace:
     """Durations of finished jobs, in seconds, kept in memory: after a start it learns anew."""
 
     def __init__(self) -> None:
+        self.lateness = 0.0
+        """How late steps begin of late, in seconds: spacings stretch with it, so that a busy process catches up."""
         self._durations: dict[tuple[str, str], deque[float]] = {}
 
     def learn(self, provider: str, model: str, duration: float) -> None:
         """A job of this kind took `duration` seconds."""
         self._durations.setdefault((provider, model), deque(maxlen=_SEEN)).append(duration)
+
+    def late(self, seconds: float) -> None:
+        """A step began `seconds` after it was due."""
+        self.lateness += (min(seconds, _MOST_LATE) - self.lateness) * _SMOOTHING
 
     def typical(self, provider: str, model: str) -> float | None:
         """The median duration, where at least three jobs have been seen."""
@@ -38,7 +48,12 @@ class Pace:
         """
         typical = self.typical(provider, model) or traits.usual
         wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * 0.25
-        return jittered(min(max(wait, traits.poll_floor), _LONGEST))
+        return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
+
+
+def asked(retry_after: float | None) -> float:
+    """The wait that an upstream asked for, as far as it is believed: a wrong one must not lose a task for years."""
+    return min(retry_after or 0.0, _MOST_ASKED)
 
 
 def backoff(failures: int, floor: float, most: float = _SLOWEST_UNREADABLE) -> float:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
 from msgspec.structs import replace
 
 from telecine.nouns.errors import TaskError
@@ -20,12 +24,14 @@ from telecine.providers.base import (
 )
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
-from telecine.tasks.pace import backoff
+from telecine.tasks.pace import asked, backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError, collecting, failed, progressed, running
 from telecine.tasks.submit import submit, unknown
 from telecine.tasks.writes import Change
 
+_log = structlog.get_logger(__name__)
+Answer = TypeVar("Answer")
 _RECONCILE_FLOOR = 15.0
 _RECONCILE_MOST = 600.0
 _MOST_SUBMITS = 3
@@ -41,7 +47,7 @@ async def poll(context: Context, work: Work) -> Work | None:
     if wanted_gone and isinstance(await provider.cancel(channel, job), Cancelled):
         await cancel(context, work)
         return None
-    match await provider.poll(channel, job):
+    match await _asked(provider.poll(channel, job), provider):
         case Succeeded() as result:
             return await collecting(context, work, result)
         case Failed() as outcome:
@@ -58,6 +64,16 @@ async def poll(context: Context, work: Work) -> Work | None:
     return None
 
 
+async def _asked(question: Awaitable[Answer], provider: Provider) -> Answer | Unreadable:
+    """What the provider answers. An adapter that breaks on what an upstream sent has read nothing: that is Unreadable,
+    so that the task's deadlines still apply."""
+    try:
+        return await question
+    except Exception:
+        _log.exception("adapter_failed", provider=provider.name)
+        return Unreadable("the answer could not be understood")
+
+
 async def reconcile(context: Context, work: Work) -> Work | None:
     """Find out what became of a job: one that is past our deadline, or one whose submit had an unknown outcome."""
     attempt = work.current
@@ -67,7 +83,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
     traits, now = provider.traits, context.now()
     submitted = attempt.submitted_at or attempt.created_at
     attempt = replace(attempt, lookups=attempt.lookups + 1)
-    match await provider.look_up(channel, _job(work)):
+    match await _asked(provider.look_up(channel, _job(work)), provider):
         case Found(upstream_id, outcome):
             return await _found(context, replace(work, attempt=attempt), upstream_id, outcome)
         case NotFound():
@@ -81,7 +97,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
                 error = TaskError("submission_unknown", f"The upstream never said what became of the job ({reason}).")
                 await fail(context, work, error, attempt_state="unknown")
                 return None
-            wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), retry_after or 0.0)
+            wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), asked(retry_after))
             await _look_later(context, work, attempt, wait)
     return None
 
@@ -101,6 +117,7 @@ async def _found(context: Context, work: Work, upstream_id: str, outcome: Runnin
 
 async def _absent(context: Context, work: Work, provider: Provider) -> Work | None:
     """The upstream surely has no job with our handle."""
+    work = await context.reads.work(work.task.id) or work  # its owner may have cancelled it while we asked
     if work.task.cancel_requested_at is not None:
         await cancel(context, work)
         return None
@@ -152,7 +169,7 @@ async def _unreadable(context: Context, work: Work, provider: Provider, outcome:
     attempt = replace(work.current, unreadable=work.current.unreadable + 1)
     change = context.moved(task, Change(task=task, attempt=attempt), "unreadable", outcome.reason)
     wait = backoff(attempt.unreadable - 1, provider.traits.poll_floor)
-    await context.commit(change, due=now + max(wait, outcome.retry_after or 0.0))
+    await context.commit(change, due=now + max(wait, asked(outcome.retry_after)))
 
 
 async def _look_later(context: Context, work: Work, attempt: Attempt, seconds: float) -> None:

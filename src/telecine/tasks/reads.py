@@ -117,6 +117,15 @@ class TaskReads:
             )
             return set(rows.scalars())
 
+    async def unknowns(self, task_id: int) -> int:
+        """How many ended attempts of this task may have made a job."""
+        table = tables.attempts.c
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.id).where(table.task_id == task_id, table.state == "unknown", table.ended_at.is_not(None))
+            )
+            return len(rows.all())
+
     async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
         """The tasks that `wanted` describes, and whether there are more behind them."""
         table = tables.tasks.c

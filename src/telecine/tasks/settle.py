@@ -8,8 +8,12 @@ from telecine.nouns.task import Attempt, Output
 from telecine.providers.base import Failed, Running, Succeeded, Traits
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, fail, slot_of
+from telecine.tasks.pace import asked
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Change
+
+_MOST_OUTPUTS = 64
+"""No vendor makes more at once; an upstream that claims to is not believed."""
 
 
 async def running(context: Context, work: Work, upstream_id: str, outcome: Running | None = None) -> None:
@@ -57,15 +61,13 @@ async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
             upstream_id=found.upstream_id,
             upstream_expires_at=found.expires_at,
         )
-        for index, found in enumerate(result.outputs)
+        for index, found in enumerate(result.outputs[:_MOST_OUTPUTS])
     )
     if attempt.accepted_at is not None:
         context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)
     task = replace(work.task, state="collecting", started_at=work.task.started_at or now, usage=result.usage)
     units = result.usage.units
-    ended = replace(
-        closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units)
-    )
+    ended = replace(closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units))
     change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
     change = context.moved(work.task, change, "collecting")
     await context.commit(change, keep_lease=True)
@@ -95,7 +97,7 @@ def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Runn
     """Seconds until the next poll; what the upstream asks for is obeyed."""
     elapsed = context.now() - (attempt.accepted_at or context.now())
     own = context.pace.after(attempt.provider, attempt.model, elapsed, traits)
-    return max(own, outcome.retry_after or 0.0) if outcome is not None else own
+    return max(own, asked(outcome.retry_after)) if outcome is not None else own
 
 
 class ChannelGoneError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from msgspec.structs import replace
 
 from telecine.net.client import FetchError
@@ -24,6 +25,11 @@ from telecine.tasks.ending import closed, fail, slot_of
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import collecting, running
 from telecine.tasks.writes import Change
+
+_MOST_RESUBMITS = 2
+"""Each may be paid for, so an upstream that never answers readably gets no more."""
+
+_log = structlog.get_logger(__name__)
 
 
 async def submit(context: Context, work: Work) -> Work | None:
@@ -101,8 +107,11 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     found = context.router.channel(attempt.channel)
     traits = found[1].traits if found else None
     if traits is not None and not traits.look_up:
-        if context.router.resubmits(attempt.channel):
-            return await _again(context, work, closed(attempt, "unknown", now), 0.0)
+        if context.router.resubmits(attempt.channel) and await context.reads.unknowns(work.task.id) < _MOST_RESUBMITS:
+            seconds = context.router.trouble(attempt.channel)
+            # The job that may exist keeps its slot for as long as it could run.
+            attempt = replace(attempt, ended_at=now, slot_until=now + traits.deadline)
+            return await _again(context, replace(work, attempt=None), attempt, seconds)
         error = TaskError("submission_unknown", f"The upstream may or may not have taken the job ({reason}).")
         work = replace(work, attempt=attempt)
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=now + traits.deadline)
@@ -124,6 +133,10 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
         return None
     except FetchError as error:
         await _never_sent(context, work, error.reason)
+        return None
+    except Exception:
+        _log.exception("adapter_failed", provider=provider.name)
+        await _never_sent(context, work, "the job could not be prepared")
         return None
     now = context.now()
     attempt = replace(attempt, state="submitting", prepared=prepared, submitted_at=now)
@@ -170,4 +183,4 @@ async def _again(
         await context.commit(change, due=context.now() + seconds)
         return None
     await context.commit(change, keep_lease=True)
-    return Work(change.task, attempt, ())
+    return await context.reads.work(task.id)  # read anew: its owner may have cancelled it meanwhile

@@ -9,8 +9,8 @@ from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
 from telecine.providers.kling import KlingProvider
+from tests.clock import HandClock
 from tests.providers.kling.requests import job
-from tests.providers.stand_ins import StillClock
 from tests.upstreams.kling import FOREVER, FakeKling, Fault
 
 
@@ -73,7 +73,7 @@ async def test_a_slow_file_comes_whole(
 
 
 async def test_files_lie_on_private_addresses_only_where_the_channel_allows(
-    fake: FakeKling, channel: Channel, clock: StillClock, output: UpstreamOutput, provider: Provider
+    fake: FakeKling, channel: Channel, clock: HandClock, output: UpstreamOutput, provider: Provider
 ) -> None:
     public = msgspec.structs.replace(channel, allow_private=False)
     with pytest.raises(FetchError) as caught:

@@ -9,8 +9,9 @@ import pytest
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider, Running
 from telecine.providers.kling import KlingProvider
+from tests.clock import HandClock
 from tests.providers.kling.requests import job, submission
-from tests.providers.stand_ins import NOW, Shelf, StillClock
+from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.files import FileServer
 from tests.upstreams.kling import ACCESS_KEY, SECRET_KEY, FakeKling
 
@@ -23,13 +24,13 @@ async def test_an_api_key_is_the_bearer_verbatim(provider: Provider, channel: Ch
 
 
 async def test_an_access_key_makes_a_token_that_is_kept_until_it_nears_its_end(
-    provider: Provider, clock: StillClock
+    provider: Provider, clock: HandClock
 ) -> None:
     async with FileServer() as server:
         keys = Channel("k", server.url(""), access_key=ACCESS_KEY, secret_key=SECRET_KEY)
         other = Channel("o", server.url(""), access_key="other", secret_key=SECRET_KEY)
         for after, who in ((0, keys), (1600, keys), (100, keys), (0, other)):
-            clock.time += after
+            clock.advance(after)
             await provider.poll(who, job("1"))
         tokens = [asked.headers["authorization"].removeprefix("Bearer ") for asked in server.asked]
     assert jwt.get_unverified_header(tokens[0]) == {"alg": "HS256", "typ": "JWT"}
@@ -69,8 +70,8 @@ SIGNED = Channel("k", "https://a", webhook_secret="whsec_dGVzdHNlY3JldHRlc3RzZWN
 
 
 @pytest.mark.parametrize("late", [-299, 0, 299])
-def test_a_signed_callback_is_genuine(provider: Provider, clock: StillClock, late: int) -> None:
-    clock.time = 1781080794.0 + late
+def test_a_signed_callback_is_genuine(provider: Provider, clock: HandClock, late: int) -> None:
+    clock.set(1781080794.0 + late)
     assert provider.read_callback(SIGNED, VECTOR, VECTOR_BODY)
     rotated = VECTOR | {"webhook-signature": f"v1,AAAA {VECTOR['webhook-signature']}"}
     assert provider.read_callback(SIGNED, rotated, VECTOR_BODY)
@@ -95,16 +96,16 @@ def test_a_signed_callback_is_genuine(provider: Provider, clock: StillClock, lat
     ],
 )
 def test_anything_else_is_not(
-    provider: Provider, clock: StillClock, changed: dict[str, str], body: bytes, late: int
+    provider: Provider, clock: HandClock, changed: dict[str, str], body: bytes, late: int
 ) -> None:
-    clock.time = 1781080794.0 + late
+    clock.set(1781080794.0 + late)
     assert not provider.read_callback(SIGNED, VECTOR | changed, body)
 
 
 def test_without_a_secret_every_callback_counts_and_with_a_useless_one_none(
-    provider: Provider, clock: StillClock
+    provider: Provider, clock: HandClock
 ) -> None:
-    clock.time = 1781080794.0
+    clock.set(1781080794.0)
     assert provider.read_callback(msgspec.structs.replace(SIGNED, webhook_secret=None), {}, b"")
     for secret in ("whsec_", "whsec_A"):
         assert not provider.read_callback(msgspec.structs.replace(SIGNED, webhook_secret=secret), VECTOR, VECTOR_BODY)

@@ -24,8 +24,9 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.providers.kling import KlingProvider
+from tests.clock import HandClock
 from tests.providers.kling.requests import FRAME, job, picture, submission
-from tests.providers.stand_ins import Shelf, StillClock
+from tests.providers.stand_ins import Shelf
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import ACCESS_KEY, API_KEY, SECRET_KEY, FakeKling, Fault
 
@@ -104,7 +105,7 @@ async def test_whatever_cannot_be_read_after_sending_is_unknown(
 
 
 async def test_no_answer_in_time_is_unknown(
-    client: Client, clock: StillClock, fake: FakeKling, channel: Channel
+    client: Client, clock: HandClock, fake: FakeKling, channel: Channel
 ) -> None:
     class Impatient(KlingProvider):
         traits = msgspec.structs.replace(KlingProvider.traits, submit_timeout=0.2)

@@ -9,8 +9,9 @@ import pytest
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider
 from telecine.providers.openai import OpenAIProvider
+from tests.clock import HandClock
 from tests.providers.openai.requests import submission
-from tests.providers.stand_ins import Shelf, StillClock
+from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.openai_videos import API_KEY, FakeOpenAI
 
 
@@ -21,8 +22,8 @@ async def fake() -> AsyncIterator[FakeOpenAI]:
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> HandClock:
+    return HandClock(NOW)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def provider(client: Client, clock: StillClock) -> Provider:
+def provider(client: Client, clock: HandClock) -> Provider:
     return OpenAIProvider(client, clock)
 
 

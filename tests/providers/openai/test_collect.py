@@ -9,8 +9,8 @@ from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
 from telecine.providers.openai import OpenAIProvider
+from tests.clock import HandClock
 from tests.providers.openai.requests import job
-from tests.providers.stand_ins import StillClock
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.openai_videos import API_KEY, FOREVER, Content, FakeOpenAI, Fault
 
@@ -107,7 +107,7 @@ async def test_json_leads_nowhere_but_to_one_link(provider: Provider, body: byte
 
 
 async def test_only_the_upstream_itself_may_be_private(
-    fake: FakeOpenAI, channel: Channel, clock: StillClock, running: str, provider: Provider
+    fake: FakeOpenAI, channel: Channel, clock: HandClock, running: str, provider: Provider
 ) -> None:
     output = await done(provider, fake, channel, running)
     assert not channel.allow_private

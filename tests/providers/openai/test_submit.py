@@ -24,8 +24,9 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.providers.openai import OpenAIProvider
+from tests.clock import HandClock
 from tests.providers.openai.requests import FRAME, job, picture, submission, text
-from tests.providers.stand_ins import NOW, Shelf, StillClock
+from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.openai_videos import API_KEY, FakeOpenAI, Fault
 
@@ -186,7 +187,7 @@ async def test_no_readable_answer_is_unknown_whether_or_not_a_job_was_made(
 
 
 async def test_no_answer_in_time_is_unknown(
-    client: Client, clock: StillClock, fake: FakeOpenAI, channel: Channel
+    client: Client, clock: HandClock, fake: FakeOpenAI, channel: Channel
 ) -> None:
     class Impatient(OpenAIProvider):
         traits = msgspec.structs.replace(OpenAIProvider.traits, submit_timeout=0.2)

@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Dialect, edge_of, principal_of
+from telecine.dialects.base import Dialect, Edge, edge_of, principal_of
 from telecine.dialects.billing.dashboard import UNLIMITED
 from telecine.dialects.bodies import json_response
 from telecine.dialects.kling import KLING
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import MICROS
-from telecine.nouns.rate import Rate, Windows
+from telecine.nouns.rate import Rate
 
 PACK: Final = "balance"
 """The name of the one pack."""
@@ -63,31 +63,28 @@ class CostsEnvelope(msgspec.Struct, frozen=True):
     message: str = "SUCCEED"
 
 
-class _Handler:
-    """Counts the queries of each key in the memory of the process."""
+async def costs(request: Request) -> Response:
+    """`GET /account/costs?start_time=&end_time=&resource_pack_name=`: what is left, had between the two times."""
+    edge, principal = edge_of(request), principal_of(request)
+    _count(edge, principal)
+    start, end = _time(request, "start_time"), _time(request, "end_time")
+    if end < start:
+        raise invalid("end_time: must not be before start_time.", "end_time")
+    wanted = request.query_params.get("resource_pack_name") or PACK
+    balance = await edge.accounts.balance(principal)
+    packs = [_pack(balance, principal.account_id)] if wanted == PACK else []
+    packs = [one for one in packs if one.purchase_time <= end]
+    request_id = request.scope.get("request_id") or str(uuid.uuid4())
+    return json_response(CostsEnvelope(request_id, Costs(packs)))
 
-    def __init__(self) -> None:
-        self._windows = Windows()
 
-    async def costs(self, request: Request) -> Response:
-        """`GET /account/costs?start_time=&end_time=&resource_pack_name=`: what is left, had between the two times."""
-        edge, principal = edge_of(request), principal_of(request)
-        self._count(principal, edge.now())
-        start, end = _time(request, "start_time"), _time(request, "end_time")
-        if end < start:
-            raise invalid("end_time: must not be before start_time.", "end_time")
-        wanted = request.query_params.get("resource_pack_name") or PACK
-        balance = await edge.accounts.balance(principal)
-        packs = [_pack(balance, principal.account_id)] if wanted == PACK else []
-        packs = [one for one in packs if one.purchase_time <= end]
-        request_id = request.scope.get("request_id") or str(uuid.uuid4())
-        return json_response(CostsEnvelope(request_id, Costs(packs)))
-
-    def _count(self, principal: Principal, now: float) -> None:
-        window = self._windows.of((principal.account_id, principal.key_id), now)
-        if (wait := window.wait(_RATE, now)) > 0:
-            raise GatewayError("rate_limited", "This may be asked once a second.", retry_after=wait)
-        window.take(now)
+def _count(edge: Edge, principal: Principal) -> None:
+    """Raises GatewayError (`rate_limited`)."""
+    now = edge.now()
+    window = edge.asked.of(("kling costs", principal.account_id, principal.key_id), now)
+    if (wait := window.wait(_RATE, now)) > 0:
+        raise GatewayError("rate_limited", "This may be asked once a second.", retry_after=wait)
+    window.take(now)
 
 
 def _time(request: Request, name: str) -> int:
@@ -114,10 +111,9 @@ def _pack(balance: Balance, account_id: int) -> ResourcePack:
     )
 
 
-_HANDLER: Final = _Handler()
 KLING_COSTS: Final = Dialect(
     name="kling",
     prefixes=("/account/costs",),  # under /kling the errors are Kling's anyway
-    routes=tuple(Route(f"{prefix}/account/costs", _HANDLER.costs, methods=["GET"]) for prefix in ("/kling", "")),
+    routes=tuple(Route(f"{prefix}/account/costs", costs, methods=["GET"]) for prefix in ("/kling", "")),
     render_error=KLING.render_error,
 )

@@ -140,5 +140,5 @@ def _total(videos: list[Video]) -> float | None:
 def _decoded(body: bytes | msgspec.Raw, form: type[_Wire]) -> _Wire | None:
     try:
         return msgspec.json.decode(body, type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # ValidationError is a DecodeError
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # ValidationError is a DecodeError
         return None

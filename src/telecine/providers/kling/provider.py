@@ -55,6 +55,7 @@ class KlingProvider:
         retention=RETENTION,
         billed_fields=BILLED,
         callbacks=True,
+        poll_floor=5.0,  # as the Vercel AI SDK polls it
     )
 
     def __init__(self, client: Client, clock: Clock) -> None:

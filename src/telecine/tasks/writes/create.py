@@ -141,6 +141,7 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
                 "due": write.task.created_at,
                 "rank": -write.task.priority,
                 "pool": None,
+                "weight": 1,
                 "woken": False,
                 "lease_owner": write.owner,
                 "lease_until": write.task.created_at + LEASE_SECONDS,

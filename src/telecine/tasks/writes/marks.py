@@ -51,7 +51,16 @@ async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float
     )
     known = set(there.scalars())
     rows = [
-        {"task_id": one, "due": now, "rank": 0, "pool": None, "woken": False, "lease_owner": None, "lease_until": None}
+        {
+            "task_id": one,
+            "due": now,
+            "rank": 0,
+            "pool": None,
+            "weight": 1,
+            "woken": False,
+            "lease_owner": None,
+            "lease_until": None,
+        }
         for one, now in sorted(deleted.items())
         if one not in known
     ]

@@ -17,7 +17,7 @@ class PoolLines:
 
     def __init__(self) -> None:
         self._free: dict[str, int] = {}
-        self._line: dict[str, list[tuple[int, int]]] = {}
+        self._line: dict[str, list[tuple[int, int, int]]] = {}
         self._taken: dict[str, int] = {}
 
     @classmethod
@@ -34,24 +34,24 @@ class PoolLines:
             pools._free[name] = slots - used
             if slots > used:
                 line = await connection.execute(
-                    select(tables.schedule.c.rank, tables.schedule.c.task_id)
+                    select(tables.schedule.c.rank, tables.schedule.c.task_id, tables.schedule.c.weight)
                     .where(tables.schedule.c.pool == name)
                     .order_by(tables.schedule.c.rank, tables.schedule.c.task_id)
                     .limit(slots - used)
                 )
-                pools._line[name] = [(rank, task_id) for rank, task_id in line.all()]
+                pools._line[name] = [(rank, task_id, weight) for rank, task_id, weight in line.all()]
         return pools
 
     def take(self, attempt: Attempt, task: Task) -> bool:
         """Take the slots for `task` unless others who came first would then find none."""
         name, weight = attempt.pool, attempt.weight
         place = (-task.priority, task.id)
-        ahead = sum(1 for other in self._line.get(name, ()) if other < place)
+        ahead = sum(slots for *other, slots in self._line.get(name, ()) if tuple(other) < place)
         if self._free.get(name, 0) - ahead < weight:
             return False
         self._free[name] -= weight
         self._taken[name] = self._taken.get(name, 0) + weight
-        self._line[name] = [other for other in self._line[name] if other != place]
+        self._line[name] = [other for other in self._line[name] if other[:2] != place]
         return True
 
     async def save(self, connection: AsyncConnection) -> None:

@@ -81,7 +81,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Extend(msgspec.Struct, frozen=True):
-    """Keep the leases of `task_ids` for another lease time. Result: None."""
+    """Keep the leases of `task_ids` for another lease time. Result: the tasks that `owner` still holds."""
 
     order: ClassVar[int] = 50
     owner: str
@@ -95,7 +95,7 @@ class Extend(msgspec.Struct, frozen=True):
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Extend], *, again: bool
-    ) -> Sequence[Exception | None]:
+    ) -> Sequence[set[int] | Exception]:
         rows = [
             {"b_task_id": one, "b_owner": write.owner, "b_until": write.now + LEASE_SECONDS}
             for write in writes
@@ -103,7 +103,10 @@ class Extend(msgspec.Struct, frozen=True):
         ]
         if rows:
             await connection.execute(_EXTEND, rows)
-        return [None] * len(writes)
+        ids = {row["b_task_id"] for row in rows}
+        found = await connection.execute(select(_S.c.task_id, _S.c.lease_owner).where(_S.c.task_id.in_(ids)))
+        owners = {row.task_id: row.lease_owner for row in found.all()}
+        return [{one for one in write.task_ids if owners.get(one) == write.owner} for write in writes]
 
 
 async def reschedule(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
@@ -141,7 +144,14 @@ _EXTEND = (
 PARK = (
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"))
-    .values(pool=bindparam("b_pool"), due=_WISHED, woken=False, lease_owner=None, lease_until=None)
+    .values(
+        pool=bindparam("b_pool"),
+        weight=bindparam("b_weight"),
+        due=_WISHED,
+        woken=False,
+        lease_owner=None,
+        lease_until=None,
+    )
 )
 
 LEAVE_LINE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(pool=None)

@@ -57,7 +57,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     def choose(self, pools: PoolLines, quotas: Quotas) -> int | dict[str, Any]:
         """The first alternative that has room, which is taken; where none has, how the task waits (see PARK)."""
-        full: str | None = None
+        full: Attempt | None = None
         waits: list[float] = []
         for index, one in enumerate(self.alternatives):
             wait = quotas.wait(one.attempt.channel, one.quota, self.now)
@@ -67,9 +67,15 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
                 quotas.take(one.attempt.channel, one.quota)
                 return index
             elif full is None:
-                full = one.attempt.pool
+                full = one.attempt
         dues = [due for due in (self.park_due, *waits) if due is not None]
-        return {"b_task_id": self.task.id, "b_pool": full, "b_due": min(dues, default=None), "b_now": self.now}
+        return {
+            "b_task_id": self.task.id,
+            "b_pool": full.pool if full else None,
+            "b_weight": full.weight if full else 1,
+            "b_due": min(dues, default=None),
+            "b_now": self.now,
+        }
 
     @classmethod
     async def apply(

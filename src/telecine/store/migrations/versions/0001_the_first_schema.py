@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column("due", sa.Double(), nullable=True),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("pool", sa.Text(), nullable=True),
+        sa.Column("weight", sa.Integer(), nullable=False),
         sa.Column("woken", sa.Boolean(), nullable=False),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.Double(), nullable=True),
