@@ -35,7 +35,7 @@ def kling() -> Iterator[FakeKling]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, kling: FakeKling) -> Iterator[LiveServer]:
-    limits = f"[limits]\njson_body = {LIMIT}\nbody = {FORM_LIMIT}"
+    limits = f"[limits]\nfailed_authentication = 100000\njson_body = {LIMIT}\nbody = {FORM_LIMIT}"
     with LiveServer(tmp_path_factory.mktemp("bad"), kling_channel(kling.base_url, API_KEY, limits)) as found:
         yield found
 

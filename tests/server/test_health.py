@@ -28,6 +28,7 @@ def until_ready(server: LiveServer, status: int, **checks: bool) -> None:
 
 def test_a_healthy_server(sandbox: LiveServer) -> None:
     assert sandbox.call("GET", "/healthz", key=None).json == {"status": "ok"}
+    until_ready(sandbox, 200, database=True, engine=True, storage=True)
     ready = sandbox.call("GET", "/readyz", key=None)
     assert (ready.status, ready.json) == (
         200,

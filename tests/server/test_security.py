@@ -88,7 +88,7 @@ def test_another_accounts_tasks_are_not_listed_nor_found_by_name(server: LiveSer
 
 def test_a_name_is_unique_within_its_account_only(server: LiveServer, done: str, kling: FakeKling) -> None:
     body = {"model_name": "kling-v2-5-turbo", "prompt": "a", "external_task_id": "mine"}
-    assert server.call("POST", TEXT, body).status == 400
+    assert server.call("POST", TEXT, {**body, "prompt": "another"}).status == 400
     other = server.call("POST", TEXT, body, key=OTHER_KEY)
     assert other.status == 200
     assert server.call("GET", f"{TEXT}/mine", key=OTHER_KEY).json["data"]["task_id"] != done

@@ -170,9 +170,8 @@ async def test_twenty_at_once_are_one_submit(tmp_path: Path) -> None:
 async def test_of_two_at_once_with_different_requests_one_is_a_conflict(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         results = await asyncio.gather(create(house), create(house, prompt="another"), return_exceptions=True)
-        assert isinstance(results[0], View)
-        assert isinstance(results[1], GatewayError)
-        assert results[1].code == "conflict"
+        assert sum(isinstance(result, View) for result in results) == 1, "either may come first"
+        assert [result.code for result in results if isinstance(result, GatewayError)] == ["conflict"]
 
 
 async def test_two_processes_make_one_task(tmp_path: Path) -> None:

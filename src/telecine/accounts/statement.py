@@ -147,7 +147,8 @@ class Statement:
         """The id of the account called `name`. Raises GatewayError (`not_found`)."""
         account = tables.accounts.c
         async with self._database.reading() as connection:
-            found = (await connection.execute(select(account.id).where(account.name == name))).scalar_one_or_none()
+            query = select(account.id).where(account.name == name)
+            found = (await connection.execute(query)).scalar_one_or_none() if name.isprintable() else None
         if found is None:
             raise GatewayError("not_found", f"There is no account '{name}'.", param="account")
         return int(found)
@@ -161,7 +162,7 @@ class Statement:
         )
         if account_id is not None:
             query = query.where(entry.account_id == account_id)
-        found = (await connection.execute(query)).first()
+        found = (await connection.execute(query)).first() if text.isprintable() else None
         if found is None:
             raise GatewayError("not_found", f"There is no entry '{text[:128]}'.", param="after")
         return found

@@ -131,8 +131,8 @@ class Money:
             wanted = msgspec.json.decode(await request.body(), type=NewDeposit)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise invalid(f"The body is not valid: {error}") from None
-        if wanted.ref is not None and not 1 <= len(wanted.ref) <= 200:
-            raise invalid("ref: must have 1 to 200 characters.", "ref")
+        if wanted.ref is not None and not (1 <= len(wanted.ref) <= 200 and wanted.ref.isprintable()):
+            raise invalid("ref: must have 1 to 200 printable characters.", "ref")
         name = request.path_params["name"]
         await self._statement.account_id(name)  # a slip of the pen makes no account
         after = await self._balances.deposit(name, _micros(wanted.amount), wanted.ref)
