@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install dev test lint format bench lock clean
+.PHONY: run install dev test lint format bench chaos lock clean
 
 run: install  ## start the server on port 8024
 	$(BIN)/telecine serve --port $(PORT)
@@ -30,6 +30,9 @@ format: dev
 
 bench: dev  ## print the table of figures
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: dev  ## 2,000 jobs, failing upstreams, 50 kills; ARGS="--tasks 200 --kills 8" for less
+	$(BIN)/python -m chaos $(ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -28,7 +28,8 @@ def main() -> int:
             given.seed,
             lambda what, done: bar.update(task, description=what, completed=done),
         )
-    table = Table(title="Chaos: " + ", ".join(f"{count} {what}" for what, count in facts.items()))
+    console.print("Chaos: " + ", ".join(f"{count:,} {what}" for what, count in facts.items()))
+    table = Table()
     table.add_column("what")
     table.add_column("count", justify="right")
     for what, count in verdict.counts.items():

@@ -11,8 +11,10 @@ import aiohttp
 
 from tests.server.process import KEY
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds for which a client tries to get an answer to one create."""
+_AGAIN = frozenset({409, 425, 429, 500, 502, 503, 504})
+"""What the official SDKs try again, unless `x-should-retry` says no."""
 
 
 @dataclass
@@ -23,9 +25,11 @@ class Told:
     dialect: str
     task_id: str | None = None
     error: str | None = None
-    """The answer that said no."""
-    status: str | None = None
-    """The terminal word."""
+    """The last answer that said no."""
+    status: int = 200
+    """Of the last answer."""
+    unanswered: bool = False
+    """Nobody said yes, or a no that lasts, for as long as the client had patience."""
 
 
 class Clients:
@@ -39,7 +43,7 @@ class Clients:
 
     async def __aenter__(self) -> Clients:
         self._session = aiohttp.ClientSession(
-            headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=30)
+            headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=10)
         )
         return self
 
@@ -54,24 +58,28 @@ class Clients:
         until = asyncio.get_running_loop().time() + PATIENCE
         while asyncio.get_running_loop().time() < until:
             try:
-                status, answer = await self.call("POST", path, body, {"idempotency-key": f"key-{name}"})
+                status, answer, retry = await self._call("POST", path, body, {"idempotency-key": f"key-{name}"})
             except (aiohttp.ClientError, TimeoutError, OSError):
                 await asyncio.sleep(0.2)
                 continue
+            told.status = status
             if status == 200:
                 told.task_id = answer["data"]["task_id"] if dialect == "kling" else answer["id"]
-            else:
-                told.error = f"{status} {answer}"
-            return told
-        told.error = "nobody ever answered"
+                told.error = None
+                return told
+            told.error = f"{status} {answer}"
+            if status not in _AGAIN or not retry:
+                return told
+            await asyncio.sleep(0.2)
+        told.unanswered = True
         return told
 
     def _request(self, name: str, dialect: str) -> tuple[str, dict[str, Any]]:
         hook = f"{self._callbacks}/hooks/{name}"
         if dialect == "kling":
-            body = {"model_name": self._model, "prompt": name, "duration": "5", "external_task_id": name}
+            body = {"model_name": self._model, "prompt": name, "duration": "10", "external_task_id": name}
             return "/kling/v1/videos/text2video", body | {"callback_url": hook}
-        return "/v1/videos", {"model": self._model, "prompt": name, "seconds": "5", "webhook_url": hook}
+        return "/v1/videos", {"model": self._model, "prompt": name, "seconds": "10", "webhook_url": hook}
 
     async def read(self, task_id: str) -> dict[str, Any] | None:
         """The task in the neutral form; None where it is not found, or nobody answers."""
@@ -81,13 +89,18 @@ class Clients:
             return None
         return answer if status == 200 else None
 
-    async def call(
+    async def call(self, method: str, path: str) -> tuple[int, Any]:
+        """One request: the status, and the JSON or bytes. Raises what aiohttp raises."""
+        status, answer, _ = await self._call(method, path)
+        return status, answer
+
+    async def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        """One request. Raises what aiohttp raises."""
+    ) -> tuple[int, Any, bool]:
+        """The third says whether the answer leaves it to the client to try again."""
         assert self._session is not None
-        url = path if path.startswith("http") else self._address() + path
-        async with self._session.request(method, url, json=body, headers=headers) as response:
+        async with self._session.request(method, self._address() + path, json=body, headers=headers) as response:
+            retry = response.headers.get("x-should-retry") != "false"
             if response.content_type == "application/json":
-                return response.status, await response.json()
-            return response.status, await response.read()
+                return response.status, await response.json(), retry
+            return response.status, await response.read(), retry

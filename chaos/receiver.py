@@ -11,7 +11,8 @@ from aiohttp import web
 
 from tests.upstreams.server import ThreadedServer
 
-_ENDED = frozenset({"succeed", "succeeded", "failed", "cancelled"})
+ENDED = frozenset({"succeed", "succeeded", "completed", "failed", "cancelled"})
+"""The last words of Kling, of our own events and of OpenAI."""
 
 
 class Receiver(ThreadedServer):
@@ -30,13 +31,13 @@ class Receiver(ThreadedServer):
         if self._chance.random() < self._refusals:
             return web.Response(status=503)
         word = _word(body)
-        if word in _ENDED:
+        if word in ENDED:
             with self._guard:
                 self.ended.setdefault(request.path.rpartition("/")[2], []).append(word)
         return web.Response()
 
 
 def _word(body: dict[str, Any]) -> str:
-    """The status in Kling's flat form or in ours."""
-    found = body.get("task_status") or body.get("data", {}).get("status") or ""
+    """The status in Kling's flat form, in OpenAI's or in ours."""
+    found = body.get("task_status") or body.get("status") or body.get("data", {}).get("status") or ""
     return str(found)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-kill-tests-0123456789"
 OTHER_KEY = "key-of-another-account-0123456789"
+_START_SECONDS = 30.0
+"""A server that has not said its address by then is killed, and the test fails with what it wrote."""
 
 
 class ServerProcess:
@@ -79,7 +82,10 @@ allow_private = true
         )
         errors.close()
         assert self._process.stdout is not None
+        too_long = threading.Timer(_START_SECONDS, self._process.kill)
+        too_long.start()
         self.address = self._process.stdout.readline().strip()
+        too_long.cancel()
         assert self.address, (self.data.parent / "stderr.log").read_text()[-4000:]
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -115,7 +116,7 @@ class FaultyServer(ThreadedServer):
     async def due_fault(self, place: Place) -> Fault | None:
         """The first fault that is due here; a delay is over when this returns."""
         for fault in self.faults[:]:
-            if fault.at != place:
+            if fault.at != place or fault not in self.faults:  # another request used it up during a delay
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
@@ -147,9 +148,10 @@ async def slowly(request: web.BaseRequest, content: bytes, fault: Fault) -> web.
     response = web.StreamResponse(headers={"content-type": "video/mp4", "content-length": str(len(content))})
     await response.prepare(request)
     size = len(content) // 10 + 1
-    for start in range(0, len(content) // 2 if fault.act == "cut" else len(content), size):
-        await response.write(content[start : start + size])
-        await asyncio.sleep(fault.seconds)
+    with contextlib.suppress(ConnectionError):  # whoever downloads may be killed meanwhile
+        for start in range(0, len(content) // 2 if fault.act == "cut" else len(content), size):
+            await response.write(content[start : start + size])
+            await asyncio.sleep(fault.seconds)
     if fault.act == "cut" and request.transport is not None:
         request.transport.close()
     return response

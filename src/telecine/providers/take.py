@@ -58,7 +58,19 @@ class Take:
         return [name for name in names if name not in self._taken and name not in _ADVISORY]
 
     def refuse_rest(self, provider: str) -> None:
-        """Raise `unsupported_parameter` for the first field that nobody took."""
+        """Raise `unsupported_parameter` for the first field that nobody took.
+
+        Fields that a dialect does not know pass through to the provider that speaks the same wire, which has its name.
+        """
+        native = self._request.native
+        if native is not None and native.fields and native.dialect != provider:
+            name = min(native.fields)
+            raise GatewayError(
+                "unsupported_parameter",
+                f"The field '{name}' is not known here, and the provider '{provider}' speaks another wire format. "
+                "Leave it out.",
+                param=name,
+            )
         for name in self.untaken():
             raise GatewayError(
                 "unsupported_parameter",

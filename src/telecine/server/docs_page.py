@@ -196,7 +196,7 @@ def _type(schema: dict[str, Any]) -> str:
 def _curl(method: str, path: str, base: str, example: Any, *, open_: bool) -> str:
     lines = [f"curl {base}{path}" if method == "GET" else f"curl -X {method} {base}{path}"]
     if not open_:
-        lines.append('-H "Authorization: Bearer $TELECINE_KEY"')
+        lines.append('-H "Authorization: Bearer $TELECINE_API_KEY"')
     if example is not None:
         lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(example)}'"]
     return " \\\n  ".join(lines)

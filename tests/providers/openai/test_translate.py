@@ -152,9 +152,11 @@ async def test_what_a_client_of_the_same_dialect_adds_passes_through(sent: Any) 
     }
 
 
-async def test_what_a_client_of_another_dialect_adds_does_not(sent: Any) -> None:
-    made = await sent(text(native=Native("kling", {"style": msgspec.Raw(b"1"), "n": msgspec.Raw(b"2")})))
-    assert made.fields == {"model": MODEL, "prompt": "a fox"}
+def test_what_a_client_of_another_dialect_adds_is_refused_by_name(provider: Provider) -> None:
+    foreign = Native("kling", {"style": msgspec.Raw(b"1"), "n": msgspec.Raw(b"2")})
+    with pytest.raises(GatewayError) as caught:
+        provider.check(text(native=foreign), MODEL)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "n")
 
 
 @pytest.mark.parametrize(
