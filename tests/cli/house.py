@@ -54,7 +54,13 @@ def begin(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A suite that a shell put into the background ignores Ctrl-C, and its children would inherit that.
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no thread of this suite holds a lock that it needs
     )
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Served(msgspec.Struct):
