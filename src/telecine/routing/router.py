@@ -34,7 +34,6 @@ class Route(msgspec.Struct, frozen=True):
     """The size of the pool; None: without limit."""
     weight: int
     """Slots that this job takes."""
-    resubmit: bool
     quota: Quota = UNLIMITED
 
 
@@ -168,7 +167,6 @@ class Router:
             pool=pool,
             slots=self.pools.get(pool),
             weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
-            resubmit=config.resubmit,
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
 

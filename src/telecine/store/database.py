@@ -188,8 +188,3 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return cast(str | None, connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
-
-
-def rows_affected(result: Any) -> int:
-    """How many rows a statement changed."""
-    return cast(int, result.rowcount)
