@@ -191,6 +191,22 @@ async def test_a_month_ends_and_the_whole_budget_does_not(tmp_path: Path) -> Non
             await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
 
 
+async def test_what_ends_in_the_next_month_frees_nothing_there(tmp_path: Path) -> None:
+    prices = [PriceConfig(model="kling-v2-5-turbo", unit="call", price=Decimal(2))]
+    clock = HandClock(MIDNIGHT + 10 * 86400 - 30)
+    async with House(tmp_path, prices=prices, clock=clock).opened() as house:
+        _, text = await house.keys.create("demo", limits=KeyLimits(monthly_budget=Decimal(2)))
+        house.provider.polls = [Failed(refusal())]
+        made = await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
+        assert month_of(clock.now()) == 202511
+        await house.pass_time(120, 10)
+        assert month_of(clock.now()) == 202512
+        assert (await house.tasks.get(house.me, made.task.id)).task.state == "failed"
+        await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
+        with pytest.raises(GatewayError, match=r"monthly budget of 2\.000000"):
+            await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
+
+
 def test_what_costs_nothing_needs_no_budget() -> None:
     bounds = Bounds(budget=1)
     assert check_budget(bounds, 5, 5, 0) is None

@@ -111,6 +111,20 @@ def test_retry_after(value: str, seconds: float | None) -> None:
     assert Reply(429, {"retry-after": value}, b"").retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"date": "Sat, 21 Nov 2026 12:00:00 GMT"}, 90.0),
+        ({"date": "Sat, 21 Nov 2026 12:02:00 GMT"}, 0.0),
+        ({"date": "lately"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_as_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    then = {"retry-after": "Sat, 21 Nov 2026 12:01:30 GMT"}
+    assert Reply(429, headers | then, b"").retry_after == seconds
+
+
 async def test_fresh_requests_share_no_connection(server: FileServer, client: Client) -> None:
     server.answers["/a"] = Answer(b"x")
     for _ in range(2):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts import ledger
 from telecine.accounts.balances import Balance, Balances
@@ -273,3 +274,36 @@ async def test_the_checker_finds_what_is_wrong(tmp_path: Path, statement: str, r
             await connection.exec_driver_sql(statement)
         async with one.house.database.reading() as connection:
             assert rule in {problem.rule for problem in await ledger.check(connection)}
+
+
+async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> None:
+    """Not even by mistake: the database refuses it, and the check would tell."""
+    provider = Scripted()
+    provider.polls = [Failed(refusal())]
+    async with bank(tmp_path, providers=(provider,)) as one:
+        view = await one.house.tasks.create(one.house.me, text_to_video(duration=5.0), "tasks")
+        await one.house.pass_time(120)
+        late = ledger.Settlement(one.house.me.account_id, view.task.id, None, "charge", 350_000, 350_000, 0.0, 1.0)
+        with pytest.raises(IntegrityError):
+            async with one.house.database.writing() as connection:
+                await ledger.settle(connection, [late])
+        assert await one.figures() == (1_000_000, 0, 0)
+        async with one.house.database.writing() as connection:
+            await connection.execute(text("DROP INDEX uq_ledger_entries_end"))
+            await ledger.settle(connection, [late])
+        async with one.house.database.reading() as connection:
+            problems = {problem.rule: problem.detail for problem in await ledger.check(connection)}
+        assert problems["ends"] == "it was held 1 times and ended 2 times, and -350000 of it is left"
+        assert problems["charges"] == "it says 0, its entries say 350000"
+
+
+async def test_a_hold_of_nothing_is_sound(tmp_path: Path) -> None:
+    provider = Scripted()
+    provider.polls = [DONE]
+    free = PriceConfig("kling-v2-5-turbo", "second", Decimal(0))
+    async with bank(tmp_path, prices=[free], providers=(provider,)) as one:
+        view = await one.house.tasks.create(one.house.me, text_to_video(duration=5.0), "tasks")
+        assert (view.task.status, await one.figures()) == ("queued", (1_000_000, 0, 0))
+        await one.house.pass_time(120)
+        assert await one.entries() == [("hold", 0, 0), ("charge", 0, 0)]
+        assert await one.figures() == (1_000_000, 0, 0)

@@ -6,17 +6,19 @@ what is available, a charge ends it by what was really used, a release ends it f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.limits import note_spending
 from telecine.store import tables
 
 EntryKind = Literal["deposit", "hold", "charge", "release"]
+_ENDS: Final = ("charge", "release")
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -30,7 +32,11 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """The end of a hold: a charge of `amount` micro-units, which may exceed what was held, or a release."""
+    """The end of a hold: a charge of `amount` micro-units, which may exceed what was held, or a release.
+
+    `held_at`: when it was held. Its end counts in the same month of the key's budget, so that it frees nothing in
+    another.
+    """
 
     account_id: int
     task_id: int
@@ -38,6 +44,7 @@ class Settlement(msgspec.Struct, frozen=True):
     kind: Literal["charge", "release"]
     held: int
     amount: int
+    held_at: float
     at: float
 
 
@@ -67,10 +74,8 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> set[int]:
             room[one.account_id] = free - one.amount
         granted.append(one)
     await _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
-    await _record(
-        connection,
-        [_entry(one, "hold", balance=0, held=one.amount) for one in granted],
-    )
+    await _record(connection, [_entry(one, "hold", balance=0, held=one.amount) for one in granted])
+    await note_spending(connection, [(one.key_id, one.at, one.amount) for one in granted])
     return refused
 
 
@@ -86,6 +91,7 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement])
     )
     await _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
     await _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
+    await note_spending(connection, [(one.key_id, one.held_at, one.amount - one.held) for one in settlements])
 
 
 async def deposit(
@@ -122,6 +128,7 @@ RULES: Final[dict[str, str]] = {
     "sums": "balances equal the sums of the entries",
     "open holds": "no open hold without a task that lives",
     "unsettled ends": "no ended task with an open hold",
+    "ends": "every hold ends once, by as much as was held, and nothing ends without one",
     "charges": "tasks say what their entries say",
 }
 
@@ -132,6 +139,7 @@ async def check(connection: AsyncConnection) -> list[Problem]:
         *await _sums_differ(connection),
         *await _holds_without_life(connection),
         *await _ends_without_settlement(connection),
+        *await _ends_differ(connection),
         *await _charges_differ(connection),
     ]
 
@@ -178,15 +186,14 @@ async def _sums_differ(connection: AsyncConnection) -> list[Problem]:
 async def _holds_without_life(connection: AsyncConnection) -> list[Problem]:
     """No open hold without a task that has not ended."""
     entry, other = _ENTRIES.c, _ENTRIES.alias().c
-    ended = select(other.ref_id).where(
-        other.ref_type == "task", other.ref_id == entry.ref_id, other.kind.in_(("charge", "release"))
-    )
+    ended = select(other.ref_id).where(other.ref_type == "task", other.ref_id == entry.ref_id, other.kind.in_(_ENDS))
     rows = await connection.execute(
         select(entry.ref_id).where(entry.ref_type == "task", entry.kind == "hold", ~ended.exists())
     )
     open_holds = set(rows.scalars())
+    # A hold may be of nothing, where the price is; so its task is known by its price, not by the amount.
     living = await connection.execute(
-        select(_TASKS.c.id).where(_TASKS.c.state.not_in(("succeeded", "failed", "cancelled")), _TASKS.c.held > 0)
+        select(_TASKS.c.id).where(_TASKS.c.ended_at.is_(None), _TASKS.c.price_unit.is_not(None))
     )
     dead = open_holds - {str(one) for one in living.scalars()}
     return [
@@ -206,18 +213,40 @@ async def _ends_without_settlement(connection: AsyncConnection) -> list[Problem]
     ]
 
 
+async def _ends_differ(connection: AsyncConnection) -> list[Problem]:
+    """Every hold ends once, by as much as was held, and nothing ends without one."""
+    entry = _ENTRIES.c
+    ends = func.sum(case((entry.kind.in_(_ENDS), 1), else_=0)).label("ends")
+    holds = func.sum(case((entry.kind == "hold", 1), else_=0)).label("holds")
+    left = func.sum(entry.held_delta).label("left")
+    sums = select(entry.ref_id, holds, ends, left).where(entry.ref_type == "task").group_by(entry.ref_id).subquery()
+    rows = await connection.execute(
+        select(sums).where(
+            or_(sums.c.holds != 1, sums.c.ends > 1, and_(sums.c.ends == 1, sums.c.left != 0), sums.c.left < 0)
+        )
+    )
+    return [
+        Problem(
+            "ends", f"task {ref}", f"it was held {holds} times and ended {ends} times, and {int(left)} of it is left"
+        )
+        for ref, holds, ends, left in rows.all()
+    ]
+
+
 async def _charges_differ(connection: AsyncConnection) -> list[Problem]:
     """What a task says it was charged is what its entry says."""
     rows = await connection.execute(
         select(_ENTRIES.c.ref_id, -_ENTRIES.c.balance_delta).where(
-            _ENTRIES.c.ref_type == "task", _ENTRIES.c.kind.in_(("charge", "release"))
+            _ENTRIES.c.ref_type == "task", _ENTRIES.c.kind.in_(_ENDS)
         )
     )
-    booked = {int(ref): int(amount) for ref, amount in rows.all()}
+    booked: Counter[int] = Counter()
+    for ref, amount in rows.all():
+        booked[int(ref)] += int(amount)
     tasks = await connection.execute(select(_TASKS.c.id, _TASKS.c.charged).where(_TASKS.c.charged.is_not(None)))
     said = {one: int(charged) for one, charged in tasks.all()}
     return [
-        Problem("charges", f"task {one}", f"it says {said.get(one)}, its entry says {booked.get(one)}")
+        Problem("charges", f"task {one}", f"it says {said.get(one)}, its entries say {booked.get(one)}")
         for one in sorted(said.keys() | booked.keys())
         if said.get(one) != booked.get(one)
     ]
@@ -241,7 +270,6 @@ async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, in
 async def _record(connection: AsyncConnection, entries: list[dict[str, Any]]) -> None:
     if entries:
         await connection.execute(insert(_ENTRIES), entries)
-        await note_spending(connection, entries)
 
 
 def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) -> dict[str, Any]:

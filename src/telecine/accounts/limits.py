@@ -176,12 +176,12 @@ def check_budget(bounds: Bounds, total: int, month: int, amount: int) -> Gateway
     return None
 
 
-async def note_spending(connection: AsyncConnection, entries: Iterable[dict[str, Any]]) -> None:
-    """Add ledger entries to what their keys have committed. Their accounts are locked by now."""
+async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int | None, float, int]]) -> None:
+    """Add (key, moment, micro-units) to what the keys have committed. Their accounts are locked by now."""
     sums: Counter[tuple[int, int]] = Counter()
-    for entry in entries:
-        if entry["key_id"] is not None:
-            sums[entry["key_id"], month_of(entry["at"])] += entry["held_delta"] - entry["balance_delta"]
+    for key_id, at, amount in amounts:
+        if key_id is not None:
+            sums[key_id, month_of(at)] += amount
     moved = {place: amount for place, amount in sums.items() if amount}
     if not moved:
         return

@@ -6,6 +6,8 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
@@ -50,11 +52,13 @@ class Reply(msgspec.Struct, frozen=True):
 
     @property
     def retry_after(self) -> float | None:
-        """`Retry-After` in seconds, where it is a number."""
+        """`Retry-After` in seconds: a number, or a date (RFC 9110, section 10.2.3) as seen from the answer's own."""
+        given = self.headers.get("retry-after", "")
         try:
-            seconds = float(self.headers.get("retry-after", ""))
+            seconds = float(given)
         except ValueError:
-            return None
+            then, now = _moment(given), _moment(self.headers.get("date", ""))
+            return max(0.0, (then - now).total_seconds()) if then and now else None
         return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
@@ -64,6 +68,14 @@ class Stream(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
+
+
+def _moment(text: str) -> datetime | None:
+    """An HTTP date; None where it is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def checked(url: str, policy: AddressPolicy) -> URL:

@@ -83,6 +83,14 @@ ledger_entries = Table(  # written by accounts/, in the transaction of what caus
     Column("held_delta", BigInteger, nullable=False),
     Column("at", Double, nullable=False),
     Index("ix_ledger_entries_account_id_at", "account_id", "at"),
+    Index(  # a hold ends once: what was released can never be charged, and the other way round
+        "uq_ledger_entries_end",
+        "ref_type",
+        "ref_id",
+        unique=True,
+        sqlite_where=text("kind IN ('charge', 'release')"),
+        postgresql_where=text("kind IN ('charge', 'release')"),
+    ),
     Index(  # what a key has spent is summed from this index alone
         "ix_ledger_entries_key_id_at",
         "key_id",

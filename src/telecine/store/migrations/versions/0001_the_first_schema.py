@@ -225,6 +225,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("kind = 'charge'"),
             postgresql_where=sa.text("kind = 'charge'"),
         )
+        batch_op.create_index(
+            "uq_ledger_entries_end",
+            ["ref_type", "ref_id"],
+            unique=True,
+            sqlite_where=sa.text("kind IN ('charge', 'release')"),
+            postgresql_where=sa.text("kind IN ('charge', 'release')"),
+        )
 
     op.create_table(
         "tasks",
@@ -408,6 +415,11 @@ def downgrade() -> None:
 
     op.drop_table("tasks")
     with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_ledger_entries_end",
+            sqlite_where=sa.text("kind IN ('charge', 'release')"),
+            postgresql_where=sa.text("kind IN ('charge', 'release')"),
+        )
         batch_op.drop_index(
             "ix_ledger_entries_key_id_at",
             sqlite_where=sa.text("kind = 'charge'"),
