@@ -40,6 +40,11 @@ def test_a_configuration_is_checked_reloaded_and_listed(data: Path) -> None:
         done = telecine("config", "reload", "--data", data, cwd=where)
         assert (done.returncode, done.stdout) == (0, differs.stdout)
         assert done.stderr == "Reloaded; this is revision 2.\n"
+        file.write_text('currency = "EUR"\n' + FILE)
+        for command in (("check", file), ("reload",)):
+            refused = telecine("config", *command, "--data", data, cwd=where)
+            assert (refused.returncode in (1, 4), refused.stdout) == (True, "")
+            assert 'counts in USD, and the configuration says currency = "EUR"' in refused.stderr
         file.write_text("[[channels]")
         for command in (("check", file), ("reload",)):
             refused = telecine("config", *command, "--data", data, cwd=where)

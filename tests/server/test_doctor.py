@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,25 @@ from sqlalchemy import update
 
 from telecine.accounts.secret import Secret, load_secret, rotate
 from telecine.config import ChannelConfig, ConfigError, PriceConfig
+from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
 from telecine.server.doctor import Finding, findings
-from telecine.server.figures import Count, Figures, measure
+from telecine.server.figures import Count, Figures, GivenUp, measure
+from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.webhooks.sealing import Seal
 from tests.server.live import ADMIN_KEY, LiveServer
-from tests.tasks.scripted import House, text_to_video
+from tests.tasks.scripted import TRAITS, House, Scripted, text_to_video
 
 WELL = Figures(
     late=0.5,
     unknown=Count(),
+    given_up=(),
     parked=Count(),
     parked_micros=0,
     deliveries=Count(3, 20.0),
     lines={},
+    shut=(),
     troubled=(),
     leaving={},
     outputs_pending=0,
@@ -36,6 +40,7 @@ WELL = Figures(
     disk_free=500 << 30,
     disk_size=1000 << 30,
     skew=None,
+    spend=(),
 )
 
 
@@ -65,6 +70,8 @@ def test_all_is_well() -> None:
         ({"late": 900.0}, "steps", "bad"),
         ({"deliveries": Count(1, 4000.0)}, "deliveries", "warning"),
         ({"lines": {"video": Count(4, 4000.0)}}, "line", "warning"),
+        ({"lines": {"video": Count(4, 20.0)}, "shut": ("video",)}, "line", "warning"),
+        ({"given_up": (GivenUp("a", 4, 1),)}, "given_up_attempts", "warning"),
         ({"outputs_pending": 1}, "outputs_pending", "warning"),
         ({"outputs_lost": 1}, "outputs_lost", "bad"),
         ({"disk_free": 1 << 20}, "disk", "bad"),
@@ -99,6 +106,63 @@ async def test_unknown_submissions_and_parked_holds_are_counted(house: House, tm
     assert found["unknown_attempts"].level == "bad"
     assert found["steps"].level == "bad"
     assert found["line"].wrong
+
+
+async def test_a_shut_pool_is_named_with_who_waits_for_it(tmp_path: Path) -> None:
+    small = House(tmp_path, (ChannelConfig(name="main", provider="scripted", max_in_flight=0),))
+    async with small.opened():
+        found = await looked(small, tmp_path)
+        assert (found["line"].level, found["line"].what) == (
+            "info",
+            "The pool 'main' is shut: it has no slots. No task waits for it.",
+        )
+        for _ in range(3):
+            await small.tasks.create(small.me, text_to_video(), "tasks")
+        await small.pass_time(300, 30)
+        found = await looked(small, tmp_path)
+        assert found["line"].level == "warning"
+        assert "is shut: it has no slots. 3 task(s) wait for it, the first for 5 minutes" in found["line"].what
+
+
+@pytest.mark.parametrize("resubmit", [False, True])
+async def test_submissions_that_were_given_up_are_counted_for_a_week(tmp_path: Path, resubmit: bool) -> None:
+    blind = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    blind.submits = [Unknown("reset")]
+    small = House(tmp_path, (ChannelConfig(name="main", provider="scripted", resubmit=resubmit),), (blind,))
+    async with small.opened():
+        for _ in range(2):
+            with suppress(GatewayError):
+                await small.tasks.create(small.me, text_to_video(), "tasks")
+        await small.pass_time(60, 5)
+        number = 6 if resubmit else 2
+        assert len(blind.sent) == number
+        metrics = Metrics()
+
+        async def shown() -> tuple[str, float | None, float | None]:
+            figures = await measure(small.database, small.router, small.clock, tmp_path)
+            metrics.tell(figures)
+            assert figures.unknown == Count()
+            day, week = (
+                metrics.registry.get_sample_value(f"telecine_attempts_given_up_last_{span}", {"channel": "main"})
+                for span in ("day", "week")
+            )
+            return next(one.level for one in findings(figures) if one.name == "given_up_attempts"), day, week
+
+        assert await shown() == ("warning", number, number)
+        small.clock.advance(2 * 86400)
+        assert await shown() == ("info", 0, number)
+        small.clock.advance(6 * 86400)
+        assert await shown() == ("ok", None, None)
+
+
+async def test_a_submission_that_the_upstream_surely_lacks_was_not_given_up(house: House, tmp_path: Path) -> None:
+    house.provider.submits = [Unknown("reset")]
+    view = await house.tasks.create(house.me, text_to_video(), "tasks")
+    await house.pass_time(1200, 5)
+    found = await house.reads.task(view.task.id)
+    assert found is not None
+    assert (found[0].state, len(house.provider.sent)) == ("failed", 3)
+    assert (await looked(house, tmp_path))["given_up_attempts"].level == "ok"
 
 
 async def test_a_channel_in_trouble_is_named(house: House, tmp_path: Path) -> None:

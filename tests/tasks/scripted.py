@@ -31,11 +31,13 @@ from telecine.providers.base import (
     NotFound,
     PollOutcome,
     Provider,
+    ReportOutcome,
     Running,
     Submission,
     SubmitOutcome,
     Succeeded,
     Traits,
+    Unreadable,
     UpstreamOutput,
 )
 from telecine.routing.router import Router
@@ -81,6 +83,7 @@ class Scripted:
         self.polls: list[PollOutcome] = [Running()]
         self.look_ups: list[LookUpOutcome] = [NotFound()]
         self.cancels: list[CancelOutcome] = [NotCancellable()]
+        self.reports: list[ReportOutcome | Exception] = [Unreadable("nothing is told")]
         self.objection: GatewayError | None = None
         self.sent: list[Submission] = []
         self.polled: list[Job] = []
@@ -113,6 +116,12 @@ class Scripted:
 
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
         return _next(self.cancels)
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        told = _next(self.reports)
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def ping(self, channel: Channel) -> str:
         return "ok"

@@ -16,7 +16,7 @@ FOREVER: Final = 1 << 60
 JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _PAGE: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
-Place = Literal["create", "query", "file"]
+Place = Literal["create", "query", "file", "costs"]
 Act = Literal["refuse", "drop", "html", "broken", "delay", "twice", "word", "status", "cut", "drip", "redirect"]
 Kind = Literal["accepted", "refused", "dropped", "query", "list", "download", "callback", "deleted"]
 
@@ -27,10 +27,10 @@ class Fault:
 
     | act | at | what happens |
     |---|---|---|
-    | refuse | create, query | an error with `code`, its own status (or `status`), `message`, `retry_after` |
+    | refuse | create, query, costs | an error with `code`, its own status (or `status`), `message`, `retry_after` |
     | drop | all | the connection breaks before an answer |
     | html | all | `status` (502) with a page |
-    | broken | create, query | 200 with half a body |
+    | broken | create, query, costs | 200 with half a body |
     | delay | all | `seconds`, then all is well |
     | twice | create | one request makes two jobs |
     | word | query | the status is `message` (a word for "at work", for ever, is the job that never ends) |

@@ -17,6 +17,7 @@ from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Ki
 from tests.upstreams.kling_callbacks import Callbacks
 from tests.upstreams.kling_faults import error, spoiled
 from tests.upstreams.kling_jobs import FakeJob, envelope, objection, unauthorized
+from tests.upstreams.kling_packs import Packs
 
 __all__ = ["ACCESS_KEY", "API_KEY", "FOREVER", "SECRET_KEY", "Entry", "FakeJob", "FakeKling", "Fault"]
 
@@ -60,6 +61,8 @@ class FakeKling(FaultyServer):
         self.link_seconds: float | None = None
         self.missing = 1203
         """The code for a job that it does not know; the vendor's documents leave room for 1201 too."""
+        self.packs = Packs()
+        """What the account has; every job that succeeds deducts from it."""
         self._journal_queries = journal_queries
         self._by_handle: dict[str, FakeJob] = {}
         self._numbers = itertools.count(814570891207524415)
@@ -92,6 +95,8 @@ class FakeKling(FaultyServer):
         path = request.path.removeprefix("/kling")
         if path.startswith("/files/"):
             return await self._serve_file(request, path)
+        if path == "/account/costs" and request.method == "GET":
+            return await self._costs(request)
         operation, _, name = path.removeprefix(_PREFIX).partition("/")
         if not path.startswith(_PREFIX) or operation not in ("text2video", "image2video"):
             return error(1202, "the path does not exist")
@@ -173,6 +178,14 @@ class FakeKling(FaultyServer):
         data = [self._data(job) for job in jobs[(page - 1) * size : page * size]]
         return web.Response(body=envelope(0, "SUCCEED", data), headers=JSON)
 
+    async def _costs(self, request: web.BaseRequest) -> web.StreamResponse:
+        if fault := await self.due_fault("costs"):
+            return spoiled(request, fault)
+        if refusal := self._unauthorized(request):
+            return error(*refusal)
+        answer = self.packs.answer(request.query)
+        return error(*answer) if isinstance(answer, tuple) else web.Response(body=answer, headers=JSON)
+
     async def _serve_file(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if not await self.gates.passed("file"):
             return hung_up(request)
@@ -215,6 +228,8 @@ class FakeKling(FaultyServer):
                     continue
                 job.status, job.message, job.updated_at = status, message, int(time.time() * 1000)
                 job.answer = None
+                if status == "succeed":
+                    self.packs.deduct(job.units)
             if url := job.body.get("callback_url"):
                 self.soon(functools.partial(self._callbacks.send, job, url, self._data(job)))
 

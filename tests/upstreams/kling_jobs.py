@@ -39,6 +39,11 @@ class FakeJob:
     def ended(self) -> bool:
         return self.status in ("succeed", "failed")
 
+    @property
+    def units(self) -> str:
+        """What the job takes from a resource pack."""
+        return str(float(self.body.get("duration", "5")) * 0.5)
+
     def created(self) -> dict[str, Any]:
         """The `data` object of a create's answer."""
         return {
@@ -56,7 +61,7 @@ class FakeJob:
         if self.status == "succeed":
             seconds = str(self.body.get("duration", "5"))
             data["task_result"] = {"videos": [{"id": f"v{self.task_id}", "url": url, "duration": seconds}]}
-            data["final_unit_deduction"] = str(float(seconds) * 0.5)
+            data["final_unit_deduction"] = self.units
         return data
 
 

@@ -71,9 +71,9 @@ def check(
     try:
         settings = load(data, file)
         check_config(settings.config)
+        changes = _compared(settings)
     except ConfigError as error:
         raise Failure(str(error)) from None
-    changes = _compared(settings)
     if json:
         printing.raw(msgspec.json.encode({"valid": True, "changes": changes}))
         return
@@ -129,10 +129,11 @@ def rotate_secret(*, data: Data = None) -> None:
 
 
 def _compared(settings: Settings) -> list[Change] | None:
-    """How the configuration differs from what runs; None where nothing does."""
+    """How the configuration differs from what runs; None where nothing does. Raises ConfigError."""
     from telecine.accounts.secret import load_secret
     from telecine.config import Config as Configuration
     from telecine.server.lock import read
+    from telecine.server.metering import check_currency
     from telecine.server.reload import difference, masked
     from telecine.server.upkeep import MASK
 
@@ -141,5 +142,6 @@ def _compared(settings: Settings) -> list[Change] | None:
         return None
     with connect(Target(settings.data)) as connection:
         running = connection.ask(Configuration, "GET", "/admin/v1/config")
+    check_currency(running.currency, settings.config.currency)
     key = load_secret(settings.data, settings.secret_key, make=False).derive(MASK)
     return difference(running, masked(settings.config, key))

@@ -22,6 +22,7 @@ Unit = Literal[
 ]
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
 MICROS: Final = 1_000_000
+_MOST_UNITS: Final = 10**9
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -51,6 +52,15 @@ def amount_of(micros: int) -> str:
 def cost(price: Price, quantity: Decimal) -> int:
     """What `quantity` units cost, in micro-units. The one rounding rule: half up, once, at the very end."""
     return int((price.micros * quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def units_of(text: str | None) -> Decimal | None:
+    """A count of units as an upstream wrote it; None where that is no number from 0 to a thousand million."""
+    try:
+        units = Decimal(text or "")
+    except InvalidOperation:
+        return None
+    return units if units.is_finite() and 0 <= units <= _MOST_UNITS else None
 
 
 def exact(number: float, places: int = 3) -> Decimal:

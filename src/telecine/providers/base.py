@@ -1,4 +1,4 @@
-"""The seam between tasks and upstreams: five verbs, and the outcomes that they may have.
+"""The seam between tasks and upstreams: its verbs, and the outcomes that they may have.
 
 | verb | repeatable | answers |
 |---|---|---|
@@ -7,11 +7,13 @@
 | `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound |
 | `collect` | yes | the bytes of one output |
 | `cancel` | yes | Cancelled, NotCancellable or Unreadable |
+| `report` | yes | Reported or Unreadable |
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -117,10 +119,20 @@ class NotCancellable(msgspec.Struct, frozen=True):
     """The upstream cannot stop this job; it is settled when it ends."""
 
 
+class Reported(msgspec.Struct, frozen=True):
+    """What the account behind a channel has used, in the upstream's own units, by whatever it counts by (packs).
+
+    A count goes on for as long as its name is there; it falls where the upstream gives back, or starts it anew.
+    """
+
+    used: Mapping[str, Decimal]
+
+
 SubmitOutcome = Accepted | Finished | Refused | NeverSent | Unknown
 PollOutcome = Running | Succeeded | Failed | Unreadable | NotFound
 LookUpOutcome = Found | NotFound | Unreadable
 CancelOutcome = Cancelled | NotCancellable | Unreadable
+ReportOutcome = Reported | Unreadable
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -149,6 +161,8 @@ class Traits(msgspec.Struct, frozen=True):
     """How long a job usually takes, until this process has seen a few end."""
     poll_floor: float = 2.0
     """The shortest spacing of polls that its upstream welcomes."""
+    report_lag: float | None = None
+    """How late what `report` says may be; None: this upstream does not tell what its account has used."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -244,6 +258,10 @@ class Provider(Protocol):
 
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
         """Ask the upstream to stop a job. Only called where `traits.cancel` holds."""
+        ...
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        """Ask what the account has used, at most once a second. Only called where `traits.report_lag` is not None."""
         ...
 
     async def ping(self, channel: Channel) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -12,7 +11,7 @@ from telecine.clock import Clock
 from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.money import Price, cost, micros_of
+from telecine.nouns.money import Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Channel, Provider
@@ -104,12 +103,10 @@ class Router:
     def cost(self, name: str, units: str | None) -> int | None:
         """What `units` of the upstream's own accounting cost us, in micro-units; None where nobody can tell."""
         config = self._known_as(name)
-        if config is None or config.unit_cost is None or units is None:
+        count = units_of(units)
+        if config is None or config.unit_cost is None or count is None:
             return None
-        try:
-            return cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
-        except InvalidOperation:
-            return None
+        return cost(Price("call", micros_of(config.unit_cost)), count)
 
     def _known_as(self, name: str) -> ChannelConfig | None:
         left = self._leaving.get(name)

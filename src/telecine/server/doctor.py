@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
 
+from telecine.nouns.money import MICROS
 from telecine.server.figures import Figures
+from telecine.server.spend import Spend
 
 Level = Literal["ok", "info", "warning", "bad"]
 
@@ -16,6 +19,7 @@ _VERY_LATE: Final = 600.0
 _UNKNOWN_AGE: Final = 3600.0
 _DELIVERY_AGE: Final = 3600.0
 _LINE_AGE: Final = 3600.0
+_REPORT_AGE: Final = 6 * 3600.0
 _SKEW: Final = 2.0
 _GIB: Final = 1 << 30
 
@@ -38,6 +42,7 @@ def findings(figures: Figures) -> list[Finding]:
     return [
         _steps(figures),
         _unknown(figures),
+        *_given_up(figures),
         _parked(figures),
         _deliveries(figures),
         *_channels(figures),
@@ -46,7 +51,7 @@ def findings(figures: Figures) -> list[Finding]:
         _lost(figures),
         _disk(figures),
         *_skew(figures),
-        Finding("upstream_bills", "info", "Not compared: no provider here tells what it has billed."),
+        *_bills(figures),
     ]
 
 
@@ -70,6 +75,21 @@ def _unknown(figures: Figures) -> Finding:
         f"{number} submission(s) have an unknown outcome, the oldest for {_span(age)}: a job may run and be billed.",
         "See that the channel's upstream answers (`telecine channels test`), and look for the jobs in its console.",
     )
+
+
+def _given_up(figures: Figures) -> Iterator[Finding]:
+    for one in figures.given_up:
+        yield Finding(
+            "given_up_attempts",
+            "warning" if one.day else "info",
+            f"{one.week} submission(s) to '{one.channel}' were given up in the last 7 days ({one.day} in the last day) "
+            "with an unknown outcome: jobs may have run, and be billed, that no charge covers.",
+            "Look for them in the upstream's console; the failed tasks of that time name their models.",
+        )
+    if not figures.given_up:
+        yield Finding(
+            "given_up_attempts", "ok", "No submission was given up with an unknown outcome in the last 7 days."
+        )
 
 
 def _parked(figures: Figures) -> Finding:
@@ -112,7 +132,21 @@ def _channels(figures: Figures) -> Iterator[Finding]:
 
 
 def _lines(figures: Figures) -> Iterator[Finding]:
+    for pool in figures.shut:
+        line = figures.lines.get(pool)
+        if line is None:
+            yield Finding("line", "info", f"The pool '{pool}' is shut: it has no slots. No task waits for it.")
+            continue
+        yield Finding(
+            "line",
+            "warning",
+            f"The pool '{pool}' is shut: it has no slots. {line.number} task(s) wait for it, the first for "
+            f"{_span(line.age)}, and will until it is opened.",
+            "Set its `max_in_flight` or `slots` above 0, or cancel the tasks.",
+        )
     for pool, line in sorted(figures.lines.items()):
+        if pool in figures.shut:
+            continue
         late = line.age > _LINE_AGE
         yield Finding(
             "line",
@@ -162,6 +196,62 @@ def _skew(figures: Figures) -> Iterator[Finding]:
         yield Finding("clock", "ok", what)
     else:
         yield Finding("clock", "bad", what, "Set both machines' clocks (NTP): leases depend on them.")
+
+
+def _bills(figures: Figures) -> Iterator[Finding]:
+    silent = ", ".join(f"'{one.channel}'" for one in figures.spend if not one.tells)
+    if silent:
+        yield Finding("upstream_bills", "info", f"Not compared, for their upstreams do not tell: {silent}.")
+    yield from (_bill(one) for one in figures.spend if one.tells)
+    if not figures.spend:
+        yield Finding("upstream_bills", "info", "There is no channel to compare.")
+
+
+def _bill(spend: Spend) -> Finding:
+    name = f"The upstream of '{spend.channel}'"
+    if spend.age is None:
+        return Finding(
+            "upstream_bills",
+            "info",
+            f"{name} has not said yet what it has deducted; it is asked every hour.",
+            "Where that lasts, the log has the reason (`report_unreadable`).",
+        )
+    if not spend.comparable:
+        return Finding("upstream_bills", "info", f"{name} is compared when its packs have counted on for a day.")
+    others = "".join(f" and at '{one}'" for one in spend.others)
+    what = (
+        f"{name} has deducted {_units(spend.upstream)} units since {_moment(spend.since)}, "
+        f"our jobs there{others} {_units(spend.ours)}"
+    )
+    if spend.excess and spend.untold:
+        return Finding(
+            "upstream_bills",
+            "info",
+            f"{what}, and {spend.untold} of our jobs did not say what they took: no judgement is possible.",
+        )
+    if spend.excess:
+        return Finding(
+            "upstream_bills",
+            "warning",
+            f"{what}: somebody else uses the account, or jobs were made that we do not know.",
+            "Compare the jobs in the upstream's console with ours; where they are not ours, change the credential.",
+        )
+    if spend.age > _REPORT_AGE:
+        return Finding(
+            "upstream_bills",
+            "info",
+            f"{what}; it last said so {_span(spend.age)} ago.",
+            "The log has the reason (`report_unreadable`).",
+        )
+    return Finding("upstream_bills", "ok", f"{what}.")
+
+
+def _units(micros: int) -> str:
+    return f"{micros / MICROS:.2f}".rstrip("0").rstrip(".")
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _span(seconds: float) -> str:

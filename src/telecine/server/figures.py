@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
 from telecine.routing.router import Router
+from telecine.server.spend import Spend
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -33,6 +35,15 @@ class Trouble(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class GivenUp(msgspec.Struct, frozen=True):
+    """Submissions of a channel whose outcome was still unknown when their task ended, or was submitted again."""
+
+    channel: str
+    week: int
+    """Of the last seven days."""
+    day: int
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one installation at one moment."""
 
@@ -40,12 +51,15 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """How late the most overdue step is, in seconds."""
     unknown: Count
     """Attempts whose submission has an unknown outcome."""
+    given_up: tuple[GivenUp, ...]
     parked: Count
     """Holds of tasks that have been waiting for an upstream's word for more than a day."""
     parked_micros: int
     deliveries: Count
     lines: dict[str, Count]
     """Tasks that wait for a slot, by pool."""
+    shut: tuple[str, ...]
+    """Pools that have no slots."""
     troubled: tuple[Trouble, ...]
     leaving: dict[str, int]
     """Attempts that still run on channels that are no longer configured."""
@@ -58,10 +72,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the file system under the data."""
     skew: float | None
     """By how much the database's clock is ahead of ours, in seconds; None where it has none of its own."""
+    spend: tuple[Spend, ...]
+    """Every configured channel."""
 
 
-async def measure(database: Database, router: Router, clock: Clock, data: Path) -> Figures:
-    """Look at everything once."""
+async def measure(database: Database, router: Router, clock: Clock, data: Path, spend: Sequence[Spend] = ()) -> Figures:
+    """Look at everything once; `spend` has been looked at already."""
     now = clock.now()
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
@@ -69,10 +85,12 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path) 
         return Figures(
             late=await _late(connection, now),
             unknown=await _unknown(connection, now),
+            given_up=await _given_up(connection, now),
             parked=parked,
             parked_micros=micros,
             deliveries=await _deliveries(connection, now),
             lines=await _lines(connection, now),
+            shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
             troubled=tuple(Trouble(one.name, pause) for one in router.configs if (pause := router.pause(one.name)) > 0),
             leaving=await _leaving(connection, {one.name for one in router.configs}),
             outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
@@ -80,7 +98,12 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path) 
             disk_free=disk.free,
             disk_size=disk.total,
             skew=None if database.sqlite else await _skew(connection, clock),
+            spend=tuple(spend),
         )
+
+
+_UNKNOWN: Final = literal_column("attempts.state") == literal_column("'unknown'")
+"""Written out, so that the planner sees that the index on such attempts will do."""
 
 
 async def _late(connection: AsyncConnection, now: float) -> float:
@@ -93,10 +116,26 @@ async def _unknown(connection: AsyncConnection, now: float) -> Count:
     return await _count(
         connection,
         select(func.count(), func.min(func.coalesce(table.submitted_at, table.created_at))).where(
-            table.state == "unknown", table.ended_at.is_(None)
+            _UNKNOWN, table.ended_at.is_(None)
         ),
         now,
     )
+
+
+async def _given_up(connection: AsyncConnection, now: float) -> tuple[GivenUp, ...]:
+    """Without those that the upstream surely did not have in the end."""
+    table = tables.attempts.c
+    found = await connection.execute(
+        select(table.channel, func.count(), func.sum(case((table.ended_at >= now - DAY, 1), else_=0)))
+        .where(
+            _UNKNOWN,
+            table.ended_at >= now - 7 * DAY,
+            or_(table.error_code.is_(None), table.error_code == "submission_unknown"),
+        )
+        .group_by(table.channel)
+        .order_by(table.channel)
+    )
+    return tuple(GivenUp(channel, week, int(day)) for channel, week, day in found.all())
 
 
 async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from telecine.nouns.money import MICROS
 from telecine.server.figures import Figures
 
 
@@ -62,17 +63,33 @@ class Metrics:
             ("clock_skew_seconds", figures.skew or 0.0),
         ):
             more[name].set(value)
-        for name in ("channel_paused_seconds", "tasks_waiting", "tasks_waiting_oldest_seconds"):
-            more[name].clear()
+        self._tell_channels(figures)
+
+    def _tell_channels(self, figures: Figures) -> None:
+        more = self._more
+        for name, (_, labels) in _MORE.items():
+            if labels:
+                more[name].clear()
         for trouble in figures.troubled:
             more["channel_paused_seconds"].labels(trouble.name).set(trouble.seconds)
         for pool, line in figures.lines.items():
             more["tasks_waiting"].labels(pool).set(line.number)
             more["tasks_waiting_oldest_seconds"].labels(pool).set(line.age)
+        for one in figures.given_up:
+            more["attempts_given_up_last_day"].labels(one.channel).set(one.day)
+            more["attempts_given_up_last_week"].labels(one.channel).set(one.week)
+        for spend in figures.spend:
+            if spend.age is not None:
+                more["channel_report_age_seconds"].labels(spend.channel).set(spend.age)
+            if spend.comparable:
+                more["channel_units"].labels(spend.channel, "upstream").set(spend.upstream / MICROS)
+                more["channel_units"].labels(spend.channel, "ours").set(spend.ours / MICROS)
 
 
 _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "attempts_unknown_age_seconds": ("How long the oldest of them has been so", ()),
+    "attempts_given_up_last_day": ("Submissions of the last day that ended with an unknown outcome", ("channel",)),
+    "attempts_given_up_last_week": ("The same of the last seven days", ("channel",)),
     "holds_parked": ("Holds that have waited for an upstream's word for more than a day", ()),
     "holds_parked_micros": ("What these hold, in micro-units of the currency", ()),
     "deliveries_oldest_seconds": ("How long the oldest undelivered webhook has waited", ()),
@@ -81,6 +98,8 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "disk_free_bytes": ("Room on the file system of the data", ()),
     "clock_skew_seconds": ("How far the database's clock is ahead of ours", ()),
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
+    "channel_report_age_seconds": ("How old the upstream's word on what it has deducted is", ("channel",)),
+    "channel_units": ("Units since the oldest such word that compares, by who counted them", ("channel", "source")),
     "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
     "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),
 }

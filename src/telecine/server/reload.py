@@ -23,7 +23,7 @@ from telecine.store import tables
 from telecine.store.database import Database
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
-_AT_START: Final = frozenset({"public_url", "currency", "allow_unmetered", "network", "retention.link_days"})
+_AT_START: Final = frozenset({"public_url", "allow_unmetered", "network", "retention.link_days"})
 """What is read only when a process starts."""
 
 
@@ -159,14 +159,14 @@ def is_secret(field: str) -> bool:
 
 
 def difference(old: Config, new: Config) -> list[Change]:
-    """What `new` says other than `old`."""
+    """What `new` says other than `old`, of the same currency: another one is refused (`metering.check_currency`)."""
     found: list[Change] = []
     for section in ("channels", "pools", "keys", "accounts"):
         found += _listed(section, *({one.name: one for one in getattr(config, section)} for config in (old, new)))
     found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
     for section in ("network", "limits", "retention"):
         found += _table(section, getattr(old, section), getattr(new, section))
-    for name in ("public_url", "currency", "allow_unmetered"):
+    for name in ("public_url", "allow_unmetered"):
         if getattr(old, name) != getattr(new, name):
             fields = (f"{_shown(getattr(old, name))} → {_shown(getattr(new, name))}",)
             found.append(Change(name, "", "changed", fields, at_start=True))

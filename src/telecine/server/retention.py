@@ -30,6 +30,8 @@ _PAUSE: Final = 0.1
 _ROUND_SECONDS: Final = 3600.0
 _FIRST_SECONDS: Final = 60.0
 _DAY: Final = 86400.0
+REPORTS_KEPT: Final = 30 * _DAY
+"""How long what upstreams say of their accounts is kept, in seconds."""
 _decode: Final = msgspec.json.Decoder(GenerationRequest).decode
 
 
@@ -82,6 +84,7 @@ class Retention:
         ]
         gone = {name: await self._all(step, now - days * _DAY) for name, days, step in rounds if days}
         gone["idempotency"] = await self._all(self._drop_idempotency, now)
+        gone["reports"] = await self._all(self._drop_reports, now - REPORTS_KEPT)
         return gone
 
     async def _all(self, step: Callable[[float], Awaitable[int]], before: float) -> int:
@@ -132,6 +135,11 @@ class Retention:
         table = tables.idempotency
         keys = await self._find(select(table.c.account_id, table.c.key).where(table.c.expires_at < before))
         return await self._execute(delete(table), tuple_(table.c.account_id, table.c.key), keys)
+
+    async def _drop_reports(self, before: float) -> int:
+        table = tables.channel_reports
+        keys = await self._find(select(table.c.channel, table.c.at, table.c.pack).where(table.c.at < before))
+        return await self._execute(delete(table), tuple_(table.c.channel, table.c.at, table.c.pack), keys)
 
     async def _drop_outputs(self, before: float) -> int:
         output, task = tables.outputs.c, tables.tasks.c

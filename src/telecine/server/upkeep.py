@@ -1,4 +1,5 @@
-"""What keeps an installation in order while it serves: reloads, retention, erasures, and a look at what costs money."""
+"""What keeps an installation in order while it serves: reloads, retention, erasures, and a look at what costs money:
+in the records, and at the upstreams."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from telecine.server.figures import Figures, measure
 from telecine.server.reload import Reload, Revision
 from telecine.server.retention import Retention
 from telecine.server.running import Operations
+from telecine.server.spend import Reports
 from telecine.server.sweep import Sweep
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
@@ -55,6 +57,7 @@ class Upkeep:
         self._erasure = Erasure(
             database, clock, keys, forget=context.library.forget, find=self._stored, cancel=self._cancel
         )
+        self._reports = Reports(database, context.router, clock)
         sweep = Sweep(database, storage, clock)
         self._retention = Retention(database, storage, clock, lambda: self._reload.running.retention, sweep.run)
         self.routes: list[Route] = Operations(
@@ -67,7 +70,7 @@ class Upkeep:
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the process works."""
-        return [self._retention.run(), self._resume_erasures()]
+        return [self._retention.run(), self._resume_erasures(), self._reports.run()]
 
     async def reload(self, actor: str) -> Revision | None:
         """Read the configuration again, and log what came of it. Raises nothing: nobody waits for an answer."""
@@ -86,7 +89,8 @@ class Upkeep:
     async def measure(self) -> Figures:
         """What costs money when nobody looks at it."""
         context = self._context
-        return await measure(context.database, context.router, context.clock, self._data)
+        spend = await self._reports.compared()
+        return await measure(context.database, context.router, context.clock, self._data, spend)
 
     async def _resume_erasures(self) -> None:
         while True:

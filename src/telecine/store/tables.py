@@ -160,6 +160,15 @@ channel_use = Table(  # written by tasks/: attempts begun on limited channels, i
     Column("before", Integer, nullable=False),
 )
 
+channel_reports = Table(  # written by server/: what upstreams say that an account has used, by what they count by
+    "channel_reports",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("pack", Text, primary_key=True),
+    Column("used", BigInteger, nullable=False),  # millionths of the upstream's own unit
+)
+
 tasks = Table(  # written by tasks/
     "tasks",
     metadata,
@@ -269,6 +278,12 @@ attempts = Table(  # written by tasks/
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),
+    Index(  # few ever are, and every look at the metrics counts them
+        "ix_attempts_unknown",
+        "ended_at",
+        sqlite_where=text("state = 'unknown'"),
+        postgresql_where=text("state = 'unknown'"),
+    ),
     Index(
         "ix_attempts_slot_until",
         "slot_until",

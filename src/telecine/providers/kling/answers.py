@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from telecine.providers.base import (
     Failed,
     NotFound,
     Refused,
+    Reported,
     Running,
     SubmitOutcome,
     Succeeded,
@@ -23,12 +25,14 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.kling.wire import RETENTION, VERDICTS, Created, Envelope, TaskData, Verdict, Video
+from telecine.providers.kling.wire import RETENTION, VERDICTS, Costs, Created, Envelope, TaskData, Verdict, Video
 from telecine.providers.scrub import scrubbed
 
 _Wire = TypeVar("_Wire")
 _POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)
 _NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
+_MOST_UNITS: Final = Decimal(10**9)
+"""No account has used more; a figure beyond it is not believed."""
 _HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
 
 
@@ -77,6 +81,35 @@ def polled(
         return _odd(reply, "an answer without a task")
     outcome = _judged(data, channel, now)
     return _odd(reply, outcome) if isinstance(outcome, str) else (data, outcome)
+
+
+def reported(reply: Reply) -> Reported | Unreadable:
+    """What the account's resource packs say."""
+    envelope = _decoded(reply.body, Envelope)
+    if envelope is None:
+        return _odd(reply, f"HTTP {reply.status} with a body that cannot be read")
+    if not 200 <= reply.status < 300 or envelope.code != 0:
+        return _odd(reply, f"HTTP {reply.status} with code {envelope.code}")
+    costs = _decoded(envelope.data, Costs)
+    used = "an answer without resource packs" if costs is None or costs.code != 0 else _used(costs)
+    return _odd(reply, used) if isinstance(used, str) else Reported(used)
+
+
+def _used(costs: Costs) -> dict[str, Decimal] | str:
+    """Total less remaining, by the id of each pack, or why there is none.
+
+    What is left of a pack is void when it expires: an expired one could look as if it had been used up.
+    """
+    packs = [pack for pack in costs.resource_pack_subscribe_infos if pack.status != "expired"]
+    if not packs:
+        return "an account without a resource pack"
+    quantities = [one for pack in packs for one in (pack.total_quantity, pack.remaining_quantity)]
+    if not all(one.is_finite() and abs(one) <= _MOST_UNITS for one in quantities):
+        return "a resource pack without a plausible quantity"
+    used = {pack.resource_pack_id: pack.total_quantity - pack.remaining_quantity for pack in packs}
+    if len(used) < len(packs) or min(used.values()) < 0:
+        return "resource packs that cannot be told apart, or with more left than they had"
+    return used
 
 
 def pinged(reply: Reply, channel: Channel) -> str:

@@ -22,6 +22,7 @@ from telecine.providers.base import (
     NotCancellable,
     NotFound,
     PollOutcome,
+    ReportOutcome,
     Submission,
     SubmitOutcome,
     Traits,
@@ -29,14 +30,25 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.kling.answers import pinged, polled, submitted
+from telecine.providers.kling.answers import pinged, polled, reported, submitted
 from telecine.providers.kling.credentials import Tokens, genuine
 from telecine.providers.kling.translate import Draft, translate
-from telecine.providers.kling.wire import BILLED, MAX_IMAGE, PATHS, RETENTION, DynamicMask, Trajectory
+from telecine.providers.kling.wire import (
+    BILLED,
+    COSTS,
+    COSTS_LAG,
+    MAX_IMAGE,
+    PATHS,
+    RETENTION,
+    DynamicMask,
+    Trajectory,
+)
 
 _MAX_FILE: Final = 4 * 1024**3
 _PAGES: Final = ("text/", "application/json", "application/xml", "application/problem+json")
 """Content types of an error page that came with status 200."""
+_OLDEST_PACK: Final = 400 * 86400.0
+"""The costs are asked for by the time at which a pack was bought; packs are valid for up to a year."""
 
 
 class KlingProvider:
@@ -56,6 +68,7 @@ class KlingProvider:
         billed_fields=BILLED,
         callbacks=True,
         poll_floor=5.0,  # as the Vercel AI SDK polls it
+        report_lag=COSTS_LAG,
     )
 
     def __init__(self, client: Client, clock: Clock) -> None:
@@ -131,6 +144,17 @@ class KlingProvider:
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
         """Kling documents no way to cancel."""
         return NotCancellable()
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        """Ask for the account's resource packs."""
+        now = self._clock.now()
+        times = f"start_time={int((now - _OLDEST_PACK) * 1000)}&end_time={int(now * 1000)}"
+        url = f"{channel.base_url.rstrip('/')}{COSTS}?{times}"
+        try:
+            reply = await self._client.request("GET", url, headers=self._tokens.headers(channel), allow_private=True)
+        except FetchError as error:
+            return Unreadable(error.reason)
+        return reported(reply)
 
     async def ping(self, channel: Channel) -> str:
         """Ask for one line of the list of jobs, which costs nothing. Raises GatewayError and FetchError."""

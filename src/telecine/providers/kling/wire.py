@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,6 +14,9 @@ MAX_IMAGE: Final = 10 * 1024 * 1024
 """Bytes of one picture, before base64 (image2video, `image`)."""
 RETENTION: Final = 30 * 86400.0
 """Seconds after which Kling deletes what it made."""
+COSTS: Final = "/account/costs"
+COSTS_LAG: Final = 12 * 3600.0
+"""Seconds by which the remaining quantities of `COSTS` may be late. It may be asked once a second."""
 
 
 class CameraConfig(msgspec.Struct, omit_defaults=True):
@@ -152,6 +156,23 @@ class TaskData(msgspec.Struct):
     task_result: TaskResult | None = None
     final_unit_deduction: Any = None
     """Documented as a decimal string."""
+
+
+class ResourcePack(msgspec.Struct):
+    """`resource_pack_subscribe_infos[]`; quantities in units, as in `final_unit_deduction`."""
+
+    resource_pack_id: str
+    total_quantity: Decimal
+    remaining_quantity: Decimal
+    status: str
+    """`toBeOnline`, `online`, `expired` or `runOut`."""
+
+
+class Costs(msgspec.Struct):
+    """`data` of `COSTS`, with a code of its own."""
+
+    resource_pack_subscribe_infos: list[ResourcePack]
+    code: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from telecine.providers.base import (
     NeverSent,
     NotCancellable,
     PollOutcome,
+    ReportOutcome,
     Submission,
     SubmitOutcome,
     Traits,
@@ -144,6 +145,10 @@ class OpenAIProvider:
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
         """OpenAI documents no way to cancel."""
         return NotCancellable()
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        """Only the costs of a whole organisation can be asked for, with an admin key: a channel's key cannot."""
+        return Unreadable("this upstream does not tell what an account has used")
 
     async def ping(self, channel: Channel) -> str:
         """Ask for the list of models, which costs nothing. Raises GatewayError and FetchError."""

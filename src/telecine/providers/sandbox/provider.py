@@ -31,6 +31,7 @@ from telecine.providers.base import (
     NotFound,
     PollOutcome,
     Refused,
+    ReportOutcome,
     Running,
     Submission,
     SubmitOutcome,
@@ -139,6 +140,10 @@ class SandboxProvider:
         if handle in self._renderings:
             self._renderings[handle].cancel()
         return Cancelled()
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        """It bills nothing."""
+        return Unreadable("this upstream does not tell what an account has used")
 
     async def ping(self, channel: Channel) -> str:
         """Whether jobs can be written. Raises FetchError."""
