@@ -19,6 +19,7 @@ from sqlalchemy import func, insert, select
 
 from telecine.clock import Clock
 from telecine.config import Config, ConfigError, Settings, parse
+from telecine.nouns.money import TOKEN_UNITS
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -175,7 +176,9 @@ def difference(old: Config, new: Config) -> list[Change]:
 
 def _price_name(line: Any) -> str:
     conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
-    return f"{line.model} ({conditions})" if conditions else str(line.model)
+    """What tells a line from the others: token lines stand side by side."""
+    name = f"{line.model} by {line.unit}" if line.unit in TOKEN_UNITS else str(line.model)
+    return f"{name} ({conditions})" if conditions else name
 
 
 def _listed(section: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:

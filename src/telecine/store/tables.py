@@ -17,6 +17,8 @@ from sqlalchemy import (
     text,
 )
 
+from telecine.nouns.money import TOKEN_UNITS
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -186,10 +188,13 @@ tasks = Table(  # written by tasks/
     Column("usage_seconds", Double),
     Column("usage_images", Integer),
     Column("usage_units", Text),
-    Column("price_unit", Text),
+    *(Column(f"usage_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # all or none
+    Column("usage_compute_seconds", Double),
+    Column("price_unit", Text),  # a line that stands alone, with its micro-units
     Column("price_micros", BigInteger),
     Column("held", BigInteger, nullable=False),
     Column("charged", BigInteger),
+    *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),

@@ -130,7 +130,7 @@ class TaskService:
             routes = context.router.candidates(request, only=source.task.channel)
         quote = self._quote(routes, request)
         if quote is not None:
-            task = replace(task, price=quote.price, held=quote.hold)
+            task = replace(task, prices=quote.prices, held=quote.hold)
         create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bounds)
         for _ in range(2):
             try:
