@@ -20,6 +20,8 @@ from telecine.providers.base import Channel, Provider
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _LONGEST_ASKED = 3600.0
+_MOST_MICROS = 10**15
+"""A thousand million; an upstream that names a higher cost is not believed."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -107,9 +109,10 @@ class Router:
         if config is None or config.unit_cost is None or units is None:
             return None
         try:
-            return cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
+            found = cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
         except InvalidOperation:
             return None
+        return found if abs(found) < _MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
         left = self._leaving.get(name)
