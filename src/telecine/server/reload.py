@@ -24,6 +24,7 @@ from telecine.store import tables
 from telecine.store.database import Database
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
+_NO_SECRETS: Final = frozenset({"token_limit"})
 _AT_START: Final = frozenset({"public_url", "currency", "allow_unmetered", "network", "retention.link_days"})
 """What is read only when a process starts."""
 
@@ -156,7 +157,7 @@ def masked(config: Config, key: bytes) -> Config:
 
 def is_secret(field: str) -> bool:
     """Whether a field's value must never be shown. New fields that sound like it are taken for secrets."""
-    return any(word in field for word in _SECRET_WORDS)
+    return field not in _NO_SECRETS and any(word in field for word in _SECRET_WORDS)
 
 
 def difference(old: Config, new: Config) -> list[Change]:
@@ -175,8 +176,8 @@ def difference(old: Config, new: Config) -> list[Change]:
 
 
 def _price_name(line: Any) -> str:
-    conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
     """What tells a line from the others: token lines stand side by side."""
+    conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
     name = f"{line.model} by {line.unit}" if line.unit in TOKEN_UNITS else str(line.model)
     return f"{name} ({conditions})" if conditions else name
 

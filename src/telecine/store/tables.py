@@ -70,6 +70,7 @@ accounts = Table(  # written by accounts/
     Column("held", BigInteger, nullable=False),
     Column("spent", BigInteger, nullable=False),
     Column("rate_limit", Text),
+    Column("token_limit", Text),
     Column("max_tasks_in_flight", Integer),
 )
 
@@ -110,6 +111,7 @@ keys = Table(  # written by accounts/
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("rate_limit", Text),
+    Column("token_limit", Text),
     Column("max_tasks_in_flight", Integer),
     Column("ips", Text),
     Column("budget", BigInteger),  # micro-units, as is the next
@@ -192,9 +194,9 @@ tasks = Table(  # written by tasks/
     Column("usage_compute_seconds", Double),
     Column("price_unit", Text),  # a line that stands alone, with its micro-units
     Column("price_micros", BigInteger),
+    *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
     Column("held", BigInteger, nullable=False),
     Column("charged", BigInteger),
-    *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),

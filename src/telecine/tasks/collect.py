@@ -39,6 +39,8 @@ async def collect(context: Context, work: Work) -> None:
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
     change = context.moved(work.task, change, "succeeded")
     await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+    if usage.tokens is not None:
+        context.tokens.count(task.account_id, task.key_id, usage.tokens.total, now)
 
 
 def _priced(
