@@ -110,7 +110,7 @@ class Router:
             return None
         try:
             found = cost(Price("call", micros_of(config.unit_cost)), Decimal(units))
-        except InvalidOperation:
+        except (InvalidOperation, ValueError):  # ValueError: NaN
             return None
         return found if abs(found) < _MOST_MICROS else None
 
