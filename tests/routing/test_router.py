@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
@@ -142,3 +143,21 @@ def test_a_job_larger_than_its_pool_is_refused_for_it_would_wait_for_ever() -> N
     with pytest.raises(GatewayError) as caught:
         one.candidates(replace(pictures, count=3))
     assert (caught.value.code, caught.value.param) == ("invalid_request", "count")
+
+
+@pytest.mark.parametrize(
+    ("units", "micros"),
+    [
+        ("2.5", 250_000),
+        ("0", 0),
+        (None, None),
+        ("", None),
+        ("many", None),
+        ("NaN", None),
+        ("1e20", None),
+        ("-inf", None),
+    ],
+)
+def test_what_an_upstream_says_that_a_job_took_is_believed_within_reason(units: str | None, micros: int | None) -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", unit_cost=Decimal("0.1")))
+    assert one.cost("a", units) == micros

@@ -19,6 +19,8 @@ from telecine.providers.base import Channel, Provider
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _LONGEST_ASKED = 3600.0
+_MOST_MICROS = 10**15
+"""A thousand million; an upstream that names a higher cost is not believed."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -106,7 +108,8 @@ class Router:
         count = units_of(units)
         if config is None or config.unit_cost is None or count is None:
             return None
-        return cost(Price("call", micros_of(config.unit_cost)), count)
+        found = cost(Price("call", micros_of(config.unit_cost)), count)
+        return found if found < _MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
         left = self._leaving.get(name)

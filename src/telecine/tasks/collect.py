@@ -39,17 +39,19 @@ async def collect(context: Context, work: Work) -> None:
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
     change = context.moved(work.task, change, "succeeded")
     await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+    if usage.tokens is not None:
+        context.tokens.count(task.account_id, task.key_id, usage.tokens.total, now)
 
 
 def _priced(
     context: Context, task: Task, usage: Usage, outputs: tuple[Output, ...], now: float
 ) -> tuple[Task, Settlement | None]:
     """Charge what was really made. The sandbox costs nothing, unless its channel says so."""
-    if task.price is None:
+    if not task.prices:
         return task, None
     if task.sandbox and not context.router.charges(task.channel or ""):
         return released(task, now)
-    return charged(task, used(task.price, usage, outputs, task.request, task.held), now)
+    return charged(task, used(task.prices, usage, outputs, task.request, task.held), now)
 
 
 async def keep_on(context: Context, work: Work) -> None:

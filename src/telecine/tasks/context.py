@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from telecine.accounts.prices import PriceBook
+from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.nouns.ids import IdSource
@@ -86,6 +87,8 @@ class Context(msgspec.Struct, kw_only=True):
     """The URL at which a provider may call back for an attempt's token; None without a public URL."""
     link_seconds: float
     """How long links stay valid; the files of a deleted task go after that."""
+    tokens: TokenMeter = msgspec.field(default_factory=TokenMeter)
+    """The tokens that tasks of limited keys and accounts have taken."""
     pace: Pace = msgspec.field(default_factory=Pace)
     watch: Watch = msgspec.field(default_factory=Watch)
     closing: bool = False

@@ -37,7 +37,7 @@ def charged(task: Task, amount: int, now: float) -> tuple[Task, Settlement | Non
 
 
 def _settled(task: Task, kind: Literal["charge", "release"], amount: int, now: float) -> tuple[Task, Settlement | None]:
-    if task.price is None or task.charged is not None:
+    if not task.prices or task.charged is not None:
         return task, None
     settlement = Settlement(task.account_id, task.id, task.key_id, kind, task.held, amount, task.created_at, now)
     return replace(task, charged=amount), settlement

@@ -58,7 +58,9 @@ class TaskService:
         except FileNotFoundError:
             raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
         inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
-        owner = replace(principal, account_id=before.account_id)
+        owner = principal
+        if before.account_id != principal.account_id:
+            owner = replace(principal, account_id=before.account_id, bounds=principal.bounds.of_key)
         request = replace(request, inputs=inputs, external_id=None)
         return await self._make(owner, request, before.dialect, idempotency, retry_of=before.id)
 
@@ -130,7 +132,7 @@ class TaskService:
             routes = context.router.candidates(request, only=source.task.channel)
         quote = self._quote(routes, request)
         if quote is not None:
-            task = replace(task, price=quote.price, held=quote.hold)
+            task = replace(task, prices=quote.prices, held=quote.hold)
         create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bounds)
         for _ in range(2):
             try:
@@ -173,6 +175,7 @@ class TaskService:
                 "or ask the operator for a key with allow_unknown_parameters.",
                 param=name,
             )
+        self._context.tokens.check(principal, self._context.now())
         return router.candidates(request)
 
     async def get(self, principal: Principal, task_id: int) -> View:

@@ -52,6 +52,7 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
         delay=orders.delay,
         fail=orders.fail,
         unreadable=orders.unreadable,
+        tokens=orders.tokens,
     )
 
 
