@@ -1,0 +1,189 @@
+"""What a configuration file may say, section by section."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Final
+
+import msgspec
+
+from telecine.nouns.money import Unit
+
+DEFAULT_PORT: Final = 8024  # 24 frames a second
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says what is wrong and what to do."""
+
+
+class ModelMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One public model name and what the upstream calls it; `slots` is what one job of it takes from the pool."""
+
+    public: str
+    upstream: str | None = None
+    pool: str | None = None
+    slots: int = 1
+
+
+class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[channels]]`: one configured account at a provider."""
+
+    name: str
+    provider: str
+    base_url: str = ""
+    api_key: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    webhook_secret: str | None = None
+    models: tuple[str | ModelMap, ...] = ("*",)
+    max_in_flight: int | None = None
+    pool: str | None = None
+    priority: int = 0
+    weight: int = 1
+    allow_private: bool = False
+    resubmit: bool = False
+    """Submit again after an unknown outcome even where that may pay twice."""
+    rate_limit: str | None = None
+    """Submits in so much time, such as `60/minute`; tasks above it wait."""
+    daily_cap: int | None = None
+    """Submits in one day (UTC); tasks above it wait for the next."""
+    priced: bool = False
+    """The sandbox only: its tasks cost what the price book says."""
+    unit_cost: Decimal | None = None
+    """What one unit of the upstream's own accounting costs us, in the currency, to read margins by."""
+
+    def __repr__(self) -> str:
+        return f"ChannelConfig({self.name!r})"  # never the credentials
+
+    def mapping(self, public: str) -> ModelMap | None:
+        """How this channel serves the public model name, or None. Exact names go before globs."""
+        glob: ModelMap | None = None
+        for entry in self.models:
+            item = ModelMap(entry) if isinstance(entry, str) else entry
+            if item.public == public:
+                return item
+            if glob is None and any(mark in item.public for mark in "*?[") and fnmatchcase(public, item.public):
+                glob = item
+        return glob
+
+    @property
+    def names(self) -> list[str]:
+        """The public names that are spelled out (no globs)."""
+        entries = [entry if isinstance(entry, str) else entry.public for entry in self.models]
+        return [name for name in entries if not any(mark in name for mark in "*?[")]
+
+
+class PoolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[pools]]`: upstream slots that several channels or models share."""
+
+    name: str
+    slots: int
+
+
+class KeyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[keys]]`: an API key that the operator chose."""
+
+    name: str
+    key: str
+    account: str = "default"
+    models: tuple[str, ...] | None = None
+    admin: bool = False
+    allow_unknown_parameters: bool = False
+    """Fields that Telecine does not know may pass through although the account has a balance."""
+    rate_limit: str | None = None
+    """Requests in so much time, such as `600/minute`."""
+    token_limit: str | None = None
+    """Tokens in so much time, such as `100000/minute`; counted as tasks end, asked at the next create."""
+    max_tasks_in_flight: int | None = None
+    ips: tuple[str, ...] | None = None
+    """Networks (CIDR) from which alone the key works."""
+    budget: Decimal | None = None
+    """What the key may spend in all, in the currency, holds included; `monthly_budget` by calendar month (UTC)."""
+    monthly_budget: Decimal | None = None
+
+    def __repr__(self) -> str:
+        return f"KeyConfig({self.name!r})"
+
+
+class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[accounts]]`. `balance` is all that the file has granted, in the currency; without it spending is unlimited."""
+
+    name: str
+    balance: Decimal | None = None
+    rate_limit: str | None = None
+    """Requests of all its keys together in so much time."""
+    token_limit: str | None = None
+    """Tokens of all its keys together in so much time."""
+    max_tasks_in_flight: int | None = None
+
+
+class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[prices]]`: one line of the price book, in the currency for one unit."""
+
+    model: str
+    unit: Unit
+    price: Decimal
+    when: dict[str, str | int | float | bool] = {}
+    """Conditions on the request; of the lines that apply, the one with the most conditions wins. Token lines add up."""
+    hold: Decimal | None = None
+    """Units to hold at create, in the place of those that the request tells."""
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[network]`, lists of networks (CIDR)."""
+
+    allow_private: tuple[str, ...] = ()
+    """Private networks that callbacks and media may reach in spite of the guard."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Proxies that are believed about their clients' addresses (`X-Forwarded-For`)."""
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[limits]`. Sizes in bytes, times in seconds."""
+
+    body: int = 512 * 1024 * 1024
+    json_body: int = 64 * 1024 * 1024
+    first_step: float = 10.0
+    """How long a create waits for its first step before it answers `queued`."""
+    unreachable: float = 600.0
+    """How long a task whose channels cannot be reached is tried again before it fails."""
+    shutdown: float = 30.0
+    """How long steps under way may go on after a stop signal."""
+    require_price: bool = False
+    """Refuse models that have no price line, instead of serving them for nothing."""
+    failed_authentication: int = 20
+    """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
+
+
+class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`, in days. Except for links, 0 keeps for ever, as the ledger always is."""
+
+    link_days: int = 7
+    """How long signed links stay valid."""
+    bodies_days: int = 7
+    """Prompts, vendor fields and inputs of tasks that have ended, and the bodies of webhooks."""
+    events_days: int = 30
+    """The timelines of tasks."""
+    deliveries_days: int = 30
+    """The log of webhooks."""
+    outputs_days: int = 0
+    """The files that tasks made."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    public_url: str | None = None
+    currency: str = "USD"
+    """Set once: amounts are not converted when it changes."""
+    allow_unmetered: bool = False
+    """Serve other machines although a real channel has no prices."""
+    channels: tuple[ChannelConfig, ...] = ()
+    pools: tuple[PoolConfig, ...] = ()
+    keys: tuple[KeyConfig, ...] = ()
+    accounts: tuple[AccountConfig, ...] = ()
+    prices: tuple[PriceConfig, ...] = ()
+    network: NetworkConfig = NetworkConfig()
+    limits: LimitsConfig = LimitsConfig()
+    retention: RetentionConfig = RetentionConfig()

@@ -1,0 +1,112 @@
+"""The configuration of a start or a reload: the file, with its secrets read, and what the environment adds."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from telecine.config.checks import KEY_LENGTH, check
+from telecine.config.file import Config, ConfigError
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a start needs: the file's content, and what the environment or the command line adds."""
+
+    data: Path
+    config: Config
+    admin_key: str | None = None
+    secret_key: str | None = None
+    database_url: str | None = None
+    file: Path | None = None
+    """Where `config` was read, to be read again on a reload."""
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: os.environ)
+
+    def __repr__(self) -> str:
+        return f"Settings(data={str(self.data)!r})"
+
+
+def load(data: Path | None = None, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the command line's choices, the environment and the file. Raises ConfigError."""
+    file = file or _path(environment.get("TELECINE_CONFIG"))
+    config = read(file, environment) if file else with_environment(Config(), environment)
+    admin_key = environment.get("TELECINE_ADMIN_KEY") or None
+    if admin_key is not None and len(admin_key) < KEY_LENGTH:
+        raise ConfigError(f"TELECINE_ADMIN_KEY is too short to be safe: use {KEY_LENGTH} random characters or more.")
+    return Settings(
+        data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
+        config=config,
+        admin_key=admin_key,
+        secret_key=environment.get("TELECINE_SECRET_KEY") or None,
+        database_url=environment.get("TELECINE_DATABASE_URL") or None,
+        file=file,
+        environment=environment,
+    )
+
+
+def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
+    """`config` with what the environment says in place of the file."""
+    url = environment.get("TELECINE_PUBLIC_URL")
+    return msgspec.structs.replace(config, public_url=url) if url else config
+
+
+def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in `file`, with what the environment adds and its secrets read. Raises ConfigError."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
+    return parse(content, file, environment)
+
+
+def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
+    """The same for `content`, which was read from `file`."""
+    try:
+        raw = tomllib.loads(content.decode(), parse_float=Decimal)
+        config = msgspec.convert(raw, Config)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError(f"The configuration file {file} is not valid: {error}") from None
+    config = msgspec.structs.replace(
+        config,
+        channels=tuple(
+            msgspec.structs.replace(
+                channel,
+                **{
+                    name: _secret(getattr(channel, name), environment, f"channel '{channel.name}'")
+                    for name in ("api_key", "access_key", "secret_key", "webhook_secret")
+                },
+            )
+            for channel in config.channels
+        ),
+        keys=tuple(
+            msgspec.structs.replace(key, key=_secret(key.key, environment, f"key '{key.name}'") or "")
+            for key in config.keys
+        ),
+    )
+    check(config)
+    return with_environment(config, environment)
+
+
+def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> str | None:
+    """The secret behind `env:NAME` or `file:PATH`; other text is the secret itself."""
+    if value is None:
+        return None
+    kind, _, rest = value.partition(":")
+    if kind == "env":
+        if not environment.get(rest):
+            raise ConfigError(f"The {owner} reads its secret from ${rest}, which is not set.")
+        return environment[rest]
+    if kind == "file":
+        try:
+            return Path(rest).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"The {owner} reads its secret from {rest}: {error.strerror}.") from None
+    return value
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
