@@ -45,6 +45,12 @@ def test_a_configuration_is_checked_reloaded_and_listed(data: Path) -> None:
             refused = telecine("config", *command, "--data", data, cwd=where)
             assert (refused.returncode in (1, 4), refused.stdout) == (True, "")
             assert 'counts in USD, and the configuration says currency = "EUR"' in refused.stderr
+        other = 'provider = "kling"\nbase_url = "https://kling.example"\napi_key = "k"'
+        file.write_text(FILE.replace('provider = "sandbox"', other))
+        for command in (("check", file), ("reload",)):
+            refused = telecine("config", *command, "--data", data, cwd=where)
+            assert (refused.returncode in (1, 4), refused.stdout) == (True, "")
+            assert "cannot change its provider" in refused.stderr
         file.write_text("[[channels]")
         for command in (("check", file), ("reload",)):
             refused = telecine("config", *command, "--data", data, cwd=where)

@@ -87,6 +87,22 @@ def test_the_difference_says_everything_but_secrets() -> None:
     assert difference(config(NEW), config(NEW)) == []
 
 
+def test_what_a_reload_judges_by_at_once_is_not_put_off() -> None:
+    lines = [
+        str(one) for one in difference(config(""), config('allow_unmetered = true\npublic_url = "https://a.example"'))
+    ]
+    assert lines == [
+        "public_url changed: nothing → https://a.example (from the next start on)",
+        "allow_unmetered changed: False → True",
+    ]
+
+
+def test_an_end_is_told_as_a_time() -> None:
+    key = '[[keys]]\nname = "k"\nkey = "0123456789012345678901"\n'
+    (line,) = difference(config(key), config(f"{key}expires = 2027-01-31\nips = ['10.0.0.0/8']"))
+    assert str(line) == "keys 'k' changed: ips nothing → [10.0.0.0/8], expires nothing → 2027-01-31 00:00:00+00:00"
+
+
 def test_token_lines_and_limits_of_tokens_are_told_one_by_one() -> None:
     line = '[[prices]]\nmodel = "m"\nunit = "million_{}_tokens"\nprice = {}\n'
     key = '[[keys]]\nname = "k"\nkey = "0123456789012345678901"\ntoken_limit = "{}/minute"\n'

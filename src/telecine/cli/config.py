@@ -134,7 +134,7 @@ def _compared(settings: Settings) -> list[Change] | None:
     from telecine.config import Config as Configuration
     from telecine.server.lock import read
     from telecine.server.metering import check_currency
-    from telecine.server.reload import difference, masked
+    from telecine.server.reload import check_providers, difference, masked, providers_of
     from telecine.server.upkeep import MASK
 
     holder = read(settings.data)
@@ -143,5 +143,6 @@ def _compared(settings: Settings) -> list[Change] | None:
     with connect(Target(settings.data)) as connection:
         running = connection.ask(Configuration, "GET", "/admin/v1/config")
     check_currency(running.currency, settings.config.currency)
+    check_providers(providers_of(running), settings.config)
     key = load_secret(settings.data, settings.secret_key, make=False).derive(MASK)
     return difference(running, masked(settings.config, key))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,7 +25,7 @@ from telecine.store.database import Database
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
 _NO_SECRETS: Final = frozenset({"token_limit"})
-_AT_START: Final = frozenset({"public_url", "allow_unmetered", "network", "retention.link_days"})
+_AT_START: Final = frozenset({"public_url", "network", "retention.link_days"})
 """What is read only when a process starts."""
 
 
@@ -73,7 +73,7 @@ class Reload:
         self._apply = apply
         self._one = asyncio.Lock()
         self.running = settings.config
-        self._providers = {channel.name: channel.provider for channel in settings.config.channels}
+        self._providers = providers_of(settings.config)
 
     async def reload(self, actor: str) -> Revision | None:
         """Go on with what the file says now; None where that is what runs already. Raises ConfigError.
@@ -84,11 +84,11 @@ class Reload:
             config, digest = await asyncio.to_thread(self._read)
             self._check(config)
             changes = tuple(difference(self.running, config))
-            self._check_providers(config)
+            check_providers(self._providers, config)
             if not changes:
                 return None
             await self._apply(config)
-            self._providers |= {channel.name: channel.provider for channel in config.channels}
+            self._providers |= providers_of(config)
             self.running = config
             return await self._record(actor, digest, changes)
 
@@ -111,15 +111,6 @@ class Reload:
                 for number, at, actor, sha256, changes in rows.all()
             ]
 
-    def _check_providers(self, config: Config) -> None:
-        """A channel's name stands for one provider as long as jobs may run on it. Raises ConfigError."""
-        for channel in config.channels:
-            if self._providers.get(channel.name, channel.provider) != channel.provider:
-                raise ConfigError(
-                    f"Channel '{channel.name}' cannot change its provider while jobs may run on it; "
-                    "give the new one a name of its own."
-                )
-
     def _read(self) -> tuple[Config, str]:
         file = self._settings.file
         if file is None:
@@ -138,6 +129,24 @@ class Reload:
             row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
             await connection.execute(insert(table).values(row))
         return made
+
+
+def providers_of(config: Config) -> dict[str, str]:
+    """By channel, its provider."""
+    return {channel.name: channel.provider for channel in config.channels}
+
+
+def check_providers(known: Mapping[str, str], config: Config) -> None:
+    """Raise ConfigError where a channel, whose name stands for one provider as long as jobs may run on it, changes it.
+
+    `known`: the providers of the channels that run, or have run.
+    """
+    for channel in config.channels:
+        if known.get(channel.name, channel.provider) != channel.provider:
+            raise ConfigError(
+                f"Channel '{channel.name}' cannot change its provider while jobs may run on it; "
+                "give the new one a name of its own."
+            )
 
 
 def masked(config: Config, key: bytes) -> Config:
@@ -171,7 +180,7 @@ def difference(old: Config, new: Config) -> list[Change]:
     for name in ("public_url", "allow_unmetered"):
         if getattr(old, name) != getattr(new, name):
             fields = (f"{_shown(getattr(old, name))} → {_shown(getattr(new, name))}",)
-            found.append(Change(name, "", "changed", fields, at_start=True))
+            found.append(Change(name, "", "changed", fields, at_start=name in _AT_START))
     return found
 
 
