@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import update
+from sqlalchemy.dialects import sqlite
 
 from telecine.accounts.secret import Secret, load_secret, rotate
 from telecine.config import ChannelConfig, ConfigError, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
 from telecine.server.doctor import Finding, findings
-from telecine.server.figures import Count, Figures, GivenUp, measure
+from telecine.server.figures import Count, Figures, GivenUp, leaving, measure
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.webhooks.sealing import Seal
@@ -234,3 +235,10 @@ def test_links_and_sealed_secrets_survive_a_rotation(folder: Path) -> None:
 def sealed(server: LiveServer) -> list[tuple[int, bytes]]:
     with closing(sqlite3.connect(server.data / "telecine.db")) as database:
         return database.execute("SELECT id, secret FROM webhook_endpoints ORDER BY id").fetchall()
+
+
+async def test_attempts_of_channels_that_are_gone_are_counted_from_an_index(house: House) -> None:
+    query = leaving({"main"}).compile(compile_kwargs={"literal_binds": True}, dialect=sqlite.dialect())
+    async with house.database.reading() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all()
+    assert "USING COVERING INDEX ix_attempts_channel" in str(plan)

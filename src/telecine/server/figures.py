@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import case, func, literal_column, or_, select, text
+from sqlalchemy import Select, case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
@@ -165,13 +165,18 @@ async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
 
 
 async def _leaving(connection: AsyncConnection, configured: set[str]) -> dict[str, int]:
+    found = await connection.execute(leaving(configured))
+    return {row.channel: row.number for row in found.all()}
+
+
+def leaving(configured: set[str]) -> Select[tuple[str, int]]:
+    """How many attempts run on each channel that is not configured. An index of those that run serves it."""
     table = tables.attempts.c
-    found = await connection.execute(
+    return (
         select(table.channel, func.count().label("number"))
         .where(table.ended_at.is_(None), table.channel.not_in(sorted(configured)))
         .group_by(table.channel)
     )
-    return {row.channel: row.number for row in found.all()}
 
 
 async def _outputs(connection: AsyncConnection, state: str, since: float) -> int:
