@@ -38,6 +38,46 @@ def test_keys_are_made_listed_and_revoked(served: Served, tmp_path: Path) -> Non
     assert (again.returncode, again.stderr) == (4, "error: There is no key 'bob'.\n")
 
 
+def test_keys_and_accounts_are_bound_and_changed(served: Served, tmp_path: Path) -> None:
+    def run(*command: object) -> str:
+        return good(*map(str, command), "--data", served.data, cwd=tmp_path)
+
+    limits = ("--rate-limit", "9/minute", "--token-limit", "7/hour", "--max-tasks", "3", "--ip", "127.0.0.0/8")
+    made = msgspec.json.decode(
+        run("keys", "create", "ann", "--account", "anns", *limits, "--budget", "20.5", "--monthly-budget", 5, "--json")
+    )
+    assert made["limits"] == {
+        "rate_limit": "9/minute",
+        "token_limit": "7/hour",
+        "max_tasks_in_flight": 3,
+        "ips": ["127.0.0.0/8"],
+        "budget": "20.500000",
+        "monthly_budget": "5.000000",
+    }
+    told = run("keys", "update", "ann", "--unset", "ip", "--unset", "budget", "--max-tasks", 4, "--model", "sora-2")
+    assert told.startswith(f"Key 'ann' ({made['id']}) has been changed.\nmodels:       sora-2\n")
+    assert "max_tasks_in_flight: 4\n" in told
+    assert not {"budget:", "ips:"} & set(told.split())
+    assert made["key"] not in told
+    told = run("accounts", "update", "anns", "--expires", "30d", "--monthly-budget", "100")
+    assert told.startswith("The account 'anns' has been changed.\nexpires:")
+    assert "monthly_budget: 100.000000\n" in run("accounts", "show", "anns")
+    assert good("accounts", "update", "anns", "--expires=0s", "--data", served.data, cwd=tmp_path)
+    late = telecine("tasks", "list", "--server", served.address, "--key", made["key"], cwd=tmp_path)
+    assert (late.returncode, late.stderr) == (4, "error: The account of this API key has expired.\n")
+
+
+def test_a_bound_that_cannot_be_is_refused(served: Served, tmp_path: Path) -> None:
+    for options, code, why in (
+        (("--unset", "name"), 2, "--unset name: it must be one of model, expires,"),
+        (("--unset", "budget", "--budget", "5"), 2, "--budget and --unset budget exclude each other."),
+        (("--rate-limit", "often"), 4, "rate_limit is not valid"),
+        (("--budget", "-1"), 4, "budget is negative."),
+    ):
+        done = telecine("accounts", "update", "default", *options, "--data", served.data, cwd=tmp_path)
+        assert (done.returncode, why in done.stderr) == (code, True), done.stderr
+
+
 def test_a_key_works_until_it_is_revoked(served: Served, tmp_path: Path) -> None:
     made = good("keys", "create", "eve", "--account", "eves", "--json", "--data", served.data, cwd=tmp_path)
     eve = msgspec.json.decode(made)

@@ -9,20 +9,20 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from telecine.cli import printing
+from telecine.cli import limits, printing
 from telecine.cli.connection import Connection, connect, decode
 from telecine.cli.failure import FAILED, Failure
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
-from telecine.cli.wire import Page
+from telecine.cli.wire import Page, Terms
 
-app = typer.Typer(help="Look at accounts, top them up, and erase them.", no_args_is_help=True)
+app = typer.Typer(help="Look at accounts, bound them, top them up, and erase them.", no_args_is_help=True)
 
 _LOOK_AGAIN: Final = 1.0
 Name = Annotated[str, typer.Argument(help="The account's name.")]
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(Terms, frozen=True, kw_only=True):
     """An account. Amounts are decimal strings in the currency; without a balance it may spend without limit."""
 
     name: str
@@ -82,8 +82,50 @@ def show(
             ("keys", str(found.keys)),
             ("tasks", str(found.tasks)),
             ("running", str(found.running)),
+            *limits.facts(found),
         ]
     )
+
+
+@app.command("update")
+def update(
+    *,
+    name: Name,
+    model: limits.Models = None,
+    expires: limits.Expires = None,
+    rate_limit: limits.RateLimit = None,
+    token_limit: limits.TokenLimit = None,
+    max_tasks: limits.MaxTasks = None,
+    ip: limits.Ips = None,
+    budget: limits.Budget = None,
+    monthly_budget: limits.MonthlyBudget = None,
+    unset: limits.Unset = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Change what bounds all keys of an account together, from the next request on. What is left out stays."""
+    wanted = limits.asked(
+        unset,
+        model=model,
+        expires=expires,
+        rate_limit=rate_limit,
+        token_limit=token_limit,
+        max_tasks=max_tasks,
+        ip=ip,
+        budget=budget,
+        monthly_budget=monthly_budget,
+    )
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("PATCH", f"/admin/v1/accounts/{quote(name, safe='')}", wanted)
+    if json:
+        printing.raw(content)
+        return
+    changed = decode(Account, content)
+    typer.echo(text("account_changed", name=changed.name))
+    printing.facts(limits.facts(changed))
 
 
 @app.command("erase")

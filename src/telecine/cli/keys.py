@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import re
-import time
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from telecine.cli import printing
+from telecine.cli import limits, printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.options import Config, Data, Json, Server, Target
 from telecine.cli.options import Key as KeyOption
 from telecine.cli.texts import text
 from telecine.cli.wire import Key, Page
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, change and revoke API keys.", no_args_is_help=True)
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-def _seconds(given: str) -> float:
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", given)
-    if found is None:
-        raise typer.BadParameter("write a number and a unit: 90s, 15m, 12h, 30d or 8w.")
-    return float(found[1]) * _UNITS[found[2]]
+Which = Annotated[str, typer.Argument(metavar="ID|NAME", help="The key's id, or its name where that is unique.")]
 
 
 @app.command("create")
 def create(
     *,
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    model: Annotated[
-        list[str] | None, typer.Option(help="A model that the key may use; may be repeated. All where left out.")
-    ] = None,
-    expires: Annotated[
-        float | None, typer.Option(parser=_seconds, metavar="TIME", help="How long it is valid: 12h, 30d, 8w …")
-    ] = None,
     admin: Annotated[bool, typer.Option("--admin", help="The key may also administer the server.")] = False,
     account: Annotated[str | None, typer.Option(help="The account that it spends from; made where it is new.")] = None,
+    model: limits.Models = None,
+    expires: limits.Expires = None,
+    rate_limit: limits.RateLimit = None,
+    token_limit: limits.TokenLimit = None,
+    max_tasks: limits.MaxTasks = None,
+    ip: limits.Ips = None,
+    budget: limits.Budget = None,
+    monthly_budget: limits.MonthlyBudget = None,
     json: Json = False,
     data: Data = None,
     config: Config = None,
@@ -47,11 +40,19 @@ def create(
     key: KeyOption = None,
 ) -> None:
     """Make a key. It goes to stdout, this once; nothing will ever show it again."""
-    wanted: dict[str, object] = {"name": name, "admin": admin, "models": model or None}
+    terms = limits.asked(
+        model=model,
+        expires=expires,
+        rate_limit=rate_limit,
+        token_limit=token_limit,
+        max_tasks=max_tasks,
+        ip=ip,
+        budget=budget,
+        monthly_budget=monthly_budget,
+    )
+    wanted: dict[str, object] = {"name": name, "admin": admin, **terms}
     if account is not None:
         wanted["account"] = account
-    if expires is not None:
-        wanted["expires_at"] = time.time() + expires
     with connect(Target(data, config, server, key)) as connection:
         content = connection.call("POST", "/admin/v1/keys", wanted)
     if json:
@@ -76,10 +77,51 @@ def list_keys(
     printing.table(["ID", "NAME", "ACCOUNT", "KIND", "FROM", "MODELS", "MADE", "EXPIRES", "REVOKED"], rows)
 
 
+@app.command("update")
+def update(
+    *,
+    which: Which,
+    model: limits.Models = None,
+    expires: limits.Expires = None,
+    rate_limit: limits.RateLimit = None,
+    token_limit: limits.TokenLimit = None,
+    max_tasks: limits.MaxTasks = None,
+    ip: limits.Ips = None,
+    budget: limits.Budget = None,
+    monthly_budget: limits.MonthlyBudget = None,
+    unset: limits.Unset = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: KeyOption = None,
+) -> None:
+    """Change what bounds a key that was made here, from its next request on. What is left out stays."""
+    wanted = limits.asked(
+        unset,
+        model=model,
+        expires=expires,
+        rate_limit=rate_limit,
+        token_limit=token_limit,
+        max_tasks=max_tasks,
+        ip=ip,
+        budget=budget,
+        monthly_budget=monthly_budget,
+    )
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("PATCH", f"/admin/v1/keys/{quote(which, safe='')}", wanted)
+    if json:
+        printing.raw(content)
+        return
+    changed = decode(Key, content)
+    typer.echo(text("key_changed", name=changed.name, id=changed.id))
+    printing.facts(limits.facts(changed))
+
+
 @app.command("revoke")
 def revoke(
     *,
-    which: Annotated[str, typer.Argument(metavar="ID|NAME", help="The key's id, or its name where that is unique.")],
+    which: Which,
     json: Json = False,
     data: Data = None,
     config: Config = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -65,7 +65,15 @@ class Model(msgspec.Struct, frozen=True):
     id: str
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What bounds a key or an account, as the API tells it. `expires_at` in seconds since the Unix epoch."""
+
+    models: list[str] | None = None
+    expires_at: float | None = None
+    limits: dict[str, Any] = {}
+
+
+class Key(Terms, frozen=True, kw_only=True):
     """A key; its text (`key`) is there only in the answer that makes it."""
 
     id: str
@@ -73,9 +81,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     admin: bool
     source: str
-    models: list[str] | None
     created_at: float
-    expires_at: float | None
     revoked_at: float | None
     key: str | None = None
 

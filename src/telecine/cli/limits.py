@@ -1,0 +1,93 @@
+"""The options that bound a key or an account, and what the server is sent for them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+
+from telecine.cli import printing
+from telecine.cli.failure import USAGE, Failure
+from telecine.cli.texts import text
+from telecine.cli.wire import Terms
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PANEL: Final = "Limits"
+
+
+def _seconds(given: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", given)
+    if found is None:
+        raise typer.BadParameter("write a number and a unit: 90s, 15m, 12h, 30d or 8w.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model that may be used; may be repeated.", rich_help_panel=_PANEL),
+]
+Expires = Annotated[
+    float | None,
+    typer.Option(parser=_seconds, metavar="TIME", help="How long from now: 12h, 30d, 8w …", rich_help_panel=_PANEL),
+]
+RateLimit = Annotated[str | None, typer.Option(help="Requests in so much time: 600/minute.", rich_help_panel=_PANEL)]
+TokenLimit = Annotated[str | None, typer.Option(help="Tokens in so much time: 100000/minute.", rich_help_panel=_PANEL)]
+MaxTasks = Annotated[int | None, typer.Option(min=1, help="Tasks that have not ended.", rich_help_panel=_PANEL)]
+Ips = Annotated[
+    list[str] | None,
+    typer.Option("--ip", metavar="NETWORK", help="A network to come from; may be repeated.", rich_help_panel=_PANEL),
+]
+Budget = Annotated[str | None, typer.Option(help="What may be spent in all, in the currency.", rich_help_panel=_PANEL)]
+MonthlyBudget = Annotated[
+    str | None, typer.Option(help="The same for one calendar month (UTC).", rich_help_panel=_PANEL)
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A bound to take away: budget, ip, …; may be repeated.", rich_help_panel=_PANEL),
+]
+
+
+_PLACES: Final = {
+    "model": "models",
+    "expires": "expires_at",
+    "rate-limit": "rate_limit",
+    "token-limit": "token_limit",
+    "max-tasks": "max_tasks_in_flight",
+    "ip": "ips",
+    "budget": "budget",
+    "monthly-budget": "monthly_budget",
+}
+"""By option, what the API calls it."""
+
+
+def asked(unset: Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
+    """`models`, `expires_at` and `limits` of a request, from the options by their names. Raises Failure."""
+    given = {name.replace("_", "-"): value for name, value in options.items() if value is not None and value != []}
+    if "expires" in given:
+        given["expires"] += time.time()
+    for name in unset or ():
+        if name not in _PLACES:
+            raise Failure(text("unset_unknown", name=name, names=", ".join(_PLACES)), USAGE)
+        if name in given:
+            raise Failure(text("unset_and_set", name=name), USAGE)
+        given[name] = None
+    body: dict[str, Any] = {"limits": {}}
+    for name, value in given.items():
+        place = _PLACES[name]
+        (body if place in ("models", "expires_at") else body["limits"])[place] = value
+    return body
+
+
+def facts(terms: Terms) -> list[tuple[str, str | None]]:
+    """What bounds it, to be printed."""
+    rows = [
+        ("models", ", ".join(terms.models) if terms.models is not None else None),
+        ("expires", printing.moment(terms.expires_at) or None),
+    ]
+    for name, value in terms.limits.items():
+        if value is not None:
+            rows.append((name, ", ".join(value) if isinstance(value, list) else str(value)))
+    return rows
