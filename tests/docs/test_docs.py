@@ -49,6 +49,7 @@ SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("`[[channels]]`", config.ChannelConfig),
     ("`models`", config.ModelMap),
     ("`[[pools]]`", config.PoolConfig),
+    ("`[[accounts]]`", config.AccountConfig),
     ("`[[keys]]`", config.KeyConfig),
     ("`[network]`", config.NetworkConfig),
     ("`[limits]`", config.LimitsConfig),
@@ -58,7 +59,7 @@ _TABLES: Final = {"channels", "pools", "keys", "network", "limits", "retention"}
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
 _HEADING: Final = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-_ROUTE: Final = re.compile(r"`(GET|POST|DELETE) (/[^\s`?]*)`")
+_ROUTE: Final = re.compile(r"`(GET|POST|PATCH|DELETE) (/[^\s`?]*)`")
 _NAME: Final = re.compile(r"`((?:\w+/)*\w+)\.py:([\w.]+)`")
 _NO_ROUTE: Final = "There is nothing at this path"
 
@@ -143,7 +144,7 @@ def test_every_command_and_option_is_documented() -> None:
         everywhere = {"--data", "--config", "--server", "--key", "--help"}
         assert set(re.findall(r"`(--[\w-]+)`", line)) == options - everywhere, path
         found += 1
-    assert found == 24
+    assert found == 26
 
 
 def commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
