@@ -20,9 +20,15 @@ def upgrade() -> None:
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("held", sa.BigInteger(), nullable=False),
         sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("models", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("rate_limit", sa.Text(), nullable=True),
         sa.Column("token_limit", sa.Text(), nullable=True),
         sa.Column("max_tasks_in_flight", sa.Integer(), nullable=True),
+        sa.Column("ips", sa.Text(), nullable=True),
+        sa.Column("budget", sa.BigInteger(), nullable=True),
+        sa.Column("monthly_budget", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),
     )
@@ -126,13 +132,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_idempotency_expires_at", ["expires_at"], unique=False)
 
     op.create_table(
-        "key_spending",
-        sa.Column("key_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("committed", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("key_id", "month", name=op.f("pk_key_spending")),
-    )
-    op.create_table(
         "outputs",
         sa.Column("task_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("index", sa.Integer(), autoincrement=False, nullable=False),
@@ -188,6 +187,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
     )
     op.create_table(
+        "spending",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("month", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("committed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "id", "month", name=op.f("pk_spending")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
@@ -196,10 +203,10 @@ def upgrade() -> None:
         sa.Column("admin", sa.Boolean(), nullable=False),
         sa.Column("allow_unknown", sa.Boolean(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("models", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.Column("models", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("rate_limit", sa.Text(), nullable=True),
         sa.Column("token_limit", sa.Text(), nullable=True),
         sa.Column("max_tasks_in_flight", sa.Integer(), nullable=True),
@@ -387,6 +394,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_attempts_channel",
+            ["channel", "ended_at"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_attempts_slot_until",
             ["slot_until"],
             unique=False,
@@ -416,6 +430,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_attempts_task_id"))
         batch_op.drop_index(
             "ix_attempts_slot_until", sqlite_where=sa.text("slot_held"), postgresql_where=sa.text("slot_held")
+        )
+        batch_op.drop_index(
+            "ix_attempts_channel",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
         )
 
     op.drop_table("attempts")
@@ -465,6 +484,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_keys_account_id"))
 
     op.drop_table("keys")
+    op.drop_table("spending")
     op.drop_table("settings")
     with op.batch_alter_table("schedule", schema=None) as batch_op:
         batch_op.drop_index(
@@ -477,7 +497,6 @@ def downgrade() -> None:
     op.drop_table("schedule")
     op.drop_table("pools")
     op.drop_table("outputs")
-    op.drop_table("key_spending")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_expires_at")
 
