@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from telecine.accounts.keys import Keys
-from telecine.accounts.limits import KeyLimits, RequestLimits, check_budget, month_of
-from telecine.accounts.principal import Bounds, Principal
-from telecine.config import AccountConfig, ChannelConfig, KeyConfig, PriceConfig
+from telecine.accounts.limits import RequestLimits
+from telecine.accounts.principal import Bound, Bounds, Principal
+from telecine.accounts.spending import check_budget, month_of
+from telecine.config import AccountConfig, ChannelConfig, KeyConfig, Limits, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Window, Windows, rate_of
 from telecine.providers.base import Failed, Running
@@ -54,8 +56,8 @@ def test_names_that_strangers_choose_do_not_fill_the_memory() -> None:
 
 def test_key_and_account_are_both_counted_and_the_tighter_one_is_told() -> None:
     limits = RequestLimits()
-    bounds = Bounds(rate=Rate(3, 60), account_rate=Rate(4, 60))
-    one, two = (Principal(1, key, "k", bounds=bounds) for key in (1, 2))
+    key, account = Bounds(rate=Rate(3, 60)), Bounds(rate=Rate(4, 60))
+    one, two = (Principal(1, number, "k", bounds=key, account_bounds=account) for number in (1, 2))
     told = [limits.count(one, 0.0) for _ in range(4)]
     assert [(one.limit, one.remaining) for one in told if one] == [(3, 2), (3, 1), (3, 0), (3, 0)]
     refused = told[-1]
@@ -72,7 +74,7 @@ def test_key_and_account_are_both_counted_and_the_tighter_one_is_told() -> None:
 
 async def test_limits_of_a_key_are_kept_with_it(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        wanted = KeyLimits(
+        wanted = Limits(
             rate_limit="600/minute",
             token_limit="100000/minute",
             max_tasks_in_flight=3,
@@ -101,15 +103,15 @@ async def test_limits_of_a_key_are_kept_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "param"),
     [
-        (KeyLimits(rate_limit="often"), "rate_limit"),
-        (KeyLimits(token_limit="0/minute"), "token_limit"),
-        (KeyLimits(ips=("10.0.0.1/8",)), "ips"),
-        (KeyLimits(max_tasks_in_flight=0), "max_tasks_in_flight"),
-        (KeyLimits(budget=Decimal("0.0000001")), "budget"),
-        (KeyLimits(monthly_budget=Decimal("NaN")), "monthly_budget"),
+        (Limits(rate_limit="often"), "rate_limit"),
+        (Limits(token_limit="0/minute"), "token_limit"),
+        (Limits(ips=("10.0.0.1/8",)), "ips"),
+        (Limits(max_tasks_in_flight=0), "max_tasks_in_flight"),
+        (Limits(budget=Decimal("0.0000001")), "budget"),
+        (Limits(monthly_budget=Decimal("NaN")), "monthly_budget"),
     ],
 )
-async def test_limits_that_cannot_be_are_refused(tmp_path: Path, wrong: KeyLimits, param: str) -> None:
+async def test_limits_that_cannot_be_are_refused(tmp_path: Path, wrong: Limits, param: str) -> None:
     async with House(tmp_path).opened() as house:
         with pytest.raises(GatewayError) as caught:
             await house.keys.create("demo", limits=wrong)
@@ -125,19 +127,21 @@ async def test_the_configuration_gives_and_takes_limits(tmp_path: Path) -> None:
         text = "k" * 30
         await house.keys.sync([KeyConfig(name="demo", key=text, account="film", rate_limit="5/minute")])
         await house.keys.sync_accounts([_FILM])
-        bounds = (await house.keys.check(text)).bounds
-        assert (bounds.rate, bounds.account_rate, bounds.account_tasks) == (Rate(5, 60), Rate(9, 60), 2)
-        assert (bounds.token_rate, bounds.account_token_rate) == (None, Rate(7, 3600))
+        principal = await house.keys.check(text)
+        key, account = principal.bounds, principal.account_bounds
+        assert (key.rate, account.rate, key.tasks, account.tasks) == (Rate(5, 60), Rate(9, 60), None, 2)
+        assert (key.token_rate, account.token_rate) == (None, Rate(7, 3600))
         await house.keys.sync([KeyConfig(name="demo", key=text, account="film")])
         await house.keys.sync_accounts([])
-        assert (await house.keys.check(text)).bounds == Bounds()
+        principal = await house.keys.check(text)
+        assert principal.bounds == principal.account_bounds == Bounds()
 
 
 async def test_the_last_place_goes_to_one_of_many(tmp_path: Path) -> None:
     """Creates that arrive together go into one transaction, and still no more than the limit are made."""
     async with House(tmp_path).opened() as house:
         house.provider.polls = [Running()]
-        _, text = await house.keys.create("demo", limits=KeyLimits(max_tasks_in_flight=3))
+        _, text = await house.keys.create("demo", limits=Limits(max_tasks_in_flight=3))
         principal = await house.keys.check(text)
         results = await asyncio.gather(
             *(house.tasks.create(principal, text_to_video(), "tasks") for _ in range(10)), return_exceptions=True
@@ -169,7 +173,7 @@ async def test_budgets_count_what_is_held_and_what_is_charged(tmp_path: Path) ->
     clock = HandClock(MIDNIGHT)
     async with House(tmp_path, prices=prices, clock=clock).opened() as house:
         _, text = await house.keys.create(
-            "demo", limits=KeyLimits(budget=Decimal(7), monthly_budget=Decimal(5)), expires_at=clock.now() + 90 * 86400
+            "demo", limits=Limits(budget=Decimal(7), monthly_budget=Decimal(5)), expires_at=clock.now() + 90 * 86400
         )
         principal = await house.keys.check(text)
         results = await asyncio.gather(
@@ -187,7 +191,7 @@ async def test_a_month_ends_and_the_whole_budget_does_not(tmp_path: Path) -> Non
     prices = [PriceConfig(model="kling-v2-5-turbo", unit="call", price=Decimal(2))]
     clock = HandClock(MIDNIGHT)
     async with House(tmp_path, prices=prices, clock=clock).opened() as house:
-        _, text = await house.keys.create("demo", limits=KeyLimits(budget=Decimal(5), monthly_budget=Decimal(2)))
+        _, text = await house.keys.create("demo", limits=Limits(budget=Decimal(5), monthly_budget=Decimal(2)))
         await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
         with pytest.raises(GatewayError, match=r"This key's monthly budget of 2\.000000"):
             await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
@@ -202,7 +206,7 @@ async def test_what_ends_in_the_next_month_frees_nothing_there(tmp_path: Path) -
     prices = [PriceConfig(model="kling-v2-5-turbo", unit="call", price=Decimal(2))]
     clock = HandClock(MIDNIGHT + 10 * 86400 - 30)
     async with House(tmp_path, prices=prices, clock=clock).opened() as house:
-        _, text = await house.keys.create("demo", limits=KeyLimits(monthly_budget=Decimal(2)))
+        _, text = await house.keys.create("demo", limits=Limits(monthly_budget=Decimal(2)))
         house.provider.polls = [Failed(refusal())]
         made = await house.tasks.create(await house.keys.check(text), text_to_video(), "tasks")
         assert month_of(clock.now()) == 202511
@@ -215,9 +219,9 @@ async def test_what_ends_in_the_next_month_frees_nothing_there(tmp_path: Path) -
 
 
 def test_what_costs_nothing_needs_no_budget() -> None:
-    bounds = Bounds(budget=1)
-    assert check_budget(bounds, 5, 5, 0) is None
-    assert check_budget(bounds, 1, 1, 1) is not None
+    bound = Bound("key", 7, Bounds(budget=1))
+    assert check_budget(bound, Counter({("key", 7, None): 5}), 202511, 0) is None
+    assert check_budget(bound, Counter({("key", 7, None): 1}), 202511, 1) is not None
     assert (month_of(MIDNIGHT), month_of(MIDNIGHT + 15 * 86400)) == (202511, 202512)
 
 
@@ -270,4 +274,4 @@ async def test_limits_are_seen_by_other_processes_within_a_second(tmp_path: Path
         assert (await elsewhere.check("k" * 30)).bounds == Bounds()
         await house.keys.sync_accounts([AccountConfig(name="default", max_tasks_in_flight=1)])
         house.clock.advance(1.01)
-        assert (await elsewhere.check("k" * 30)).bounds.account_tasks == 1
+        assert (await elsewhere.check("k" * 30)).account_bounds.tasks == 1

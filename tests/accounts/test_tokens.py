@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,8 +16,11 @@ from telecine.nouns.rate import Rate, Window
 MINUTE = Rate(100, 60)
 
 
-def caller(account: int = 1, key: int | None = 5, **bounds: Any) -> Principal:
-    return Principal(account, key, "k", bounds=Bounds(**bounds))
+def caller(
+    account: int = 1, key: int | None = 5, token_rate: Rate | None = None, account_token_rate: Rate | None = None
+) -> Principal:
+    both = Bounds(token_rate=token_rate), Bounds(token_rate=account_token_rate)
+    return Principal(account, key, "k", bounds=both[0], account_bounds=both[1])
 
 
 def refusal(meter: TokenMeter, who: Principal, now: float) -> GatewayError | None:

@@ -28,7 +28,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output, State, Task, Usage
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import Idempotency
-from telecine.tasks.view import Page, Place, View
+from telecine.tasks.view import Owner, Page, Place, View
 
 NOW = 1763700000.25
 REQUEST_ID = "e5577399-0114-4538-a12b-52cbd2bf9683"
@@ -96,6 +96,9 @@ class FakeTasks:
     async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
         self.waits.append(seconds)
         return await self.get(principal, task_id)
+
+    async def owners(self, principal: Principal, views: Sequence[View]) -> dict[int, Owner]:
+        return {view.task.id: Owner("tests", "k") for view in views} if principal.admin else {}
 
     async def places(self, views: Sequence[View]) -> dict[int, Place]:
         return {view.task.id: self.line[view.task.id] for view in views if view.task.id in self.line}

@@ -11,7 +11,8 @@ from starlette.datastructures import Headers
 
 from telecine.config import Config, ConfigError, read
 from telecine.server.address import Proxies, site_of
-from tests.server.live import ADMIN_KEY, LiveServer
+from telecine.server.gate import _duration
+from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer
 
 LIMITED = "key-of-somebody-limited-0123456789"
 
@@ -40,9 +41,85 @@ def test_above_its_rate_a_key_gets_429_in_its_dialects_words(folder: Path) -> No
             assert 3500 < int(reply.headers["retry-after"]) <= 3600
             assert reply.headers["x-ratelimit-remaining-requests"] == "0"
             assert "x-should-retry" not in reply.headers
+            assert reply.headers["x-ratelimit-reset-requests"] in ("60m0s", "59m59s", "59m58s")
         reply = server.call("GET", "/v1/models")
         assert reply.status == 200
-        assert "x-ratelimit-limit-requests" not in reply.headers
+        assert not [name for name in reply.headers if name.startswith("x-ratelimit-")]
+
+
+def test_tokens_have_headers_of_their_own(folder: Path) -> None:
+    text = "[[tokens:output=700]]"
+    with LiveServer(folder, limited('token_limit = "1000/hour"'), speed=1.0) as server:
+        first = server.call("POST", "/v1/tasks", {"model": "storyboard-1", "prompt": text}, key=LIMITED)
+        told = {name: value for name, value in first.headers.items() if name.startswith("x-ratelimit-")}
+        assert told == {
+            "x-ratelimit-limit-tokens": "1000",
+            "x-ratelimit-remaining-tokens": "1000",
+            "x-ratelimit-reset-tokens": "0s",
+        }
+        server.until(f"/v1/tasks/{first.json['id']}", lambda found: found["status"] == "succeeded", key=LIMITED)
+        after = server.call("GET", "/v1/models", key=LIMITED).headers
+        assert after["x-ratelimit-remaining-tokens"] == "300"
+        assert after["x-ratelimit-reset-tokens"].startswith(("59m", "60m"))
+        assert "x-ratelimit-remaining-tokens" in after["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.0, "0s"), (0.0101, "0.011s"), (1.0, "1s"), (59.9999, "1m0s"), (119.2, "2m0s"), (3600.0, "60m0s")],
+)
+def test_durations_are_never_too_short(seconds: float, written: str) -> None:
+    assert _duration(seconds) == written
+
+
+def test_an_account_and_a_key_are_changed_while_they_are_used(folder: Path) -> None:
+    with LiveServer(folder, speed=1.0) as server:
+        made = server.call("POST", "/admin/v1/keys", {"name": "narrow one", "account": "film"}, key=ADMIN_KEY).json
+
+        def patch(path: str, body: Any) -> Any:
+            return server.call("PATCH", f"/admin/v1/{path}", body, key=ADMIN_KEY)
+
+        def models() -> int:
+            return server.call("GET", "/v1/models", key=made["key"]).status
+
+        assert models() == 200
+        account = patch("accounts/film", {"limits": {"rate_limit": "1/hour", "budget": "2.5"}})
+        assert (account.status, account.json["limits"]["budget"]) == (200, "2.500000")
+        assert (account.json["source"], account.json["keys"]) == ("admin", 1)
+        assert [models(), models()] == [200, 429]
+        assert patch("accounts/film", {"limits": {"rate_limit": None}}).json["limits"]["budget"] == "2.500000"
+        assert models() == 200
+        changed = patch("keys/narrow%20one", {"expires_at": 1})
+        assert (changed.status, changed.json["expires_at"], "key" in changed.json) == (200, 1, False)
+        assert models() == 401
+        for path, body, status in (
+            ("keys/tests", {"models": []}, 409),
+            ("keys/nobody", {}, 404),
+            ("accounts/nobody", {}, 404),
+            ("accounts/film", {"limits": {"budget": "-1"}}, 400),
+            ("accounts/film", {"balance": 5}, 400),
+            ("accounts/film", [], 400),
+        ):
+            assert patch(path, body).status == status, (path, body)
+
+
+def test_an_administrator_sees_whose_tasks_are_whose_and_nobody_else_does(sandbox: LiveServer) -> None:
+    body = {"model": "storyboard-1", "prompt": "a boat"}
+    made = sandbox.call("POST", "/v1/tasks", body, key=OTHER_KEY).json
+    assert not {"account", "key"} & made.keys()
+    path = f"/v1/tasks/{made['id']}"
+    assert not {"account", "key"} & sandbox.call("GET", path, key=OTHER_KEY).json.keys()
+    for answer in (
+        sandbox.call("GET", path, key=ADMIN_KEY).json,
+        next(one for one in sandbox.call("GET", "/v1/tasks", key=ADMIN_KEY).json["data"] if one["id"] == made["id"]),
+    ):
+        assert (answer["account"], answer["key"]) == ("other", "other")
+    sandbox.until(path, lambda found: found["status"] == "succeeded", key=OTHER_KEY)
+    again = sandbox.call("POST", f"{path}/retry", key=ADMIN_KEY).json
+    assert (again["account"], again["key"], again["retry_of"]) == ("other", None, made["id"])
+    schema = sandbox.call("GET", "/openapi.json").json["components"]["schemas"]["TaskObject"]
+    assert {"account", "key"} <= schema["properties"].keys()
+    assert not {"account", "key"} & set(schema["required"])
 
 
 def test_an_address_that_keeps_failing_has_to_wait_and_a_good_key_never_does(folder: Path) -> None:

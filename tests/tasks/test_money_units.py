@@ -11,8 +11,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from telecine.accounts.limits import KeyLimits
-from telecine.config import AccountConfig, LimitsConfig, PriceConfig
+from telecine.config import AccountConfig, Limits, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.money import Price
 from telecine.nouns.task import Task, Tokens, Usage
@@ -147,7 +146,7 @@ async def test_characters_of_the_prompt(tmp_path: Path) -> None:
 
 async def test_tokens_stop_creates_until_they_have_left_the_window(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        await house.keys.create("a", text="a" * 30, limits=KeyLimits(token_limit="1000/minute"))
+        await house.keys.create("a", text="a" * 30, limits=Limits(token_limit="1000/minute"))
         await house.keys.create("b", text="b" * 30)
         await house.keys.create("c", text="c" * 30, account="other")
         await house.keys.sync_accounts([AccountConfig("default", token_limit="1500/hour")])
@@ -171,7 +170,7 @@ async def test_tokens_stop_creates_until_they_have_left_the_window(tmp_path: Pat
 
 async def test_a_create_that_is_sent_again_is_answered_above_the_limit(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        await house.keys.create("a", text="a" * 30, limits=KeyLimits(token_limit="1/hour"))
+        await house.keys.create("a", text="a" * 30, limits=Limits(token_limit="1/hour"))
         who = await house.keys.check("a" * 30)
         house.provider.submits = [Finished(replace(DONE, usage=Usage(tokens=Tokens(1))))]
         first = await house.tasks.create(who, text_to_video(external_id="mine"), "tasks")

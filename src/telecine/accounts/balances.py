@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from sqlalchemy import func, select, update
@@ -11,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts import ledger
 from telecine.accounts.keys import Keys
+from telecine.accounts.principal import Bounds
+from telecine.accounts.spending import room
 from telecine.clock import Clock
 from telecine.config import AccountConfig
 from telecine.nouns.errors import GatewayError
@@ -21,7 +22,7 @@ from telecine.store.database import Database
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """What an account has, in micro-units. `balance` is None where it may spend without one."""
+    """What an account has, in micro-units. `balance` is None where it needs none."""
 
     name: str
     balance: int | None
@@ -29,11 +30,15 @@ class Balance(msgspec.Struct, frozen=True):
     spent: int
     created_at: float = 0.0
     """Seconds since the Unix epoch."""
+    room: int | None = None
+    """What its budgets leave; None without any."""
 
     @property
     def available(self) -> int | None:
         """What new jobs may still cost; None where there is no limit."""
-        return None if self.balance is None else self.balance - self.held
+        free = None if self.balance is None else self.balance - self.held
+        limits = [one for one in (free, self.room) if one is not None]
+        return min(limits) if limits else None
 
 
 class Balances:
@@ -50,15 +55,11 @@ class Balances:
         async with self._database.reading() as connection:
             found = await connection.execute(_COLUMNS.where(tables.accounts.c.id == account_id))
             row = found.first()
-        if row is None:
-            raise GatewayError("not_found", "There is no such account.")
-        return _balance(row)
-
-    async def list(self) -> list[Balance]:
-        """Every account, by name."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(_COLUMNS.order_by(tables.accounts.c.name))
-            return [_balance(row) for row in rows.all()]
+            if row is None:
+                raise GatewayError("not_found", "There is no such account.")
+            bounds = Bounds(budget=row.budget, monthly_budget=row.monthly_budget)
+            left = await room(connection, "account", account_id, bounds, self._clock.now())
+        return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at, left)
 
     async def deposit(self, name: str, micros: int, ref: str | None = None) -> Balance:
         """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has.
@@ -113,11 +114,7 @@ class Balances:
 
 
 _A = tables.accounts.c
-_COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent, _A.created_at)
-
-
-def _balance(row: Any) -> Balance:
-    return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at)
+_COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent, _A.created_at, _A.budget, _A.monthly_budget)
 
 
 async def _deposited(connection: AsyncConnection, ref_id: str) -> int | None:

@@ -10,10 +10,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import insert, select, update
 
-from telecine.accounts.limits import NO_LIMITS, KeyLimits, bounds_of, limits_of
+from telecine.accounts import holders
 from telecine.accounts.principal import Principal
+from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
-from telecine.config import AccountConfig, KeyConfig
+from telecine.config import AccountConfig, KeyConfig, Limits
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
@@ -27,8 +28,8 @@ _FRESH: Final = 1.0
 _MOST_CACHED: Final = 10_000
 
 
-class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as it may be shown: never its text, nor any part of it."""
+class KeyInfo(Terms, frozen=True, kw_only=True):
+    """A key as it may be shown, with what bounds it: never its text, nor any part of it."""
 
     id: str
     name: str
@@ -36,16 +37,14 @@ class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
     admin: bool
     source: str
     """`admin` (made here), `file` (from the configuration) or `first_run`."""
-    models: tuple[str, ...] | None
     created_at: float
-    expires_at: float | None
     revoked_at: float | None
-    limits: KeyLimits
 
 
 class _Known(msgspec.Struct, frozen=True):
     principal: Principal
     expires_at: float | None
+    account_expires_at: float | None
     revoked: bool
     read_at: float
 
@@ -78,6 +77,8 @@ class Keys:
             raise GatewayError("authentication", "This API key has been revoked.")
         if known.expires_at is not None and now >= known.expires_at:
             raise GatewayError("authentication", "This API key has expired.")
+        if known.account_expires_at is not None and now >= known.account_expires_at:
+            raise GatewayError("authentication", "The account of this API key has expired.")
         return known.principal
 
     def check_anew(self) -> None:
@@ -95,16 +96,18 @@ class Keys:
         source: str = "admin",
         text: str | None = None,
         allow_unknown: bool = False,
-        limits: KeyLimits = NO_LIMITS,
+        limits: Limits = NO_LIMITS,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
+        terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
         if not name.strip() or len(name) > 100:
             raise GatewayError("invalid_request", "A key needs a name of 1 to 100 characters.", param="name")
         now = self._clock.now()
-        if expires_at is not None and expires_at <= now:
+        if expires_at is not None and expires_at <= now and source != "file":
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
         text = text or _PREFIX + secrets.token_urlsafe(32)
         row = {
+            **terms.row(),
             "id": self._ids.next(now),
             "account_id": await self.account(account),
             "name": name,
@@ -112,11 +115,8 @@ class Keys:
             "admin": admin,
             "allow_unknown": allow_unknown,
             "source": source,
-            "models": msgspec.json.encode(list(models)).decode() if models is not None else None,
             "created_at": now,
-            "expires_at": expires_at,
             "revoked_at": None,
-            **limits.row(),
         }
         async with self._database.writing() as connection:
             await connection.execute(insert(tables.keys).values(row))
@@ -130,6 +130,28 @@ class Keys:
 
     async def revoke(self, key: str) -> KeyInfo:
         """Revoke the key with this id or unique name. Raises GatewayError (`not_found`, `conflict`)."""
+        found = await self._made_here(key, "remove it there")
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(tables.keys).where(tables.keys.c.id == int(found.id)).values(revoked_at=now)
+            )
+        self._cache.clear()
+        return msgspec.structs.replace(found, revoked_at=now)
+
+    async def change(self, key: str, wanted: Changes) -> KeyInfo:
+        """Change what bounds the key with this id or unique name, from its next request on. Raises GatewayError
+        (`not_found`, `conflict`, `invalid_request`)."""
+        found = await self._made_here(key, "change it there")
+        async with self._database.writing() as connection:
+            mine = tables.keys.c.id == int(found.id)
+            row = (await connection.execute(select(tables.keys).where(mine).with_for_update())).mappings().one()
+            changed = Terms.kept(row).changed(wanted).row()
+            await connection.execute(update(tables.keys).where(mine).values(changed))
+        self._cache.clear()
+        return _info({**row, **changed, "account": found.account})
+
+    async def _made_here(self, key: str, instead: str) -> KeyInfo:
         infos = await self.list()
         found = [info for info in infos if info.id == key] or [
             info for info in infos if info.name == key and info.revoked_at is None
@@ -139,14 +161,8 @@ class Keys:
         if len(found) > 1:
             raise GatewayError("conflict", f"{len(found)} keys are named '{key}'; give the id.", param="id")
         if found[0].source == "file":
-            raise GatewayError("conflict", f"The key '{key}' comes from the configuration file; remove it there.")
-        now = self._clock.now()
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.keys).where(tables.keys.c.id == int(found[0].id)).values(revoked_at=now)
-            )
-        self._cache.clear()
-        return msgspec.structs.replace(found[0], revoked_at=now)
+            raise GatewayError("conflict", f"The key '{key}' comes from the configuration file; {instead}.")
+        return found[0]
 
     async def any(self) -> bool:
         """Whether any key was ever made."""
@@ -156,17 +172,19 @@ class Keys:
     async def account(self, name: str) -> int:
         """The id of the account called `name`, made where it does not exist."""
         async with self._database.writing() as connection:
-            found = await connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.name == name))
-            identity = found.scalar_one_or_none()
+            identity = await holders.find(connection, name)
             if identity is None:
                 now = self._clock.now()
                 identity = self._ids.next(now)
-                await connection.execute(
-                    insert(tables.accounts).values(
-                        id=identity, name=name, created_at=now, limited=False, balance=0, held=0, spent=0
-                    )
-                )
+                await holders.add(connection, name, identity, now)
             return identity
+
+    async def change_account(self, name: str, wanted: Changes) -> None:
+        """Change what bounds an account, from the next request of its keys on. Raises GatewayError (`not_found`,
+        `conflict`, `invalid_request`)."""
+        async with self._database.writing() as connection:
+            await holders.change(connection, name, wanted)
+        self._cache.clear()
 
     async def sync(self, configured: Iterable[KeyConfig]) -> None:
         """Bring the keys that come from the configuration file in line with it."""
@@ -187,20 +205,21 @@ class Keys:
             if digest in there:
                 await self._refresh(there[digest]["id"], key)
             else:
+                terms = Terms.configured(key)
                 await self.create(
                     key.name,
                     account=key.account,
-                    models=key.models,
+                    models=terms.models,
+                    expires_at=terms.expires_at,
                     admin=key.admin,
                     source="file",
                     text=key.key,
                     allow_unknown=key.allow_unknown_parameters,
-                    limits=_configured(key),
+                    limits=terms.limits,
                 )
         self._cache.clear()
 
     async def _refresh(self, identity: int, key: KeyConfig) -> None:
-        models = msgspec.json.encode(list(key.models)).decode() if key.models is not None else None
         account = await self.account(key.account)
         async with self._database.writing() as connection:
             await connection.execute(
@@ -210,35 +229,19 @@ class Keys:
                     name=key.name,
                     account_id=account,
                     admin=key.admin,
-                    models=models,
                     revoked_at=None,
-                    expires_at=None,
                     allow_unknown=key.allow_unknown_parameters,
-                    **_configured(key).row(),
+                    **Terms.configured(key).row(),
                 )
             )
 
     async def sync_accounts(self, configured: Iterable[AccountConfig]) -> None:
-        """Bring the limits of accounts in line with the configuration file; those that it does not name have none."""
-        wanted = {account.name: account for account in configured}
-        for name in wanted:
-            await self.account(name)
+        """Bring what bounds accounts in line with the configuration file."""
+        wanted = list(configured)
+        for account in wanted:
+            await self.account(account.name)
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.accounts)
-                .where(tables.accounts.c.name.not_in(list(wanted)))
-                .values(rate_limit=None, token_limit=None, max_tasks_in_flight=None)
-            )
-            for name, account in wanted.items():
-                await connection.execute(
-                    update(tables.accounts)
-                    .where(tables.accounts.c.name == name)
-                    .values(
-                        rate_limit=account.rate_limit,
-                        token_limit=account.token_limit,
-                        max_tasks_in_flight=account.max_tasks_in_flight,
-                    )
-                )
+            await holders.set_terms(connection, wanted)
         self._cache.clear()
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
@@ -262,28 +265,21 @@ def digest_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _configured(key: KeyConfig) -> KeyLimits:
-    return KeyLimits(**{name: getattr(key, name) for name in KeyLimits.__struct_fields__})
-
-
+_TERMS: Final = tuple(NO_TERMS)
+"""The columns that bound keys and accounts."""
+_ACCOUNT_TERMS: Final = "account_"
 _CHECKED = select(
     tables.keys,
     tables.accounts.c.limited,
-    tables.accounts.c.rate_limit.label("account_rate_limit"),
-    tables.accounts.c.token_limit.label("account_token_limit"),
-    tables.accounts.c.max_tasks_in_flight.label("account_tasks"),
+    *(tables.accounts.c[name].label(_ACCOUNT_TERMS + name) for name in _TERMS),
 ).join(tables.accounts, tables.accounts.c.id == tables.keys.c.account_id)
 _KEYS = select(tables.keys, tables.accounts.c.name.label("account")).join(
     tables.accounts, tables.accounts.c.id == tables.keys.c.account_id
 )
 
 
-def _models(text: str | None) -> tuple[str, ...] | None:
-    return tuple(msgspec.json.decode(text, type=list[str])) if text is not None else None
-
-
 def _known(row: Any, now: float) -> _Known:
-    models = _models(row["models"])
+    account = {name: row[_ACCOUNT_TERMS + name] for name in _TERMS}
     principal = Principal(
         account_id=row["account_id"],
         key_id=row["id"],
@@ -291,22 +287,23 @@ def _known(row: Any, now: float) -> _Known:
         admin=row["admin"],
         metered=row["limited"],
         allow_unknown=row["allow_unknown"],
-        models=frozenset(models) if models is not None else None,
         bounds=bounds_of(row),
+        account_bounds=bounds_of(account),
     )
-    return _Known(principal, row["expires_at"], row["revoked_at"] is not None, now)
+    return _Known(principal, row["expires_at"], account["expires_at"], row["revoked_at"] is not None, now)
 
 
 def _info(row: Any) -> KeyInfo:
+    terms = Terms.kept(row)
     return KeyInfo(
         id=str(row["id"]),
         name=row["name"],
         account=row["account"],
         admin=row["admin"],
         source=row["source"],
-        models=_models(row["models"]),
         created_at=row["created_at"],
-        expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
-        limits=limits_of(row),
+        models=terms.models,
+        expires_at=terms.expires_at,
+        limits=terms.limits,
     )

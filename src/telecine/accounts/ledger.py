@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.limits import note_spending
+from telecine.accounts.spending import note_spending
 from telecine.store import tables
 
 EntryKind = Literal["deposit", "hold", "charge", "release"]
@@ -34,8 +34,7 @@ class Hold(msgspec.Struct, frozen=True):
 class Settlement(msgspec.Struct, frozen=True):
     """The end of a hold: a charge of `amount` micro-units, which may exceed what was held, or a release.
 
-    `held_at`: when it was held. Its end counts in the same month of the key's budget, so that it frees nothing in
-    another.
+    `held_at`: when it was held. Its end counts in the same month of the budgets, so that it frees nothing in another.
     """
 
     account_id: int
@@ -75,7 +74,7 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> set[int]:
         granted.append(one)
     await _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
     await _record(connection, [_entry(one, "hold", balance=0, held=one.amount) for one in granted])
-    await note_spending(connection, [(one.key_id, one.at, one.amount) for one in granted])
+    await note_spending(connection, [(one.account_id, one.key_id, one.at, one.amount) for one in granted])
     return refused
 
 
@@ -91,7 +90,9 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement])
     )
     await _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
     await _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
-    await note_spending(connection, [(one.key_id, one.held_at, one.amount - one.held) for one in settlements])
+    await note_spending(
+        connection, [(one.account_id, one.key_id, one.held_at, one.amount - one.held) for one in settlements]
+    )
 
 
 async def deposit(
@@ -130,6 +131,7 @@ RULES: Final[dict[str, str]] = {
     "unsettled ends": "no ended task with an open hold",
     "ends": "every hold ends once, by as much as was held, and nothing ends without one",
     "charges": "tasks say what their entries say",
+    "budgets": "what budgets count is what is held and was charged",
 }
 
 
@@ -141,6 +143,7 @@ async def check(connection: AsyncConnection) -> list[Problem]:
         *await _ends_without_settlement(connection),
         *await _ends_differ(connection),
         *await _charges_differ(connection),
+        *await _spending_differs(connection),
     ]
 
 
@@ -246,6 +249,27 @@ async def _charges_differ(connection: AsyncConnection) -> list[Problem]:
         Problem("charges", f"task {one}", f"it says {said.get(one)}, its entries say {booked.get(one)}")
         for one in sorted(said.keys() | booked.keys())
         if said.get(one) != booked.get(one)
+    ]
+
+
+async def _spending_differs(connection: AsyncConnection) -> list[Problem]:
+    """What the budget of an account counts, over all months, is what it holds and what it was charged."""
+    spending = tables.spending.c
+    sums = (
+        select(spending.id, func.sum(spending.committed).label("committed"))
+        .where(spending.owner == "account")
+        .group_by(spending.id)
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(_ACCOUNTS.c.name, func.coalesce(sums.c.committed, 0), _ACCOUNTS.c.held + _ACCOUNTS.c.spent).outerjoin(
+            sums, sums.c.id == _ACCOUNTS.c.id
+        )
+    )
+    return [
+        Problem("budgets", f"account {name}", f"{count} are counted, {should} are held and charged")
+        for name, count, should in rows.all()
+        if int(count) != int(should)
     ]
 
 

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Literal
 
 import msgspec
 
 from telecine.nouns.rate import Rate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Owner = Literal["key", "account"]
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a key and of its account; None is no limit. Budgets in micro-units."""
+    """The limits of a key, or of an account, ready to be checked; None is no limit. Budgets in micro-units."""
 
     rate: Rate | None = None
-    account_rate: Rate | None = None
     token_rate: Rate | None = None
-    account_token_rate: Rate | None = None
     tasks: int | None = None
     """Tasks in flight at the same time."""
-    account_tasks: int | None = None
     networks: tuple[Network, ...] | None = None
+    models: frozenset[str] | None = None
+    """The public model names that may be used."""
     budget: int | None = None
     monthly_budget: int | None = None
 
     @property
     def budgeted(self) -> bool:
-        """Whether what the key spends is limited."""
+        """Whether what is spent is limited."""
         return self.budget is not None or self.monthly_budget is not None
-
-    @property
-    def of_key(self) -> Bounds:
-        """Those of the key alone, for what it does in another account's name."""
-        return msgspec.structs.replace(self, account_rate=None, account_token_rate=None, account_tasks=None)
 
     @property
     def at_create(self) -> bool:
         """Whether a create has something to check against the records."""
-        return self.tasks is not None or self.account_tasks is not None or self.budgeted
+        return self.tasks is not None or self.budgeted
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """Whose limits they are."""
+
+    owner: Owner
+    id: int | None
+    bounds: Bounds
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -52,17 +56,29 @@ class Principal(msgspec.Struct, frozen=True):
     """The account has a balance, so what is spent is limited."""
     allow_unknown: bool = False
     """Fields that Telecine does not know may pass through all the same."""
-    models: frozenset[str] | None = None
-    """The public model names that the key may use; None means all."""
     bounds: Bounds = Bounds()
+    account_bounds: Bounds = Bounds()
+    """Those of the account; a request has to stay within both."""
 
-    def may_use(self, model: str) -> bool:
-        """Whether the key's allow-list admits `model`."""
-        return self.models is None or model in self.models
+    @property
+    def bound(self) -> tuple[Bound, Bound]:
+        """The limits to be kept, by owner."""
+        return Bound("key", self.key_id, self.bounds), Bound("account", self.account_id, self.account_bounds)
+
+    @property
+    def models(self) -> frozenset[str] | None:
+        """The public model names that key and account allow; None means all."""
+        lists = [one.bounds.models for one in self.bound if one.bounds.models is not None]
+        return frozenset.intersection(*lists) if lists else None
+
+    def may_use(self, *names: str) -> bool:
+        """Whether the lists of key and account both admit a model by one of its `names`."""
+        return all(one.bounds.models is None or not one.bounds.models.isdisjoint(names) for one in self.bound)
 
     def may_come_from(self, address: str) -> bool:
-        """Whether the key's networks admit the client's address. Without networks, any; with them, only addresses."""
-        if self.bounds.networks is None:
+        """Whether the networks of key and account admit a client's address. With networks, only addresses are."""
+        lists = [one.bounds.networks for one in self.bound if one.bounds.networks is not None]
+        if not lists:
             return True
         try:
             there = ipaddress.ip_address(address)
@@ -70,4 +86,4 @@ class Principal(msgspec.Struct, frozen=True):
             return False
         if isinstance(there, ipaddress.IPv6Address) and there.ipv4_mapped is not None:
             there = there.ipv4_mapped
-        return any(there in network for network in self.bounds.networks)
+        return all(any(there in network for network in networks) for networks in lists)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import and_, func, or_, select
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.balances import Balance, Balances
 from telecine.accounts.ledger import RULES, Problem, check
-from telecine.accounts.limits import month_of
 from telecine.accounts.principal import Principal
+from telecine.accounts.spending import room
 from telecine.clock import Clock
 from telecine.config import PriceConfig
 from telecine.nouns.errors import GatewayError
@@ -20,6 +20,8 @@ from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.store import tables
 from telecine.store.database import Database
+
+Figure = TypeVar("Figure", int, float)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -100,12 +102,15 @@ class Statement:
             spent = await _spent(connection, principal, since, until)
             if principal.key_id is None:
                 return KeyStanding(principal.name, spent, left, None)
-            key = tables.keys.c
-            found = await connection.execute(select(key.name, key.expires_at).where(key.id == principal.key_id))
-            name, expires_at = found.one()
-            for room in await _room(connection, principal, self._clock.now()):
-                left = room if left is None else min(left, room)
-        return KeyStanding(name, spent, left, expires_at)
+            key, account = tables.keys.c, tables.accounts.c
+            found = await connection.execute(
+                select(key.name, key.expires_at, account.expires_at)
+                .join(tables.accounts, account.id == key.account_id)
+                .where(key.id == principal.key_id)
+            )
+            name, *ends = found.one()
+            own = await room(connection, "key", principal.key_id, principal.bounds, self._clock.now())
+        return KeyStanding(name, spent, _least(left, own), _least(*ends))
 
     async def entries(self, *, account_id: int | None, limit: int, after: str | None = None) -> EntryPage:
         """The entries of one account, or of all, newest first. Raises GatewayError (`not_found`) for no entry."""
@@ -180,17 +185,10 @@ async def _spent(connection: AsyncConnection, principal: Principal, since: float
     return int((await connection.execute(query)).scalar_one())
 
 
-async def _room(connection: AsyncConnection, principal: Principal, now: float) -> list[int]:
-    """What the key's budgets leave, one figure a budget."""
-    bounds, spending = principal.bounds, tables.key_spending.c
-    if not bounds.budgeted:
-        return []
-    rows = await connection.execute(
-        select(spending.month, spending.committed).where(spending.key_id == principal.key_id)
-    )
-    months = {month: int(committed) for month, committed in rows.all()}
-    both = ((bounds.budget, sum(months.values())), (bounds.monthly_budget, months.get(month_of(now), 0)))
-    return [max(0, budget - committed) for budget, committed in both if budget is not None]
+def _least(*figures: Figure | None) -> Figure | None:
+    """The least of those that there are."""
+    there = [one for one in figures if one is not None]
+    return min(there) if there else None
 
 
 def _older(place: Sequence[Any]) -> Any:

@@ -13,10 +13,12 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from telecine.accounts.limits import Standing
 from telecine.accounts.principal import Principal
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.rate import Rate, Windows
+from telecine.nouns.rate import Rate, Window, Windows
 
+_NO_WAIT: Final = (0.0, "", Rate(1, 1))
 _GRAINS: Final = 60
 """Tokens are counted by the second, where the limit is one by the minute."""
 
@@ -32,19 +34,25 @@ class TokenMeter:
 
         From now on, what it takes is counted.
         """
-        bounds = principal.bounds
-        waits: list[tuple[float, str, Rate]] = []
-        for owner, identity, rate in (
-            ("key", principal.key_id, bounds.token_rate),
-            ("account", principal.account_id, bounds.account_token_rate),
-        ):
-            if rate is not None:
-                waits.append((self._windows.of((owner, identity), now).wait(rate, now), owner, rate))
-        wait, owner, rate = max(waits, default=(0.0, "", None))
-        if wait > 0 and rate is not None:
+        waits = [
+            (self._windows.of((one.owner, one.id), now).wait(rate, now), one.owner, rate)
+            for one in principal.bound
+            if (rate := one.bounds.token_rate) is not None
+        ]
+        wait, owner, rate = max(waits, default=_NO_WAIT)
+        if wait > 0:
             limit = f"{rate.amount} tokens in {rate.seconds} seconds"
             message = f"This {owner} may take {limit}, and has; wait {ceil(wait)} s."
             raise GatewayError("rate_limited", message, retry_after=wait)
+
+    def standing(self, principal: Principal, now: float) -> Standing | None:
+        """What the tighter limit leaves; None for a caller without one."""
+        standings = []
+        for one in principal.bound:
+            if (rate := one.bounds.token_rate) is not None:
+                window = self._windows.find((one.owner, one.id)) or Window()
+                standings.append(Standing(rate.amount, window.remaining(rate, now), window.whole_in(rate, now)))
+        return min(standings, key=lambda one: one.remaining, default=None)
 
     def count(self, account_id: int, key_id: int | None, tokens: int, now: float) -> None:
         """Note what one task has taken."""

@@ -1,12 +1,15 @@
 """The configuration file and the environment, validated once at start and at each reload."""
 
+from telecine.config.checks import fault_of
 from telecine.config.file import (
     DEFAULT_PORT,
     AccountConfig,
     ChannelConfig,
     Config,
     ConfigError,
+    HolderConfig,
     KeyConfig,
+    Limits,
     LimitsConfig,
     ModelMap,
     NetworkConfig,
@@ -22,7 +25,9 @@ __all__ = [
     "ChannelConfig",
     "Config",
     "ConfigError",
+    "HolderConfig",
     "KeyConfig",
+    "Limits",
     "LimitsConfig",
     "ModelMap",
     "NetworkConfig",
@@ -30,6 +35,7 @@ __all__ = [
     "PriceConfig",
     "RetentionConfig",
     "Settings",
+    "fault_of",
     "load",
     "parse",
     "read",

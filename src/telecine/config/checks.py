@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from ipaddress import ip_network
-from typing import Final
+from typing import Any, Final
 
-from telecine.config.file import Config, ConfigError, ModelMap, PriceConfig, RetentionConfig
-from telecine.nouns.money import TOKEN_UNITS, micros_of
+from telecine.config.file import Config, ConfigError, Limits, ModelMap, PriceConfig, RetentionConfig
+from telecine.nouns.money import (
+    MICROS,
+    MOST_BUDGET,
+    MOST_MICROS,
+    MOST_UNITS,
+    TOKEN_UNITS,
+    Price,
+    amount_within,
+    cost,
+    micros_of,
+)
 from telecine.nouns.rate import rate_of
 
 KEY_LENGTH: Final = 22  # 128 bits in base 64
+_MOST_IN_FLIGHT: Final = 2**31 - 1  # what its column holds
 
 
 def check(config: Config) -> None:
@@ -33,7 +44,6 @@ def check(config: Config) -> None:
         if channel.weight < 1:
             raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     _check_prices(config)
-    _check_rates(config)
     _check_limits(config)
     _check_retention(config.retention)
     for key in config.keys:
@@ -58,12 +68,21 @@ def _check_prices(config: Config) -> None:
         for other in same:
             _check_together(other, line)
         same.append(line)
-        _check_amount(line.price, f"A price of '{line.model}'")
-        if line.hold is not None and not (line.hold.is_finite() and line.hold >= 0):
-            raise ConfigError(f"The hold of a price of '{line.model}' must be a number of units, 0 or more.")
+        _check_amount(line.price, MOST_MICROS, f"A price of '{line.model}'")
+        if line.hold is not None:
+            _check_hold(line, line.hold)
     for account in config.accounts:
         if account.balance is not None:
-            _check_amount(account.balance, f"The balance of account '{account.name}'")
+            _check_amount(account.balance, MOST_BUDGET, f"The balance of account '{account.name}'")
+
+
+def _check_hold(line: PriceConfig, hold: Decimal) -> None:
+    """Holds are bounded by what they come to as well: a create refuses more, and here nobody has to find that out."""
+    what = f"The hold of a price of '{line.model}'"
+    if not (hold.is_finite() and 0 <= hold <= MOST_UNITS):
+        raise ConfigError(f"{what} must be a number of units, from 0 to {MOST_UNITS}.")
+    if cost(Price(line.unit, micros_of(line.price)), hold) > MOST_MICROS:
+        raise ConfigError(f"{what} comes to more than {MOST_MICROS // MICROS}, the most that one job may cost.")
 
 
 def _check_together(one: PriceConfig, other: PriceConfig) -> None:
@@ -80,33 +99,62 @@ def _line(line: PriceConfig) -> str:
     return f"{line.price} a {line.unit}" + (f" when {conditions}" if conditions else "")
 
 
-def _check_rates(config: Config) -> None:
-    for what, ones in (("Channel", config.channels), ("Key", config.keys), ("Account", config.accounts)):
-        for one in ones:
-            for field in ("rate_limit", "token_limit"):
-                rate = getattr(one, field, None)  # a channel has no limit of tokens
-                if rate is not None:
-                    _check_with(rate_of, rate, f"{what} '{one.name}' has a {field} that")
-
-
 def _check_limits(config: Config) -> None:
-    for what, name, most in (
-        *(("key", key.name, key.max_tasks_in_flight) for key in config.keys),
-        *(("account", account.name, account.max_tasks_in_flight) for account in config.accounts),
-    ):
-        if most is not None and most < 1:
-            raise ConfigError(f"max_tasks_in_flight of {what} '{name}' must be 1 or more.")
+    for what, holders in (("Key", config.keys), ("Account", config.accounts)):
+        for holder in holders:
+            if (found := fault_of(holder)) is not None:
+                raise ConfigError(f"{what} '{holder.name}': {found[0]} {found[1]}.")
     for channel in config.channels:
+        if channel.rate_limit is not None:
+            _check_with(rate_of, channel.rate_limit, f"Channel '{channel.name}' has a rate_limit that")
         if channel.daily_cap is not None and channel.daily_cap < 1:
             raise ConfigError(f"daily_cap of channel '{channel.name}' must be 1 or more.")
-    for key in config.keys:
-        for network in key.ips or ():
-            _check_with(ip_network, network, f"Key '{key.name}' has an entry in ips that")
-        for budget in (key.budget, key.monthly_budget):
-            if budget is not None:
-                _check_amount(budget, f"A budget of key '{key.name}'")
     for network in config.network.trusted_proxies:
         _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
+
+
+def fault_of(limits: Limits) -> tuple[str, str] | None:
+    """The field that cannot be, and what is wrong with it, as the end of a sentence; None where all is well."""
+    checks: tuple[tuple[str, Callable[[Any], object]], ...] = (
+        ("rate_limit", _rate),
+        ("token_limit", _rate),
+        ("max_tasks_in_flight", _most),
+        ("ips", _networks),
+        ("budget", _budget),
+        ("monthly_budget", _budget),
+    )
+    for name, wrong in checks:
+        value = getattr(limits, name)
+        try:
+            if value is not None:
+                wrong(value)
+        except ValueError as error:
+            return name, str(error)
+    return None
+
+
+def _rate(text: str) -> None:
+    try:
+        rate_of(text)
+    except ValueError as error:
+        raise ValueError(f"is not valid: {error}") from None
+
+
+def _most(number: int) -> None:
+    if not 1 <= number <= _MOST_IN_FLIGHT:
+        raise ValueError(f"must be 1 or more, and at most {_MOST_IN_FLIGHT}")
+
+
+def _networks(networks: Sequence[str]) -> None:
+    try:
+        for network in networks:
+            ip_network(network)
+    except ValueError as error:
+        raise ValueError(f"is not valid: {error}") from None
+
+
+def _budget(amount: Decimal) -> None:
+    amount_within(amount, MOST_BUDGET)
 
 
 def _check_retention(retention: RetentionConfig) -> None:
@@ -124,10 +172,8 @@ def _check_with(check: Callable[[str], object], text: str, what: str) -> None:
         raise ConfigError(f"{what} is not valid: {error}.") from None
 
 
-def _check_amount(amount: Decimal, what: str) -> None:
+def _check_amount(amount: Decimal, most: int, what: str) -> None:
     try:
-        micros = micros_of(amount)
+        amount_within(amount, most)
     except ValueError as error:
-        raise ConfigError(f"{what} is not valid: {error}.") from None
-    if micros < 0:
-        raise ConfigError(f"{what} is negative.")
+        raise ConfigError(f"{what} {error}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final
@@ -81,41 +82,50 @@ class PoolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slots: int
 
 
-class KeyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[keys]]`: an API key that the operator chose."""
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What bounds a key, or all keys of an account together; None is no limit. Budgets are in the currency."""
 
-    name: str
-    key: str
-    account: str = "default"
-    models: tuple[str, ...] | None = None
-    admin: bool = False
-    allow_unknown_parameters: bool = False
-    """Fields that Telecine does not know may pass through although the account has a balance."""
     rate_limit: str | None = None
     """Requests in so much time, such as `600/minute`."""
     token_limit: str | None = None
     """Tokens in so much time, such as `100000/minute`; counted as tasks end, asked at the next create."""
     max_tasks_in_flight: int | None = None
     ips: tuple[str, ...] | None = None
-    """Networks (CIDR) from which alone the key works."""
+    """Networks (CIDR) from which alone requests are taken."""
     budget: Decimal | None = None
-    """What the key may spend in all, in the currency, holds included; `monthly_budget` by calendar month (UTC)."""
+    """What may be spent in all, holds included."""
     monthly_budget: Decimal | None = None
+    """The same for one calendar month, UTC."""
+
+
+class HolderConfig(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file says of keys and of accounts alike."""
+
+    models: tuple[str, ...] | None = None
+    """The public model names that may be used; None means all."""
+    expires: datetime | None = None
+    """From when on it no longer works."""
+
+
+class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
+    """`[[keys]]`: an API key that the operator chose."""
+
+    name: str
+    key: str
+    account: str = "default"
+    admin: bool = False
+    allow_unknown_parameters: bool = False
+    """Fields that Telecine does not know may pass through although the account has a balance."""
 
     def __repr__(self) -> str:
         return f"KeyConfig({self.name!r})"
 
 
-class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AccountConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     """`[[accounts]]`. `balance` is all that the file has granted, in the currency; without it spending is unlimited."""
 
     name: str
     balance: Decimal | None = None
-    rate_limit: str | None = None
-    """Requests of all its keys together in so much time."""
-    token_limit: str | None = None
-    """Tokens of all its keys together in so much time."""
-    max_tasks_in_flight: int | None = None
 
 
 class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -67,7 +69,7 @@ def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
     """The same for `content`, which was read from `file`."""
     try:
         raw = tomllib.loads(content.decode(), parse_float=Decimal)
-        config = msgspec.convert(raw, Config)
+        config = msgspec.convert(_dated(raw), Config)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"The configuration file {file} is not valid: {error}") from None
     config = msgspec.structs.replace(
@@ -89,6 +91,28 @@ def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
     )
     check(config)
     return with_environment(config, environment)
+
+
+def _dated(raw: dict[str, Any]) -> dict[str, Any]:
+    """`raw` with each `expires` as a date-time with an offset: a date is its beginning, and what has none is UTC."""
+    for section in ("keys", "accounts"):
+        listed = raw.get(section)
+        for entry in listed if isinstance(listed, list) else ():
+            if isinstance(entry, dict) and "expires" in entry:
+                entry["expires"] = _moment(entry["expires"], f"[[{section}]] '{entry.get('name')}'")
+    return raw
+
+
+def _moment(value: object, owner: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    if not isinstance(moment, datetime):
+        raise ConfigError(f"{owner}: expires must be a date or a date-time, such as 2027-01-31T18:00:00Z.")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> str | None:

@@ -21,7 +21,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import HEADER, Idempotency
-from telecine.tasks.view import Page, Place, View
+from telecine.tasks.view import Owner, Page, Place, View
 
 
 class Tasks(Protocol):
@@ -77,6 +77,10 @@ class Tasks(Protocol):
 
     async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
         """The task once it has ended, or as it is after `seconds`."""
+        ...
+
+    async def owners(self, principal: Principal, views: Sequence[View]) -> dict[int, Owner]:
+        """By task id, whose the tasks are; nothing for who is no administrator."""
         ...
 
     async def places(self, views: Sequence[View]) -> dict[int, Place]:

@@ -32,7 +32,12 @@ TOKEN_UNITS: Final[dict[Unit, str]] = {
 """The one family of units whose lines add up, and the kind of token (a field of `Tokens`) that each counts. Every
 other unit stands alone."""
 MICROS: Final = 1_000_000
-_MOST_UNITS: Final = 10**9
+MOST_MICROS: Final = 10**15
+"""The most that one line, one job or one deposit may come to: a thousand million. Sums stay far inside 63 bits."""
+MOST_BUDGET: Final = 10**18
+"""The most that an account may be granted, and that a budget may say."""
+MOST_UNITS: Final = 10**9
+_MOST_DIGITS: Final = 30
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 """Room for every digit of a sum, so that nothing is rounded before its end."""
 
@@ -47,12 +52,29 @@ class Price(msgspec.Struct, frozen=True):
 def micros_of(amount: Decimal | int | str) -> int:
     """`amount` of the currency in micro-units. Raises ValueError for what is no amount or finer than a micro-unit."""
     try:
-        exact = Decimal(amount) * MICROS
+        given = Decimal(amount)
     except InvalidOperation:
         raise ValueError(f"'{amount}' is no amount") from None
+    if given.is_finite() and given.adjusted() > _MOST_DIGITS:
+        raise ValueError(f"'{amount}' is too large for an amount")
+    with localcontext(_EXACT):
+        exact = given * MICROS
     if not exact.is_finite() or exact != exact.to_integral_value():
         raise ValueError(f"'{amount}' is no amount with at most six decimals")
     return int(exact)
+
+
+def amount_within(amount: Decimal, most: int) -> int:
+    """`amount` of the currency in micro-units, from 0 to `most`. Raises ValueError, whose text goes behind its name."""
+    try:
+        micros = micros_of(amount)
+    except ValueError as error:
+        raise ValueError(f"is not valid: {error}") from None
+    if micros < 0:
+        raise ValueError("is negative")
+    if micros > most:
+        raise ValueError(f"is more than {most // MICROS}, the most that can be counted with here")
+    return micros
 
 
 def amount_of(micros: int) -> str:
@@ -81,7 +103,7 @@ def units_of(text: str | None) -> Decimal | None:
         units = Decimal(text or "")
     except InvalidOperation:
         return None
-    return units if units.is_finite() and 0 <= units <= _MOST_UNITS else None
+    return units if units.is_finite() and 0 <= units <= MOST_UNITS else None
 
 
 def exact(number: float, places: int = 3) -> Decimal:

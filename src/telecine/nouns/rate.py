@@ -87,6 +87,11 @@ class Window:
         self._forget(rate, now)
         return max(0, rate.amount - self._sum)
 
+    def whole_in(self, rate: Rate, now: float) -> float:
+        """Seconds until nothing is counted any more, if nothing is added."""
+        self._forget(rate, now)
+        return max(0.0, self.idle_at() - now)
+
     def idle_at(self) -> float:
         """When nothing will be counted any more."""
         return self._taken[-1][0] + self._rate.seconds if self._taken else 0.0

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
-from telecine.accounts.limits import NO_LIMITS, KeyLimits
+from telecine.accounts.terms import NO_LIMITS, Changes
+from telecine.config import Limits
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.routing.router import Router
@@ -24,7 +25,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     models: list[str] | None = None
     expires_at: float | None = None
     admin: bool = False
-    limits: KeyLimits = NO_LIMITS
+    limits: Limits = NO_LIMITS
 
 
 class ChannelInfo(msgspec.Struct, frozen=True):
@@ -67,6 +68,7 @@ class Admin:
         handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             ("GET", "/admin/v1/keys", self.list_keys),
             ("POST", "/admin/v1/keys", self.create_key),
+            ("PATCH", "/admin/v1/keys/{key:path}", self.change_key),
             ("DELETE", "/admin/v1/keys/{key:path}", self.revoke_key),
             ("GET", "/admin/v1/channels", self.list_channels),
             ("POST", "/admin/v1/channels/{name}/test", self.test_channel),
@@ -92,6 +94,10 @@ class Admin:
             limits=wanted.limits,
         )
         return _json({**msgspec.structs.asdict(info), "key": text}, 201)
+
+    async def change_key(self, request: Request) -> Response:
+        """Change what bounds a key, by id or name, from its next request on."""
+        return _json(await self._keys.change(request.path_params["key"], changes(await request.body())))
 
     async def revoke_key(self, request: Request) -> Response:
         """Revoke a key by id or name."""
@@ -131,6 +137,14 @@ class Admin:
             pool=config.pool,
             paused_for=round(self._router.pause(name), 1),
         )
+
+
+def changes(body: bytes) -> Changes:
+    """What the body of a PATCH asks for. Raises GatewayError (`invalid_request`)."""
+    try:
+        return msgspec.json.decode(body, type=Changes)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise invalid(f"The body is not valid: {error}") from None
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -16,9 +16,7 @@ from telecine.config import PriceConfig
 from telecine.dialects.bodies import json_response
 from telecine.dialects.lookup import number, whole
 from telecine.nouns.errors import invalid
-from telecine.nouns.money import amount_of, micros_of
-
-_MOST_MICROS = 10**15  # a billion; sums stay far inside 63 bits
+from telecine.nouns.money import MOST_MICROS, amount_of, micros_of
 
 
 class NewDeposit(msgspec.Struct, forbid_unknown_fields=True):
@@ -173,6 +171,6 @@ def _micros(text: str) -> int:
         micros = micros_of(text) if len(text) <= 40 else 0
     except ValueError as error:
         raise invalid(f"amount: {error}.", "amount") from None
-    if not 0 < abs(micros) <= _MOST_MICROS:
+    if not 0 < abs(micros) <= MOST_MICROS:
         raise invalid("amount: must not be nothing, and at most a thousand million.", "amount")
     return micros

@@ -8,6 +8,7 @@ import msgspec
 
 from telecine.accounts.keys import KeyInfo
 from telecine.accounts.statement import EntryPage
+from telecine.accounts.terms import Changes
 from telecine.dialects.billing.account import AccountObject
 from telecine.dialects.billing.dashboard import BillingUsage, Subscription
 from telecine.dialects.billing.kling import CostsEnvelope
@@ -264,17 +265,22 @@ def _admin() -> list[Operation]:
     accounts, config, ledger = "/admin/v1/accounts", "/admin/v1/config", "/admin/v1/ledger"
     entries = (Query("account", "Only of this account."), _whole("limit", "How many.", 20, 1000), _AFTER)
     since = (Query("since", "Ended since, in seconds since 1970.", {"type": "number", "minimum": 0}),)
+    change = {"expires_at": None, "limits": {"rate_limit": "600/minute", "monthly_budget": "50"}}
     top_up = {"amount": "12.5", "ref": "invoice 1"}
     erase = "Erase an account's prompts, media and deliveries; the ledger stays"
     new, test = {"name": "laptop"}, "Ask a channel's upstream something that costs nothing"
     return [
         Operation("admin", "GET", keys, "List keys, without their texts", KeyList),
         Operation("admin", "POST", keys, "Make a key; its text is shown this once", NewKeyAnswer, NewKey, new, 201),
+        Operation("admin", "PATCH", f"{keys}/{{key}}", "Change what bounds a key", KeyInfo, Changes, change),
         Operation("admin", "DELETE", f"{keys}/{{key}}", "Revoke a key by id or name", KeyInfo),
         Operation("admin", "GET", channels, "List channels", ChannelList),
         Operation("admin", "POST", f"{channels}/{{name}}/test", test, ChannelTest),
         Operation("admin", "GET", accounts, "List accounts", _ANY),
         Operation("admin", "GET", f"{accounts}/{{name}}", "Read an account", AccountInfo),
+        Operation(
+            "admin", "PATCH", f"{accounts}/{{name}}", "Change what bounds an account", AccountInfo, Changes, change
+        ),
         Operation("admin", "POST", f"{accounts}/{{name}}/erase", erase, _ANY, WantedErasure, {"force": False}),
         Operation("admin", "POST", f"{accounts}/{{name}}/deposit", "Top up an account", Deposited, NewDeposit, top_up),
         Operation("admin", "GET", f"{ledger}/check", "Check the books", LedgerCheck),

@@ -21,6 +21,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.limits import RequestLimits, Standing
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import Secret
+from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.dialects.base import Dialect
@@ -49,7 +50,8 @@ _ALWAYS_ALLOWED: Final = (
 )
 _EXPOSED: Final = (
     "openai-poll-after-ms, retry-after, x-request-id, x-should-retry, x-ratelimit-limit-requests, "
-    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+    "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 _FAILURE_SECONDS: Final = 60
 
@@ -65,6 +67,7 @@ class Gate:
         keys: Keys,
         secret: Secret,
         local_account: Callable[[], int],
+        tokens: TokenMeter,
         limits: LimitsConfig,
         clock: Clock,
         metrics: Metrics,
@@ -80,6 +83,7 @@ class Gate:
         self._metrics = metrics
         self._proxies = proxies
         self._requests = RequestLimits()
+        self._tokens = tokens
         self._failures = Windows()
         self._fallback = dialects[-1]
         by_prefix = [(prefix, dialect) for dialect in dialects for prefix in dialect.prefixes]
@@ -106,8 +110,8 @@ class Gate:
                 extra["x-request-id"] = request_id
                 extra["access-control-allow-origin"] = "*"
                 extra["access-control-expose-headers"] = _EXPOSED
-                if (standing := scope.get("standing")) is not None:
-                    _tell(standing, extra)
+                for what, standing in scope.get("standings", {}).items():
+                    _tell(what, standing, extra)
             await send(message)
 
         try:
@@ -135,9 +139,14 @@ class Gate:
         path: str = scope["path"]
         if path != "/" and not path.startswith(_OPEN_PATHS):
             principal = scope["principal"] = await self._authenticated(scope, headers)
-            standing = scope["standing"] = self._requests.count(principal, self._clock.now())
-            if standing is not None and standing.refusal is not None:
-                raise standing.refusal
+            scope["standings"] = standings = {}
+            now = self._clock.now()
+            if (taken := self._tokens.standing(principal, now)) is not None:
+                standings["tokens"] = taken
+            if (standing := self._requests.count(principal, now)) is not None:
+                standings["requests"] = standing
+                if standing.refusal is not None:
+                    raise standing.refusal
         await self._app(scope, self._limited(receive, headers), send)
 
     async def _authenticated(self, scope: Scope, headers: Headers) -> Principal:
@@ -267,12 +276,20 @@ def _key_in(scope: Scope, headers: Headers) -> str | None:
     return None
 
 
-def _tell(standing: Standing, headers: MutableHeaders) -> None:
-    """OpenAI's names (API reference, "Rate limits in headers"); the reset is written as Go writes durations."""
-    minutes, seconds = divmod(standing.reset, 60)
-    headers["x-ratelimit-limit-requests"] = str(standing.limit)
-    headers["x-ratelimit-remaining-requests"] = str(standing.remaining)
-    headers["x-ratelimit-reset-requests"] = f"{minutes:.0f}m{seconds:.0f}s" if minutes else f"{seconds:.3g}s"
+def _tell(what: str, standing: Standing, headers: MutableHeaders) -> None:
+    """OpenAI's names (API reference, "Rate limits in headers"): the reset is when the limit is back in its initial
+    state, written as Go writes durations, and never too early."""
+    headers[f"x-ratelimit-limit-{what}"] = str(standing.limit)
+    headers[f"x-ratelimit-remaining-{what}"] = str(standing.remaining)
+    headers[f"x-ratelimit-reset-{what}"] = _duration(standing.reset)
+
+
+def _duration(seconds: float) -> str:
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:g}s"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes}m{rest}s"
 
 
 def _shown(path: str) -> str:

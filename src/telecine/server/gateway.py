@@ -340,6 +340,7 @@ class Gateway:
             keys=self.keys,
             secret=self._secret,
             local_account=lambda: self._local_account,
+            tokens=self.context.tokens,
             limits=self._settings.config.limits,
             clock=self._clock,
             metrics=self._metrics,

@@ -12,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.accounts.erase import Erasure
+from telecine.accounts.keys import Keys
 from telecine.accounts.principal import Principal
+from telecine.accounts.terms import Terms
 from telecine.config import ConfigError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
+from telecine.server.admin import changes
 from telecine.server.doctor import findings
 from telecine.server.figures import Figures
 from telecine.server.reload import Reload, Revision, masked
@@ -29,10 +32,14 @@ class WantedErasure(msgspec.Struct, forbid_unknown_fields=True):
     force: bool = False
 
 
-class AccountInfo(msgspec.Struct, frozen=True):
-    """An account. Amounts are decimal strings in the currency; `balance` is None where it needs none."""
+class AccountInfo(Terms, frozen=True, kw_only=True):
+    """An account. Amounts are decimal strings in the currency; `balance` is None where it needs none.
+
+    `source` says where it gets its bounds from: `file`, or `admin`, where they can be changed here.
+    """
 
     name: str
+    source: str
     created_at: float
     balance: str | None
     held: str
@@ -45,19 +52,21 @@ class AccountInfo(msgspec.Struct, frozen=True):
 class Operations:
     """The handlers. `mask` is the key of the digests that stand for secrets."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  each of another kind
         self,
         database: Database,
         reload: Reload,
         erasure: Erasure,
         measure: Callable[[], Awaitable[Figures]],
         mask: bytes,
+        keys: Keys,
     ) -> None:
         self._database = database
         self._reload = reload
         self._erasure = erasure
         self._measure = measure
         self._mask = mask
+        self._keys = keys
 
     @property
     def routes(self) -> list[Route]:
@@ -68,6 +77,7 @@ class Operations:
             ("GET", "/admin/v1/config/revisions", self.revisions),
             ("GET", "/admin/v1/accounts", self.list_accounts),
             ("GET", "/admin/v1/accounts/{name}", self.show_account),
+            ("PATCH", "/admin/v1/accounts/{name}", self.change_account),
             ("POST", "/admin/v1/accounts/{name}/erase", self.erase),
             ("GET", "/admin/v1/doctor", self.doctor),
         ]
@@ -102,6 +112,11 @@ class Operations:
             raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
         return _json(found[0])
 
+    async def change_account(self, request: Request) -> Response:
+        """Change what bounds an account, from the next request of its keys on."""
+        await self._keys.change_account(request.path_params["name"], changes(await request.body()))
+        return await self.show_account(request)
+
     async def erase(self, request: Request) -> Response:
         """Erase an account, or go on with that."""
         body = await request.body()
@@ -120,29 +135,36 @@ class Operations:
     async def _accounts(self, name: str | None = None) -> list[AccountInfo]:
         account, task, key = tables.accounts.c, tables.tasks.c, tables.keys.c
         tasks = select(func.count()).where(task.account_id == account.id)
+        keys = select(func.count()).where(key.account_id == account.id, key.revoked_at.is_(None))
         query = select(
-            account.name,
-            account.created_at,
-            account.limited,
-            account.balance,
-            account.held,
-            account.spent,
-            select(func.count()).where(key.account_id == account.id, key.revoked_at.is_(None)).scalar_subquery(),
-            tasks.scalar_subquery(),
-            tasks.where(task.ended_at.is_(None)).scalar_subquery(),
+            tables.accounts,
+            keys.scalar_subquery().label("keys"),
+            tasks.scalar_subquery().label("tasks"),
+            tasks.where(task.ended_at.is_(None)).scalar_subquery().label("running"),
         ).order_by(account.name)
         if name is not None:
             query = query.where(account.name == name)
         async with self._database.reading() as connection:
             rows = await connection.execute(query)
-            return [_account(*row) for row in rows.all()]
+            return [_account(row) for row in rows.mappings()]
 
 
-def _account(  # noqa: PLR0917  a row
-    name: str, made: float, limited: bool, balance: int, held: int, spent: int, keys: int, tasks: int, running: int
-) -> AccountInfo:
-    said = amount_of(balance) if limited else None
-    return AccountInfo(name, made, said, amount_of(held), amount_of(spent), keys, tasks, running)
+def _account(row: Any) -> AccountInfo:
+    terms = Terms.kept(row)
+    return AccountInfo(
+        name=row["name"],
+        created_at=row["created_at"],
+        balance=amount_of(row["balance"]) if row["limited"] else None,
+        held=amount_of(row["held"]),
+        spent=amount_of(row["spent"]),
+        keys=row["keys"],
+        tasks=row["tasks"],
+        running=row["running"],
+        source=row["source"],
+        models=terms.models,
+        expires_at=terms.expires_at,
+        limits=terms.limits,
+    )
 
 
 def _told(revision: Revision) -> dict[str, Any]:

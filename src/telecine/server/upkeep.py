@@ -61,7 +61,7 @@ class Upkeep:
         sweep = Sweep(database, storage, clock)
         self._retention = Retention(database, storage, clock, lambda: self._reload.running.retention, sweep.run)
         self.routes: list[Route] = Operations(
-            database, self._reload, self._erasure, self.measure, secret.derive(MASK)
+            database, self._reload, self._erasure, self.measure, secret.derive(MASK), keys
         ).routes
 
     async def begin(self) -> None:

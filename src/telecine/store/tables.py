@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -31,6 +33,20 @@ metadata = MetaData(
 
 def _id(name: str = "id", *, key: bool = True) -> Column[int]:
     return Column(name, BigInteger, primary_key=key, autoincrement=False)
+
+
+def _terms() -> tuple[Column[Any], ...]:
+    """What bounds a key, and all keys of an account together; null is no bound."""
+    return (
+        Column("models", Text),
+        Column("expires_at", Double),
+        Column("rate_limit", Text),
+        Column("token_limit", Text),
+        Column("max_tasks_in_flight", Integer),
+        Column("ips", Text),
+        Column("budget", BigInteger),  # micro-units, as is the next
+        Column("monthly_budget", BigInteger),
+    )
 
 
 settings = Table(  # written by server/: what this installation made for itself at its first start
@@ -69,9 +85,8 @@ accounts = Table(  # written by accounts/
     Column("balance", BigInteger, nullable=False),  # micro-units, as are the two below; sums of its entries
     Column("held", BigInteger, nullable=False),
     Column("spent", BigInteger, nullable=False),
-    Column("rate_limit", Text),
-    Column("token_limit", Text),
-    Column("max_tasks_in_flight", Integer),
+    Column("source", Text, nullable=False),  # of its bounds: `file`, or `admin`
+    *_terms(),
 )
 
 ledger_entries = Table(  # written by accounts/, in the transaction of what causes them; never changed, never deleted
@@ -114,22 +129,16 @@ keys = Table(  # written by accounts/
     Column("admin", Boolean, nullable=False),
     Column("allow_unknown", Boolean, nullable=False),
     Column("source", Text, nullable=False),
-    Column("models", Text),
     Column("created_at", Double, nullable=False),
-    Column("expires_at", Double),
     Column("revoked_at", Double),
-    Column("rate_limit", Text),
-    Column("token_limit", Text),
-    Column("max_tasks_in_flight", Integer),
-    Column("ips", Text),
-    Column("budget", BigInteger),  # micro-units, as is the next
-    Column("monthly_budget", BigInteger),
+    *_terms(),
 )
 
-key_spending = Table(  # written by accounts/: sums of the entries of a key, a calendar month (UTC, 202611) each
-    "key_spending",
+spending = Table(  # written by accounts/: sums of the entries of a key or an account, a month (UTC, 202611) each
+    "spending",
     metadata,
-    _id("key_id"),
+    Column("owner", Text, primary_key=True),  # `key` or `account`
+    _id(),
     Column("month", Integer, primary_key=True, autoincrement=False),
     Column("committed", BigInteger, nullable=False),  # held and charged, micro-units
 )
@@ -290,6 +299,13 @@ attempts = Table(  # written by tasks/
         "ended_at",
         sqlite_where=text("state = 'unknown'"),
         postgresql_where=text("state = 'unknown'"),
+    ),
+    Index(  # every look at the metrics counts those of channels that are gone
+        "ix_attempts_channel",
+        "channel",
+        "ended_at",  # so that the index is enough
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
     ),
     Index(
         "ix_attempts_slot_until",

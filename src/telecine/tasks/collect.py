@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from telecine.accounts.ledger import Settlement
 from telecine.accounts.prices import used
 from telecine.net.client import FetchError
+from telecine.nouns.money import MOST_MICROS
 from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.context import Context
@@ -51,7 +52,8 @@ def _priced(
         return task, None
     if task.sandbox and not context.router.charges(task.channel or ""):
         return released(task, now)
-    return charged(task, used(task.prices, usage, outputs, task.request, task.held), now)
+    amount = used(task.prices, usage, outputs, task.request, task.held)
+    return charged(task, amount if amount <= MOST_MICROS else task.held, now)  # no upstream is believed that much
 
 
 async def keep_on(context: Context, work: Work) -> None:

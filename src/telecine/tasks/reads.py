@@ -16,6 +16,7 @@ from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.tasks.idempotency import Once
 from telecine.tasks.rows import attempt_of, output_of, task_of
+from telecine.tasks.view import Owner
 from telecine.tasks.writes.idempotency import resolve
 
 
@@ -171,6 +172,18 @@ class TaskReads:
                 select(own.task_id, own.pool, ahead).where(own.task_id.in_(task_ids), own.pool.is_not(None))
             )
             return {task_id: (pool, position) for task_id, pool, position in rows.all()}
+
+    async def owners(self, task_ids: Sequence[int]) -> dict[int, Owner]:
+        """Whose these tasks are."""
+        task, account, key = tables.tasks.c, tables.accounts.c, tables.keys.c
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(task.id, account.name, key.name)
+                .join(tables.accounts, account.id == task.account_id)
+                .outerjoin(tables.keys, key.id == task.key_id)
+                .where(task.id.in_(task_ids))
+            )
+            return {task_id: Owner(holder, made_by) for task_id, holder, made_by in rows.all()}
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""

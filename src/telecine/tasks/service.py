@@ -10,10 +10,12 @@ from typing import Literal
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
+from telecine.accounts.holders import stand_in
 from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.routing.router import Route
@@ -23,7 +25,7 @@ from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, Once, refused_at_once, stored_keys
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
-from telecine.tasks.view import Page, Place, View
+from telecine.tasks.view import Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
 from telecine.tasks.writes import Create, Mark
 
@@ -46,21 +48,25 @@ class TaskService:
         return await self._make(principal, request, dialect, idempotency)
 
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
-        """Make a new task from the request of one that has ended. Its client's external id stays with the old one."""
+        """Make a new task from the request of one that has ended. Its client's external id stays with the old one.
+
+        An administrator's retry of another account's task is paid for by that account, and no key is counted.
+        """
         before = (await self.get(principal, task_id)).task
         if not before.ended:
             raise GatewayError("conflict", "The task has not ended yet; cancel it first.", param="id", may_retry=False)
         request = before.request
         if request.blanked:
             raise invalid("What the task was made from is no longer kept; send the request anew.", "id")
+        owner = principal
+        if before.account_id != principal.account_id:
+            async with self._context.database.reading() as connection:
+                owner = await stand_in(connection, principal, before.account_id, self._context.now())
         try:
             copied = iter(await self._context.library.copy(before.account_id, stored_keys(request)))
         except FileNotFoundError:
             raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
         inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
-        owner = principal
-        if before.account_id != principal.account_id:
-            owner = replace(principal, account_id=before.account_id, bounds=principal.bounds.of_key)
         request = replace(request, inputs=inputs, external_id=None)
         return await self._make(owner, request, before.dialect, idempotency, retry_of=before.id)
 
@@ -133,7 +139,7 @@ class TaskService:
         quote = self._quote(routes, request)
         if quote is not None:
             task = replace(task, prices=quote.prices, held=quote.hold)
-        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bounds)
+        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
         for _ in range(2):
             try:
                 earlier = await context.database.write(create)
@@ -154,6 +160,8 @@ class TaskService:
         quote = context.prices.quote(request)
         if quote is None and context.limits.require_price:
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
+        if quote is not None and quote.hold > MOST_MICROS:
+            raise invalid(f"The job would cost {amount_of(quote.hold)}; no job may cost that much: ask for less.")
         return quote
 
     def _admit(self, principal: Principal, request: GenerationRequest) -> list[Route]:
@@ -162,7 +170,7 @@ class TaskService:
         if not router.serves(request.model):
             raise router.nobody(request.model)
         known = self._catalogue.find(request.model)
-        if not principal.may_use(request.model) and not (known and principal.may_use(known.name)):
+        if not principal.may_use(request.model, known.name if known else request.model):
             raise GatewayError("permission", f"This key may not use the model '{request.model}'.", param="model")
         self._catalogue.check(request)
         if request.external_id is not None and not 1 <= len(request.external_id) <= 256:
@@ -241,6 +249,10 @@ class TaskService:
             return view
         await until(self._context, task_id, lambda task: task.ended or task.deleted_at is not None, seconds)
         return await self.get(principal, task_id)
+
+    async def owners(self, principal: Principal, views: Sequence[View]) -> dict[int, Owner]:
+        """By task id, whose the tasks are, for an administrator; others are told nothing, and it costs nothing."""
+        return await self._context.reads.owners([view.task.id for view in views]) if principal.admin else {}
 
     async def places(self, views: Sequence[View]) -> dict[int, Place]:
         """By task id, the place of each task that stands in line for an upstream slot."""

@@ -21,6 +21,13 @@ class Place(msgspec.Struct, frozen=True):
     """Until it is the task's turn; None while too few jobs of its kind have been seen."""
 
 
+class Owner(msgspec.Struct, frozen=True):
+    """Whose a task is, by name. `key` is None where no key made it, or where that one is gone."""
+
+    account: str
+    key: str | None
+
+
 class View(msgspec.Struct, frozen=True):
     """A task with its outputs, as of one moment."""
 

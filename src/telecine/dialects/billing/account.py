@@ -19,8 +19,8 @@ from telecine.nouns.money import amount_of
 class AccountObject(msgspec.Struct, frozen=True):
     """The caller's account. Amounts are decimal strings in `currency`.
 
-    `held` is set aside for jobs under way; `available` is the balance without it. Both `balance` and `available` are
-    null where the account may spend without limit.
+    `held` is set aside for jobs under way. `balance` is null where the account needs none; `available` is what new jobs
+    may cost, by the balance without what is held and by the account's budgets, and null where nothing bounds it.
     """
 
     name: str

@@ -15,7 +15,7 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Output, Status, Task, Usage
-from telecine.tasks.view import Cancellation, Place, View
+from telecine.tasks.view import Cancellation, Owner, Place, View
 
 _FIELDS: Final = {"callback_url": "webhook_url"}
 
@@ -49,11 +49,14 @@ class TaskObject(msgspec.Struct, frozen=True, kw_only=True):
     """A task as every read, create and webhook shows it. Times are seconds since the Unix epoch.
 
     `queue` is there while the task waits here for its turn; webhooks leave it null. `cancellation` is there only in the
-    answer to a cancel: what the wish came to, null where the task had ended before.
+    answer to a cancel: what the wish came to, null where the task had ended before. `account` and `key` are names, and
+    there only in the answers to an administrator.
     """
 
     id: str
     object: str = "task"
+    account: str | UnsetType = UNSET
+    key: str | UnsetType | None = UNSET
     status: Status
     progress: int
     operation: str
@@ -91,11 +94,16 @@ class TaskEvent(msgspec.Struct, frozen=True):
     data: TaskObject
 
 
-def task_object(view: View, media: Media, place: Place | None = None, *, currency: str = "USD") -> TaskObject:
-    """The task of `view`; `place` is where it stands in line, `currency` that of the installation."""
+def task_object(
+    view: View, media: Media, place: Place | None = None, *, owner: Owner | None = None, currency: str = "USD"
+) -> TaskObject:
+    """The task of `view`; `place` is where it stands in line, `owner` is told to administrators only, `currency` is
+    that of the installation."""
     task = view.task
     return TaskObject(
         id=tsk_id(task.id),
+        account=owner.account if owner else UNSET,
+        key=owner.key if owner else UNSET,
         status=task.status,
         progress=100 if task.status == "succeeded" else task.progress,
         operation=task.operation,

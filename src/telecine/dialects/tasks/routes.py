@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, get_args
 
 import msgspec
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from telecine.dialects.base import Dialect, Edge, edge_of, idempotency_of, principal_of
+from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import json_response, read_object
 from telecine.dialects.inline import settle
 from telecine.dialects.lookup import find, number, whole
@@ -34,7 +35,7 @@ async def create(request: Request) -> Response:
         edge.media.check_url(wanted.callback_url, param="callback_url")
     wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_INLINE)
     view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)
-    return json_response(await _shown(edge, view))
+    return json_response(await _shown(request, view))
 
 
 async def retrieve(request: Request) -> Response:
@@ -44,7 +45,7 @@ async def retrieve(request: Request) -> Response:
     view = await find(request, request.path_params["id"])
     if seconds and not view.task.ended:
         view = await edge.tasks.wait(principal_of(request), view.task.id, seconds)
-    return json_response(await _shown(edge, view))
+    return json_response(await _shown(request, view))
 
 
 async def list_tasks(request: Request) -> Response:
@@ -68,9 +69,7 @@ async def list_tasks(request: Request) -> Response:
         created_after=number(request, "created_after"),
         created_before=number(request, "created_before"),
     )
-    places = await edge.tasks.places(page.views)
-    currency = edge.accounts.currency
-    data = [task_object(view, edge.media, places.get(view.task.id), currency=currency) for view in page.views]
+    data = await _all_shown(request, page.views)
     return json_response(TaskList(data, page.has_more, data[-1].id if data else None))
 
 
@@ -79,7 +78,7 @@ async def cancel(request: Request) -> Response:
     edge = edge_of(request)
     found = await find(request, request.path_params["id"])
     view = await edge.tasks.cancel(principal_of(request), found.task.id)
-    return json_response(msgspec.structs.replace(await _shown(edge, view), cancellation=view.cancellation))
+    return json_response(msgspec.structs.replace(await _shown(request, view), cancellation=view.cancellation))
 
 
 async def retry(request: Request) -> Response:
@@ -88,12 +87,26 @@ async def retry(request: Request) -> Response:
     said = idempotency_of(request)
     found = await find(request, request.path_params["id"])
     view = await edge.tasks.retry(principal_of(request), found.task.id, idempotency=said)
-    return json_response(await _shown(edge, view))
+    return json_response(await _shown(request, view))
 
 
-async def _shown(edge: Edge, view: View) -> TaskObject:
-    places = await edge.tasks.places([view])
-    return task_object(view, edge.media, places.get(view.task.id), currency=edge.accounts.currency)
+async def _shown(request: Request, view: View) -> TaskObject:
+    return (await _all_shown(request, [view]))[0]
+
+
+async def _all_shown(request: Request, views: Sequence[View]) -> list[TaskObject]:
+    edge = edge_of(request)
+    places, owners = await edge.tasks.places(views), await edge.tasks.owners(principal_of(request), views)
+    return [
+        task_object(
+            view,
+            edge.media,
+            places.get(view.task.id),
+            owner=owners.get(view.task.id),
+            currency=edge.accounts.currency,
+        )
+        for view in views
+    ]
 
 
 TASKS: Final = Dialect(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.ledger import Hold, hold
 from telecine.accounts.limits import Admission, admit
-from telecine.accounts.principal import Bounds
+from telecine.accounts.principal import Bound
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
@@ -38,7 +38,8 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     owner: str
     deliveries: tuple[Delivery, ...] = ()
     said: Idempotency | None = None
-    bounds: Bounds = Bounds()
+    bound: tuple[Bound, ...] = ()
+    """Whose limits it has to stay within."""
 
     @cached_property
     def once(self) -> Once:
@@ -61,16 +62,15 @@ class Create(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def admission(self) -> Admission:
-        """What the limits of its key and account are asked."""
+        """What those limits are asked."""
         task = self.task
         held = task.held if task.prices else 0
         return Admission(
             task_id=task.id,
             account_id=task.account_id,
-            key_id=task.key_id,
             amount=held,
             at=task.created_at,
-            bounds=self.bounds,
+            bound=self.bound,
         )
 
     @classmethod
