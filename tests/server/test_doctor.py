@@ -102,7 +102,7 @@ async def test_unknown_submissions_and_parked_holds_are_counted(house: House, tm
 
 
 async def test_a_channel_in_trouble_is_named(house: House, tmp_path: Path) -> None:
-    house.router.trouble("main", 30.0)
+    house.router.circuit("main").trouble(1, 30.0)
     found = await looked(house, tmp_path)
     assert "'main' is in trouble and left alone for another 30 s" in found["channel"].what
 

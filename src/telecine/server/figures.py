@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.routing.circuit import State
 from telecine.routing.router import Router
 from telecine.store import tables
 from telecine.store.database import Database
@@ -27,10 +29,11 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A channel that refuses or cannot be reached. `seconds`: for how long it is left alone now."""
+    """A channel whose circuit is not closed. `seconds`: for how long it is left alone now."""
 
     name: str
     seconds: float
+    state: State = "open"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[str, Count]
     """Tasks that wait for a slot, by pool."""
     troubled: tuple[Trouble, ...]
+    channels: tuple[str, ...] = ()
     leaving: dict[str, int]
     """Attempts that still run on channels that are no longer configured."""
     outputs_pending: int
@@ -73,7 +77,8 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path) 
             parked_micros=micros,
             deliveries=await _deliveries(connection, now),
             lines=await _lines(connection, now),
-            troubled=tuple(Trouble(one.name, pause) for one in router.configs if (pause := router.pause(one.name)) > 0),
+            troubled=tuple(_troubled(router)),
+            channels=tuple(one.name for one in router.configs),
             leaving=await _leaving(connection, {one.name for one in router.configs}),
             outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
             outputs_lost=await _outputs(connection, "lost", now - DAY),
@@ -81,6 +86,13 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path) 
             disk_size=disk.total,
             skew=None if database.sqlite else await _skew(connection, clock),
         )
+
+
+def _troubled(router: Router) -> Iterator[Trouble]:
+    for one in router.configs:
+        circuit = router.circuit(one.name)
+        if circuit.state != "closed":
+            yield Trouble(one.name, circuit.pause(), circuit.state)
 
 
 async def _late(connection: AsyncConnection, now: float) -> float:

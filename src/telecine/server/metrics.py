@@ -62,9 +62,12 @@ class Metrics:
             ("clock_skew_seconds", figures.skew or 0.0),
         ):
             more[name].set(value)
-        for name in ("channel_paused_seconds", "tasks_waiting", "tasks_waiting_oldest_seconds"):
+        for name in ("channel_circuit", "channel_paused_seconds", "tasks_waiting", "tasks_waiting_oldest_seconds"):
             more[name].clear()
+        for channel in figures.channels:
+            more["channel_circuit"].labels(channel).set(0)
         for trouble in figures.troubled:
+            more["channel_circuit"].labels(trouble.name).set(1 if trouble.state == "half_open" else 2)
             more["channel_paused_seconds"].labels(trouble.name).set(trouble.seconds)
         for pool, line in figures.lines.items():
             more["tasks_waiting"].labels(pool).set(line.number)
@@ -80,6 +83,7 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outputs_lost_last_day": ("Files of the last day's tasks that could not be stored", ()),
     "disk_free_bytes": ("Room on the file system of the data", ()),
     "clock_skew_seconds": ("How far the database's clock is ahead of ours", ()),
+    "channel_circuit": ("The channel's circuit: 0 closed, 1 half-open, 2 open", ("channel",)),
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
     "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
     "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),
