@@ -42,19 +42,16 @@ def others(context: Context, work: Work, routes: Sequence[Route]) -> Sequence[Ro
     return [route for route in routes if route.channel.name != last.channel] or routes
 
 
-def given_up(context: Context, work: Work, routes: Sequence[Route]) -> TaskError | None:
-    """Why a task waits no longer for `routes`, which all rest: only one attempt at a time tries them, so it may never
-    be this task's. A channel that is merely full is waited for.
+def patience(context: Context, work: Work, routes: Sequence[Route]) -> float | None:
+    """When a task gives up on `routes`, which all rest (seconds since the epoch): only one attempt at a time tries
+    them, and it may never be this task's. None: a channel that is merely full is waited for.
     """
     since = [context.router.circuit(route.channel.name).failing_since for route in routes]
     failing = [one for one in since if one is not None]
     if len(failing) < len(routes):
         return None
     waits = work.attempt.ended_at if work.attempt and work.attempt.ended_at else work.task.created_at
-    deadline = work.task.deadline or max(waits, *failing) + context.limits.unreachable
-    if context.now() < deadline:
-        return None
-    return last_error(work) or TaskError("upstream_failed", "No channel for this model has worked for a while.")
+    return work.task.deadline or max(waits, *failing) + context.limits.unreachable
 
 
 def last_error(work: Work) -> TaskError | None:

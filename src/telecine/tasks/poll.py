@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -128,15 +129,16 @@ async def _absent(context: Context, work: Work, provider: Provider) -> Work | No
         until = context.now() + provider.traits.deadline
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
         return None
-    circuit = context.router.circuit(attempt.channel)
-    submitted = attempt.submitted_at or attempt.created_at
-    shut = circuit.pause()
-    if attempt.submits >= _MOST_SUBMITS or (shut > 0 and context.now() >= submitted + context.limits.unreachable):
+    circuit, now = context.router.circuit(attempt.channel), context.now()
+    shut, failing = circuit.pause(), circuit.failing_since
+    # As with a task in the queue: a channel that fails is waited for so long, one that is merely full without end.
+    until = max(attempt.submitted_at or 0.0, failing or math.inf) + context.limits.unreachable
+    if attempt.submits >= _MOST_SUBMITS or (shut > 0 and now >= until):
         error = TaskError("upstream_failed", "The upstream gave no readable answer to the job, and does not have it.")
         await fail(context, work, error, attempt_state="unknown")
         return None
     if not circuit.take(attempt.id):
-        await _look_later(context, work, attempt, jittered(shut))
+        await _look_later(context, work, attempt, min(jittered(shut), until - now))
         return None
     # The same handle again: were the job there after all, the upstream would refuse the second.
     attempt = replace(attempt, state="submitting", submits=attempt.submits + 1, submitted_at=context.now())

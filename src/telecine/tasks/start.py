@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import Attempt
 from telecine.routing.router import Route
-from telecine.tasks.candidates import candidates, given_up, last_error, others
+from telecine.tasks.candidates import candidates, last_error, others, patience
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Alternative, Change, Start
 
+_NO_CHANNEL = TaskError("upstream_failed", "No channel for this model has worked for a while.")
 # With several channels, one that this task does not stand in line for may get room first: look again after a while.
 _LOOK_AGAIN = 20.0
 
@@ -35,19 +37,23 @@ async def start(context: Context, work: Work) -> Work | None:
     pauses = {route.channel.name: context.router.circuit(route.channel.name).pause() for route in routes}
     pause = min(pauses.values())
     if pause > 0:
-        enough = given_up(context, work, routes)
-        if enough is not None:
-            await fail(context, work, enough)
-            return None
-        if len(routes) < len(known):
-            pause = min(pause, _LOOK_AGAIN)
-        await context.rest(task.id, pause * random.uniform(1.0, 1.2))  # noqa: S311  spreading load, not a secret
+        await _wait(context, work, routes, pause if len(routes) == len(known) else min(pause, _LOOK_AGAIN))
         return None
     alternatives = tuple(_alternative(context, work, route) for route in routes if pauses[route.channel.name] == 0)
     chosen = await _begin(context, alternatives, alone=len(known) == 1)
     if chosen is None:
         return None
     return Work(chosen.change.task, chosen.attempt, ())
+
+
+async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: float) -> None:
+    """All of `routes` rest for `pause` seconds: come again after that, or give up."""
+    now, until = context.now(), patience(context, work, routes)
+    if until is not None and now >= until:
+        await fail(context, work, last_error(work) or _NO_CHANNEL)
+        return
+    wait = pause * random.uniform(1.0, 1.2)  # noqa: S311  spreading load, not a secret
+    await context.rest(work.task.id, wait if until is None else min(wait, until - now))
 
 
 async def _begin(context: Context, alternatives: tuple[Alternative, ...], *, alone: bool) -> Alternative | None:
