@@ -23,8 +23,8 @@ async def again(
     deadline: float | None = None,
     event: str = "queued",
 ) -> Work | None:
-    """→ queued, at once or in `seconds`; `attempt` is the one that is over. The hold, what clients have seen of the task
-    and `expires_at` stay: a create that was answered with a task is never replayed as a refusal.
+    """→ queued, at once or in `seconds`; `attempt` is the one that is over. The hold and what clients have seen stay,
+    and so does `expires_at`: a create that was answered with a task is never replayed as a refusal.
 
     `deadline`: when to stop trying channels that cannot be reached.
     """
