@@ -241,7 +241,11 @@ class Provider(Protocol):
         ...
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the one request that creates the job. Never raises for anything that the upstream does."""
+        """Send the one request that creates the job. Never raises for anything that the upstream does.
+
+        Before anything is sent: raises GatewayError where the request or its media do not fit this upstream, and
+        telecine.net.client.FetchError where a file of the request cannot be had now.
+        """
         ...
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:

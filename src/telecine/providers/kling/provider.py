@@ -85,14 +85,12 @@ class KlingProvider:
         return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the create. Raises GatewayError before anything is sent where the request or its media do not fit."""
+        """Send the create. Raises GatewayError before anything is sent where the request or its media do not fit,
+        FetchError where a picture cannot be had now."""
         draft = translate(submission.request, submission.model)
         draft.body.external_task_id = submission.handle
         draft.body.callback_url = submission.callback_url
-        try:
-            body = await _filled(draft, media)
-        except FetchError as error:  # a picture that cannot be had now
-            return NeverSent(error.reason)
+        body = await _filled(draft, media)
         try:
             reply = await self._client.request(
                 "POST",

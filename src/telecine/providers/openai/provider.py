@@ -70,7 +70,8 @@ class OpenAIProvider:
         return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the create or the remix, once. Raises GatewayError before anything is sent where it does not fit.
+        """Send the create or the remix, once. Raises GatewayError before anything is sent where it does not fit,
+        FetchError where a picture cannot be had now.
 
         Some relays know the `Idempotency-Key`; nothing here relies on it.
         """
@@ -80,10 +81,7 @@ class OpenAIProvider:
         if remix and source is None:
             raise invalid("The upstream's video that is to be remixed is not known any more.", "source_task")
         url = f"{root(channel)}{PATH}" + (f"/{_quoted(source.upstream_id)}/remix" if remix and source else "")
-        try:
-            kind, body = ("application/json", draft.encode()) if remix else await _filled(draft, media)
-        except FetchError as error:  # a picture that cannot be had now
-            return NeverSent(error.reason)
+        kind, body = ("application/json", draft.encode()) if remix else await _filled(draft, media)
         try:
             reply = await self._client.request(
                 "POST",
