@@ -18,8 +18,9 @@ from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, VideoParameters
 from telecine.nouns.task import Output
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     CancelOutcome,
@@ -88,9 +89,10 @@ class Scripted:
         self.sent: list[Submission] = []
         self.polled: list[Job] = []
 
-    def check(self, request: GenerationRequest, model: str) -> None:
+    def check(self, request: GenerationRequest, model: str) -> Terms:
         if self.objection is not None:
             raise self.objection
+        return terms_of(request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         return b"prepared"
@@ -221,6 +223,12 @@ class House:
         while self.clock.now() < end:
             self.clock.advance(min(step, end - self.clock.now()))
             await self.engine.settle()
+
+
+def terms_of(request: GenerationRequest) -> Terms:
+    """What the scripted upstream bills by: what the request says itself."""
+    mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
+    return Terms(mode or "std", request.size, request.resolution, duration=request.duration, audio=bool(request.audio))
 
 
 def text_to_video(**changes: Any) -> GenerationRequest:

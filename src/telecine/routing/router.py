@@ -14,6 +14,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.terms import Terms
 from telecine.providers.base import Channel, Provider
 from telecine.routing.circuit import Circuit
 
@@ -33,6 +34,8 @@ class Route(msgspec.Struct, frozen=True):
     """The size of the pool; None: without limit."""
     weight: int
     """Slots that this job takes."""
+    terms: Terms
+    """What the upstream will be asked for, as far as prices depend on it."""
     quota: Quota = UNLIMITED
 
 
@@ -135,10 +138,8 @@ class Router:
             mapping = self._mapping(config, request.model)
             if mapping is None or (only is not None and config.name != only):
                 continue
-            route = self._route(config, mapping, request)
             try:
-                route.provider.check(request, route.model)
-                _fits(route)
+                route = self._route(config, mapping, request)
             except GatewayError as error:
                 objection = objection or error
                 continue
@@ -161,17 +162,22 @@ class Router:
         return mapping
 
     def _route(self, config: ChannelConfig, mapping: ModelMap, request: GenerationRequest) -> Route:
+        """How the channel would run `request`. Raises GatewayError where it cannot."""
         model = mapping.upstream or (request.model if any(mark in mapping.public for mark in "*?[") else mapping.public)
         pool = mapping.pool or config.pool or config.name
-        return Route(
+        provider = self._providers[config.provider]
+        route = Route(
             channel=self._channels[config.name],
-            provider=self._providers[config.provider],
+            provider=provider,
             model=model,
             pool=pool,
             slots=self.pools.get(pool),
             weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
+            terms=provider.check(request, model),
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
+        _fits(route)
+        return route
 
     def nobody(self, model: str, only: str | None = None) -> GatewayError:
         """The error for a model that no channel serves, naming those that exist."""

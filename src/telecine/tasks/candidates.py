@@ -15,6 +15,8 @@ async def candidates(context: Context, work: Work) -> list[Route]:
 
     None that refused it, or whose job for it failed. Raises GatewayError where none is left.
     """
+    if work.routes is not None:
+        return list(work.routes)
     task = work.task
     only = None
     if task.source_task is not None:

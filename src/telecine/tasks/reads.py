@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import TERMINAL, Attempt, Output, Task
+from telecine.routing.router import Route
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
@@ -25,6 +26,8 @@ class Work(msgspec.Struct, frozen=True):
     task: Task
     attempt: Attempt | None
     outputs: tuple[Output, ...]
+    routes: tuple[Route, ...] | None = None
+    """The channels that may run it, where they were looked for just now."""
 
     @property
     def current(self) -> Attempt:
