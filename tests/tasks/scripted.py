@@ -83,11 +83,13 @@ class Scripted:
         self.submits: list[SubmitOutcome | Exception | Callable[[], Any]] = [Accepted("u1")]
         self.polls: list[PollOutcome] = [Running()]
         self.look_ups: list[LookUpOutcome] = [NotFound()]
-        self.cancels: list[CancelOutcome] = [NotCancellable()]
+        self.cancels: list[CancelOutcome | Exception] = [NotCancellable()]
         self.reports: list[ReportOutcome | Exception] = [Unreadable("nothing is told")]
         self.objection: GatewayError | None = None
         self.sent: list[Submission] = []
         self.polled: list[Job] = []
+        self.asked_to_stop: list[Job] = []
+        self.preparing: Callable[[], Any] | None = None
 
     def check(self, request: GenerationRequest, model: str) -> Terms:
         if self.objection is not None:
@@ -95,6 +97,8 @@ class Scripted:
         return terms_of(request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        if self.preparing is not None:
+            await self.preparing()
         return b"prepared"
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
@@ -117,7 +121,11 @@ class Scripted:
         yield b""
 
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
-        return _next(self.cancels)
+        self.asked_to_stop.append(job)
+        outcome = _next(self.cancels)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def report(self, channel: Channel) -> ReportOutcome:
         told = _next(self.reports)

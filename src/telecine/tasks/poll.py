@@ -17,6 +17,7 @@ from telecine.providers.base import (
     Failed,
     Found,
     Job,
+    NotCancellable,
     NotFound,
     Provider,
     Running,
@@ -45,10 +46,14 @@ async def poll(context: Context, work: Work) -> Work | None:
     channel, provider = _upstream(context, work)
     task, now = work.task, context.now()
     job = _job(work)
-    wanted_gone = task.cancel_requested_at is not None and provider.traits.cancel
-    if wanted_gone and isinstance(await provider.cancel(channel, job), Cancelled):
-        await cancel(context, work)
-        return None
+    if task.cancel_requested_at is not None and provider.traits.cancel and not task.cancel_refused:
+        match await _asked(provider.cancel(channel, job), provider):
+            case Cancelled():
+                await cancel(context, work)
+                return None
+            case NotCancellable():
+                work = await _runs_on(context, work)
+                task = work.task
     match await _asked(provider.poll(channel, job), provider):
         case Succeeded() as result:
             return await collecting(context, work, result)
@@ -64,6 +69,14 @@ async def poll(context: Context, work: Work) -> Work | None:
         case Unreadable() as outcome:
             await _unreadable(context, work, provider, outcome)
     return None
+
+
+async def _runs_on(context: Context, work: Work) -> Work:
+    """Note that the upstream will not stop the job, so that nobody asks it again, or says that it was asked."""
+    task = replace(work.task, cancel_refused=True)
+    change = context.moved(work.task, Change(task=task), "cancel_refused")
+    await context.commit(change, keep_lease=True)
+    return replace(work, task=change.task)
 
 
 async def _asked(question: Awaitable[Answer], provider: Provider) -> Answer | Unreadable:

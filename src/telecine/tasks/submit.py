@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
@@ -21,7 +22,7 @@ from telecine.providers.base import (
     Unknown,
 )
 from telecine.tasks.context import Context
-from telecine.tasks.ending import closed, fail
+from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
@@ -45,13 +46,22 @@ async def submit(context: Context, work: Work) -> Work | None:
         if not isinstance(prepared, Work):
             return await _settle(context, work, prepared)
         work = prepared
+        now = await context.reads.work(work.task.id) or work  # its owner may have cancelled it meanwhile
+        if now.task.cancel_requested_at is not None:
+            context.router.circuit(channel.name).spare(work.current.id)
+            await cancel(context, now)
+            return None
     return await _settle(context, work, await _send(context, work, channel, provider))
 
 
 async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
     match outcome:
         case Accepted(upstream_id):
-            await running(context, work, upstream_id)
+            try:
+                await running(context, work, upstream_id)
+            except (SQLAlchemyError, OSError):  # the operator can still find the job
+                _log.error("accepted_job_not_recorded", task=work.task.id, upstream_id=upstream_id)
+                raise
         case Finished(result, upstream_id):
             attempt = replace(work.current, upstream_id=upstream_id)
             return await collecting(context, replace(work, attempt=attempt), result)
