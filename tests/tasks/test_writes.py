@@ -93,8 +93,8 @@ async def test_a_step_needs_the_version_and_the_lease(tmp_path: Path) -> None:
             await house.database.write(step(house, task, token=2))
         later = replace(task, version=2)
         with pytest.raises(StaleError):
-            await house.database.write(step(house, later, owner="somebody else"))
-        await house.database.write(step(house, later))
+            await house.database.write(step(house, later, owner="somebody else", token=3))
+        await house.database.write(step(house, later, token=4))
 
 
 async def test_two_steps_of_one_task_never_share_a_batch(tmp_path: Path) -> None:
