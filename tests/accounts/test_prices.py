@@ -13,13 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from telecine.accounts.prices import PriceBook, used
+from telecine.accounts.prices import PriceBook, Quote, used
 from telecine.config import ConfigError, PriceConfig, parse
 from telecine.nouns import catalogue
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Price, amount_of, cost, exact, micros_of
 from telecine.nouns.request import GenerationRequest, VideoParameters
 from telecine.nouns.task import Output, Tokens, Usage
-from tests.tasks.scripted import text_to_video
+from telecine.nouns.terms import Terms
+from telecine.providers.kling.provider import KlingProvider
+from telecine.providers.openai.provider import OpenAIProvider
+from tests.tasks.scripted import terms_of, text_to_video
 
 MODEL = "kling-v2-5-turbo"
 
@@ -32,8 +36,12 @@ def line(price: str, unit: Any = "second", model: str = MODEL, hold: str | None 
     return PriceConfig(model, unit, Decimal(price), when, Decimal(hold) if hold else None)
 
 
+def quoted(prices: PriceBook, request: GenerationRequest) -> Quote | None:
+    return prices.quote(request, [terms_of(request)])
+
+
 def test_a_model_without_a_line_is_free() -> None:
-    assert book(line("1", model="another")).quote(text_to_video()) is None
+    assert quoted(book(line("1", model="another")), text_to_video()) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +62,7 @@ def test_the_most_specific_line_that_applies_wins(request_: GenerationRequest, m
         line("0.14", mode="pro", audio=True),
         line("0.065", mode="pro", duration=10),
     )
-    quote = prices.quote(request_)
+    quote = quoted(prices, request_)
     assert quote is not None
     assert quote.prices == (Price("second", micros),)
 
@@ -75,14 +83,14 @@ def test_the_most_specific_line_that_applies_wins(request_: GenerationRequest, m
     ],
 )
 def test_what_is_held(one: PriceConfig, request_: GenerationRequest, hold: int) -> None:
-    quote = book(one).quote(request_)
+    quote = quoted(book(one), request_)
     assert quote is not None
     assert quote.hold == hold
 
 
 def test_an_alias_has_the_price_of_its_model_and_may_have_its_own() -> None:
     prices = book(line("0.1", model="sora-2"), line("0.2", model="sora-2-2025-12-08"))
-    quotes = [prices.quote(text_to_video(model=name)) for name in ("sora-2-2025-10-06", "sora-2-2025-12-08")]
+    quotes = [quoted(prices, text_to_video(model=name)) for name in ("sora-2-2025-10-06", "sora-2-2025-12-08")]
     assert [quote.prices[0].micros for quote in quotes if quote] == [100_000, 200_000]
 
 
@@ -135,7 +143,7 @@ FAMILY = (
 def test_token_lines_add_up_each_by_its_most_specific_line(
     more: tuple[PriceConfig, ...], mode: Any, prices: dict[str, int], hold: int
 ) -> None:
-    quote = book(*FAMILY, *more).quote(text_to_video(parameters=VideoParameters(mode=mode)))
+    quote = quoted(book(*FAMILY, *more), text_to_video(parameters=VideoParameters(mode=mode)))
     assert quote is not None
     assert {price.unit: price.micros for price in quote.prices} == {
         f"million_{kind}_tokens": price * 1_000_000 for kind, price in prices.items()
@@ -144,8 +152,9 @@ def test_token_lines_add_up_each_by_its_most_specific_line(
 
 
 def test_a_more_specific_line_of_another_unit_stands_alone() -> None:
-    quote = book(*FAMILY, line("1", "call", mode="pro", audio=True)).quote(
-        text_to_video(parameters=VideoParameters(mode="pro"), audio=True)
+    quote = quoted(
+        book(*FAMILY, line("1", "call", mode="pro", audio=True)),
+        text_to_video(parameters=VideoParameters(mode="pro"), audio=True),
     )
     assert quote is not None
     assert (quote.prices, quote.hold) == ((Price("call", 1_000_000),), 1_000_000)
@@ -157,9 +166,66 @@ def test_of_the_lines_of_an_alias_and_its_model_those_of_the_alias_go_first() ->
         line("2", "million_output_tokens", model="sora-2"),
         line("9", "million_output_tokens", model="sora-2-2025-12-08"),
     )
-    quote = prices.quote(text_to_video(model="sora-2-2025-12-08"))
+    quote = quoted(prices, text_to_video(model="sora-2-2025-12-08"))
     assert quote is not None
     assert [price.micros for price in quote.prices] == [1_000_000, 9_000_000]
+
+
+def test_the_own_price_of_an_alias_stands_before_a_condition_of_its_model() -> None:
+    prices = book(line("5", model="sora-2", duration=4), line("2", model="sora-2-2025-12-08"))
+    quote = quoted(prices, text_to_video(model="sora-2-2025-12-08"))
+    assert quote is not None
+    assert quote.prices == (Price("second", 2_000_000),)
+
+
+KLING = KlingProvider.check
+OPENAI = OpenAIProvider.check
+
+
+@pytest.mark.parametrize(
+    ("check", "request_", "micros"),
+    [
+        (KLING, text_to_video(), 1),
+        (KLING, text_to_video(resolution="1080p"), 2),
+        (KLING, text_to_video(size="1920x1080"), 2),
+        (KLING, text_to_video(size="1280x720"), 1),
+        (KLING, text_to_video(parameters=VideoParameters(mode="pro"), duration=10.0), 3),
+        (KLING, text_to_video(size="1080*1080", duration=10.0), 3),
+        (OPENAI, text_to_video(model="sora-2-pro"), 4),
+        (OPENAI, text_to_video(model="sora-2-pro", size="1792x1024"), 5),
+        (OPENAI, text_to_video(model="sora-2-pro", resolution="1k", aspect_ratio="7:4"), 5),
+        (OPENAI, text_to_video(model="sora-2-pro", resolution="1024p"), 6),
+        (OPENAI, text_to_video(model="sora-2-pro", duration=8.0), 7),
+    ],
+)
+def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: GenerationRequest, micros: int) -> None:
+    """Whichever field says it, and where none does, by the vendor's default."""
+    sora = {"model": "sora-2-pro"}
+    prices = book(
+        line("0.000001", mode="std", duration=5),
+        line("0.000002", resolution="1080P", duration=5),
+        line("0.000003", mode="pro", duration=10),
+        line("0.000004", **sora, duration=4),
+        line("0.000005", **sora, size="1792×1024", duration=4),
+        line("0.000006", **sora, resolution="1024p", duration=4),
+        line("0.000007", **sora, duration=8),
+    )
+    quote = prices.quote(request_, [check(None, request_, "some-model")])
+    assert quote is not None
+    assert quote.prices == (Price("second", micros),)
+
+
+def test_the_dearest_channel_counts() -> None:
+    prices = book(line("1", resolution="720p"), line("2", resolution="1080p"))
+    quote = prices.quote(text_to_video(), [Terms(resolution="720p"), Terms(resolution="1080p"), Terms()])
+    assert quote is not None
+    assert quote.prices == (Price("second", 2_000_000),)
+
+
+def test_what_no_line_fits_is_not_free() -> None:
+    with pytest.raises(GatewayError, match="has no price for a job like this one") as caught:
+        quoted(book(line("1", mode="pro")), text_to_video())
+    assert caught.value.code == "permission"
 
 
 counts = st.integers(0, 10**12)

@@ -10,13 +10,18 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.config import PriceConfig
-from telecine.nouns.catalogue import Catalogue, Model
+from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Price, Unit, exact, micros_of, total
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
+from telecine.nouns.terms import Terms, spelled
 
+_DURATION: Final = 5.0
+"""Seconds of a video whose model nobody knows and whose client said nothing."""
 TOKENS_HELD: Final = Decimal("0.01")
 """Millions of tokens that a token line without a `hold` of its own holds: nobody knows beforehand how many there will
 be."""
@@ -49,25 +54,39 @@ class PriceBook:
         names = [model] + ([known.name] if known is not None and known.name != model else [])
         return [line for name in names for line in self._lines.get(name, ())]
 
-    def quote(self, request: GenerationRequest) -> Quote | None:
-        """The lines that apply to `request` and what to hold; None where the model is free."""
+    def quote(self, request: GenerationRequest, routes: Iterable[Terms]) -> Quote | None:
+        """The lines that apply to `request`, and what to hold; None where the model is free.
+
+        `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
+        Raises GatewayError (`permission`) where the model has prices, but none for this.
+        """
+        if not self.of(request.model):
+            return None
+        quotes = [quote for terms in set(routes) if (quote := self._quote(request, terms)) is not None]
+        if not quotes:
+            raise GatewayError("permission", f"'{request.model}' has no price for a job like this one.", param="model")
+        return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
+
+    def _quote(self, request: GenerationRequest, terms: Terms) -> Quote | None:
         model = self._catalogue.find(request.model)
-        lines = deciding([line for line in self.of(request.model) if _applies(line, request)])
+        default = float(model.default_duration) if model else _DURATION
+        terms = replace(terms, duration=terms.duration or request.duration or default)
+        lines = deciding([line for line in self.of(request.model) if _applies(line, request, terms)])
         if not lines:
             return None
-        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, model)) for line in lines]
+        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, terms)) for line in lines]
         return Quote(tuple(price for price, _ in parts), total(parts))
 
 
 def deciding(fitting: Sequence[PriceConfig]) -> list[PriceConfig]:
     """Of lines that all apply, those that count, the token lines in the order of their units.
 
-    The most specific one decides, the first among equals. Where that is a token line, the most specific line of every
-    token unit counts.
+    The most specific one decides, the first among equals; one for the very name that was asked for goes before any of
+    the model that it is an alias of. Where that is a token line, the most specific line of every token unit counts.
     """
     if not fitting:
         return []
-    ordered = sorted(fitting, key=lambda line: -len(line.when))
+    ordered = sorted(fitting, key=lambda line: (line.model != fitting[0].model, -len(line.when)))
     if ordered[0].unit not in TOKEN_UNITS:
         return ordered[:1]
     firsts = (next((line for line in ordered if line.unit == unit), None) for unit in TOKEN_UNITS)
@@ -112,14 +131,13 @@ def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: Ge
             return Decimal(count).scaleb(-6) if count is not None else None
 
 
-def _expected(line: PriceConfig, request: GenerationRequest, model: Model | None) -> Decimal:
+def _expected(line: PriceConfig, request: GenerationRequest, terms: Terms) -> Decimal:
     """How many units a request is expected to use."""
     if line.hold is not None:
         return line.hold
     match line.unit:
         case "second":
-            seconds = request.duration if request.duration is not None else (model.default_duration if model else 5)
-            return exact(seconds) * request.count
+            return exact(terms.duration or _DURATION) * request.count
         case "image" | "track":
             return Decimal(request.count)
         case "character":
@@ -130,16 +148,11 @@ def _expected(line: PriceConfig, request: GenerationRequest, model: Model | None
             return TOKENS_HELD
 
 
-def _applies(line: PriceConfig, request: GenerationRequest) -> bool:
-    return all(_fact(name, request) == wanted for name, wanted in line.when.items())
+def _applies(line: PriceConfig, request: GenerationRequest, terms: Terms) -> bool:
+    return all(_fact(name, request, terms) == spelled(name, wanted) for name, wanted in line.when.items())
 
 
-def _fact(name: str, request: GenerationRequest) -> object:
-    """What a condition of a price line is compared with; what a client leaves out has the vendors' default."""
-    match name:
-        case "mode":
-            return getattr(request.parameters, "mode", None) or "std"
-        case "audio":
-            return bool(request.audio)
-        case _:
-            return getattr(request, name)
+def _fact(name: str, request: GenerationRequest, terms: Terms) -> object:
+    """What a condition of a price line is compared with; the request's own word where the upstream is told nothing."""
+    told = getattr(terms, name, None)
+    return told if told is not None else spelled(name, getattr(request, name, None))

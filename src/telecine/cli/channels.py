@@ -28,7 +28,7 @@ def list_channels(
         printing.raw(content)
         return
     rows = [_row(found) for found in decode(Page[Channel], content).data]
-    printing.table(["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "PAUSED"], rows)
+    printing.table(["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "CIRCUIT"], rows)
 
 
 @app.command("test")
@@ -67,5 +67,5 @@ def _row(channel: Channel) -> list[str]:
         str(channel.weight),
         f"{slots} ({channel.pool})" if channel.pool else slots,
         channel.base_url,
-        f"{channel.paused_for:.0f} s" if channel.paused_for else "",
+        f"open, {channel.paused_for:.0f} s" if channel.circuit == "open" else channel.circuit.replace("_", "-"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -157,7 +157,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_step: float = 10.0
     """How long a create waits for its first step before it answers `queued`."""
     unreachable: float = 600.0
-    """How long a task whose channels cannot be reached is tried again before it fails."""
+    """How long a task whose channels cannot be reached, or are left alone for other trouble, waits before it fails."""
+    failovers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How often a job that failed at its upstream is tried on another channel, for the same charge."""
     shutdown: float = 30.0
     """How long steps under way may go on after a stop signal."""
     require_price: bool = False

@@ -144,6 +144,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     """When the upstream no longer knows the job."""
     cancel_requested_at: float | None = None
+    cancel_refused: bool = False
+    """The upstream said that it cannot stop the job any more."""
     deleted_at: float | None = None
     source_task: int | None = None
     retry_of: int | None = None

@@ -14,6 +14,7 @@ from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.config import Limits
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.routing.circuit import State
 from telecine.routing.router import Router
 
 
@@ -41,6 +42,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     rate_limit: str | None
     daily_cap: int | None
     pool: str | None
+    circuit: State
     paused_for: float
     """Seconds for which it is being left alone after trouble."""
 
@@ -124,6 +126,7 @@ class Admin:
 
     def _info(self, name: str) -> ChannelInfo:
         config = next(config for config in self._router.configs if config.name == name)
+        circuit = self._router.circuit(name)
         return ChannelInfo(
             name=name,
             provider=config.provider,
@@ -135,7 +138,8 @@ class Admin:
             rate_limit=config.rate_limit,
             daily_cap=config.daily_cap,
             pool=config.pool,
-            paused_for=round(self._router.pause(name), 1),
+            circuit=circuit.state,
+            paused_for=round(circuit.pause(), 1),
         )
 
 

@@ -208,6 +208,7 @@ tasks = Table(  # written by tasks/
     Column("deadline", Double),
     Column("expires_at", Double),
     Column("cancel_requested_at", Double),
+    Column("cancel_refused", Boolean, nullable=False),
     Column("deleted_at", Double),
     Column("source_task", BigInteger),
     Column("retry_of", BigInteger),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from msgspec.structs import replace
 
 from telecine.accounts.ledger import Settlement
@@ -20,6 +21,7 @@ from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError
 from telecine.tasks.writes import Change
 
+_log = structlog.get_logger(__name__)
 _TRIES_BEFORE_SUCCESS = 3
 _LONGEST_WAIT = 3600.0
 
@@ -113,7 +115,11 @@ async def _fresh_link(context: Context, work: Work, channel: Channel, provider: 
     if attempt is None or attempt.upstream_id is None:
         return output
     job = Job(work.task.operation, attempt.model, attempt.handle, attempt.upstream_id, attempt.created_at)
-    outcome = await provider.poll(channel, job)
+    try:
+        outcome = await provider.poll(channel, job)
+    except Exception:
+        _log.exception("adapter_failed", provider=provider.name)
+        return output
     if not isinstance(outcome, Succeeded) or output.index >= len(outcome.outputs):
         return output
     fresh = outcome.outputs[output.index]

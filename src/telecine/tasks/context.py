@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.tokens import TokenMeter
@@ -26,6 +28,10 @@ from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
 from telecine.webhooks.delivery import PROGRESS, Delivery
 from telecine.webhooks.endpoints import Endpoint
+
+_AGAIN: Final = 1.0
+"""Seconds between two tries to commit a step."""
+_log = structlog.get_logger(__name__)
 
 Announce = Callable[[View], bytes]
 """The body of a webhook that tells a task's new status."""
@@ -169,11 +175,29 @@ class Context(msgspec.Struct, kw_only=True):
 
     async def write(self, step: Step | Start) -> int | None:
         """Commit a step, and tell whoever watches its task. Raises StaleError."""
-        outcome: int | None = await self.database.write(step)
+        if isinstance(step, Start):
+            begun: int | None = await self.database.write(step)
+            self.watch.changed(step.key)
+            return begun
+        await self._persist(step)
         self.watch.changed(step.key)
-        if isinstance(step, Step) and step.change.deliveries:
+        if step.change.deliveries:
             self.told()
-        return outcome
+        return None
+
+    async def _persist(self, step: Step) -> None:
+        """Commit a step, again and again while the lease lasts where the database cannot take it now: what has become
+        known in it, such as the id of an upstream's job, may be known nowhere else."""
+        while True:
+            try:
+                await self.database.write(step)
+            except (OperationalError, InterfaceError, OSError):
+                if self.now() + _AGAIN >= self.leases.get(step.key, 0.0):
+                    raise
+                _log.exception("commit_failed", task=step.key)
+                await self.clock.sleep(_AGAIN)
+            else:
+                return
 
     async def rest(self, task_id: int, seconds: float) -> None:
         """Give the lease back and come again in `seconds`; nothing else has changed."""

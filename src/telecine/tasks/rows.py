@@ -45,6 +45,10 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
     }
     if task.usage is not None:
         values.update(_usage_values(task.usage))
+    if task.cancel_refused:
+        values["cancel_refused"] = True
+    if task.external_id != task.request.external_id:  # it was given up
+        values["external_id"] = task.external_id
     return values
 
 
@@ -63,6 +67,7 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "priority": task.priority,
         "created_at": task.created_at,
         "cancel_requested_at": task.cancel_requested_at,
+        "cancel_refused": task.cancel_refused,
         "deleted_at": task.deleted_at,
         "source_task": task.source_task,
         "retry_of": task.retry_of,
@@ -96,6 +101,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         deadline=row["deadline"],
         expires_at=row["expires_at"],
         cancel_requested_at=row["cancel_requested_at"],
+        cancel_refused=row["cancel_refused"],
         deleted_at=row["deleted_at"],
         source_task=row["source_task"],
         retry_of=row["retry_of"],

@@ -83,10 +83,10 @@ class TaskService:
         except GatewayError:
             await self._context.library.forget(stored_keys(request))
             raise
-        if isinstance(made, Task):
-            step = self._engine.begin(Work(made, None, ()))
+        if isinstance(made, Work):
+            step = self._engine.begin(made)
             await asyncio.wait([step], timeout=self._context.limits.first_step)
-            return await self._first_answer(made.id)
+            return await self._first_answer(made.task.id)
         await self._context.library.forget(stored_keys(request))
         await join(self._context, self._engine, made)
         return await self._first_answer(made)
@@ -109,8 +109,8 @@ class TaskService:
         dialect: str,
         said: Idempotency | None,
         retry_of: int | None,
-    ) -> Task | int:
-        """The new task, committed; the id of an earlier one where the request is that one's, sent again."""
+    ) -> Work | int:
+        """The new task, committed, with its channels; the id of the one that the request, sent again, has already."""
         context = self._context
         now = context.now()
         task = Task(
@@ -145,7 +145,7 @@ class TaskService:
                 earlier = await context.database.write(create)
             except IntegrityError:
                 continue  # another process has used the same key or external id just now, so now it can be seen
-            return task if earlier is None else earlier
+            return Work(task, None, (), tuple(routes)) if earlier is None else earlier
         raise GatewayError("internal", "The task could not be stored; send the request again.")
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
@@ -155,9 +155,10 @@ class TaskService:
     def _quote(self, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
         """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
         context = self._context
-        if not any(context.router.charges(route.channel.name) for route in routes):
+        charging = [route.terms for route in routes if context.router.charges(route.channel.name)]
+        if not charging:
             return None
-        quote = context.prices.quote(request)
+        quote = context.prices.quote(request, charging)
         if quote is None and context.limits.require_price:
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
         if quote is not None and quote.hold > MOST_MICROS:

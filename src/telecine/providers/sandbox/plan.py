@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.request import GenerationRequest, MediaInput, Role, VideoParameters
+from telecine.nouns.terms import Terms
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
 
@@ -16,6 +19,7 @@ _MOST_PIXELS: Final = 4096 * 2304
 _LONGEST: Final = 120.0
 _DURATION: Final = 5.0
 _FRAME_RATE: Final = 24
+_PRO: Final = 1080
 _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
@@ -61,6 +65,16 @@ def opening(request: GenerationRequest) -> MediaInput | None:
     if request.operation == "text_to_image":
         return None
     return next((item for role in _OPENING for item in request.with_role(role)), None)
+
+
+def terms_of(request: GenerationRequest, job: SandboxJob) -> Terms:
+    """What `job` comes to. Kling's modes are told apart by the resolution, as Kling does."""
+    asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
+    mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
+    duration = job.duration if job.kind == "video" else None
+    terms = replace(Terms.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
+    follows_picture = opening(request) is not None and request.size is None and request.aspect_ratio is None
+    return replace(terms, size=None, aspect_ratio=None) if follows_picture else terms
 
 
 def _shots(request: GenerationRequest) -> str:

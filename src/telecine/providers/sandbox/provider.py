@@ -16,6 +16,7 @@ from telecine.net.client import CHUNK, FetchError
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Usage
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -42,7 +43,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.sandbox import directives, render
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
-from telecine.providers.sandbox.plan import opening, plan
+from telecine.providers.sandbox.plan import opening, plan, terms_of
 from telecine.workers import WorkerError, Workers
 
 _INPUT_BYTES: Final = 50 * 1024 * 1024
@@ -78,10 +79,13 @@ class SandboxProvider:
         self._swept_at = float("-inf")
         self._closed = False
 
-    def check(self, request: GenerationRequest, model: str) -> None:
-        """Raise GatewayError for unknown directives and for what is too large to draw. Every field is taken: what
-        cannot be seen in the result (a seed, a camera move) makes no drawing of the prompt wrong."""
-        plan(request, "", None, 0.0)
+    def check(self, request: GenerationRequest, model: str) -> Terms:
+        """What would be drawn. Raises GatewayError for unknown directives and for what is too large to draw.
+
+        Every field is taken: what cannot be seen in the result (a seed, a camera move) makes no drawing of the prompt
+        wrong.
+        """
+        return terms_of(request, plan(request, "", None, 0.0))
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing: submitting can itself be repeated here."""

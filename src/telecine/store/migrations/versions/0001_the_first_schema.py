@@ -275,6 +275,7 @@ def upgrade() -> None:
         sa.Column("deadline", sa.Double(), nullable=True),
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("cancel_requested_at", sa.Double(), nullable=True),
+        sa.Column("cancel_refused", sa.Boolean(), nullable=False),
         sa.Column("deleted_at", sa.Double(), nullable=True),
         sa.Column("source_task", sa.BigInteger(), nullable=True),
         sa.Column("retry_of", sa.BigInteger(), nullable=True),
