@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import msgspec
 
 from telecine.nouns.money import TOKEN_UNITS, Unit, micros_of
-from telecine.nouns.rate import rate_of
+from telecine.nouns.rate import QUOTA_LINE, rate_of
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
 _KEY_LENGTH: Final = 22  # 128 bits in base 64
@@ -284,6 +284,8 @@ def _check(config: Config) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"There is more than one {what} named '{min(twice)}'; names must be unique.")
+        if what != "key" and (reserved := [name for name in names if name.startswith(QUOTA_LINE)]):
+            raise ConfigError(f"A {what} cannot be named '{reserved[0]}': such names stand for the lines of quotas.")
     pools = {pool.name for pool in config.pools}
     for channel in config.channels:
         wanted = [channel.pool, *(entry.pool for entry in channel.models if isinstance(entry, ModelMap))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,9 @@ from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.tasks.idempotency import Once
 from telecine.tasks.rows import attempt_of, output_of, task_of
+from telecine.tasks.use import Use
 from telecine.tasks.writes.idempotency import resolve
+from telecine.tasks.writes.quotas import read_uses
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -170,7 +172,7 @@ class TaskReads:
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
     async def positions(self, task_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """The pool that each of the tasks stands in line for, and its position there from 1."""
+        """The line that each of the tasks stands in (a pool's, or see `quota_line`), and its position there from 1."""
         own, other = tables.schedule.c, tables.schedule.alias().c
         ahead = (
             select(func.count())
@@ -182,6 +184,13 @@ class TaskReads:
                 select(own.task_id, own.pool, ahead).where(own.task_id.in_(task_ids), own.pool.is_not(None))
             )
             return {task_id: (pool, position) for task_id, pool, position in rows.all()}
+
+    async def uses(self, channels: Collection[str]) -> dict[str, Use]:
+        """What limited channels have been sent lately; those that never were are left out."""
+        if not channels:
+            return {}
+        async with self._database.reading() as connection:
+            return await read_uses(connection, channels, lock=False)
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""
