@@ -190,6 +190,8 @@ def test_an_administrator_makes_a_limited_key(sandbox: LiveServer) -> None:
         '[[accounts]]\nname = "a"\ntoken_limit = "0/minute"',
         '[[accounts]]\nname = "a"\nmax_tasks_in_flight = -1',
         '[[channels]]\nname = "a"\nprovider = "sandbox"\ndaily_cap = 0',
+        '[[channels]]\nname = "quota:a"\nprovider = "sandbox"',
+        '[[pools]]\nname = "quota:a"\nslots = 1',
         '[[channels]]\nname = "a"\nprovider = "sandbox"\nrate_limit = "1"',
         '[network]\ntrusted_proxies = ["nowhere"]',
     ],
@@ -197,7 +199,7 @@ def test_an_administrator_makes_a_limited_key(sandbox: LiveServer) -> None:
 def test_limits_that_cannot_be_stop_the_start(tmp_path: Path, text: str) -> None:
     file = tmp_path / "telecine.toml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match=r"not valid|must be 1 or more|is negative"):
+    with pytest.raises(ConfigError, match=r"not valid|must be 1 or more|is negative|cannot be named"):
         read(file, {})
 
 

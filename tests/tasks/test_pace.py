@@ -31,10 +31,10 @@ def test_what_was_seen_counts_once_three_have_ended() -> None:
     pace = Pace()
     for seconds in (100, 110):
         pace.learn("p", "m", seconds)
-    assert pace.typical("p", "m") is None
+    assert pace.typical("p", "m", FAST) == 20
     pace.learn("p", "m", 300)
-    assert pace.typical("p", "m") == 110
-    assert pace.typical("p", "other") is None
+    assert pace.typical("p", "m", FAST) == 110
+    assert pace.typical("p", "other", FAST) == 20
     assert between(pace.after("p", "m", 70, FAST), 20)
     assert between(pace.after("p", "m", 109, FAST), 2)
 

@@ -104,7 +104,7 @@ async def test_those_in_line_know_their_place(tmp_path: Path) -> None:
             views.append(await house.tasks.create(house.me, text_to_video(), "tasks"))
             house.clock.advance(0.01)
         ids = [view.task.id for view in views]
-        assert await house.tasks.places(views) == {one: Place(n, None) for n, one in enumerate(ids) if n}
+        assert await house.tasks.places(views) == {one: Place(n, 20 * n) for n, one in enumerate(ids) if n}
         for _ in range(3):
             house.context.pace.learn("scripted", "kling-v2-5-turbo", 60.0)
         assert await house.tasks.places(views[2:]) == {ids[2]: Place(2, 120), ids[3]: Place(3, 180)}
@@ -121,7 +121,7 @@ async def test_lines_of_two_pools_are_two_lines(tmp_path: Path) -> None:
     async with House(tmp_path, channels).opened() as house:
         models = ("kling-v1", "kling-v2-5-turbo") * 2
         views = [await house.tasks.create(house.me, text_to_video(model=model), "tasks") for model in models]
-        assert await house.tasks.places(views) == {view.task.id: Place(1, None) for view in views[2:]}
+        assert await house.tasks.places(views) == {view.task.id: Place(1, 20) for view in views[2:]}
 
 
 async def test_cancelling_says_what_came_of_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from telecine.nouns.money import (
     cost,
     micros_of,
 )
-from telecine.nouns.rate import rate_of
+from telecine.nouns.rate import QUOTA_LINE, rate_of
 
 KEY_LENGTH: Final = 22  # 128 bits in base 64
 _MOST_IN_FLIGHT: Final = 2**31 - 1  # what its column holds
@@ -35,6 +35,8 @@ def check(config: Config) -> None:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"There is more than one {what} named '{min(twice)}'; names must be unique.")
+        if what != "key" and (reserved := [name for name in names if name.startswith(QUOTA_LINE)]):
+            raise ConfigError(f"A {what} cannot be named '{reserved[0]}': such names stand for the lines of quotas.")
     pools = {pool.name for pool in config.pools}
     for channel in config.channels:
         wanted = [channel.pool, *(entry.pool for entry in channel.models if isinstance(entry, ModelMap))]

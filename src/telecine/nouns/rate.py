@@ -28,6 +28,19 @@ class Quota(msgspec.Struct, frozen=True):
 
 UNLIMITED: Final = Quota()
 
+QUOTA_LINE: Final = "quota:"
+"""What the names of lines for quotas begin with, and the names of pools and channels may not."""
+
+
+def quota_line(channel: str) -> str:
+    """The name of the line for the quota of `channel`; the line for a pool is called like the pool."""
+    return QUOTA_LINE + channel
+
+
+def limited_channel(line: str) -> str | None:
+    """The channel whose quota the line is for; None for the line of a pool."""
+    return line.removeprefix(QUOTA_LINE) if line.startswith(QUOTA_LINE) else None
+
 
 @cache
 def rate_of(text: str) -> Rate:

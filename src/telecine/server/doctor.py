@@ -158,6 +158,15 @@ def _lines(figures: Figures) -> Iterator[Finding]:
             f"{line.number} task(s) wait for a slot of '{pool}', the first for {_span(line.age)}.",
             "Give the pool more slots, or the models another channel." if late else "",
         )
+    for channel, line in sorted(figures.quotas.items()):
+        late = line.age > _LINE_AGE
+        yield Finding(
+            "line",
+            "warning" if late else "info",
+            f"{line.number} task(s) wait for the rate_limit or daily_cap of '{channel}', the first for "
+            f"{_span(line.age)}.",
+            "Raise it where the upstream allows more, or give the models another channel." if late else "",
+        )
 
 
 def _pending(figures: Figures) -> Finding:

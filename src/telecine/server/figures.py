@@ -13,6 +13,7 @@ from sqlalchemy import Select, case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.nouns.rate import limited_channel
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
 from telecine.server.spend import Spend
@@ -60,6 +61,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: Count
     lines: dict[str, Count]
     """Tasks that wait for a slot, by pool."""
+    quotas: dict[str, Count] = {}
+    """Tasks that wait for the rate or the daily cap of a channel, by channel."""
     shut: tuple[str, ...]
     """Pools that have no slots."""
     troubled: tuple[Trouble, ...]
@@ -85,6 +88,7 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
         parked, micros = await _parked(connection, now)
+        lines = await _lines(connection, now)
         return Figures(
             late=await _late(connection, now),
             unknown=await _unknown(connection, now),
@@ -92,7 +96,8 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
             parked=parked,
             parked_micros=micros,
             deliveries=await _deliveries(connection, now),
-            lines=await _lines(connection, now),
+            lines={line: count for line, count in lines.items() if limited_channel(line) is None},
+            quotas={name: count for line, count in lines.items() if (name := limited_channel(line)) is not None},
             shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
             troubled=tuple(_troubled(router)),
             channels=tuple(one.name for one in router.configs),

@@ -78,6 +78,9 @@ class Metrics:
         for pool, line in figures.lines.items():
             more["tasks_waiting"].labels(pool).set(line.number)
             more["tasks_waiting_oldest_seconds"].labels(pool).set(line.age)
+        for channel, line in figures.quotas.items():
+            more["tasks_waiting_quota"].labels(channel).set(line.number)
+            more["tasks_waiting_quota_oldest_seconds"].labels(channel).set(line.age)
         for one in figures.given_up:
             more["attempts_given_up_last_day"].labels(one.channel).set(one.day)
             more["attempts_given_up_last_week"].labels(one.channel).set(one.week)
@@ -106,4 +109,6 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "channel_units": ("Units since the oldest such word that compares, by who counted them", ("channel", "source")),
     "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
     "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),
+    "tasks_waiting_quota": ("Tasks that wait for the rate or the daily cap of a channel", ("channel",)),
+    "tasks_waiting_quota_oldest_seconds": ("How long ago the oldest of them was made", ("channel",)),
 }

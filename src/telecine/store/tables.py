@@ -168,9 +168,7 @@ channel_use = Table(  # written by tasks/: attempts begun on limited channels, i
     Column("channel", Text, primary_key=True),
     Column("day", Integer, nullable=False),  # days since the Unix epoch, UTC
     Column("today", Integer, nullable=False),
-    Column("span", Integer, nullable=False),  # which period of the rate since the Unix epoch
-    Column("now", Integer, nullable=False),  # in this period, and in the one before it
-    Column("before", Integer, nullable=False),
+    Column("marks", LargeBinary, nullable=False),  # [[time, number], …] within the time of the rate
 )
 
 channel_reports = Table(  # written by server/: what upstreams say that an account has used, by what they count by

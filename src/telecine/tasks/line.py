@@ -1,13 +1,16 @@
-"""Where a task stands that waits for an upstream slot, and how long that may take."""
+"""Where a task stands that waits for an upstream slot or a channel's quota, and how long that may take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.rate import limited_channel
 from telecine.nouns.task import Task
+from telecine.routing.router import Route
 from telecine.tasks.context import Context
+from telecine.tasks.use import Use
 from telecine.tasks.view import Place
 
 
@@ -17,20 +20,31 @@ async def places(context: Context, tasks: Sequence[Task]) -> dict[int, Place]:
     if not waiting:
         return {}
     found = await context.reads.positions(tuple(waiting))
+    channels = {channel for line, _ in found.values() if (channel := limited_channel(line)) is not None}
+    uses = await context.reads.uses(channels)
     return {
-        task_id: Place(position, _estimate(context, waiting[task_id], pool, position))
-        for task_id, (pool, position) in found.items()
+        task_id: Place(position, _estimate(context, waiting[task_id], line, position, uses))
+        for task_id, (line, position) in found.items()
     }
 
 
-def _estimate(context: Context, task: Task, pool: str, position: int) -> int | None:
-    """Seconds until it is the task's turn, by how long such jobs have taken; None where too few have been seen."""
+def _estimate(context: Context, task: Task, line: str, position: int, uses: Mapping[str, Use]) -> int | None:
+    """Seconds until it is the task's turn; None where its line is no longer configured."""
+    channel = limited_channel(line)
     try:
         routes = context.router.candidates(task.request)
     except GatewayError:
         return None
-    route = next((route for route in routes if route.pool == pool and route.slots), None)
-    if route is None or not route.slots:
+    if channel is None:
+        return next((_slot(context, route, position) for route in routes if route.pool == line and route.slots), None)
+    quota = next((route.quota for route in routes if route.channel.name == channel), None)
+    if quota is None:
         return None
-    typical = context.pace.typical(route.provider.name, route.model)
-    return None if typical is None else math.ceil(typical * position / route.slots)
+    now = context.now()
+    return math.ceil(uses.get(channel, Use()).turn(quota, now, position) - now)
+
+
+def _slot(context: Context, route: Route, position: int) -> int:
+    """By how long such jobs take."""
+    typical = context.pace.typical(route.provider.name, route.model, route.provider.traits)
+    return math.ceil(typical * position / (route.slots or 1))

@@ -35,10 +35,10 @@ class Pace:
         """A step began `seconds` after it was due."""
         self.lateness += (min(seconds, _MOST_LATE) - self.lateness) * _SMOOTHING
 
-    def typical(self, provider: str, model: str) -> float | None:
-        """The median duration, where at least three jobs have been seen."""
+    def typical(self, provider: str, model: str, traits: Traits) -> float:
+        """The median duration in seconds; until three jobs have been seen, what the provider says is usual."""
         seen = self._durations.get((provider, model), ())
-        return statistics.median(seen) if len(seen) >= 3 else None
+        return statistics.median(seen) if len(seen) >= 3 else traits.usual
 
     def after(self, provider: str, model: str, elapsed: float, traits: Traits) -> float:
         """Seconds until the next poll of a job that has run for `elapsed` seconds.
@@ -46,7 +46,7 @@ class Pace:
         Far from the typical end it asks halfway to it; near the end at the closest spacing that the upstream
         welcomes; past it ever more slowly.
         """
-        typical = self.typical(provider, model) or traits.usual
+        typical = self.typical(provider, model, traits)
         wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * 0.25
         return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
 

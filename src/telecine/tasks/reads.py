@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,10 @@ from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.tasks.idempotency import Once
 from telecine.tasks.rows import attempt_of, output_of, task_of
+from telecine.tasks.use import Use
 from telecine.tasks.view import Owner
 from telecine.tasks.writes.idempotency import resolve
+from telecine.tasks.writes.quotas import read_uses
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -174,7 +176,7 @@ class TaskReads:
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
     async def positions(self, task_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """The pool that each of the tasks stands in line for, and its position there from 1."""
+        """The line that each of the tasks stands in (a pool's, or see `quota_line`), and its position there from 1."""
         own, other = tables.schedule.c, tables.schedule.alias().c
         ahead = (
             select(func.count())
@@ -198,6 +200,13 @@ class TaskReads:
                 .where(task.id.in_(task_ids))
             )
             return {task_id: Owner(holder, made_by) for task_id, holder, made_by in rows.all()}
+
+    async def uses(self, channels: Collection[str]) -> dict[str, Use]:
+        """What limited channels have been sent lately; those that never were are left out."""
+        if not channels:
+            return {}
+        async with self._database.reading() as connection:
+            return await read_uses(connection, channels, lock=False)
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.nouns.rate import limited_channel
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.tasks.writes import free_slots
+from telecine.tasks.writes.schedule import WAKE
 
 
 async def recover(database: Database, pools: dict[str, int]) -> None:
@@ -39,10 +41,8 @@ async def set_pools(connection: AsyncConnection, pools: Mapping[str, int]) -> No
         else:
             await connection.execute(insert(tables.pools).values(name=name, slots=slots, used=0))
     await _recount(connection)
-    # Pools may have grown, shrunk or gone.
-    await connection.execute(
-        update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0, pool=None)
-    )
+    # Pools and quotas may have grown, shrunk or gone. Until those in line have looked, nobody overtakes them.
+    await connection.execute(update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0))
 
 
 async def free_overdue_slots(database: Database, now: float) -> int:
@@ -69,16 +69,32 @@ async def free_overdue_slots(database: Database, now: float) -> int:
 
 
 async def wake_lines(database: Database, now: float) -> int:
-    """Wake the heads of lines before pools that have room: a safety net under the wake that each freed slot gives."""
-    pool = tables.pools.c
+    """Wake the heads of lines whom nobody else may wake: a safety net under the calls of those who leave room.
+
+    Those before pools that have room, and before quotas where whoever was called has gone elsewhere or is gone.
+    """
+    pool, line = tables.pools.c, tables.schedule.c.pool
     async with database.reading() as connection:
-        waiting = select(tables.schedule.c.pool).where(tables.schedule.c.pool.is_not(None)).distinct()
+        waiting = list((await connection.execute(select(line).where(line.is_not(None)).distinct())).scalars())
         idle = select(pool.name).where(pool.used < pool.slots, pool.name.in_(waiting))
         names = list((await connection.execute(idle)).scalars())
-    if names:
+        quotas = [one for one in waiting if limited_channel(one) is not None]
+        asleep = [task_id for one in quotas for task_id in await _asleep(connection, one)]
+    if names or asleep:
         async with database.writing() as connection:
             await free_slots(connection, dict.fromkeys(names, 0), now)
-    return len(names)
+            if asleep:
+                await connection.execute(WAKE, [{"b_task_id": one, "b_now": now} for one in sorted(asleep)])
+    return len(names) + len(asleep)
+
+
+async def _asleep(connection: AsyncConnection, line: str) -> list[int]:
+    """The first in a line, where nothing makes it due."""
+    row = tables.schedule.c
+    rows = await connection.execute(
+        select(row.task_id, row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1)
+    )
+    return [task_id for task_id, due in rows.all() if due is None]
 
 
 async def _recount(connection: AsyncConnection) -> None:

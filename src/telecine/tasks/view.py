@@ -14,11 +14,11 @@ cannot stop it, and is settled when it ends."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A place in the line for upstream slots; the first is 1."""
+    """A place in the line for upstream slots or for a channel's quota; the first is 1."""
 
     position: int
     estimated_seconds: int | None
-    """Until it is the task's turn; None while too few jobs of its kind have been seen."""
+    """Until it is the task's turn; None where what it waits for is no longer configured."""
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -103,7 +103,7 @@ def test_a_line_a_cancel_and_a_retry(tmp_path: Path, kling: FakeKling) -> None:
     body = {"model": "kling-v2-5-turbo", "prompt": "a", "inputs": [picture_of]}
     with server(tmp_path, kling, "max_in_flight = 1") as live:
         running, waiting = (live.call("POST", "/v1/tasks", body).json for _ in range(2))
-        assert waiting["queue"] == {"position": 1, "estimated_seconds": None}
+        assert waiting["queue"] == {"position": 1, "estimated_seconds": 20}
         assert running["queue"] is None
         gone = live.call("POST", f"/v1/tasks/{waiting['id']}/cancel").json
         assert (gone["status"], gone["cancellation"], gone["queue"]) == ("cancelled", "cancelled", None)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.task import Attempt, Task
 from telecine.store import tables
+from telecine.tasks.writes.lines import Line
 from telecine.tasks.writes.schedule import WAKE
 
 
@@ -16,8 +17,7 @@ class PoolLines:
     """The pools of one batch of starts, locked, and who stands first in their lines."""
 
     def __init__(self) -> None:
-        self._free: dict[str, int] = {}
-        self._line: dict[str, list[tuple[int, int, int]]] = {}
+        self._lines: dict[str, Line] = {}
         self._taken: dict[str, int] = {}
 
     @classmethod
@@ -31,27 +31,17 @@ class PoolLines:
             select(tables.pools).where(tables.pools.c.name.in_(names)).order_by(tables.pools.c.name).with_for_update()
         )
         for name, slots, used in rows.all():
-            pools._free[name] = slots - used
-            if slots > used:
-                line = await connection.execute(
-                    select(tables.schedule.c.rank, tables.schedule.c.task_id, tables.schedule.c.weight)
-                    .where(tables.schedule.c.pool == name)
-                    .order_by(tables.schedule.c.rank, tables.schedule.c.task_id)
-                    .limit(slots - used)
-                )
-                pools._line[name] = [(rank, task_id, weight) for rank, task_id, weight in line.all()]
+            pools._lines[name] = await Line.read(connection, name, slots - used)
         return pools
 
     def take(self, attempt: Attempt, task: Task) -> bool:
         """Take the slots for `task` unless others who came first would then find none."""
         name, weight = attempt.pool, attempt.weight
-        place = (-task.priority, task.id)
-        ahead = sum(slots for *other, slots in self._line.get(name, ()) if tuple(other) < place)
-        if self._free.get(name, 0) - ahead < weight:
+        line = self._lines.get(name)
+        if line is None or not line.fits(task, weight):
             return False
-        self._free[name] -= weight
+        line.take(task, weight)
         self._taken[name] = self._taken.get(name, 0) + weight
-        self._line[name] = [other for other in self._line[name] if other[:2] != place]
         return True
 
     async def save(self, connection: AsyncConnection) -> None:
@@ -64,6 +54,8 @@ class PoolLines:
 
 async def free_slots(connection: AsyncConnection, freed: dict[str, int], now: float) -> None:
     """Give `freed` slots back to their pools and wake the heads of their lines, in the caller's transaction."""
+    if not freed:
+        return
     await connection.execute(
         MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(freed.items())]
     )

@@ -1,111 +1,108 @@
-"""How much a channel may still be sent: its rate and its daily cap, counted in the transaction that begins an attempt.
+"""How much channels may still be sent: their rates and daily caps, counted in the transaction that begins an attempt.
 
-The rate is counted in periods, the one before weighing as much as it still overlaps with the last `seconds`; so it
-costs one row, holds for all processes together, and survives a restart.
+A row a channel, so it holds for all processes together and survives a restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.nouns.rate import UNLIMITED, Quota, Rate
+from telecine.nouns.rate import UNLIMITED, Quota, quota_line
+from telecine.nouns.task import Task
 from telecine.store import tables
+from telecine.tasks.use import Use
+from telecine.tasks.writes.lines import Line, call
 
-_DAY: Final = 86400
-
-
-class _Use(msgspec.Struct):
-    """A row of `channel_use`."""
-
-    day: int = 0
-    today: int = 0
-    span: int = 0
-    now: int = 0
-    before: int = 0
+_MOST: Final = 1000
+"""As many of a line are looked at in one batch; each batch calls the next."""
 
 
 class Quotas:
-    """The use of the limited channels of one batch of starts, locked."""
+    """The use of the limited channels of one batch of starts, locked, and who stands first in their lines."""
 
-    def __init__(self) -> None:
-        self._uses: dict[str, _Use] = {}
+    def __init__(self, quotas: Mapping[str, Quota], now: float) -> None:
+        self._quotas = {name: quotas[name] for name in sorted(quotas) if quotas[name] != UNLIMITED}
+        self._now = now
+        self._uses: dict[str, Use] = {}
+        self._lines: dict[str, Line] = {}
         self._there: set[str] = set()
         self._changed: set[str] = set()
 
     @classmethod
-    async def lock(cls, connection: AsyncConnection, channels: Iterable[str]) -> Quotas:
-        """Lock the rows of `channels`, in the order of their names."""
-        quotas = cls()
-        names = sorted(channels)
-        if names:
-            rows = await connection.execute(
-                select(_USE).where(_USE.c.channel.in_(names)).order_by(_USE.c.channel).with_for_update()
-            )
-            for name, *figures in rows.all():
-                quotas._uses[name] = _Use(*figures)
-            quotas._there = set(quotas._uses)
-        return quotas
+    async def lock(cls, connection: AsyncConnection, quotas: Mapping[str, Quota], now: float) -> Quotas:
+        """Lock the rows of the channels that have one of `quotas`, in the order of their names."""
+        locked = cls(quotas, now)
+        if locked._quotas:
+            locked._uses = await read_uses(connection, locked._quotas, lock=True)
+            locked._there = set(locked._uses)
+        for name, quota in locked._quotas.items():
+            use = locked._uses.setdefault(name, Use())
+            room = sum(number for at, number in use.openings(quota, now) if at <= now)
+            locked._lines[name] = await Line.read(connection, quota_line(name), min(room, _MOST))
+        return locked
 
-    def wait(self, channel: str, quota: Quota, now: float) -> float:
-        """Seconds until one more submit may be worth a try; 0 where it fits now."""
-        use = self._uses.setdefault(channel, _Use())
-        wait = 0.0
-        if quota.daily_cap is not None:
-            day = int(now // _DAY)
-            if use.day != day:
-                use.day, use.today = day, 0
-            if use.today >= quota.daily_cap:
-                wait = (day + 1) * _DAY - now
-        return max(wait, _rate_wait(use, quota.rate, now)) if quota.rate is not None else wait
+    def fits(self, channel: str, task: Task) -> bool:
+        """Whether one more submit fits that is not the turn of somebody before `task`."""
+        line = self._lines.get(channel)
+        return line is None or line.fits(task)
 
-    def take(self, channel: str, quota: Quota) -> None:
-        """Count one submit on a channel that `wait` has just found to have room."""
-        if quota == UNLIMITED:
-            return
-        use = self._uses[channel]
-        use.today += 1
-        use.now += 1
-        self._changed.add(channel)
+    def wait(self, channel: str) -> float:
+        """Seconds until there is room for the first in the channel's line."""
+        return self._uses[channel].turn(self._quotas[channel], self._now) - self._now
+
+    def take(self, channel: str, task: Task) -> None:
+        """Count one submit, which fits."""
+        if channel in self._lines:
+            self._lines[channel].take(task)
+            self._uses[channel].take(self._quotas[channel], self._now)
+            self._changed.add(channel)
 
     async def save(self, connection: AsyncConnection) -> None:
         """Write what was taken."""
-        new = sorted(self._changed - self._there)
-        old = sorted(self._changed & self._there)
+        rows = [
+            {"b_channel": name, "b_day": use.day, "b_today": use.today, "b_marks": msgspec.json.encode(use.marks)}
+            for name, use in self._uses.items()
+            if name in self._changed
+        ]
+        new = [row for row in rows if row["b_channel"] not in self._there]
+        old = [row for row in rows if row["b_channel"] in self._there]
         if new:
-            await connection.execute(
-                insert(_USE), [{"channel": name, **msgspec.structs.asdict(self._uses[name])} for name in new]
-            )
+            await connection.execute(_INSERT, new)
         if old:
-            await connection.execute(
-                _UPDATE,
-                [
-                    {"b_channel": name}
-                    | {f"b_{field}": value for field, value in msgspec.structs.asdict(self._uses[name]).items()}
-                    for name in old
-                ],
-            )
+            await connection.execute(_UPDATE, old)
+
+    async def call(self, connection: AsyncConnection) -> None:
+        """Have as many of each line come as there is room for, and the next when there is room again.
+
+        Called once the tasks of the batch have their places; the starts of those who come call the next.
+        """
+        for name, line in self._lines.items():
+            if line.room > 0 and not line.heads:
+                continue  # whoever fits has been taken, so nobody waits
+            number = 0
+            for at, more in self._uses[name].openings(self._quotas[name], self._now):
+                number = min(number + more, _MOST)
+                await call(connection, quota_line(name), number, at)
+                if at > self._now:
+                    break
 
 
-def _rate_wait(use: _Use, rate: Rate, now: float) -> float:
-    span, passed = divmod(now, rate.seconds)
-    if use.span != int(span):
-        use.before = use.now if use.span == int(span) - 1 else 0
-        use.span, use.now = int(span), 0
-    left = rate.seconds - passed
-    if use.now >= rate.amount:
-        return left
-    room = rate.amount - use.now - 1  # for what is left of the period before, once this submit has its place
-    return max(0.0, left - rate.seconds * room / use.before) if use.before else 0.0
+async def read_uses(connection: AsyncConnection, channels: Iterable[str], *, lock: bool) -> dict[str, Use]:
+    """What `channels` have been sent lately; those that never were are left out."""
+    query = select(_USE).where(_USE.c.channel.in_(list(channels))).order_by(_USE.c.channel)
+    rows = await connection.execute(query.with_for_update() if lock else query)
+    return {
+        row.channel: Use(row.day, row.today, msgspec.json.decode(row.marks, type=list[tuple[float, int]]))
+        for row in rows.all()
+    }
 
 
 _USE = tables.channel_use
-_UPDATE = (
-    update(_USE)
-    .where(_USE.c.channel == bindparam("b_channel"))
-    .values({name: bindparam(f"b_{name}") for name in _Use.__struct_fields__})
-)
+_VALUES: Final[dict[str, Any]] = {name: bindparam(f"b_{name}") for name in ("day", "today", "marks")}
+_INSERT: Final = insert(_USE).values({"channel": bindparam("b_channel"), **_VALUES})
+_UPDATE: Final = update(_USE).where(_USE.c.channel == bindparam("b_channel")).values(_VALUES)

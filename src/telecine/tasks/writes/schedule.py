@@ -129,6 +129,8 @@ _REST = (
 
 WAKE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_now"), woken=True)
 
+COME = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_due"))
+
 _LEASE = (
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"))

@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.nouns.rate import UNLIMITED, Quota
+from telecine.nouns.rate import UNLIMITED, Quota, quota_line
 from telecine.nouns.task import Attempt, Task
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
 from telecine.tasks.writes.pools import PoolLines
 from telecine.tasks.writes.quotas import Quotas
 from telecine.tasks.writes.schedule import LEAVE_LINE, PARK
+
+_LONG = 60.0
+"""Seconds within which a channel's quota counts as soon to have room again."""
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """queued → submitting on the first of `alternatives` whose pool and quota have room, keeping the lease.
 
     Result: the index of the alternative; None where there is no room: the task then waits without a lease, in the line
-    of the first full pool, or until a quota has room again. Raises StaleError.
+    for the first full pool or spent quota; where that will take long (a daily cap), for the soonest. Raises StaleError.
     """
 
     order: ClassVar[int] = 30
@@ -57,23 +60,22 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     def choose(self, pools: PoolLines, quotas: Quotas) -> int | dict[str, Any]:
         """The first alternative that has room, which is taken; where none has, how the task waits (see PARK)."""
-        full: Attempt | None = None
-        waits: list[float] = []
+        lines: list[tuple[float, str, int]] = []
         for index, one in enumerate(self.alternatives):
-            wait = quotas.wait(one.attempt.channel, one.quota, self.now)
-            if wait > 0:
-                waits.append(self.now + wait)
-            elif one.slots is None or pools.take(one.attempt, self.task):
-                quotas.take(one.attempt.channel, one.quota)
+            attempt = one.attempt
+            if not quotas.fits(attempt.channel, self.task):
+                lines.append((quotas.wait(attempt.channel), quota_line(attempt.channel), 1))
+            elif one.slots is not None and not pools.take(attempt, self.task):
+                lines.append((0.0, attempt.pool, attempt.weight))
+            else:
+                quotas.take(attempt.channel, self.task)
                 return index
-            elif full is None:
-                full = one.attempt
-        dues = [due for due in (self.park_due, *waits) if due is not None]
+        _, line, weight = min(lines, key=lambda line: line[0] // _LONG)
         return {
             "b_task_id": self.task.id,
-            "b_pool": full.pool if full else None,
-            "b_weight": full.weight if full else 1,
-            "b_due": min(dues, default=None),
+            "b_pool": line,
+            "b_weight": weight,
+            "b_due": self.park_due,
             "b_now": self.now,
         }
 
@@ -88,7 +90,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         )
         quotas = await Quotas.lock(
             connection,
-            {one.attempt.channel for write in writes for one in write.alternatives if one.quota != UNLIMITED},
+            {one.attempt.channel: one.quota for write in writes for one in write.alternatives},
+            max(write.now for write in writes),
         )
         outcomes: dict[int, int | Exception | None] = {}
         started: list[tuple[Change, int]] = []
@@ -118,4 +121,5 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             await connection.execute(LEAVE_LINE, [{"b_task_id": change.task.id} for change, _ in started])
         if parked:
             await connection.execute(PARK, sorted(parked, key=lambda row: row["b_task_id"]))
+        await quotas.call(connection)
         return [outcomes[write.task.id] for write in writes]

@@ -45,9 +45,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("today", sa.Integer(), nullable=False),
-        sa.Column("span", sa.Integer(), nullable=False),
-        sa.Column("now", sa.Integer(), nullable=False),
-        sa.Column("before", sa.Integer(), nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_use")),
     )
     op.create_table(

@@ -1,0 +1,64 @@
+"""Lines: of tasks that wait for a slot of a pool, or for a channel's quota. First come, first served in a priority."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import takewhile
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.nouns.task import Task
+from telecine.store import tables
+from telecine.tasks.writes.schedule import COME
+
+
+class Line:
+    """Room for so many, and who stands first in line for it: (rank, task, weight)."""
+
+    def __init__(self, room: int, heads: Iterable[tuple[int, int, int]] = ()) -> None:
+        self.room = room
+        self.heads = list(heads)
+
+    @classmethod
+    async def read(cls, connection: AsyncConnection, name: str, room: int) -> Line:
+        """The line called `name`, as far as it matters to `room`."""
+        if room <= 0:
+            return cls(room)
+        row = tables.schedule.c
+        heads = await connection.execute(
+            select(row.rank, row.task_id, row.weight)
+            .where(row.pool == name)
+            .order_by(row.rank, row.task_id)
+            .limit(room)
+        )
+        return cls(room, ((rank, task_id, weight) for rank, task_id, weight in heads.all()))
+
+    def fits(self, task: Task, weight: int = 1) -> bool:
+        """Whether there is room for `task`, unless others who came first would then find none."""
+        place = (-task.priority, task.id)
+        ahead = takewhile(lambda other: other[:2] < place, self.heads)
+        return self.room - sum(slots for _, _, slots in ahead) >= weight
+
+    def take(self, task: Task, weight: int = 1) -> None:
+        """Take the room for `task`, and it out of the line."""
+        self.room -= weight
+        self.heads = [other for other in self.heads if other[1] != task.id]
+
+
+async def call(connection: AsyncConnection, name: str, number: int, due: float) -> None:
+    """Make the first `number` of the line called `name` due at `due`, unless they come sooner.
+
+    Those whose rows are locked are under way anyhow, and look for themselves.
+    """
+    row = tables.schedule.c
+    first = select(row.task_id).where(row.pool == name).order_by(row.rank, row.task_id).limit(number)
+    rows = await connection.execute(
+        select(row.task_id)
+        .where(row.task_id.in_(first), row.due.is_(None) | (row.due > due))
+        .order_by(row.task_id)
+        .with_for_update(skip_locked=True)
+    )
+    called = [{"b_task_id": one, "b_due": due} for one in rows.scalars()]
+    if called:
+        await connection.execute(COME, called)
