@@ -12,7 +12,7 @@ from starlette.routing import Route
 from telecine.dialects.base import Dialect, Edge, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import json_response, read_object
 from telecine.dialects.inline import settle
-from telecine.dialects.lookup import find, number, whole
+from telecine.dialects.lookup import find, moment, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import TaskList, TaskObject, callback_body, render_error, task_object
@@ -65,8 +65,8 @@ async def list_tasks(request: Request) -> Response:
         statuses=() if status is None else (status,),
         model=query.get("model") or None,
         key=query.get("key_name") or None,
-        created_after=number(request, "created_after"),
-        created_before=number(request, "created_before"),
+        created_after=moment(request, "created_after"),
+        created_before=moment(request, "created_before"),
     )
     places = await edge.tasks.places(page.views)
     currency = edge.accounts.currency
