@@ -33,6 +33,7 @@ from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks.render import callback_body
 from telecine.media import spool
@@ -190,7 +191,15 @@ class Gateway:
             currency=config.currency,
             prices=self._prices,
         )
-        self._edge = Edge(self.tasks, self.media, known, self._models, clock.now, self._statement)
+        self._edge = Edge(
+            self.tasks,
+            self.media,
+            known,
+            self._models,
+            clock.now,
+            self._statement,
+            streams=Streams(config.limits.event_streams),
+        )
         self._local_account = 0
         self.app: Gate = self._application()
 
@@ -280,6 +289,7 @@ class Gateway:
             await set_pools(connection, pools_of(config))
         self._router.swap(config)
         self.context.limits = self.app.limits = config.limits
+        self._edge.streams.most = config.limits.event_streams
         self.context.prices = prices
         self.engine.nudge()
         await self._record_channels()
