@@ -65,6 +65,7 @@ from telecine.server.gate import Gate, render
 from telecine.server.health import Health
 from telecine.server.metering import check_currency, check_metered, settle_currency
 from telecine.server.metrics import Metrics
+from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
 from telecine.server.webhooks import Webhooks
 from telecine.store import tables
@@ -341,7 +342,10 @@ class Gateway:
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),
         ]
-        app = Starlette(routes=routes, exception_handlers={GatewayError: _rendered, HTTPException: _rendered})
+        app = Starlette(
+            routes=[strict(one) for one in routes],
+            exception_handlers={GatewayError: _rendered, HTTPException: _rendered},
+        )
         app.router.redirect_slashes = False
         app.state.edge = self._edge
         return Gate(
