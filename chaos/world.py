@@ -220,4 +220,7 @@ balance = {BALANCE}
 model = "{MODEL}"
 unit = "second"
 price = {PRICE}
+
+[limits]
+failovers = 1
 """

@@ -9,11 +9,11 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from telecine.nouns.money import Unit, micros_of
+from telecine.nouns.money import TOKEN_UNITS, Unit, micros_of
 from telecine.nouns.rate import rate_of
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
@@ -100,6 +100,8 @@ class KeyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fields that Telecine does not know may pass through although the account has a balance."""
     rate_limit: str | None = None
     """Requests in so much time, such as `600/minute`."""
+    token_limit: str | None = None
+    """Tokens in so much time, such as `100000/minute`; counted as tasks end, asked at the next create."""
     max_tasks_in_flight: int | None = None
     ips: tuple[str, ...] | None = None
     """Networks (CIDR) from which alone the key works."""
@@ -118,6 +120,8 @@ class AccountConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     balance: Decimal | None = None
     rate_limit: str | None = None
     """Requests of all its keys together in so much time."""
+    token_limit: str | None = None
+    """Tokens of all its keys together in so much time."""
     max_tasks_in_flight: int | None = None
 
 
@@ -128,9 +132,9 @@ class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: Unit
     price: Decimal
     when: dict[str, str | int | float | bool] = {}
-    """Conditions on the request; of the lines that apply, the one with the most conditions wins."""
+    """Conditions on the request; of the lines that apply, the one with the most conditions wins. Token lines add up."""
     hold: Decimal | None = None
-    """Units to hold at create where they cannot be told from the request."""
+    """Units to hold at create, in the place of those that the request tells."""
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,7 +154,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_step: float = 10.0
     """How long a create waits for its first step before it answers `queued`."""
     unreachable: float = 600.0
-    """How long a task whose channels cannot be reached is tried again before it fails."""
+    """How long a task whose channels cannot be reached, or are left alone for other trouble, waits before it fails."""
+    failovers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How often a job that failed at its upstream is tried on another channel, for the same charge."""
     shutdown: float = 30.0
     """How long steps under way may go on after a stop signal."""
     require_price: bool = False
@@ -289,6 +295,7 @@ def _check(config: Config) -> None:
         if channel.weight < 1:
             raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     _check_prices(config)
+    _check_rates(config)
     _check_limits(config)
     _check_retention(config.retention)
     for key in config.keys:
@@ -302,28 +309,49 @@ _CONDITIONS: Final = frozenset(
 
 
 def _check_prices(config: Config) -> None:
-    seen: set[tuple[str, frozenset[tuple[str, object]]]] = set()
+    seen: dict[tuple[str, frozenset[tuple[str, object]]], list[PriceConfig]] = {}
     for line in config.prices:
         if unknown := line.when.keys() - _CONDITIONS:
             raise ConfigError(
                 f"A price of '{line.model}' depends on '{min(unknown)}'; "
                 f"prices can depend on: {', '.join(sorted(_CONDITIONS))}."
             )
-        same = (line.model, frozenset(line.when.items()))
-        if same in seen:
-            raise ConfigError(f"There are two prices of '{line.model}' under the same conditions.")
-        seen.add(same)
+        same = seen.setdefault((line.model, frozenset(line.when.items())), [])
+        for other in same:
+            _check_together(other, line)
+        same.append(line)
         _check_amount(line.price, f"A price of '{line.model}'")
+        if line.hold is not None and not (line.hold.is_finite() and line.hold >= 0):
+            raise ConfigError(f"The hold of a price of '{line.model}' must be a number of units, 0 or more.")
     for account in config.accounts:
         if account.balance is not None:
             _check_amount(account.balance, f"The balance of account '{account.name}'")
 
 
-def _check_limits(config: Config) -> None:
+def _check_together(one: PriceConfig, other: PriceConfig) -> None:
+    """Of two lines of one model under the same conditions, both can count only where they add up."""
+    if one.unit == other.unit or not (one.unit in TOKEN_UNITS and other.unit in TOKEN_UNITS):
+        raise ConfigError(
+            f"Two prices of '{one.model}' exclude each other: {_line(one)}, {_line(other)}. Under the same conditions "
+            "only lines of different token units add up; take one away, or give it conditions of its own."
+        )
+
+
+def _line(line: PriceConfig) -> str:
+    conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
+    return f"{line.price} a {line.unit}" + (f" when {conditions}" if conditions else "")
+
+
+def _check_rates(config: Config) -> None:
     for what, ones in (("Channel", config.channels), ("Key", config.keys), ("Account", config.accounts)):
         for one in ones:
-            if one.rate_limit is not None:
-                _check_with(rate_of, one.rate_limit, f"{what} '{one.name}' has a rate_limit that")
+            for field in ("rate_limit", "token_limit"):
+                rate = getattr(one, field, None)  # a channel has no limit of tokens
+                if rate is not None:
+                    _check_with(rate_of, rate, f"{what} '{one.name}' has a {field} that")
+
+
+def _check_limits(config: Config) -> None:
     for what, name, most in (
         *(("key", key.name, key.max_tasks_in_flight) for key in config.keys),
         *(("account", account.name, account.max_tasks_in_flight) for account in config.accounts),

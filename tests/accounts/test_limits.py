@@ -74,6 +74,7 @@ async def test_limits_of_a_key_are_kept_with_it(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         wanted = KeyLimits(
             rate_limit="600/minute",
+            token_limit="100000/minute",
             max_tasks_in_flight=3,
             ips=("10.0.0.0/8", "2001:db8::/32"),
             budget=Decimal("20.5"),
@@ -84,6 +85,7 @@ async def test_limits_of_a_key_are_kept_with_it(tmp_path: Path) -> None:
         assert (await house.keys.list())[0].limits == info.limits
         bounds = (await house.keys.check(text)).bounds
         assert (bounds.rate, bounds.tasks, bounds.budget) == (Rate(600, 60), 3, 20_500_000)
+        assert bounds.token_rate == Rate(100_000, 60)
         principal = await house.keys.check(text)
         for address, fine in (
             ("10.1.2.3", True),
@@ -100,6 +102,7 @@ async def test_limits_of_a_key_are_kept_with_it(tmp_path: Path) -> None:
     ("wrong", "param"),
     [
         (KeyLimits(rate_limit="often"), "rate_limit"),
+        (KeyLimits(token_limit="0/minute"), "token_limit"),
         (KeyLimits(ips=("10.0.0.1/8",)), "ips"),
         (KeyLimits(max_tasks_in_flight=0), "max_tasks_in_flight"),
         (KeyLimits(budget=Decimal("0.0000001")), "budget"),
@@ -114,13 +117,17 @@ async def test_limits_that_cannot_be_are_refused(tmp_path: Path, wrong: KeyLimit
         assert await house.keys.list() == []
 
 
+_FILM = AccountConfig(name="film", rate_limit="9/minute", token_limit="7/hour", max_tasks_in_flight=2)
+
+
 async def test_the_configuration_gives_and_takes_limits(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         text = "k" * 30
         await house.keys.sync([KeyConfig(name="demo", key=text, account="film", rate_limit="5/minute")])
-        await house.keys.sync_accounts([AccountConfig(name="film", rate_limit="9/minute", max_tasks_in_flight=2)])
+        await house.keys.sync_accounts([_FILM])
         bounds = (await house.keys.check(text)).bounds
         assert (bounds.rate, bounds.account_rate, bounds.account_tasks) == (Rate(5, 60), Rate(9, 60), 2)
+        assert (bounds.token_rate, bounds.account_token_rate) == (None, Rate(7, 3600))
         await house.keys.sync([KeyConfig(name="demo", key=text, account="film")])
         await house.keys.sync_accounts([])
         assert (await house.keys.check(text)).bounds == Bounds()

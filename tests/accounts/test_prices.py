@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from telecine.accounts.prices import PriceBook, used
-from telecine.config import PriceConfig
+from telecine.accounts.prices import PriceBook, Quote, used
+from telecine.config import ConfigError, PriceConfig, parse
 from telecine.nouns import catalogue
-from telecine.nouns.money import Price, amount_of, cost, exact, micros_of
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.money import TOKEN_UNITS, Price, amount_of, cost, exact, micros_of
 from telecine.nouns.request import GenerationRequest, VideoParameters
-from telecine.nouns.task import Output, Usage
-from tests.tasks.scripted import text_to_video
+from telecine.nouns.task import Output, Tokens, Usage
+from telecine.nouns.terms import Terms
+from telecine.providers.kling.provider import KlingProvider
+from telecine.providers.openai.provider import OpenAIProvider
+from tests.tasks.scripted import terms_of, text_to_video
 
 MODEL = "kling-v2-5-turbo"
 
@@ -28,8 +36,12 @@ def line(price: str, unit: Any = "second", model: str = MODEL, hold: str | None 
     return PriceConfig(model, unit, Decimal(price), when, Decimal(hold) if hold else None)
 
 
+def quoted(prices: PriceBook, request: GenerationRequest) -> Quote | None:
+    return prices.quote(request, [terms_of(request)])
+
+
 def test_a_model_without_a_line_is_free() -> None:
-    assert book(line("1", model="another")).quote(text_to_video()) is None
+    assert quoted(book(line("1", model="another")), text_to_video()) is None
 
 
 @pytest.mark.parametrize(
@@ -50,9 +62,9 @@ def test_the_most_specific_line_that_applies_wins(request_: GenerationRequest, m
         line("0.14", mode="pro", audio=True),
         line("0.065", mode="pro", duration=10),
     )
-    quote = prices.quote(request_)
+    quote = quoted(prices, request_)
     assert quote is not None
-    assert quote.price == Price("second", micros)
+    assert quote.prices == (Price("second", micros),)
 
 
 @pytest.mark.parametrize(
@@ -71,15 +83,15 @@ def test_the_most_specific_line_that_applies_wins(request_: GenerationRequest, m
     ],
 )
 def test_what_is_held(one: PriceConfig, request_: GenerationRequest, hold: int) -> None:
-    quote = book(one).quote(request_)
+    quote = quoted(book(one), request_)
     assert quote is not None
     assert quote.hold == hold
 
 
 def test_an_alias_has_the_price_of_its_model_and_may_have_its_own() -> None:
     prices = book(line("0.1", model="sora-2"), line("0.2", model="sora-2-2025-12-08"))
-    quotes = [prices.quote(text_to_video(model=name)) for name in ("sora-2-2025-10-06", "sora-2-2025-12-08")]
-    assert [quote.price.micros for quote in quotes if quote] == [100_000, 200_000]
+    quotes = [quoted(prices, text_to_video(model=name)) for name in ("sora-2-2025-10-06", "sora-2-2025-12-08")]
+    assert [quote.prices[0].micros for quote in quotes if quote] == [100_000, 200_000]
 
 
 def output(kind: Any = "video", state: Any = "stored") -> Output:
@@ -87,12 +99,204 @@ def output(kind: Any = "video", state: Any = "stored") -> Output:
 
 
 def test_what_was_really_made_is_charged() -> None:
-    second = Price("second", 70_000)
+    second = (Price("second", 70_000),)
     request = text_to_video(duration=5.0)
     assert used(second, Usage(seconds=5.041), (output(),), request, 350_000) == 352_870
     assert used(second, Usage(), (output(state="pending"),), request, 350_000) == 350_000
-    assert used(Price("image", 20_000), Usage(), (output("image"),) * 2, request, 60_000) == 40_000
-    assert used(Price("call", 5), Usage(), (output(),), request, 5) == 5
+    assert used((Price("image", 20_000),), Usage(), (output("image"),) * 2, request, 60_000) == 40_000
+    assert used((Price("call", 5),), Usage(), (output(),), request, 5) == 5
+
+
+def tokens_of(**counts: int) -> Usage:
+    return Usage(tokens=Tokens(**counts))
+
+
+def test_what_an_upstream_does_not_report_costs_what_was_held() -> None:
+    request, tokens = text_to_video(prompt="纸船"), (Price("million_input_tokens", 3_000_000),)
+    assert used(tokens, Usage(), (), request, 777) == 777
+    assert used(tokens, tokens_of(), (), request, 777) == 0
+    assert used(tokens, tokens_of(output=5_000), (), request, 777) == 0  # no line, no price
+    computed = (Price("compute_second", 250),)
+    assert used(computed, Usage(), (), request, 777) == 777
+    assert used(computed, Usage(compute_seconds=1.234), (), request, 777) == 309
+    assert used((Price("character", 5),), Usage(), (), request, 777) == 10
+    assert used((Price("character", 5),), Usage(), (), replace(request, prompt="", blanked=True), 777) == 777
+
+
+FAMILY = (
+    line("3", "million_input_tokens"),
+    line("15", "million_output_tokens"),
+    line("30", "million_output_tokens", mode="pro"),
+    line("40", "million_audio_tokens", hold="0.5"),
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "mode", "prices", "hold"),
+    [
+        ((), None, {"input": 3, "output": 15, "audio": 40}, 20_180_000),
+        ((), "pro", {"input": 3, "output": 30, "audio": 40}, 20_330_000),
+        ((line("1", "call", mode="pro"),), None, {"input": 3, "output": 15, "audio": 40}, 20_180_000),
+        ((line("1", "call", mode="pro", audio=True),), "pro", {"input": 3, "output": 30, "audio": 40}, 20_330_000),
+    ],
+)
+def test_token_lines_add_up_each_by_its_most_specific_line(
+    more: tuple[PriceConfig, ...], mode: Any, prices: dict[str, int], hold: int
+) -> None:
+    quote = quoted(book(*FAMILY, *more), text_to_video(parameters=VideoParameters(mode=mode)))
+    assert quote is not None
+    assert {price.unit: price.micros for price in quote.prices} == {
+        f"million_{kind}_tokens": price * 1_000_000 for kind, price in prices.items()
+    }
+    assert quote.hold == hold
+
+
+def test_a_more_specific_line_of_another_unit_stands_alone() -> None:
+    quote = quoted(
+        book(*FAMILY, line("1", "call", mode="pro", audio=True)),
+        text_to_video(parameters=VideoParameters(mode="pro"), audio=True),
+    )
+    assert quote is not None
+    assert (quote.prices, quote.hold) == ((Price("call", 1_000_000),), 1_000_000)
+
+
+def test_of_the_lines_of_an_alias_and_its_model_those_of_the_alias_go_first() -> None:
+    prices = book(
+        line("1", "million_input_tokens", model="sora-2"),
+        line("2", "million_output_tokens", model="sora-2"),
+        line("9", "million_output_tokens", model="sora-2-2025-12-08"),
+    )
+    quote = quoted(prices, text_to_video(model="sora-2-2025-12-08"))
+    assert quote is not None
+    assert [price.micros for price in quote.prices] == [1_000_000, 9_000_000]
+
+
+def test_the_own_price_of_an_alias_stands_before_a_condition_of_its_model() -> None:
+    prices = book(line("5", model="sora-2", duration=4), line("2", model="sora-2-2025-12-08"))
+    quote = quoted(prices, text_to_video(model="sora-2-2025-12-08"))
+    assert quote is not None
+    assert quote.prices == (Price("second", 2_000_000),)
+
+
+KLING = KlingProvider.check
+OPENAI = OpenAIProvider.check
+
+
+@pytest.mark.parametrize(
+    ("check", "request_", "micros"),
+    [
+        (KLING, text_to_video(), 1),
+        (KLING, text_to_video(resolution="1080p"), 2),
+        (KLING, text_to_video(size="1920x1080"), 2),
+        (KLING, text_to_video(size="1280x720"), 1),
+        (KLING, text_to_video(parameters=VideoParameters(mode="pro"), duration=10.0), 3),
+        (KLING, text_to_video(size="1080*1080", duration=10.0), 3),
+        (OPENAI, text_to_video(model="sora-2-pro"), 4),
+        (OPENAI, text_to_video(model="sora-2-pro", size="1792x1024"), 5),
+        (OPENAI, text_to_video(model="sora-2-pro", resolution="1k", aspect_ratio="7:4"), 5),
+        (OPENAI, text_to_video(model="sora-2-pro", resolution="1024p"), 6),
+        (OPENAI, text_to_video(model="sora-2-pro", duration=8.0), 7),
+    ],
+)
+def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: GenerationRequest, micros: int) -> None:
+    """Whichever field says it, and where none does, by the vendor's default."""
+    sora = {"model": "sora-2-pro"}
+    prices = book(
+        line("0.000001", mode="std", duration=5),
+        line("0.000002", resolution="1080P", duration=5),
+        line("0.000003", mode="pro", duration=10),
+        line("0.000004", **sora, duration=4),
+        line("0.000005", **sora, size="1792×1024", duration=4),
+        line("0.000006", **sora, resolution="1024p", duration=4),
+        line("0.000007", **sora, duration=8),
+    )
+    quote = prices.quote(request_, [check(None, request_, "some-model")])
+    assert quote is not None
+    assert quote.prices == (Price("second", micros),)
+
+
+def test_the_dearest_channel_counts() -> None:
+    prices = book(line("1", resolution="720p"), line("2", resolution="1080p"))
+    quote = prices.quote(text_to_video(), [Terms(resolution="720p"), Terms(resolution="1080p"), Terms()])
+    assert quote is not None
+    assert quote.prices == (Price("second", 2_000_000),)
+
+
+def test_what_no_line_fits_is_not_free() -> None:
+    with pytest.raises(GatewayError, match="has no price for a job like this one") as caught:
+        quoted(book(line("1", mode="pro")), text_to_video())
+    assert caught.value.code == "permission"
+
+
+counts = st.integers(0, 10**12)
+micros = st.integers(0, 10**12)
+KINDS = dict(zip(TOKEN_UNITS, Tokens.__struct_fields__, strict=True))
+
+
+@given(st.dictionaries(st.sampled_from(list(TOKEN_UNITS)), micros, min_size=1), st.tuples(*[counts] * 5))
+def test_tokens_cost_their_exact_sum_rounded_once(lines: dict[Any, int], taken: tuple[int, ...]) -> None:
+    tokens = Tokens(*taken)
+    exactly = sum(Fraction(price * getattr(tokens, KINDS[unit]), 1_000_000) for unit, price in lines.items())
+    prices = tuple(Price(unit, price) for unit, price in lines.items())
+    charge = used(prices, Usage(tokens=tokens), (), text_to_video(), 7)
+    assert charge == floor(exactly + Fraction(1, 2))
+    assert charge == used(prices[::-1], Usage(tokens=tokens), (), text_to_video(), 7)
+
+
+@given(counts, counts, micros)
+def test_a_token_costs_the_same_in_whatever_kind_it_was_counted(some: int, others: int, price: int) -> None:
+    """Rounding kind by kind would charge for the splitting."""
+    prices = (Price("million_input_tokens", price), Price("million_cached_tokens", price))
+    apart = used(prices, tokens_of(input=some, cached=others), (), text_to_video(), 0)
+    assert apart == used(prices, tokens_of(input=some + others), (), text_to_video(), 0)
+
+
+@given(st.tuples(*[st.integers(-5, 5)] * 5))
+def test_a_count_below_nothing_is_no_count(taken: tuple[int, ...]) -> None:
+    if min(taken) < 0:
+        with pytest.raises(ValueError, match="negative"):
+            Tokens(*taken)
+    else:
+        assert Tokens(*taken).total == sum(taken)
+
+
+TOKENS = '[[prices]]\nmodel = "m"\nunit = "million_{}_tokens"\nprice = 3\n'
+CALL = '[[prices]]\nmodel = "m"\nunit = "{}"\nprice = 0.5\nwhen = {{ {} }}\n'
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        TOKENS.format("input") + TOKENS.format("output"),
+        TOKENS.format("input") + CALL.format("call", "audio = true"),
+        CALL.format("call", "audio = true") + CALL.format("second", "audio = false"),
+    ],
+)
+def test_lines_that_stand_side_by_side(good: str) -> None:
+    assert len(parse(good.encode(), Path("f"), {}).prices) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (TOKENS.format("input") * 2, "3 a million_input_tokens, 3 a million_input_tokens"),
+        (TOKENS.format("input") + CALL.format("call", ""), "3 a million_input_tokens, 0.5 a call"),
+        (
+            CALL.format("call", "audio = true, mode = 'pro'") + CALL.format("second", "mode = 'pro', audio = true"),
+            "0.5 a call when audio = True, mode = pro, 0.5 a second when audio = True, mode = pro",
+        ),
+    ],
+)
+def test_lines_that_exclude_each_other_stop_the_start(wrong: str, named: str) -> None:
+    with pytest.raises(ConfigError, match="'m' exclude each other") as caught:
+        parse(wrong.encode(), Path("f"), {})
+    assert named in str(caught.value)
+
+
+def test_a_hold_below_nothing_stops_the_start() -> None:
+    for hold in ("-1", "nan", "-inf"):
+        with pytest.raises(ConfigError, match="hold"):
+            parse((TOKENS.format("input") + f"hold = {hold}").encode(), Path("f"), {})
 
 
 @given(st.integers(0, 10**12), st.decimals(0, 10**5, places=3))

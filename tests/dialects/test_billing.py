@@ -158,7 +158,7 @@ async def test_a_relays_prices() -> None:
     assert kling["enable_groups"] == ["default"]
     assert kling["prices"][0] == {"unit": "second", "price": "0.070000", "when": {"mode": "pro"}}
     assert (tokens["quota_type"], tokens["model_ratio"], tokens["completion_ratio"]) == (0, 1.5, 5)
-    assert (tokens["cache_ratio"], tokens["create_cache_ratio"]) == (0.1, 1)
+    assert (tokens["cache_ratio"], tokens["create_cache_ratio"], tokens["audio_ratio"]) == (0.1, 0, 0)
     assert (free["quota_type"], free["model_price"], free["prices"]) == (1, 0, [])
 
 
@@ -173,6 +173,21 @@ async def test_relays_are_told_only_of_what_is_served() -> None:
         assert answer.status_code == 400, where
     (picture,) = [one for one in found["data"] if one["model_name"] == "storyboard-1"]
     assert picture["supported_endpoint_types"] == []
+
+
+async def test_a_relay_is_told_of_tokens_what_it_can_say() -> None:
+    house = House(RELAY)
+    house.usable = ["generated", "mixed"]
+    house.accounts.lines = [
+        PriceConfig("generated", "million_output_tokens", Decimal(15)),
+        PriceConfig("generated", "million_audio_tokens", Decimal(40), hold=Decimal("0.1")),
+        PriceConfig("mixed", "call", Decimal("0.5")),
+        PriceConfig("mixed", "million_input_tokens", Decimal(3), {"mode": "pro"}),
+    ]
+    generated, mixed = (await read(house, "/api/pricing"))["data"]
+    assert (generated["quota_type"], generated["model_price"]) == (1, 4.15)  # no ratio to what costs nothing
+    assert [one["unit"] for one in generated["prices"]] == ["million_output_tokens", "million_audio_tokens"]
+    assert (mixed["quota_type"], mixed["model_price"]) == (1, 0.5)
 
 
 @pytest.mark.parametrize("path", PATHS)

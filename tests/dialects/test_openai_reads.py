@@ -10,7 +10,7 @@ from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import TaskError
 from telecine.nouns.ids import tsk_id, video_id
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.task import State
+from telecine.nouns.task import State, Tokens, Usage
 from tests.dialects.house import NOW, House
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
@@ -43,6 +43,12 @@ async def test_a_created_video_is_the_official_object(house: House) -> None:
     }
     assert answer.headers["openai-poll-after-ms"] == "2500"
     assert answer.headers["content-type"] == "application/json"
+
+
+async def test_tokens_are_told_as_relays_tell_them(house: House) -> None:
+    view = house.tasks.done(TEXT, usage=Usage(tokens=Tokens(input=10, cached=5, cache_write=1, output=40, audio=4)))
+    answer = await house.call("GET", f"/v1/videos/{video_id(view.task.id)}")
+    assert answer.json()["usage"] == {"prompt_tokens": 16, "completion_tokens": 44, "total_tokens": 60}
 
 
 async def test_a_completed_video_has_its_link_beside_it(house: House) -> None:

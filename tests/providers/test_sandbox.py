@@ -28,7 +28,7 @@ from telecine.nouns.request import (
     Shot,
     VideoParameters,
 )
-from telecine.nouns.task import Usage
+from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -165,7 +165,9 @@ async def test_a_video_is_what_was_asked_for(sandbox: SandboxProvider) -> None:
     handle = await submit(sandbox, replace(VIDEO, size="640x360", duration=2))
     outcome = await finished(sandbox, handle)
     assert isinstance(outcome, Succeeded)
-    assert outcome.usage == Usage(seconds=2)
+    assert replace(outcome.usage, compute_seconds=None) == Usage(seconds=2)
+    assert outcome.usage.compute_seconds is not None
+    assert 0 < outcome.usage.compute_seconds < 30
     assert [(output.url, output.kind) for output in outcome.outputs] == [("sandbox:7/0", "video")]
     (content,) = await files(sandbox, handle)
     assert_is_video(content, 640, 360, 48, 24)
@@ -240,7 +242,7 @@ async def test_images_are_pngs_of_the_size_asked_for(sandbox: SandboxProvider) -
     handle = await submit(sandbox, replace(IMAGE, count=3, size="321x181"))
     outcome = await finished(sandbox, handle)
     assert isinstance(outcome, Succeeded)
-    assert outcome.usage == Usage(images=3)
+    assert replace(outcome.usage, compute_seconds=None) == Usage(images=3)
     contents = await files(sandbox, handle)
     for content in contents:
         with Image.open(io.BytesIO(content)) as image:
@@ -299,6 +301,21 @@ async def test_a_job_is_refused_as_told(sandbox: SandboxProvider, code: str, wai
     assert await poll(sandbox, "7") == NotFound()
 
 
+async def test_a_job_reports_the_tokens_that_it_was_told_to(
+    sandbox: SandboxProvider, tmp_path: Path, clock: HandClock, workers: Workers
+) -> None:
+    orders, text = directives.read("a fox [[tokens: input=1200, cached=100,output=4000 ]]")
+    assert (orders.tokens, text) == (Tokens(input=1200, cached=100, output=4000), "a fox")
+    await submit(sandbox, replace(IMAGE, prompt="[[tokens:audio=7,cache_write=0]]"))
+    first = await finished(sandbox, "7")
+    again = SandboxProvider(tmp_path / "sandbox", clock, workers)
+    assert await finished(again, "7") == first  # also after a restart, to the millisecond
+    assert isinstance(first, Succeeded)
+    assert first.usage.tokens == Tokens(audio=7)
+    assert first.usage.compute_seconds is not None
+    await again.close()
+
+
 async def test_unreadable_polls_are_counted_across_a_restart(
     sandbox: SandboxProvider, tmp_path: Path, clock: HandClock, workers: Workers
 ) -> None:
@@ -327,6 +344,12 @@ def test_directives_are_cut_out_of_what_is_drawn() -> None:
         "[[fail:]]",
         "[[fail:teapot]]",
         "[[delay:1]] [[delay:2]]",
+        "[[tokens:]]",
+        "[[tokens:5]]",
+        "[[tokens:words=5]]",
+        "[[tokens:input=5,input=5]]",
+        "[[tokens:input=-1]]",
+        "[[tokens:output=1e10]]",
     ],
 )
 def test_wrong_directives_are_explained(sandbox: SandboxProvider, prompt: str) -> None:

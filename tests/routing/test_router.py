@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
@@ -93,14 +94,27 @@ def test_trouble_puts_a_channel_last_and_it_recovers_by_itself() -> None:
         ChannelConfig(name="b", provider="scripted"),
         clock=clock,
     )
-    assert [one.trouble("a") for _ in range(8)] == [1, 2, 4, 8, 16, 30, 30, 30]
+    one.circuit("a").trouble(1, 30)
     assert names(one) == ["b", "a"]
-    assert one.pause("a") == 30
     clock.advance(30)
     assert names(one) == ["a", "b"]
-    one.well("a")
-    assert one.trouble("a") == 1
-    assert one.trouble("a", retry_after=120) == 120
+    assert one.circuit("a").take(2)
+    assert names(one) == ["b", "a"], "one attempt is under way there, and shows whether it is well"
+    one.circuit("a").well(2)
+    assert names(one) == ["a", "b"]
+
+
+@pytest.mark.parametrize("change", [{"base_url": "https://new.example"}, {"api_key": "new"}, {"secret_key": "new"}])
+def test_a_new_address_or_credential_begins_with_a_closed_circuit(change: dict[str, str]) -> None:
+    a, b = ChannelConfig(name="a", provider="scripted"), ChannelConfig(name="b", provider="scripted")
+    one = router(a, b)
+    for name in ("a", "b"):
+        one.circuit(name).trouble(1)
+    one.swap(Config(channels=(replace(a, weight=7), b)))
+    assert (one.circuit("a").state, one.circuit("b").state) == ("open", "open")
+    one.swap(Config(channels=(b,)))
+    one.swap(Config(channels=(replace(a, **change), b)))
+    assert (one.circuit("a").state, one.circuit("b").state) == ("closed", "open")
 
 
 def test_followups_stay_and_failures_go_elsewhere() -> None:
@@ -142,3 +156,21 @@ def test_a_job_larger_than_its_pool_is_refused_for_it_would_wait_for_ever() -> N
     with pytest.raises(GatewayError) as caught:
         one.candidates(replace(pictures, count=3))
     assert (caught.value.code, caught.value.param) == ("invalid_request", "count")
+
+
+@pytest.mark.parametrize(
+    ("units", "micros"),
+    [
+        ("2.5", 250_000),
+        ("0", 0),
+        (None, None),
+        ("", None),
+        ("many", None),
+        ("NaN", None),
+        ("1e20", None),
+        ("-inf", None),
+    ],
+)
+def test_what_an_upstream_says_that_a_job_took_is_believed_within_reason(units: str | None, micros: int | None) -> None:
+    one = router(ChannelConfig(name="a", provider="scripted", unit_cost=Decimal("0.1")))
+    assert one.cost("a", units) == micros

@@ -166,9 +166,24 @@ async def test_a_submission_that_the_upstream_surely_lacks_was_not_given_up(hous
 
 
 async def test_a_channel_in_trouble_is_named(house: House, tmp_path: Path) -> None:
-    house.router.trouble("main", 30.0)
+    house.router.circuit("main").trouble(1, 30.0)
     found = await looked(house, tmp_path)
     assert "'main' is in trouble and left alone for another 30 s" in found["channel"].what
+    assert await _circuit(house, tmp_path) == 2
+    house.clock.advance(30)
+    found = await looked(house, tmp_path)
+    assert (found["channel"].level, "the next job there shows" in found["channel"].what) == ("info", True)
+    assert await _circuit(house, tmp_path) == 1
+    house.router.circuit("main").take(2)
+    house.router.circuit("main").well(2)
+    assert (await looked(house, tmp_path))["channel"].level == "ok"
+    assert await _circuit(house, tmp_path) == 0
+
+
+async def _circuit(house: House, folder: Path) -> float | None:
+    metrics = Metrics()
+    metrics.tell(await measure(house.database, house.router, house.clock, folder))
+    return metrics.registry.get_sample_value("telecine_channel_circuit", {"channel": "main"})
 
 
 def test_metrics_and_the_admin_api_say_the_same(folder: Path) -> None:

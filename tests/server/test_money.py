@@ -13,10 +13,10 @@ import pytest
 
 from telecine.accounts import ledger
 from telecine.accounts.ledger import RULES
-from telecine.config import ChannelConfig, Config, ConfigError, LimitsConfig, ModelMap, PriceConfig, load
+from telecine.config import ChannelConfig, Config, ConfigError, LimitsConfig, ModelMap, NetworkConfig, PriceConfig, load
 from telecine.nouns import catalogue
 from telecine.nouns.money import Price, amount_of, cost
-from telecine.server.metering import check_metered, is_exposed, unpriced
+from telecine.server.metering import check_metered, is_exposed, is_published, unpriced
 from telecine.server.run import bind, serve
 from telecine.store.database import Database
 from tests.dialects.house import picture
@@ -334,6 +334,22 @@ def test_only_loopback_addresses_are_ours_alone() -> None:
     for host, exposed in (("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)):  # noqa: S104
         with bind(host, 0) as listener:
             assert is_exposed(listener) is exposed
+
+
+@pytest.mark.parametrize(
+    ("config", "published"),
+    [
+        (Config(), False),
+        (Config(public_url="http://127.0.0.1:8024"), False),
+        (Config(public_url="http://[::1]:8024"), False),
+        (Config(public_url="http://media.localhost"), False),
+        (Config(public_url="https://media.example.com"), True),
+        (Config(public_url="http://10.0.0.5:8024"), True),
+        (Config(network=NetworkConfig(trusted_proxies=("127.0.0.1/32",))), True),
+    ],
+)
+def test_a_proxy_lets_other_machines_in(config: Config, published: bool) -> None:
+    assert is_published(config) is published
 
 
 def test_a_reload_may_not_open_what_nobody_counts(folder: Path, kling: FakeKling) -> None:

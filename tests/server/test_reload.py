@@ -87,6 +87,19 @@ def test_the_difference_says_everything_but_secrets() -> None:
     assert difference(config(NEW), config(NEW)) == []
 
 
+def test_token_lines_and_limits_of_tokens_are_told_one_by_one() -> None:
+    line = '[[prices]]\nmodel = "m"\nunit = "million_{}_tokens"\nprice = {}\n'
+    key = '[[keys]]\nname = "k"\nkey = "0123456789012345678901"\ntoken_limit = "{}/minute"\n'
+    old = config(line.format("input", 3) + line.format("output", 15) + key.format(5))
+    new = config(line.format("input", 3) + line.format("output", 16) + line.format("audio", 9) + key.format(7))
+    masks = [masked(one, b"k" * 32) for one in (old, new)]
+    assert [str(one) for one in difference(*masks)] == [
+        "keys 'k' changed: token_limit 5/minute → 7/minute",
+        "prices 'm by million_output_tokens' changed: price 15 → 16",
+        "prices 'm by million_audio_tokens' added",
+    ]
+
+
 def test_a_masked_configuration_compares_as_the_real_one_does() -> None:
     sent = msgspec.json.encode(masked(config(OLD), b"k" * 32))
     assert f"{SECRET}-".encode() not in sent

@@ -18,8 +18,9 @@ from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, VideoParameters
 from telecine.nouns.task import Output
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     CancelOutcome,
@@ -82,17 +83,22 @@ class Scripted:
         self.submits: list[SubmitOutcome | Exception | Callable[[], Any]] = [Accepted("u1")]
         self.polls: list[PollOutcome] = [Running()]
         self.look_ups: list[LookUpOutcome] = [NotFound()]
-        self.cancels: list[CancelOutcome] = [NotCancellable()]
+        self.cancels: list[CancelOutcome | Exception] = [NotCancellable()]
         self.reports: list[ReportOutcome | Exception] = [Unreadable("nothing is told")]
         self.objection: GatewayError | None = None
         self.sent: list[Submission] = []
         self.polled: list[Job] = []
+        self.asked_to_stop: list[Job] = []
+        self.preparing: Callable[[], Any] | None = None
 
-    def check(self, request: GenerationRequest, model: str) -> None:
+    def check(self, request: GenerationRequest, model: str) -> Terms:
         if self.objection is not None:
             raise self.objection
+        return terms_of(request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        if self.preparing is not None:
+            await self.preparing()
         return b"prepared"
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
@@ -115,7 +121,11 @@ class Scripted:
         yield b""
 
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
-        return _next(self.cancels)
+        self.asked_to_stop.append(job)
+        outcome = _next(self.cancels)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def report(self, channel: Channel) -> ReportOutcome:
         told = _next(self.reports)
@@ -221,6 +231,12 @@ class House:
         while self.clock.now() < end:
             self.clock.advance(min(step, end - self.clock.now()))
             await self.engine.settle()
+
+
+def terms_of(request: GenerationRequest) -> Terms:
+    """What the scripted upstream bills by: what the request says itself."""
+    mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
+    return Terms(mode or "std", request.size, request.resolution, duration=request.duration, audio=bool(request.audio))
 
 
 def text_to_video(**changes: Any) -> GenerationRequest:

@@ -21,7 +21,7 @@ from telecine.store import tables
 from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency, fingerprint
 from telecine.tasks.view import View
 from telecine.tasks.writes import Create
-from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
+from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 KEY = Idempotency("k-1")
 RETRY = Idempotency(retries=1)
@@ -364,3 +364,38 @@ async def test_a_retry_needs_the_files_that_it_was_made_from(tmp_path: Path) -> 
         with pytest.raises(GatewayError) as caught:
             await house.tasks.retry(house.me, failed.task.id)
         assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
+
+
+async def test_an_external_id_is_free_again_after_a_refusal_that_may_pass(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Refused(refusal("insufficient_balance")), Accepted("u2")]
+        with pytest.raises(GatewayError):
+            await create(house, None, external_id="mine")
+        view = await create(house, None, external_id="mine")
+        assert (view.task.state, len(house.provider.sent)) == ("running", 2)
+        assert (await house.tasks.find_external(house.me, "mine")).task.id == view.task.id
+
+
+async def test_an_external_id_stays_with_a_refusal_that_lasts(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.submits = [Refused(refusal("content_policy")), Accepted("u2")]
+        for _ in range(2):
+            with pytest.raises(GatewayError) as caught:
+                await create(house, None, external_id="mine")
+            assert caught.value.code == "content_policy"
+        assert len(house.provider.sent) == 1
+
+
+async def test_a_refusal_after_an_unknown_submit_is_not_forgiven(tmp_path: Path) -> None:
+    """The first submit may have made a job, so the same key makes no other."""
+    blind = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    blind.submits = [Unknown("reset"), Refused(refusal("authentication")), Accepted("u3")]
+    channel = ChannelConfig(name="main", provider="scripted", resubmit=True)
+    async with House(tmp_path, (channel,), (blind,)).opened() as house:
+        view = await create(house)
+        await house.pass_time(10, 1)
+        ended = (await house.tasks.get(house.me, view.task.id)).task
+        assert (ended.state, ended.error and ended.error.code) == ("failed", "authentication")
+        with pytest.raises(GatewayError):
+            await create(house)
+        assert len(blind.sent) == 2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy.exc import OperationalError
 
 from telecine.config import ChannelConfig, LimitsConfig, ModelMap
 from telecine.net.client import FetchError
@@ -29,7 +31,7 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.tasks.recovery import free_overdue_slots
-from telecine.tasks.writes import Mark
+from telecine.tasks.writes import Mark, Step
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 
@@ -501,3 +503,63 @@ async def test_resubmitting_keeps_the_slot_of_the_job_that_may_exist(tmp_path: P
         await free_overdue_slots(house.database, house.clock.now())
         await house.pass_time(30)
         assert (await house.tasks.get(house.me, waiting.task.id)).task.state == "running"
+
+
+async def test_a_task_that_is_cancelled_while_it_is_prepared_is_not_sent(tmp_path: Path) -> None:
+    provider = Scripted(traits=replace(TRAITS, prepares=True))
+    async with House(
+        tmp_path, (ChannelConfig(name="main", provider="scripted", max_in_flight=1),), (provider,)
+    ).opened() as house:
+
+        async def cancelled() -> None:
+            page = await house.tasks.list(house.me, limit=1)
+            await house.database.write(Mark(page.views[0].task.id, house.clock.now(), cancel=True))
+
+        provider.preparing = cancelled
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert (view.task.state, provider.sent) == ("cancelled", [])
+        provider.preparing = None
+        again = await house.tasks.create(house.me, text_to_video(), "tasks")
+        assert again.task.state == "running"  # the slot is free again
+
+
+async def test_a_database_that_fails_for_a_moment_loses_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this process knows the id of the job that the upstream has just accepted."""
+    blind = Scripted(traits=replace(TRAITS, look_up=False, unique_handle=False))
+    async with House(tmp_path, providers=(blind,)).opened() as house:
+        write, failures = house.database.write, [OperationalError("COMMIT", None, Exception("disk full"))] * 3
+
+        async def failing(what: Any) -> Any:
+            if isinstance(what, Step) and what.change.task.state == "running" and failures:
+                raise failures.pop()
+            return await write(what)
+
+        monkeypatch.setattr(house.database, "write", failing)
+        creating = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
+        await house.pass_time(10, 1)
+        view = await creating
+        assert (view.task.state, failures, len(blind.sent)) == ("running", [], 1)
+        blind.polls = [DONE]
+        await house.pass_time(60)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
+
+
+async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(tmp_path).opened() as house:
+        write, failures = house.database.write, [OperationalError("COMMIT", None, Exception("connection lost"))]
+
+        async def failing(what: Any) -> Any:
+            done = await write(what)
+            if isinstance(what, Step) and what.change.task.state == "running" and failures:
+                raise failures.pop()
+            return done
+
+        monkeypatch.setattr(house.database, "write", failing)
+        creating = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
+        await house.pass_time(10, 1)
+        view = await creating
+        assert (view.task.state, failures) == ("running", [])
+        timeline = await house.reads.timeline(view.task.id)
+        assert [event["type"] for event in timeline].count("running") == 1

@@ -87,7 +87,7 @@ class Books(RuleBasedStateMachine):
             ),
             self.providers,
             clock=self.clock,
-            limits=LimitsConfig(unreachable=60, first_step=5),
+            limits=LimitsConfig(unreachable=60, first_step=5, failovers=1),
             prices=(PriceConfig("kling-v2-5-turbo", "second", Decimal("0.07")),),
         )
         self.opening = house.opened()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
-from telecine.providers.base import Accepted, Cancelled, Failed, Unknown
+from telecine.providers.base import Accepted, Cancelled, Failed, Unknown, Unreadable
 from telecine.tasks.view import Place
 from telecine.tasks.watch import Watch
 from tests.clock import FastClock, HandClock
@@ -147,14 +147,41 @@ async def test_cancelling_says_what_came_of_it(tmp_path: Path) -> None:
         waiting = await made("kling-v1")
         assert await cancel(waiting) == ("cancelled", "cancelled")
         assert await cancel(waiting) == ("cancelled", "cancelled")
+        able.cancels = [Unreadable("busy")]
         assert await cancel(asked) == ("requested_upstream", "running")
         assert await cancel(marked) == ("marked", "running")
-        assert (await cancel(unknown))[0] == "requested_upstream"
+        assert (await cancel(unknown))[0] == "marked"  # nothing can be asked about what was never accepted
         able.cancels = [Cancelled()]
         assert await cancel(gone) == ("cancelled", "cancelled")
         unable.polls = [Failed(refusal("upstream_failed"))]
         await house.pass_time(60)
         assert await cancel(marked) == ("cancelled", "cancelled")
+
+
+async def test_an_upstream_that_cannot_stop_a_job_is_asked_once(tmp_path: Path) -> None:
+    able = Scripted(traits=replace(TRAITS, cancel=True))
+    async with House(tmp_path, providers=(able,)).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        view = await house.tasks.cancel(house.me, view.task.id)
+        assert (view.cancellation, view.task.state) == ("marked", "running")
+        assert view.task.cancel_refused
+        await house.pass_time(300)
+        assert len(able.asked_to_stop) == 1
+        assert len(able.polled) > 3
+        able.polls = [DONE]
+        await house.pass_time(60)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
+
+
+async def test_an_adapter_that_breaks_on_a_cancel_still_polls(tmp_path: Path) -> None:
+    able = Scripted(traits=replace(TRAITS, cancel=True))
+    able.cancels = [RuntimeError("boom")]
+    async with House(tmp_path, providers=(able,)).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.tasks.cancel(house.me, view.task.id)
+        able.polls = [DONE]
+        await house.pass_time(60)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
 
 
 async def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:

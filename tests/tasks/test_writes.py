@@ -87,13 +87,14 @@ async def test_a_step_needs_the_version_and_the_lease(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         task = new_task(house)
         await house.database.write(Create(task, "me"))
-        await house.database.write(step(house, task))
+        await house.database.write(step(house, task, token=1))
+        await house.database.write(step(house, task, token=1))  # the same step, whose answer was lost
         with pytest.raises(StaleError):
-            await house.database.write(step(house, task))
+            await house.database.write(step(house, task, token=2))
         later = replace(task, version=2)
         with pytest.raises(StaleError):
-            await house.database.write(step(house, later, owner="somebody else"))
-        await house.database.write(step(house, later))
+            await house.database.write(step(house, later, owner="somebody else", token=3))
+        await house.database.write(step(house, later, token=4))
 
 
 async def test_two_steps_of_one_task_never_share_a_batch(tmp_path: Path) -> None:

@@ -227,13 +227,17 @@ class Keys:
             await connection.execute(
                 update(tables.accounts)
                 .where(tables.accounts.c.name.not_in(list(wanted)))
-                .values(rate_limit=None, max_tasks_in_flight=None)
+                .values(rate_limit=None, token_limit=None, max_tasks_in_flight=None)
             )
             for name, account in wanted.items():
                 await connection.execute(
                     update(tables.accounts)
                     .where(tables.accounts.c.name == name)
-                    .values(rate_limit=account.rate_limit, max_tasks_in_flight=account.max_tasks_in_flight)
+                    .values(
+                        rate_limit=account.rate_limit,
+                        token_limit=account.token_limit,
+                        max_tasks_in_flight=account.max_tasks_in_flight,
+                    )
                 )
         self._cache.clear()
 
@@ -266,6 +270,7 @@ _CHECKED = select(
     tables.keys,
     tables.accounts.c.limited,
     tables.accounts.c.rate_limit.label("account_rate_limit"),
+    tables.accounts.c.token_limit.label("account_token_limit"),
     tables.accounts.c.max_tasks_in_flight.label("account_tasks"),
 ).join(tables.accounts, tables.accounts.c.id == tables.keys.c.account_id)
 _KEYS = select(tables.keys, tables.accounts.c.name.label("account")).join(

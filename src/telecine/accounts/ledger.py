@@ -191,10 +191,7 @@ async def _holds_without_life(connection: AsyncConnection) -> list[Problem]:
         select(entry.ref_id).where(entry.ref_type == "task", entry.kind == "hold", ~ended.exists())
     )
     open_holds = set(rows.scalars())
-    # A hold may be of nothing, where the price is; so its task is known by its price, not by the amount.
-    living = await connection.execute(
-        select(_TASKS.c.id).where(_TASKS.c.ended_at.is_(None), _TASKS.c.price_unit.is_not(None))
-    )
+    living = await connection.execute(select(_TASKS.c.id).where(_TASKS.c.ended_at.is_(None)))
     dead = open_holds - {str(one) for one in living.scalars()}
     return [
         Problem("open holds", f"task {one}", "its hold is open, but it has ended or is gone") for one in sorted(dead)

@@ -1,7 +1,8 @@
 """What a key and its account may do: requests in so much time, tasks in flight, budgets, and from which addresses.
 
 Guarantees: tasks in flight and budgets are checked in the transaction that creates the task, against the records, so
-they hold under concurrency and after a restart. Requests in so much time are counted in the memory of each process.
+they hold under concurrency and after a restart. Requests in so much time are counted in the memory of each process, as
+are tokens (see `telecine.accounts.tokens`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a key as the operator writes them; None is no limit. Budgets are in the currency of the prices."""
 
     rate_limit: str | None = None
+    token_limit: str | None = None
     max_tasks_in_flight: int | None = None
     ips: tuple[str, ...] | None = None
     """Networks (CIDR) from which alone the key works."""
@@ -41,11 +43,13 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
     def row(self) -> dict[str, Any]:
         """The columns of `keys`. Raises GatewayError (`invalid_request`) naming the field that is not right."""
         _checked("rate_limit", self.rate_limit, rate_of)
+        _checked("token_limit", self.token_limit, rate_of)
         _checked("ips", self.ips, lambda ips: [ipaddress.ip_network(one) for one in ips])
         if self.max_tasks_in_flight is not None and self.max_tasks_in_flight < 1:
             raise invalid("max_tasks_in_flight: must be 1 or more.", "max_tasks_in_flight")
         return {
             "rate_limit": self.rate_limit,
+            "token_limit": self.token_limit,
             "max_tasks_in_flight": self.max_tasks_in_flight,
             "ips": msgspec.json.encode(self.ips).decode() if self.ips is not None else None,
             "budget": _checked("budget", self.budget, micros_of),
@@ -60,6 +64,7 @@ def limits_of(row: Any) -> KeyLimits:
     """The limits in a row of `keys`."""
     return KeyLimits(
         rate_limit=row["rate_limit"],
+        token_limit=row["token_limit"],
         max_tasks_in_flight=row["max_tasks_in_flight"],
         ips=msgspec.json.decode(row["ips"], type=tuple[str, ...]) if row["ips"] is not None else None,
         budget=_decimal(row["budget"]),
@@ -68,12 +73,13 @@ def limits_of(row: Any) -> KeyLimits:
 
 
 def bounds_of(row: Any) -> Bounds:
-    """The limits in a row of `keys` with `account_rate_limit` and `account_tasks`, ready to be checked."""
+    """The limits in a row of `keys` with those of its account (`account_…`), ready to be checked."""
     limits = limits_of(row)
-    account_rate = row["account_rate_limit"]
     return Bounds(
-        rate=rate_of(limits.rate_limit) if limits.rate_limit else None,
-        account_rate=rate_of(account_rate) if account_rate else None,
+        rate=_rate(limits.rate_limit),
+        account_rate=_rate(row["account_rate_limit"]),
+        token_rate=_rate(limits.token_limit),
+        account_token_rate=_rate(row["account_token_limit"]),
         tasks=limits.max_tasks_in_flight,
         account_tasks=row["account_tasks"],
         networks=None if limits.ips is None else tuple(ipaddress.ip_network(one) for one in limits.ips),
@@ -247,6 +253,10 @@ async def _committed(connection: AsyncConnection, keys: Iterable[int]) -> Counte
 def _too_many(owner: str, rate: Rate, wait: float) -> GatewayError:
     message = f"This {owner} may send {rate.amount} requests in {rate.seconds} seconds; wait {max(1, round(wait))} s."
     return GatewayError("rate_limited", message, retry_after=wait)
+
+
+def _rate(text: str | None) -> Rate | None:
+    return rate_of(text) if text else None
 
 
 def _checked(name: str, value: Any, check: Any) -> Any:

@@ -1,23 +1,36 @@
-"""The price book: what a model costs, by unit, under conditions; the most specific line wins."""
+"""The price book: what a model costs, by unit, under conditions.
+
+The most specific line wins, and stands alone, unless it is a token line: those of the five token units add up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.config import PriceConfig
-from telecine.nouns.catalogue import Catalogue, Model
-from telecine.nouns.money import Price, cost, exact, micros_of
+from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.money import TOKEN_UNITS, Price, Unit, exact, micros_of, total
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
+from telecine.nouns.terms import Terms, spelled
+
+_DURATION: Final = 5.0
+"""Seconds of a video whose model nobody knows and whose client said nothing."""
+TOKENS_HELD: Final = Decimal("0.01")
+"""Millions of tokens that a token line without a `hold` of its own holds: nobody knows beforehand how many there will
+be."""
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What a request is expected to cost: the line that applies, and the micro-units to hold for it."""
+    """What a request is expected to cost: the lines that apply, and the micro-units to hold for them."""
 
-    price: Price
+    prices: tuple[Price, ...]
     hold: int
 
 
@@ -41,61 +54,105 @@ class PriceBook:
         names = [model] + ([known.name] if known is not None and known.name != model else [])
         return [line for name in names for line in self._lines.get(name, ())]
 
-    def quote(self, request: GenerationRequest) -> Quote | None:
-        """The line that applies to `request` and what to hold; None where the model is free."""
-        model = self._catalogue.find(request.model)
-        fitting = [line for line in self.of(request.model) if _applies(line, request)]
-        if not fitting:
+    def quote(self, request: GenerationRequest, routes: Iterable[Terms]) -> Quote | None:
+        """The lines that apply to `request`, and what to hold; None where the model is free.
+
+        `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
+        Raises GatewayError (`permission`) where the model has prices, but none for this.
+        """
+        if not self.of(request.model):
             return None
-        line = max(fitting, key=lambda one: len(one.when))
-        price = Price(line.unit, micros_of(line.price))
-        return Quote(price, cost(price, _expected(line, request, model)))
+        quotes = [quote for terms in set(routes) if (quote := self._quote(request, terms)) is not None]
+        if not quotes:
+            raise GatewayError("permission", f"'{request.model}' has no price for a job like this one.", param="model")
+        return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
+
+    def _quote(self, request: GenerationRequest, terms: Terms) -> Quote | None:
+        model = self._catalogue.find(request.model)
+        default = float(model.default_duration) if model else _DURATION
+        terms = replace(terms, duration=terms.duration or request.duration or default)
+        lines = deciding([line for line in self.of(request.model) if _applies(line, request, terms)])
+        if not lines:
+            return None
+        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, terms)) for line in lines]
+        return Quote(tuple(price for price, _ in parts), total(parts))
 
 
-def used(price: Price, usage: Usage, outputs: tuple[Output, ...], request: GenerationRequest, held: int) -> int:
+def deciding(fitting: Sequence[PriceConfig]) -> list[PriceConfig]:
+    """Of lines that all apply, those that count, the token lines in the order of their units.
+
+    The most specific one decides, the first among equals; one for the very name that was asked for goes before any of
+    the model that it is an alias of. Where that is a token line, the most specific line of every token unit counts.
+    """
+    if not fitting:
+        return []
+    ordered = sorted(fitting, key=lambda line: (line.model != fitting[0].model, -len(line.when)))
+    if ordered[0].unit not in TOKEN_UNITS:
+        return ordered[:1]
+    firsts = (next((line for line in ordered if line.unit == unit), None) for unit in TOKEN_UNITS)
+    return [line for line in firsts if line is not None]
+
+
+def used(
+    prices: Sequence[Price], usage: Usage, outputs: tuple[Output, ...], request: GenerationRequest, held: int
+) -> int:
     """What a finished task costs by what was really produced, in micro-units.
 
-    What was not measured (a file that could not be stored yet has no probed length) counts as it was asked for.
+    What was not measured (a file that could not be stored yet has no probed length) counts as it was asked for. Where
+    that cannot be told either (the upstream reported no tokens, no compute seconds), the task costs what was held.
     """
-    match price.unit:
+    parts = []
+    for price in prices:
+        quantity = _quantity(price.unit, usage, outputs, request)
+        if quantity is None:
+            return held
+        parts.append((price, quantity))
+    return total(parts)
+
+
+def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: GenerationRequest) -> Decimal | None:
+    """How many units were used; None where nobody knows."""
+    match unit:
         case "second":
             measured = usage.seconds if all(output.state == "stored" for output in outputs) else None
             seconds = measured if measured is not None else request.duration
-            return cost(price, exact(seconds)) if seconds is not None else held
-        case "image":
-            return cost(price, Decimal(sum(1 for output in outputs if output.kind == "image")))
-        case "track":
-            return cost(price, Decimal(sum(1 for output in outputs if output.kind == "audio")))
+            return exact(seconds) if seconds is not None else None
+        case "image" | "track":
+            kind = "image" if unit == "image" else "audio"
+            return Decimal(sum(1 for output in outputs if output.kind == kind))
+        case "character":
+            return None if request.blanked else Decimal(len(request.prompt))
+        case "compute_second":
+            return exact(usage.compute_seconds) if usage.compute_seconds is not None else None
+        case "call":
+            return None  # as many as were held
         case _:
-            return held
+            count = getattr(usage.tokens, TOKEN_UNITS[unit], None)
+            return Decimal(count).scaleb(-6) if count is not None else None
 
 
-def _expected(line: PriceConfig, request: GenerationRequest, model: Model | None) -> Decimal:
+def _expected(line: PriceConfig, request: GenerationRequest, terms: Terms) -> Decimal:
     """How many units a request is expected to use."""
     if line.hold is not None:
         return line.hold
     match line.unit:
         case "second":
-            seconds = request.duration if request.duration is not None else (model.default_duration if model else 5)
-            return exact(seconds) * request.count
+            return exact(terms.duration or _DURATION) * request.count
         case "image" | "track":
             return Decimal(request.count)
         case "character":
             return Decimal(len(request.prompt))
-        case _:
+        case "call" | "compute_second":
             return Decimal(1)
-
-
-def _applies(line: PriceConfig, request: GenerationRequest) -> bool:
-    return all(_fact(name, request) == wanted for name, wanted in line.when.items())
-
-
-def _fact(name: str, request: GenerationRequest) -> object:
-    """What a condition of a price line is compared with; what a client leaves out has the vendors' default."""
-    match name:
-        case "mode":
-            return getattr(request.parameters, "mode", None) or "std"
-        case "audio":
-            return bool(request.audio)
         case _:
-            return getattr(request, name)
+            return TOKENS_HELD
+
+
+def _applies(line: PriceConfig, request: GenerationRequest, terms: Terms) -> bool:
+    return all(_fact(name, request, terms) == spelled(name, wanted) for name, wanted in line.when.items())
+
+
+def _fact(name: str, request: GenerationRequest, terms: Terms) -> object:
+    """What a condition of a price line is compared with; the request's own word where the upstream is told nothing."""
+    told = getattr(terms, name, None)
+    return told if told is not None else spelled(name, getattr(request, name, None))

@@ -16,6 +16,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     rate: Rate | None = None
     account_rate: Rate | None = None
+    token_rate: Rate | None = None
+    account_token_rate: Rate | None = None
     tasks: int | None = None
     """Tasks in flight at the same time."""
     account_tasks: int | None = None
@@ -29,8 +31,13 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
         return self.budget is not None or self.monthly_budget is not None
 
     @property
+    def of_key(self) -> Bounds:
+        """Those of the key alone, for what it does in another account's name."""
+        return msgspec.structs.replace(self, account_rate=None, account_token_rate=None, account_tasks=None)
+
+    @property
     def at_create(self) -> bool:
-        """Whether a create has something to check."""
+        """Whether a create has something to check against the records."""
         return self.tasks is not None or self.account_tasks is not None or self.budgeted
 
 

@@ -23,7 +23,7 @@ def list_channels(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the channels."""
-    headings = ["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "PAUSED"]
+    headings = ["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "CIRCUIT"]
     listing(Target(data, config, server, key), "/admin/v1/channels", Page[Channel], headings, _row, json=json)
 
 
@@ -63,5 +63,5 @@ def _row(channel: Channel) -> list[str]:
         str(channel.weight),
         f"{slots} ({channel.pool})" if channel.pool else slots,
         channel.base_url,
-        f"{channel.paused_for:.0f} s" if channel.paused_for else "",
+        f"open, {channel.paused_for:.0f} s" if channel.circuit == "open" else channel.circuit.replace("_", "-"),
     ]

@@ -81,7 +81,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel. `paused_for` in seconds."""
+    """A channel. `circuit`: closed, open or half_open. `paused_for` in seconds."""
 
     name: str
     provider: str
@@ -91,6 +91,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     weight: int
     max_in_flight: int | None
     pool: str | None
+    circuit: str
     paused_for: float
 
 

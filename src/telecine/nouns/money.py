@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -21,8 +22,19 @@ Unit = Literal[
     "compute_second",
 ]
 UNITS: Final[tuple[str, ...]] = get_args(Unit)
+TOKEN_UNITS: Final[dict[Unit, str]] = {
+    "million_input_tokens": "input",
+    "million_cached_tokens": "cached",
+    "million_cache_write_tokens": "cache_write",
+    "million_output_tokens": "output",
+    "million_audio_tokens": "audio",
+}
+"""The one family of units whose lines add up, and the kind of token (a field of `Tokens`) that each counts. Every
+other unit stands alone."""
 MICROS: Final = 1_000_000
 _MOST_UNITS: Final = 10**9
+_EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
+"""Room for every digit of a sum, so that nothing is rounded before its end."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -49,9 +61,18 @@ def amount_of(micros: int) -> str:
     return f"{sign}{whole // MICROS}.{whole % MICROS:06d}"
 
 
+def total(parts: Iterable[tuple[Price, Decimal]]) -> int:
+    """What so many units of each line cost together, in micro-units.
+
+    The one rounding rule: the sum is exact, and is rounded once, half up, at the very end.
+    """
+    with localcontext(_EXACT):
+        return int(sum((price.micros * quantity for price, quantity in parts), Decimal(0)).quantize(Decimal(1)))
+
+
 def cost(price: Price, quantity: Decimal) -> int:
-    """What `quantity` units cost, in micro-units. The one rounding rule: half up, once, at the very end."""
-    return int((price.micros * quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    """What `quantity` units of one line cost, in micro-units, by the same rule."""
+    return total(((price, quantity),))
 
 
 def units_of(text: str | None) -> Decimal | None:

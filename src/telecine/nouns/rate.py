@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cache
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -50,41 +51,63 @@ class Window:
     never forgets a name, so only its notation is used.)
     """
 
-    def __init__(self) -> None:
-        self._taken: deque[float] = deque()
+    def __init__(self, grains: int | None = None) -> None:
+        """`grains`: the rate's time is cut into so many, and what is counted within one leaves at its end, so that no
+        more than that is remembered however much is counted. None: everything leaves at its own moment."""
+        self._grains = grains
+        self._taken: deque[tuple[float, int]] = deque()
+        self._sum = 0
         self._rate = Rate(1, 1)
 
     def wait(self, rate: Rate, now: float) -> float:
-        """Seconds until one more fits; 0 where it fits now."""
+        """Seconds until less than the rate's amount is counted; 0 where it is now, so that one more fits."""
         self._forget(rate, now)
-        excess = len(self._taken) - rate.amount
-        return max(0.0, self._taken[excess] + rate.seconds - now) if excess >= 0 else 0.0
+        left = self._sum
+        for moment, amount in self._taken:
+            if left < rate.amount:
+                break
+            left -= amount
+            until = moment + rate.seconds
+        return max(0.0, until - now) if self._sum >= rate.amount else 0.0
 
-    def take(self, now: float) -> None:
-        """Count one."""
-        self._taken.append(now)
+    def take(self, now: float, amount: int = 1) -> None:
+        """Count so many."""
+        self._forget(self._rate, now)  # also where nobody asks any more
+        if self._grains is not None:
+            now = ceil(now * self._grains / self._rate.seconds) * self._rate.seconds / self._grains
+        if self._taken and self._taken[-1][0] >= now:
+            now, before = self._taken.pop()
+            self._taken.append((now, before + amount))
+        else:
+            self._taken.append((now, amount))
+        self._sum += amount
 
     def remaining(self, rate: Rate, now: float) -> int:
         """How many more fit now."""
         self._forget(rate, now)
-        return max(0, rate.amount - len(self._taken))
+        return max(0, rate.amount - self._sum)
 
     def idle_at(self) -> float:
         """When nothing will be counted any more."""
-        return self._taken[-1] + self._rate.seconds if self._taken else 0.0
+        return self._taken[-1][0] + self._rate.seconds if self._taken else 0.0
 
     def _forget(self, rate: Rate, now: float) -> None:
         self._rate = rate
-        while self._taken and self._taken[0] <= now - rate.seconds:
-            self._taken.popleft()
+        while self._taken and self._taken[0][0] <= now - rate.seconds:
+            self._sum -= self._taken.popleft()[1]
 
 
 class Windows:
     """A window for each name. Idle ones are dropped, so that names which strangers choose cannot fill the memory."""
 
-    def __init__(self, most: int = 20_000) -> None:
+    def __init__(self, most: int = 20_000, grains: int | None = None) -> None:
         self._most = most
+        self._grains = grains
         self._windows: dict[object, Window] = {}
+
+    def find(self, name: object) -> Window | None:
+        """The window of `name`, where there is one."""
+        return self._windows.get(name)
 
     def of(self, name: object, now: float) -> Window:
         """The window of `name`, made where there is none."""
@@ -92,7 +115,7 @@ class Windows:
         if window is None:
             if len(self._windows) >= self._most:
                 self._drop(now)
-            window = self._windows[name] = Window()
+            window = self._windows[name] = Window(self._grains)
         return window
 
     def _drop(self, now: float) -> None:

@@ -18,13 +18,43 @@ AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refuse
 OutputState = Literal["pending", "stored", "lost"]
 
 
+class Tokens(msgspec.Struct, frozen=True):
+    """Tokens as the upstream counted them, each in one kind only, so that their sum is the whole.
+
+    `input` was read afresh, `cached` read from the upstream's cache, `cache_write` written to it; `output` was
+    generated; `audio` was read or generated as sound. A provider whose upstream counts one kind within another takes it
+    out. Raises ValueError for a negative count, which would pay the client.
+    """
+
+    input: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    output: int = 0
+    audio: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.input, self.cached, self.cache_write, self.output, self.audio) < 0:
+            raise ValueError("a count of tokens is negative")
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.input + self.cached + self.cache_write + self.output + self.audio
+
+
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a task really used. `seconds` of video or audio; `images` counted; `units` as the upstream names them."""
+    """What a task really used; what nobody reported is left out.
+
+    `seconds` of video or audio; `images` counted; `units` as the upstream names them.
+    """
 
     seconds: float | None = None
     images: int | None = None
     units: str | None = None
     """The upstream's own figure, verbatim (Kling's `final_unit_deduction` is a decimal string)."""
+    tokens: Tokens | None = None
+    compute_seconds: float | None = None
+    """Seconds for which the upstream computed, 0 or more."""
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,14 +144,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     """When the upstream no longer knows the job."""
     cancel_requested_at: float | None = None
+    cancel_refused: bool = False
+    """The upstream said that it cannot stop the job any more."""
     deleted_at: float | None = None
     source_task: int | None = None
     retry_of: int | None = None
     """The ended task that this one was made from by `retry`."""
     sandbox: bool = False
     usage: Usage | None = None
-    price: Price | None = None
-    """The line of the price book that applied at create."""
+    prices: tuple[Price, ...] = ()
+    """The lines of the price book that applied at create: one, or several token lines, which add up."""
     held: int = 0
     """Micro-units set aside at create."""
     charged: int | None = None

@@ -22,6 +22,7 @@ import msgspec
 from telecine.nouns.errors import TaskError
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Usage
+from telecine.nouns.terms import Terms
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -231,8 +232,9 @@ class Provider(Protocol):
     name: str
     traits: Traits
 
-    def check(self, request: GenerationRequest, model: str) -> None:
-        """Raise GatewayError (`unsupported_parameter`, `invalid_request`) where this upstream cannot express `request`.
+    def check(self, request: GenerationRequest, model: str) -> Terms:
+        """What the upstream will be asked for, as far as prices depend on it. Raises GatewayError
+        (`unsupported_parameter`, `invalid_request`) where it cannot express `request`.
 
         Pure: the same take-or-refuse translation that `submit` uses, before anything is stored or sent.
         """
@@ -243,7 +245,11 @@ class Provider(Protocol):
         ...
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the one request that creates the job. Never raises for anything that the upstream does."""
+        """Send the one request that creates the job. Never raises for anything that the upstream does.
+
+        Before anything is sent: raises GatewayError where the request or its media do not fit this upstream, and
+        telecine.net.client.FetchError where a file of the request cannot be had now.
+        """
         ...
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:

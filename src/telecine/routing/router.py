@@ -14,11 +14,12 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.terms import Terms
 from telecine.providers.base import Channel, Provider
+from telecine.routing.circuit import Circuit
 
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
-_LONGEST_ASKED = 3600.0
+_MOST_MICROS = 10**15
+"""A thousand million; an upstream that names a higher cost is not believed."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -33,6 +34,8 @@ class Route(msgspec.Struct, frozen=True):
     """The size of the pool; None: without limit."""
     weight: int
     """Slots that this job takes."""
+    terms: Terms
+    """What the upstream will be asked for, as far as prices depend on it."""
     quota: Quota = UNLIMITED
 
 
@@ -47,16 +50,16 @@ class Router:
         self._channels: dict[str, Channel] = {}
         self._leaving: dict[str, tuple[ChannelConfig, Channel]] = {}
         """Removed while this process runs: no new tasks, but those that they run are still asked about."""
+        self._circuits: dict[str, Circuit] = {}
         self.pools: dict[str, int] = {}
         self.swap(config)
-        self._paused: dict[str, tuple[float, float]] = {}
         self._known = {model.name for model in catalogue.models}
 
     def swap(self, config: Config) -> None:
         """Go on with the channels and pools of `config`, all at once.
 
         Attempts that run on a channel that is no longer there are still polled and collected; those on one whose
-        credential has changed, with the new one.
+        credential has changed, with the new one. Where it or the address has changed, the circuit begins closed.
         """
         channels = config.channels or (ChannelConfig(name="sandbox", provider="sandbox", models=("*",)),)
         names = {channel.name for channel in channels}
@@ -64,6 +67,9 @@ class Router:
         self._leaving = {name: known for name, known in before.items() if name not in names}
         self._configs = {channel.name: channel for channel in channels}
         self._channels = {channel.name: _channel(channel) for channel in channels}
+        for name, (_, known) in before.items():
+            if name in names and _reached_by(known) != _reached_by(self._channels[name]):
+                self._circuits.pop(name, None)
         self.pools = pools_of(config)
 
     @property
@@ -106,7 +112,8 @@ class Router:
         count = units_of(units)
         if config is None or config.unit_cost is None or count is None:
             return None
-        return cost(Price("call", micros_of(config.unit_cost)), count)
+        found = cost(Price("call", micros_of(config.unit_cost)), count)
+        return found if found < _MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
         left = self._leaving.get(name)
@@ -121,7 +128,7 @@ class Router:
     ) -> list[Route]:
         """The channels that can run `request`, best first; never empty.
 
-        `only` keeps to one channel (a follow-up stays with its channel); `without` puts one that has just failed last.
+        `only` keeps to one channel (a follow-up stays with its channel); `without` puts the one tried last at the end.
         Raises GatewayError: `not_found` for a model that nobody serves, or what the first provider objects to when
         none can express the request.
         """
@@ -131,16 +138,16 @@ class Router:
             mapping = self._mapping(config, request.model)
             if mapping is None or (only is not None and config.name != only):
                 continue
-            route = self._route(config, mapping, request)
             try:
-                route.provider.check(request, route.model)
-                _fits(route)
+                route = self._route(config, mapping, request)
             except GatewayError as error:
                 objection = objection or error
                 continue
             # Weighted order without replacement: the smallest of random ** (1 / weight) comes last.
             share = -(random.random() ** (1 / config.weight))  # noqa: S311  load sharing, not a secret
-            routes.append(((config.name == without, self.pause(config.name) > 0, -config.priority, share), route))
+            routes.append(
+                ((config.name == without, self.circuit(config.name).pause() > 0, -config.priority, share), route)
+            )
         if not routes:
             raise objection or self.nobody(request.model, only)
         return [route for _, route in sorted(routes, key=lambda item: item[0])]
@@ -155,17 +162,22 @@ class Router:
         return mapping
 
     def _route(self, config: ChannelConfig, mapping: ModelMap, request: GenerationRequest) -> Route:
+        """How the channel would run `request`. Raises GatewayError where it cannot."""
         model = mapping.upstream or (request.model if any(mark in mapping.public for mark in "*?[") else mapping.public)
         pool = mapping.pool or config.pool or config.name
-        return Route(
+        provider = self._providers[config.provider]
+        route = Route(
             channel=self._channels[config.name],
-            provider=self._providers[config.provider],
+            provider=provider,
             model=model,
             pool=pool,
             slots=self.pools.get(pool),
             weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
+            terms=provider.check(request, model),
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
+        _fits(route)
+        return route
 
     def nobody(self, model: str, only: str | None = None) -> GatewayError:
         """The error for a model that no channel serves, naming those that exist."""
@@ -175,24 +187,9 @@ class Router:
         shown = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
         return GatewayError("not_found", f"There is no model '{model}'. These exist: {shown}.", param="model")
 
-    def trouble(self, name: str, retry_after: float | None = None) -> float:
-        """Note that a channel refused for its own reasons or could not be reached; seconds to leave it alone."""
-        now = self._clock.now()
-        _, last = self._paused.get(name, (0.0, _FIRST_PAUSE / 2))
-        # Asked to wait for nothing, or for years, an upstream is not believed.
-        asked = None if retry_after is None else min(max(retry_after, _FIRST_PAUSE), _LONGEST_ASKED)
-        seconds = asked if asked is not None else min(last * 2, _LONGEST_PAUSE)
-        self._paused[name] = (now + seconds, min(max(seconds, _FIRST_PAUSE), _LONGEST_PAUSE))
-        return seconds
-
-    def well(self, name: str) -> None:
-        """Note that a channel has just accepted a job."""
-        self._paused.pop(name, None)
-
-    def pause(self, name: str) -> float:
-        """Seconds for which a channel in trouble should be left alone."""
-        until, _ = self._paused.get(name, (0.0, 0.0))
-        return max(0.0, until - self._clock.now())
+    def circuit(self, name: str) -> Circuit:
+        """What this process knows of the channel's health."""
+        return self._circuits.setdefault(name, Circuit(self._clock))
 
 
 def _fits(route: Route) -> None:
@@ -217,3 +214,7 @@ def _channel(config: ChannelConfig) -> Channel:
         webhook_secret=config.webhook_secret,
         allow_private=config.allow_private,
     )
+
+
+def _reached_by(channel: Channel) -> tuple[str | None, ...]:
+    return (channel.base_url, channel.api_key, channel.access_key, channel.secret_key)

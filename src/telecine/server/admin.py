@@ -13,6 +13,7 @@ from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
 from telecine.accounts.limits import NO_LIMITS, KeyLimits
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.routing.circuit import State
 from telecine.routing.router import Router
 
 
@@ -40,6 +41,7 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     rate_limit: str | None
     daily_cap: int | None
     pool: str | None
+    circuit: State
     paused_for: float
     """Seconds for which it is being left alone after trouble."""
 
@@ -118,6 +120,7 @@ class Admin:
 
     def _info(self, name: str) -> ChannelInfo:
         config = next(config for config in self._router.configs if config.name == name)
+        circuit = self._router.circuit(name)
         return ChannelInfo(
             name=name,
             provider=config.provider,
@@ -129,7 +132,8 @@ class Admin:
             rate_limit=config.rate_limit,
             daily_cap=config.daily_cap,
             pool=config.pool,
-            paused_for=round(self._router.pause(name), 1),
+            circuit=circuit.state,
+            paused_for=round(circuit.pause(), 1),
         )
 
 

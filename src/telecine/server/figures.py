@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from sqlalchemy import case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.routing.circuit import State
 from telecine.routing.router import Router
 from telecine.server.spend import Spend
 from telecine.store import tables
@@ -29,10 +30,11 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """A channel that refuses or cannot be reached. `seconds`: for how long it is left alone now."""
+    """A channel whose circuit is not closed. `seconds`: for how long it is left alone now."""
 
     name: str
     seconds: float
+    state: State = "open"
 
 
 class GivenUp(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     shut: tuple[str, ...]
     """Pools that have no slots."""
     troubled: tuple[Trouble, ...]
+    channels: tuple[str, ...] = ()
     leaving: dict[str, int]
     """Attempts that still run on channels that are no longer configured."""
     outputs_pending: int
@@ -91,7 +94,8 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
             deliveries=await _deliveries(connection, now),
             lines=await _lines(connection, now),
             shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
-            troubled=tuple(Trouble(one.name, pause) for one in router.configs if (pause := router.pause(one.name)) > 0),
+            troubled=tuple(_troubled(router)),
+            channels=tuple(one.name for one in router.configs),
             leaving=await _leaving(connection, {one.name for one in router.configs}),
             outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
             outputs_lost=await _outputs(connection, "lost", now - DAY),
@@ -104,6 +108,13 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
 
 _UNKNOWN: Final = literal_column("attempts.state") == literal_column("'unknown'")
 """Written out, so that the planner sees that the index on such attempts will do."""
+
+
+def _troubled(router: Router) -> Iterator[Trouble]:
+    for one in router.configs:
+        circuit = router.circuit(one.name)
+        if circuit.state != "closed":
+            yield Trouble(one.name, circuit.pause(), circuit.state)
 
 
 async def _late(connection: AsyncConnection, now: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 import time
@@ -234,7 +235,7 @@ def render(error: Exception, scope: Scope) -> Response:
         response.status_code = error.status_code
         response.headers.update(error.headers or {})
     if known.retry_after is not None:
-        response.headers["retry-after"] = str(max(1, round(known.retry_after)))
+        response.headers["retry-after"] = str(max(1, math.ceil(known.retry_after)))
     if not known.may_retry or (response.status_code < 500 and response.status_code not in (408, 409, 429)):
         response.headers["x-should-retry"] = "false"
     return response

@@ -63,7 +63,7 @@ from telecine.server.callbacks import callback_route
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
-from telecine.server.metering import check_currency, check_metered, settle_currency
+from telecine.server.metering import check_currency, check_metered, is_published, settle_currency
 from telecine.server.metrics import Metrics
 from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
@@ -279,7 +279,7 @@ class Gateway:
         """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
         check_config(config)
         check_currency(self._settings.config.currency, config.currency)
-        if self.exposed:
+        if self.exposed or is_published(config):
             check_metered(config, catalogue.load())
 
     async def _apply(self, config: Config) -> None:

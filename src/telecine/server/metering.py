@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select
 
@@ -45,13 +46,23 @@ def check_metered(config: Config, catalogue: Catalogue) -> None:
     raise ConfigError(
         f"Other machines could spend on models without a price ({shown}). Add [[prices]] for them, or set "
         "'require_price = true' in [limits] to refuse what has none, or 'allow_unmetered = true' at the top of the "
-        "file to serve it for nothing, or listen at 127.0.0.1 only."
+        "file to serve it for nothing, or serve this machine only (127.0.0.1, no public_url, no trusted_proxies)."
     )
 
 
 def is_exposed(listener: socket.socket) -> bool:
     """Whether other machines can reach `listener`."""
     return not ipaddress.ip_address(str(listener.getsockname()[0]).partition("%")[0]).is_loopback
+
+
+def is_published(config: Config) -> bool:
+    """Whether, by the configuration, other machines come through a proxy, wherever the process itself listens."""
+    host = urlsplit(config.public_url or "").hostname or "localhost"
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost" or host.endswith(".localhost")
+    return not local or bool(config.network.trusted_proxies)
 
 
 def check_currency(settled: str, wanted: str) -> None:

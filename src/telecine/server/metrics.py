@@ -70,7 +70,10 @@ class Metrics:
         for name, (_, labels) in _MORE.items():
             if labels:
                 more[name].clear()
+        for channel in figures.channels:
+            more["channel_circuit"].labels(channel).set(0)
         for trouble in figures.troubled:
+            more["channel_circuit"].labels(trouble.name).set(1 if trouble.state == "half_open" else 2)
             more["channel_paused_seconds"].labels(trouble.name).set(trouble.seconds)
         for pool, line in figures.lines.items():
             more["tasks_waiting"].labels(pool).set(line.number)
@@ -97,6 +100,7 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outputs_lost_last_day": ("Files of the last day's tasks that could not be stored", ()),
     "disk_free_bytes": ("Room on the file system of the data", ()),
     "clock_skew_seconds": ("How far the database's clock is ahead of ours", ()),
+    "channel_circuit": ("The channel's circuit: 0 closed, 1 half-open, 2 open", ("channel",)),
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
     "channel_report_age_seconds": ("How old the upstream's word on what it has deducted is", ("channel",)),
     "channel_units": ("Units since the oldest such word that compares, by who counted them", ("channel", "source")),

@@ -19,10 +19,12 @@ from sqlalchemy import func, insert, select
 
 from telecine.clock import Clock
 from telecine.config import Config, ConfigError, Settings, parse
+from telecine.nouns.money import TOKEN_UNITS
 from telecine.store import tables
 from telecine.store.database import Database
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
+_NO_SECRETS: Final = frozenset({"token_limit"})
 _AT_START: Final = frozenset({"public_url", "allow_unmetered", "network", "retention.link_days"})
 """What is read only when a process starts."""
 
@@ -155,7 +157,7 @@ def masked(config: Config, key: bytes) -> Config:
 
 def is_secret(field: str) -> bool:
     """Whether a field's value must never be shown. New fields that sound like it are taken for secrets."""
-    return any(word in field for word in _SECRET_WORDS)
+    return field not in _NO_SECRETS and any(word in field for word in _SECRET_WORDS)
 
 
 def difference(old: Config, new: Config) -> list[Change]:
@@ -174,8 +176,10 @@ def difference(old: Config, new: Config) -> list[Change]:
 
 
 def _price_name(line: Any) -> str:
+    """What tells a line from the others: token lines stand side by side."""
     conditions = ", ".join(f"{name} = {value}" for name, value in sorted(line.when.items()))
-    return f"{line.model} ({conditions})" if conditions else str(line.model)
+    name = f"{line.model} by {line.unit}" if line.unit in TOKEN_UNITS else str(line.model)
+    return f"{name} ({conditions})" if conditions else name
 
 
 def _listed(section: str, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:

@@ -17,6 +17,8 @@ from sqlalchemy import (
     text,
 )
 
+from telecine.nouns.money import TOKEN_UNITS
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -68,6 +70,7 @@ accounts = Table(  # written by accounts/
     Column("held", BigInteger, nullable=False),
     Column("spent", BigInteger, nullable=False),
     Column("rate_limit", Text),
+    Column("token_limit", Text),
     Column("max_tasks_in_flight", Integer),
 )
 
@@ -116,6 +119,7 @@ keys = Table(  # written by accounts/
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("rate_limit", Text),
+    Column("token_limit", Text),
     Column("max_tasks_in_flight", Integer),
     Column("ips", Text),
     Column("budget", BigInteger),  # micro-units, as is the next
@@ -195,6 +199,7 @@ tasks = Table(  # written by tasks/
     Column("deadline", Double),
     Column("expires_at", Double),
     Column("cancel_requested_at", Double),
+    Column("cancel_refused", Boolean, nullable=False),
     Column("deleted_at", Double),
     Column("source_task", BigInteger),
     Column("retry_of", BigInteger),
@@ -203,8 +208,11 @@ tasks = Table(  # written by tasks/
     Column("usage_seconds", Double),
     Column("usage_images", Integer),
     Column("usage_units", Text),
-    Column("price_unit", Text),
+    *(Column(f"usage_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # all or none
+    Column("usage_compute_seconds", Double),
+    Column("price_unit", Text),  # a line that stands alone, with its micro-units
     Column("price_micros", BigInteger),
+    *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
     Column("held", BigInteger, nullable=False),
     Column("charged", BigInteger),
     Column("error_code", Text),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from msgspec.structs import replace
 
 from telecine.accounts.ledger import Settlement
@@ -19,6 +20,7 @@ from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError
 from telecine.tasks.writes import Change
 
+_log = structlog.get_logger(__name__)
 _TRIES_BEFORE_SUCCESS = 3
 _LONGEST_WAIT = 3600.0
 
@@ -39,17 +41,19 @@ async def collect(context: Context, work: Work) -> None:
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
     change = context.moved(work.task, change, "succeeded")
     await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+    if usage.tokens is not None:
+        context.tokens.count(task.account_id, task.key_id, usage.tokens.total, now)
 
 
 def _priced(
     context: Context, task: Task, usage: Usage, outputs: tuple[Output, ...], now: float
 ) -> tuple[Task, Settlement | None]:
     """Charge what was really made. The sandbox costs nothing, unless its channel says so."""
-    if task.price is None:
+    if not task.prices:
         return task, None
     if task.sandbox and not context.router.charges(task.channel or ""):
         return released(task, now)
-    return charged(task, used(task.price, usage, outputs, task.request, task.held), now)
+    return charged(task, used(task.prices, usage, outputs, task.request, task.held), now)
 
 
 async def keep_on(context: Context, work: Work) -> None:
@@ -109,7 +113,11 @@ async def _fresh_link(context: Context, work: Work, channel: Channel, provider: 
     if attempt is None or attempt.upstream_id is None:
         return output
     job = Job(work.task.operation, attempt.model, attempt.handle, attempt.upstream_id, attempt.created_at)
-    outcome = await provider.poll(channel, job)
+    try:
+        outcome = await provider.poll(channel, job)
+    except Exception:
+        _log.exception("adapter_failed", provider=provider.name)
+        return output
     if not isinstance(outcome, Succeeded) or output.index >= len(outcome.outputs):
         return output
     fresh = outcome.outputs[output.index]

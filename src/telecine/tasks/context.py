@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from telecine.accounts.prices import PriceBook
+from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.nouns.ids import IdSource
@@ -25,6 +28,10 @@ from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
 from telecine.webhooks.delivery import PROGRESS, Delivery
 from telecine.webhooks.endpoints import Endpoint
+
+_AGAIN: Final = 1.0
+"""Seconds between two tries to commit a step."""
+_log = structlog.get_logger(__name__)
 
 Announce = Callable[[View], bytes]
 """The body of a webhook that tells a task's new status."""
@@ -86,6 +93,8 @@ class Context(msgspec.Struct, kw_only=True):
     """The URL at which a provider may call back for an attempt's token; None without a public URL."""
     link_seconds: float
     """How long links stay valid; the files of a deleted task go after that."""
+    tokens: TokenMeter = msgspec.field(default_factory=TokenMeter)
+    """The tokens that tasks of limited keys and accounts have taken."""
     pace: Pace = msgspec.field(default_factory=Pace)
     watch: Watch = msgspec.field(default_factory=Watch)
     closing: bool = False
@@ -166,11 +175,29 @@ class Context(msgspec.Struct, kw_only=True):
 
     async def write(self, step: Step | Start) -> int | None:
         """Commit a step, and tell whoever watches its task. Raises StaleError."""
-        outcome: int | None = await self.database.write(step)
+        if isinstance(step, Start):
+            begun: int | None = await self.database.write(step)
+            self.watch.changed(step.key)
+            return begun
+        await self._persist(step)
         self.watch.changed(step.key)
-        if isinstance(step, Step) and step.change.deliveries:
+        if step.change.deliveries:
             self.told()
-        return outcome
+        return None
+
+    async def _persist(self, step: Step) -> None:
+        """Commit a step, again and again while the lease lasts where the database cannot take it now: what has become
+        known in it, such as the id of an upstream's job, may be known nowhere else."""
+        while True:
+            try:
+                await self.database.write(step)
+            except (OperationalError, InterfaceError, OSError):
+                if self.now() + _AGAIN >= self.leases.get(step.key, 0.0):
+                    raise
+                _log.exception("commit_failed", task=step.key)
+                await self.clock.sleep(_AGAIN)
+            else:
+                return
 
     async def rest(self, task_id: int, seconds: float) -> None:
         """Give the lease back and come again in `seconds`; nothing else has changed."""

@@ -10,6 +10,7 @@ from telecine.accounts.ledger import Settlement
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Attempt, AttemptState, Task
 from telecine.tasks.context import Context
+from telecine.tasks.idempotency import FORGIVEN, refused_at_once
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Change
 
@@ -37,7 +38,7 @@ def charged(task: Task, amount: int, now: float) -> tuple[Task, Settlement | Non
 
 
 def _settled(task: Task, kind: Literal["charge", "release"], amount: int, now: float) -> tuple[Task, Settlement | None]:
-    if task.price is None or task.charged is not None:
+    if not task.prices or task.charged is not None:
         return task, None
     settlement = Settlement(task.account_id, task.id, task.key_id, kind, task.held, amount, task.created_at, now)
     return replace(task, charged=amount), settlement
@@ -66,6 +67,8 @@ async def fail(
             attempt = closed(attempt, attempt_state, now, error)
         else:
             attempt = replace(attempt, state=attempt_state, ended_at=now, error=error, slot_until=keep_slot_until)
+    if error.code in FORGIVEN and refused_at_once(task, context.limits.first_step) is not None:
+        task = replace(task, external_id=None)  # the client was answered with a refusal, and may send it again
     task, settlement = released(task, now)
     change = Change(task=task, attempt=attempt, free=free, outputs=work.outputs, settlement=settlement)
     change = context.moved(work.task, change, task.state, shown.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from telecine.providers.base import (
     Failed,
     Found,
     Job,
+    NotCancellable,
     NotFound,
     Provider,
     Running,
@@ -24,9 +26,10 @@ from telecine.providers.base import (
 )
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
-from telecine.tasks.pace import asked, backoff
+from telecine.tasks.failover import failed
+from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import ChannelGoneError, collecting, failed, progressed, running
+from telecine.tasks.settle import ChannelGoneError, collecting, progressed, running
 from telecine.tasks.submit import submit, unknown
 from telecine.tasks.writes import Change
 
@@ -43,15 +46,19 @@ async def poll(context: Context, work: Work) -> Work | None:
     channel, provider = _upstream(context, work)
     task, now = work.task, context.now()
     job = _job(work)
-    wanted_gone = task.cancel_requested_at is not None and provider.traits.cancel
-    if wanted_gone and isinstance(await provider.cancel(channel, job), Cancelled):
-        await cancel(context, work)
-        return None
+    if task.cancel_requested_at is not None and provider.traits.cancel and not task.cancel_refused:
+        match await _asked(provider.cancel(channel, job), provider):
+            case Cancelled():
+                await cancel(context, work)
+                return None
+            case NotCancellable():
+                work = await _runs_on(context, work)
+                task = work.task
     match await _asked(provider.poll(channel, job), provider):
         case Succeeded() as result:
             return await collecting(context, work, result)
         case Failed() as outcome:
-            await failed(context, work, outcome)
+            return await failed(context, work, outcome)
         case Running() as outcome:
             if task.state == "running" and (task.deadline is None or now < task.deadline):
                 await progressed(context, work, outcome)
@@ -62,6 +69,14 @@ async def poll(context: Context, work: Work) -> Work | None:
         case Unreadable() as outcome:
             await _unreadable(context, work, provider, outcome)
     return None
+
+
+async def _runs_on(context: Context, work: Work) -> Work:
+    """Note that the upstream will not stop the job, so that nobody asks it again, or says that it was asked."""
+    task = replace(work.task, cancel_refused=True)
+    change = context.moved(work.task, Change(task=task), "cancel_refused")
+    await context.commit(change, keep_lease=True)
+    return replace(work, task=change.task)
 
 
 async def _asked(question: Awaitable[Answer], provider: Provider) -> Answer | Unreadable:
@@ -111,7 +126,7 @@ async def _found(context: Context, work: Work, upstream_id: str, outcome: Runnin
         case Succeeded():
             return await collecting(context, work, outcome)
         case Failed():
-            await failed(context, work, outcome)
+            return await failed(context, work, outcome)
     return None
 
 
@@ -127,9 +142,16 @@ async def _absent(context: Context, work: Work, provider: Provider) -> Work | No
         until = context.now() + provider.traits.deadline
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
         return None
-    if attempt.submits >= _MOST_SUBMITS:
+    circuit, now = context.router.circuit(attempt.channel), context.now()
+    shut, failing = circuit.pause(), circuit.failing_since
+    # As with a task in the queue: a channel that fails is waited for so long, one that is merely full without end.
+    until = max(attempt.submitted_at or 0.0, failing or math.inf) + context.limits.unreachable
+    if attempt.submits >= _MOST_SUBMITS or (shut > 0 and now >= until):
         error = TaskError("upstream_failed", "The upstream gave no readable answer to the job, and does not have it.")
         await fail(context, work, error, attempt_state="unknown")
+        return None
+    if not circuit.take(attempt.id):
+        await _look_later(context, work, attempt, min(jittered(shut), until - now))
         return None
     # The same handle again: were the job there after all, the upstream would refuse the second.
     attempt = replace(attempt, state="submitting", submits=attempt.submits + 1, submitted_at=context.now())

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import TERMINAL, Attempt, Output, Task
+from telecine.routing.router import Route
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
@@ -25,6 +26,8 @@ class Work(msgspec.Struct, frozen=True):
     task: Task
     attempt: Attempt | None
     outputs: tuple[Output, ...]
+    routes: tuple[Route, ...] | None = None
+    """The channels that may run it, where they were looked for just now."""
 
     @property
     def current(self) -> Attempt:
@@ -106,16 +109,27 @@ class TaskReads:
             row = found.mappings().first()
             return (row["task_id"], attempt_of(row)) if row else None
 
-    async def refusers(self, task_id: int) -> set[str]:
-        """The channels that refused this task for reasons other than being full."""
+    async def averse(self, task_id: int) -> set[str]:
+        """The channels that refused this task for reasons other than being full, or whose job for it failed."""
         table = tables.attempts.c
         async with self._database.reading() as connection:
             rows = await connection.execute(
                 select(table.channel).where(
-                    table.task_id == task_id, table.state == "refused", table.error_code != "capacity"
+                    table.task_id == task_id,
+                    table.state.in_(("refused", "ended")),
+                    table.error_code != "capacity",
                 )
             )
             return set(rows.scalars())
+
+    async def failures(self, task_id: int) -> int:
+        """How many jobs for this task have failed at their upstreams, and were tried elsewhere."""
+        table = tables.attempts.c
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.id).where(table.task_id == task_id, table.state == "ended", table.error_code.is_not(None))
+            )
+            return len(rows.all())
 
     async def unknowns(self, task_id: int) -> int:
         """How many ended attempts of this task may have made a job."""

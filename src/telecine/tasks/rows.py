@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
 
 from telecine.nouns.errors import ErrorCode, TaskError
-from telecine.nouns.money import Price
+from telecine.nouns.money import TOKEN_UNITS, Price
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.task import Attempt, Output, Task, Usage
+from telecine.nouns.task import Attempt, Output, Task, Tokens, Usage
 
 _decode_request = msgspec.json.Decoder(GenerationRequest).decode
 _encode = msgspec.json.Encoder().encode
 
-# What a step may change; the rest of a task's row is fixed at create or marked by the caller (cancel, delete).
-MUTABLE: Final = (
-    "version",
-    "step_token",
-    "state",
-    "progress",
-    "channel",
-    "attempt_id",
-    "attempts",
-    "started_at",
-    "ended_at",
-    "deadline",
-    "expires_at",
-    "sandbox",
-    "usage_seconds",
-    "usage_images",
-    "usage_units",
-    "charged",
-    "error_code",
-    "error_message",
-    "error_param",
-)
+_USAGE_TOKENS: Final = {kind: f"usage_{kind}_tokens" for kind in Tokens.__struct_fields__}
+_PRICE_TOKENS: Final = {unit: f"price_{kind}_tokens" for unit, kind in TOKEN_UNITS.items()}
 
 
 def kind_of(operation: str) -> str:
@@ -45,9 +25,9 @@ def kind_of(operation: str) -> str:
 
 
 def task_values(task: Task, token: int | None) -> dict[str, Any]:
-    """The mutable columns of `task`."""
-    usage = task.usage or Usage()
-    return {
+    """The columns of `task` that a step may change; the rest is fixed at create or marked by the caller (cancel,
+    delete). What it used is left out until that is known: most steps come before."""
+    values = {
         "version": task.version,
         "step_token": token,
         "state": task.state,
@@ -60,16 +40,20 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         "deadline": task.deadline,
         "expires_at": task.expires_at,
         "sandbox": task.sandbox,
-        "usage_seconds": usage.seconds,
-        "usage_images": usage.images,
-        "usage_units": usage.units,
         "charged": task.charged,
         **_error_values(task.error),
     }
+    if task.usage is not None:
+        values.update(_usage_values(task.usage))
+    if task.cancel_refused:
+        values["cancel_refused"] = True
+    if task.external_id != task.request.external_id:  # it was given up
+        values["external_id"] = task.external_id
+    return values
 
 
 def new_task_values(task: Task) -> dict[str, Any]:
-    """The whole row of a task that is being created."""
+    """The row of a task that is being created; columns that it leaves out are null."""
     return {
         "id": task.id,
         "account_id": task.account_id,
@@ -83,11 +67,11 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "priority": task.priority,
         "created_at": task.created_at,
         "cancel_requested_at": task.cancel_requested_at,
+        "cancel_refused": task.cancel_refused,
         "deleted_at": task.deleted_at,
         "source_task": task.source_task,
         "retry_of": task.retry_of,
-        "price_unit": task.price.unit if task.price else None,
-        "price_micros": task.price.micros if task.price else None,
+        **_price_values(task.prices),
         "held": task.held,
         **task_values(task, None),
     }
@@ -95,11 +79,6 @@ def new_task_values(task: Task) -> dict[str, Any]:
 
 def task_of(row: Mapping[Any, Any]) -> Task:
     """The task in a row of `tasks`."""
-    usage = (
-        Usage(row["usage_seconds"], row["usage_images"], row["usage_units"])
-        if (row["usage_seconds"], row["usage_images"], row["usage_units"]) != (None, None, None)
-        else None
-    )
     return Task(
         id=row["id"],
         account_id=row["account_id"],
@@ -122,16 +101,25 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         deadline=row["deadline"],
         expires_at=row["expires_at"],
         cancel_requested_at=row["cancel_requested_at"],
+        cancel_refused=row["cancel_refused"],
         deleted_at=row["deleted_at"],
         source_task=row["source_task"],
         retry_of=row["retry_of"],
         sandbox=row["sandbox"],
-        usage=usage,
-        price=Price(row["price_unit"], row["price_micros"]) if row["price_unit"] else None,
+        usage=_usage_of(row),
+        prices=_prices_of(row),
         held=row["held"],
         charged=row["charged"],
         error=_error_of(row),
     )
+
+
+def alike(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """`rows` by their columns: those that have the same go into one statement."""
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row), []).append(row)
+    return found
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Any]:
@@ -156,7 +144,41 @@ def output_of(row: Mapping[Any, Any]) -> Output:
     return Output(**{name: row[name] for name in Output.__struct_fields__})
 
 
+_NO_USAGE: Final = Usage()
 _ATTEMPT_PLAIN: Final = tuple(name for name in Attempt.__struct_fields__ if name != "error")
+
+
+def _usage_of(row: Mapping[Any, Any]) -> Usage | None:
+    tokens = None
+    if row["usage_input_tokens"] is not None:
+        tokens = Tokens(**{kind: row[column] for kind, column in _USAGE_TOKENS.items()})
+    usage = Usage(row["usage_seconds"], row["usage_images"], row["usage_units"], tokens, row["usage_compute_seconds"])
+    return usage if usage != _NO_USAGE else None
+
+
+def _usage_values(usage: Usage) -> dict[str, Any]:
+    return {
+        "usage_seconds": usage.seconds,
+        "usage_images": usage.images,
+        "usage_units": usage.units,
+        **{column: getattr(usage.tokens, kind, None) for kind, column in _USAGE_TOKENS.items()},
+        "usage_compute_seconds": usage.compute_seconds,
+    }
+
+
+def _price_values(prices: Sequence[Price]) -> dict[str, Any]:
+    """A line that stands alone in two columns, token lines in one each."""
+    if prices and prices[0].unit in _PRICE_TOKENS:
+        micros = {price.unit: price.micros for price in prices}
+        return {column: micros.get(unit) for unit, column in _PRICE_TOKENS.items()}
+    one = prices[0] if prices else None
+    return {"price_unit": one.unit if one else None, "price_micros": one.micros if one else None}
+
+
+def _prices_of(row: Mapping[Any, Any]) -> tuple[Price, ...]:
+    if row["price_unit"] is not None:
+        return (Price(row["price_unit"], row["price_micros"]),)
+    return tuple(Price(unit, row[column]) for unit, column in _PRICE_TOKENS.items() if row[column] is not None)
 
 
 def _error_values(error: TaskError | None) -> dict[str, Any]:

@@ -58,7 +58,9 @@ class TaskService:
         except FileNotFoundError:
             raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
         inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
-        owner = replace(principal, account_id=before.account_id)
+        owner = principal
+        if before.account_id != principal.account_id:
+            owner = replace(principal, account_id=before.account_id, bounds=principal.bounds.of_key)
         request = replace(request, inputs=inputs, external_id=None)
         return await self._make(owner, request, before.dialect, idempotency, retry_of=before.id)
 
@@ -75,10 +77,10 @@ class TaskService:
         except GatewayError:
             await self._context.library.forget(stored_keys(request))
             raise
-        if isinstance(made, Task):
-            step = self._engine.begin(Work(made, None, ()))
+        if isinstance(made, Work):
+            step = self._engine.begin(made)
             await asyncio.wait([step], timeout=self._context.limits.first_step)
-            return await self._first_answer(made.id)
+            return await self._first_answer(made.task.id)
         await self._context.library.forget(stored_keys(request))
         await join(self._context, self._engine, made)
         return await self._first_answer(made)
@@ -101,8 +103,8 @@ class TaskService:
         dialect: str,
         said: Idempotency | None,
         retry_of: int | None,
-    ) -> Task | int:
-        """The new task, committed; the id of an earlier one where the request is that one's, sent again."""
+    ) -> Work | int:
+        """The new task, committed, with its channels; the id of the one that the request, sent again, has already."""
         context = self._context
         now = context.now()
         task = Task(
@@ -130,14 +132,14 @@ class TaskService:
             routes = context.router.candidates(request, only=source.task.channel)
         quote = self._quote(routes, request)
         if quote is not None:
-            task = replace(task, price=quote.price, held=quote.hold)
+            task = replace(task, prices=quote.prices, held=quote.hold)
         create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bounds)
         for _ in range(2):
             try:
                 earlier = await context.database.write(create)
             except IntegrityError:
                 continue  # another process has used the same key or external id just now, so now it can be seen
-            return task if earlier is None else earlier
+            return Work(task, None, (), tuple(routes)) if earlier is None else earlier
         raise GatewayError("internal", "The task could not be stored; send the request again.")
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
@@ -147,9 +149,10 @@ class TaskService:
     def _quote(self, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
         """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
         context = self._context
-        if not any(context.router.charges(route.channel.name) for route in routes):
+        charging = [route.terms for route in routes if context.router.charges(route.channel.name)]
+        if not charging:
             return None
-        quote = context.prices.quote(request)
+        quote = context.prices.quote(request, charging)
         if quote is None and context.limits.require_price:
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
         return quote
@@ -173,6 +176,7 @@ class TaskService:
                 "or ask the operator for a key with allow_unknown_parameters.",
                 param=name,
             )
+        self._context.tokens.check(principal, self._context.now())
         return router.candidates(request)
 
     async def get(self, principal: Principal, task_id: int) -> View:

@@ -1,13 +1,13 @@
-"""What follows from what an upstream says: accepted, still at work, done, failed."""
+"""What follows from what an upstream says: accepted, still at work, done."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
 from telecine.nouns.task import Attempt, Output
-from telecine.providers.base import Failed, Running, Succeeded, Traits
+from telecine.providers.base import Running, Succeeded, Traits
 from telecine.tasks.context import Context
-from telecine.tasks.ending import closed, fail, slot_of
+from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Change
@@ -72,11 +72,6 @@ async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
     change = context.moved(work.task, change, "collecting")
     await context.commit(change, keep_lease=True)
     return Work(change.task, ended, outputs)
-
-
-async def failed(context: Context, work: Work, outcome: Failed) -> None:
-    """→ failed: the upstream itself said so, readably."""
-    await fail(context, work, outcome.error)
 
 
 def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import Attempt
 from telecine.routing.router import Route
+from telecine.tasks.candidates import candidates, last_error, others, patience
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import Alternative, Change, Start
 
+_NO_CHANNEL = TaskError("upstream_failed", "No channel for this model has worked for a while.")
 # With several channels, one that this task does not stand in line for may get room first: look again after a while.
 _LOOK_AGAIN = 20.0
 
@@ -26,47 +29,59 @@ async def start(context: Context, work: Work) -> Work | None:
         await cancel(context, work)
         return None
     try:
-        routes = await _routes(context, work)
+        known = await candidates(context, work)
     except GatewayError as error:
-        last = work.attempt.error if work.attempt and work.attempt.error else None
-        await fail(context, work, last or error.as_task_error())
+        await fail(context, work, last_error(work) or error.as_task_error())
         return None
-    pause = min(context.router.pause(route.channel.name) for route in routes)
+    routes = others(context, work, known)
+    pauses = {route.channel.name: context.router.circuit(route.channel.name).pause() for route in routes}
+    pause = min(pauses.values())
     if pause > 0:
-        await context.rest(task.id, pause * random.uniform(1.0, 1.2))  # noqa: S311  spreading load, not a secret
+        await _wait(context, work, routes, pause if len(routes) == len(known) else min(pause, _LOOK_AGAIN))
         return None
-    open_routes = [route for route in routes if context.router.pause(route.channel.name) == 0]
-    alternatives = tuple(_alternative(context, work, route) for route in open_routes)
-    chosen = await context.write(
-        Start(
-            alternatives=alternatives,
-            owner=context.owner,
-            now=context.now(),
-            token=secrets.randbits(62),
-            park_due=context.now() + _LOOK_AGAIN * random.uniform(1.0, 1.5) if len(routes) > 1 else None,  # noqa: S311
-        )
-    )
+    alternatives = tuple(_alternative(context, work, route) for route in routes if pauses[route.channel.name] == 0)
+    chosen = await _begin(context, alternatives, alone=len(known) == 1)
     if chosen is None:
         return None
-    change = alternatives[chosen].change
-    return Work(change.task, change.new_attempt, ())
+    return Work(chosen.change.task, chosen.attempt, ())
 
 
-async def _routes(context: Context, work: Work) -> list[Route]:
-    """The channels that may run the task now, best first. Raises GatewayError where none is left."""
-    task = work.task
-    only = None
-    if task.source_task is not None:
-        source = await context.reads.task(task.source_task)
-        only = source[0].channel if source else None
-    last = work.attempt.channel if work.attempt else None
-    routes = context.router.candidates(task.request, only=only, without=last)
-    if task.attempts:
-        refusers = await context.reads.refusers(task.id)
-        routes = [route for route in routes if route.channel.name not in refusers]
-        if not routes:
-            raise GatewayError("upstream_refused", "Every channel for this model refused the job.")
-    return routes
+async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: float) -> None:
+    """All of `routes` rest for `pause` seconds: come again after that, or give up."""
+    now, until = context.now(), patience(context, work, routes)
+    if until is not None and now >= until:
+        await fail(context, work, last_error(work) or _NO_CHANNEL)
+        return
+    wait = pause * random.uniform(1.0, 1.2)  # noqa: S311  spreading load, not a secret
+    await context.rest(work.task.id, wait if until is None else min(wait, until - now))
+
+
+async def _begin(context: Context, alternatives: tuple[Alternative, ...], *, alone: bool) -> Alternative | None:
+    """Commit the first of `alternatives` that has room; None where the task stands in line.
+
+    Their circuits are taken before the commit and given back after it, so that no two tasks are the same probe.
+    """
+    circuits = {one.attempt.id: context.router.circuit(one.attempt.channel) for one in alternatives}
+    for attempt, circuit in circuits.items():
+        circuit.take(attempt)
+    now = context.now()
+    begun = None
+    try:
+        chosen = await context.write(
+            Start(
+                alternatives=alternatives,
+                owner=context.owner,
+                now=now,
+                token=secrets.randbits(62),
+                park_due=None if alone else now + _LOOK_AGAIN * random.uniform(1.0, 1.5),  # noqa: S311
+            )
+        )
+        begun = None if chosen is None else alternatives[chosen]
+    finally:
+        for attempt, circuit in circuits.items():
+            if begun is None or attempt != begun.attempt.id:
+                circuit.spare(attempt)
+    return begun
 
 
 def _alternative(context: Context, work: Work, route: Route) -> Alternative:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from msgspec.structs import replace
+from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
@@ -21,7 +22,9 @@ from telecine.providers.base import (
     Unknown,
 )
 from telecine.tasks.context import Context
-from telecine.tasks.ending import closed, fail, slot_of
+from telecine.tasks.ending import cancel, closed, fail
+from telecine.tasks.failover import again
+from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import collecting, running
 from telecine.tasks.writes import Change
@@ -36,23 +39,29 @@ async def submit(context: Context, work: Work) -> Work | None:
     """Send the job that `work.attempt` stands for. Only called right after the attempt was committed as submitting."""
     found = context.router.channel(work.current.channel)
     if found is None:
-        return await _again(context, work, closed(work.current, "never_sent", context.now()), 0.0)
+        return await again(context, work, closed(work.current, "never_sent", context.now()))
     channel, provider = found
     if work.current.state == "preparing":
         prepared = await _prepare(context, work, channel, provider)
-        if prepared is None:
-            return None
+        if not isinstance(prepared, Work):
+            return await _settle(context, work, prepared)
         work = prepared
-    outcome = await _send(context, work, channel, provider)
-    if isinstance(outcome, Accepted | Finished):
-        context.router.well(channel.name)
-    return await _settle(context, work, outcome)
+        now = await context.reads.work(work.task.id) or work  # its owner may have cancelled it meanwhile
+        if now.task.cancel_requested_at is not None:
+            context.router.circuit(channel.name).spare(work.current.id)
+            await cancel(context, now)
+            return None
+    return await _settle(context, work, await _send(context, work, channel, provider))
 
 
 async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
     match outcome:
         case Accepted(upstream_id):
-            await running(context, work, upstream_id)
+            try:
+                await running(context, work, upstream_id)
+            except (SQLAlchemyError, OSError):  # the operator can still find the job
+                _log.error("accepted_job_not_recorded", task=work.task.id, upstream_id=upstream_id)
+                raise
         case Finished(result, upstream_id):
             attempt = replace(work.current, upstream_id=upstream_id)
             return await collecting(context, replace(work, attempt=attempt), result)
@@ -71,11 +80,33 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
     context.check_lease(work.task.id)
     try:
         async with context.library.reading() as media:
-            return await provider.submit(channel, submission, media)
-    except GatewayError as error:  # before anything was sent: the media cannot be had, or it does not fit
-        return Refused(error.as_task_error())
-    except FetchError as error:
-        return NeverSent(error.reason)
+            outcome = await provider.submit(channel, submission, media)
+    except (GatewayError, FetchError) as error:
+        return _kept(context, work, error)
+    _note(context, work.current, outcome)
+    return outcome
+
+
+def _kept(context: Context, work: Work, error: GatewayError | FetchError) -> Refused | NeverSent:
+    """Nothing was sent, for the request does not fit or its media cannot be had: no fault of the channel's."""
+    context.router.circuit(work.current.channel).spare(work.current.id)
+    return NeverSent(error.reason) if isinstance(error, FetchError) else Refused(error.as_task_error())
+
+
+def _note(context: Context, attempt: Attempt, outcome: SubmitOutcome) -> None:
+    """Tell the channel's circuit. A request that is refused for its own fault was answered by a channel in health."""
+    circuit = context.router.circuit(attempt.channel)
+    match outcome:
+        case Refused(capacity=True, retry_after=seconds):
+            circuit.trouble(attempt.id, seconds, full=True)
+        case Refused(elsewhere=True, retry_after=seconds):
+            circuit.trouble(attempt.id, seconds)
+        case NeverSent():
+            circuit.trouble(attempt.id)
+        case Unknown():
+            circuit.doubt(attempt.id)
+        case _:
+            circuit.well(attempt.id)
 
 
 async def _submission(context: Context, work: Work) -> Submission:
@@ -107,11 +138,11 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     found = context.router.channel(attempt.channel)
     traits = found[1].traits if found else None
     if traits is not None and not traits.look_up:
-        if context.router.resubmits(attempt.channel) and await context.reads.unknowns(work.task.id) < _MOST_RESUBMITS:
-            seconds = context.router.trouble(attempt.channel)
+        before = await context.reads.unknowns(work.task.id)
+        if context.router.resubmits(attempt.channel) and before < _MOST_RESUBMITS:
             # The job that may exist keeps its slot for as long as it could run.
             attempt = replace(attempt, ended_at=now, slot_until=now + traits.deadline)
-            return await _again(context, replace(work, attempt=None), attempt, seconds)
+            return await again(context, replace(work, attempt=None), attempt, backoff(before, 1.0))
         error = TaskError("submission_unknown", f"The upstream may or may not have taken the job ({reason}).")
         work = replace(work, attempt=attempt)
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=now + traits.deadline)
@@ -122,22 +153,18 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     return None
 
 
-async def _prepare(context: Context, work: Work, channel: Channel, provider: Provider) -> Work | None:
+async def _prepare(context: Context, work: Work, channel: Channel, provider: Provider) -> Work | Refused | NeverSent:
     """Do the repeatable part, then commit that what follows may not be repeated."""
     attempt = work.current
     try:
         async with context.library.reading() as media:
             prepared = await provider.prepare(channel, await _submission(context, work), media)
-    except GatewayError as error:
-        await fail(context, work, error.as_task_error(), attempt_state="refused")
-        return None
-    except FetchError as error:
-        await _never_sent(context, work, error.reason)
-        return None
+    except (GatewayError, FetchError) as error:
+        return _kept(context, work, error)
     except Exception:
         _log.exception("adapter_failed", provider=provider.name)
-        await _never_sent(context, work, "the job could not be prepared")
-        return None
+        context.router.circuit(channel.name).trouble(attempt.id)
+        return NeverSent("the job could not be prepared")
     now = context.now()
     attempt = replace(attempt, state="submitting", prepared=prepared, submitted_at=now)
     change = context.moved(work.task, Change(task=work.task, attempt=attempt))
@@ -149,12 +176,9 @@ async def _refused(context: Context, work: Work, refusal: Refused) -> Work | Non
     attempt = closed(work.current, "refused", context.now(), refusal.error)
     if refusal.capacity:
         # Never shown to the client: the task waits, and the attempt does not count against the channel.
-        seconds = context.router.trouble(attempt.channel, refusal.retry_after)
-        attempt = replace(attempt, error=TaskError("capacity", refusal.error.message))
-        return await _again(context, work, attempt, seconds)
+        return await again(context, work, replace(attempt, error=TaskError("capacity", refusal.error.message)))
     if refusal.elsewhere:
-        context.router.trouble(attempt.channel, refusal.retry_after)
-        return await _again(context, work, attempt, 0.0)
+        return await again(context, work, attempt)
     await fail(context, work, refusal.error, attempt_state="refused")
     return None
 
@@ -167,20 +191,7 @@ async def _never_sent(context: Context, work: Work, reason: str) -> Work | None:
     if now >= deadline:
         await fail(context, work, error, attempt_state="never_sent")
         return None
-    context.router.trouble(attempt.channel)
-    return await _again(context, work, attempt, 0.0, deadline)
-
-
-async def _again(
-    context: Context, work: Work, attempt: Attempt, seconds: float, deadline: float | None = None
-) -> Work | None:
-    """submitting → queued: this attempt is over and no job exists; the next step chooses a channel anew."""
-    task = replace(work.task, state="queued", deadline=deadline)
-    change = Change(task=task, attempt=attempt, free=slot_of(work.attempt))
-    detail = attempt.error.message if attempt.error else None
-    change = context.moved(work.task, change, "queued", detail)
-    if seconds > 0:
-        await context.commit(change, due=context.now() + seconds)
-        return None
-    await context.commit(change, keep_lease=True)
-    return await context.reads.work(task.id)  # read anew: its owner may have cancelled it meanwhile
+    # A channel in trouble is left alone by its circuit; where the media cannot be had, only this task has to wait.
+    rests = context.router.circuit(attempt.channel).pause() > 0
+    seconds = 0.0 if rests else backoff(attempt.number - 1, 1.0)
+    return await again(context, work, attempt, seconds, deadline=deadline)

@@ -46,5 +46,7 @@ def cancellation(context: Context, task: Task) -> Cancellation | None:
     if task.ended:
         return "cancelled" if task.state == "cancelled" else None
     found = context.router.channel(task.channel or "")
-    asked = found is not None and found[1].traits.cancel and task.state in ("running", "reconciling")
+    can = found is not None and found[1].traits.cancel and not task.cancel_refused
+    # What was never accepted has no job that could be named to the upstream.
+    asked = can and task.state in ("running", "reconciling") and task.expires_at is not None
     return "requested_upstream" if asked else "marked"

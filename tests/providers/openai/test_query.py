@@ -10,6 +10,7 @@ import pytest
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import ErrorCode, GatewayError
+from telecine.nouns.task import Tokens
 from telecine.providers.base import (
     Channel,
     Failed,
@@ -114,6 +115,27 @@ async def test_words_for_success_and_where_the_file_is(told: Any, body: Any, url
 async def test_the_end_of_a_link_is_heard(told: Any, expires: Any) -> None:
     outcome = await told({"status": "completed", "url": LINK, "expires_at": expires, "seconds": 8})
     assert (outcome.outputs[0].expires_at, outcome.usage.seconds) == (NOW + 60, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"completion_tokens": 108_900, "total_tokens": 108_900}, Tokens(output=108_900)),
+        ({"prompt_tokens": 12, "completion_tokens": 30, "total_tokens": 42}, Tokens(input=12, output=30)),
+        ({"completion_tokens": 30, "total_tokens": 42}, Tokens(input=12, output=30)),
+        ({"prompt_tokens": None, "completion_tokens": 0, "total_tokens": 0}, None),  # a form that nobody filled in
+        ({"completion_tokens": -5, "total_tokens": 5}, None),
+        ({"completion_tokens": "5"}, None),
+        ({"completion_tokens": True}, None),
+        ({"completion_tokens": 10**30}, None),
+        ({}, None),
+        ([5], None),
+        (None, None),
+    ],
+)
+async def test_tokens_are_heard_where_a_relay_tells_them(told: Any, usage: Any, tokens: Tokens | None) -> None:
+    outcome = await told({"status": "completed", "url": LINK, "usage": usage})
+    assert outcome.usage.tokens == tokens
 
 
 def detail(**info: Any) -> dict[str, Any]:

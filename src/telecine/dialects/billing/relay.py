@@ -1,8 +1,9 @@
 """`GET /api/usage/token` and `GET /api/pricing`, as relays answer them (wire tables H.1 and H.2, from new-api).
 
 The relay's quota unit is 1/500000 of the currency. A relay knows two kinds of price: by token, as ratios to 2 per
-million input tokens, and by call. What is priced otherwise here (by second, image …) is told as the price of a call
-with the model's defaults, and exactly in `prices`, which is our own addition.
+million input tokens, and by call. What is priced otherwise here (by second, image …; by tokens, but not those that are
+read afresh, which all its ratios refer to) is told as the price of a call with the model's defaults, and exactly in
+`prices`, which is our own addition.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from telecine.accounts.prices import TOKENS_HELD, deciding
 from telecine.config import PriceConfig
 from telecine.dialects.base import Dialect, edge_of, principal_of
 from telecine.dialects.bodies import json_response
 from telecine.nouns.catalogue import Catalogue, Kind
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.money import Unit, amount_of, micros_of
+from telecine.nouns.money import TOKEN_UNITS, Unit, amount_of, micros_of
 
 _MICROS_A_UNIT: Final = 2
 _BASE_RATIO: Final = 2
@@ -162,12 +164,13 @@ def _maker(name: str, catalogue: Catalogue) -> str:
 def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbers: dict[str, int]) -> ModelPricing:
     known = catalogue.find(name)
     maker = _maker(name, catalogue)
-    by_token = {line.unit: line.price for line in lines if line.unit.startswith("million_") and not line.when}
+    plain = deciding(_plain(lines))
+    by_token = {line.unit: line.price for line in plain if line.unit in TOKEN_UNITS}
     told = ModelPricing(
         model_name=name,
         vendor_id=numbers[maker],
         quota_type=1,
-        model_price=float(_call(lines, known.default_duration if known is not None else 1)),
+        model_price=float(_call(plain, known.default_duration if known is not None else 1)),
         owner_by=maker,
         enable_groups=[_GROUP],
         supported_endpoint_types=[_ENDPOINTS[known.kind][0]] if known is not None and known.kind in _ENDPOINTS else [],
@@ -178,7 +181,7 @@ def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbe
         return told
 
     def ratio(unit: Unit) -> float:
-        return float(by_token.get(unit, base) / base)
+        return float(by_token.get(unit, Decimal(0)) / base)
 
     return msgspec.structs.replace(
         told,
@@ -192,12 +195,17 @@ def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbe
     )
 
 
+def _plain(lines: Sequence[PriceConfig]) -> list[PriceConfig]:
+    """The lines with the fewest conditions, the cheapest first. Without any, they stand in the order that decides."""
+    fewest = min((len(line.when) for line in lines), default=0)
+    found = [line for line in lines if len(line.when) == fewest]
+    return sorted(found, key=lambda line: line.price) if fewest else found
+
+
 def _call(lines: Sequence[PriceConfig], seconds: int) -> Decimal:
-    """What a call with the model's defaults costs: by the line with the fewest conditions, the cheapest of those."""
-    plain = min(lines, key=lambda line: (len(line.when), line.price), default=None)
-    if plain is None:
-        return Decimal(0)
-    return plain.price * (plain.hold or (seconds if plain.unit == "second" else 1))
+    """What a call with the model's defaults costs by the lines that count; as far as that is unknown, what it holds."""
+    usual: dict[Unit, Decimal] = {"second": Decimal(seconds), **dict.fromkeys(TOKEN_UNITS, TOKENS_HELD)}
+    return sum((line.price * (line.hold or usual.get(line.unit, Decimal(1))) for line in lines), Decimal(0))
 
 
 RELAY: Final = Dialect(

@@ -14,7 +14,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
-from telecine.nouns.task import Status, Task
+from telecine.nouns.task import Status, Task, Tokens
 from telecine.tasks.view import View
 
 # The official pollers stop at any other word.
@@ -58,6 +58,14 @@ class VideoError(msgspec.Struct, frozen=True):
     message: str
 
 
+class VideoUsage(msgspec.Struct, frozen=True):
+    """Tokens as relays tell them of a video (new-api's `usage`): what was read, what was generated, and both."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
 class Video(msgspec.Struct, frozen=True, kw_only=True):
     """The official Video object and, after it, what relay applications look for. Times are whole seconds."""
 
@@ -77,6 +85,7 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str
     url: str | UnsetType = UNSET
     video_url: str | UnsetType = UNSET
+    usage: VideoUsage | UnsetType = UNSET
 
 
 class VideoList(msgspec.Struct, frozen=True):
@@ -114,6 +123,7 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
         task_id=name,
         url=link or UNSET,
         video_url=link or UNSET,
+        usage=_usage(task.usage.tokens if task.usage is not None else None),
     )
 
 
@@ -178,6 +188,14 @@ def _size(view: View, models: Catalogue) -> str | None:
             return f"{output.width}x{output.height}"
     model = models.find(view.task.model)
     return model.default_size if model is not None else None
+
+
+def _usage(tokens: Tokens | None) -> VideoUsage | UnsetType:
+    """Sound counts as generated."""
+    if tokens is None:
+        return UNSET
+    generated = tokens.output + tokens.audio
+    return VideoUsage(tokens.total - generated, generated, tokens.total)
 
 
 def _error(task: Task) -> VideoError | None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError
 from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     CancelOutcome,
     Channel,
@@ -76,23 +77,21 @@ class KlingProvider:
         self._clock = clock
         self._tokens = Tokens(clock)
 
-    def check(self, request: GenerationRequest, model: str) -> None:
-        """Raise GatewayError where Kling cannot express `request`."""
-        translate(request, model)
+    def check(self, request: GenerationRequest, model: str) -> Terms:
+        """What Kling bills by. Raises GatewayError where it cannot express `request`."""
+        return translate(request, model).terms
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing is needed: pictures travel in the create itself."""
         return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the create. Raises GatewayError before anything is sent where the request or its media do not fit."""
+        """Send the create. Raises GatewayError before anything is sent where the request or its media do not fit,
+        FetchError where a picture cannot be had now."""
         draft = translate(submission.request, submission.model)
         draft.body.external_task_id = submission.handle
         draft.body.callback_url = submission.callback_url
-        try:
-            body = await _filled(draft, media)
-        except FetchError as error:  # a picture that cannot be had now
-            return NeverSent(error.reason)
+        body = await _filled(draft, media)
         try:
             reply = await self._client.request(
                 "POST",

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Final, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import parse_size
 from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput
+from telecine.nouns.terms import Terms
 from telecine.providers.kling.wire import (
     BILLED,
     OURS,
@@ -31,6 +33,9 @@ Mode = Literal["std", "pro"]
 _Word = TypeVar("_Word", bound=str)
 _RATIOS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 _MODES: Final[dict[str, Mode]] = {"720p": "std", "1080p": "pro"}
+_RESOLUTIONS: Final[dict[Mode, str]] = {mode: resolution for resolution, mode in _MODES.items()}
+_LINES: Final[dict[Mode, int]] = {"std": 720, "pro": 1080}
+_DURATION: Final = 5
 
 
 class Draft(msgspec.Struct):
@@ -48,6 +53,18 @@ class Draft(msgspec.Struct):
         """Some picture travels inside the body, which may then be large."""
         items = (self.image, self.image_tail, self.static_mask, *self.dynamic_masks)
         return any(item is not None and item.object_key is not None for item in items)
+
+    @property
+    def terms(self) -> Terms:
+        """What the body comes to, with Kling's defaults (API, text2video). A picture's own shape is not known here."""
+        mode = self.body.mode or "std"
+        duration, audio = float(self.body.duration or _DURATION), self.body.sound == "on"
+        if self.image is not None or self.image_tail is not None:
+            return Terms(mode=mode, resolution=_RESOLUTIONS[mode], duration=duration, audio=audio)
+        across, down = _RATIOS[self.body.aspect_ratio or "16:9"]
+        short = _LINES[mode]
+        size = (short * across // down, short) if across > down else (short, short * down // across)
+        return replace(Terms.sized(*size, mode=mode, duration=duration), audio=audio)
 
     def encode(self) -> bytes:
         """The JSON, with what passes through byte for byte at its end."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
 from telecine.net.client import Reply
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.nouns.task import Usage
+from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import (
     Accepted,
     Channel,
@@ -52,6 +52,9 @@ from telecine.providers.openai.wire import (
     Video,
 )
 from telecine.providers.scrub import scrubbed
+
+_MOST_TOKENS: Final = 10**12
+"""An upstream that counts more is not believed."""
 
 
 def root(channel: Channel) -> str:
@@ -153,8 +156,21 @@ def _succeeded(video: Video, name: str, channel: Channel, now: float) -> Succeed
     until = _number(video.expires_at)
     if until is not None and until > 1e11:  # some relays count in milliseconds
         until /= 1000
-    seconds = _number(video.seconds)
-    return Succeeded((UpstreamOutput(url, "video", name, until or now + RETENTION),), Usage(seconds=seconds))
+    usage = Usage(seconds=_number(video.seconds), tokens=_tokens(video.usage))
+    return Succeeded((UpstreamOutput(url, "video", name, until or now + RETENTION),), usage)
+
+
+def _tokens(usage: object) -> Tokens | None:
+    """new-api's `usage` of a video (wire table C.6); the relays that fill it in with zeros have counted nothing."""
+    if not isinstance(usage, dict):
+        return None
+    read, made, both = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    told = [one for one in (read, made, both) if one is not None]
+    if not all(type(one) is int and 0 <= one <= _MOST_TOKENS for one in told):
+        return None
+    made = made or 0
+    read = read if read is not None else max(0, (both or 0) - made)
+    return Tokens(input=read, output=made) if read + made > 0 else None
 
 
 def _links(video: Video) -> Iterator[str]:

@@ -11,6 +11,7 @@ from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Stream
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     CancelOutcome,
     Channel,
@@ -30,7 +31,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.openai.answers import link_of, pinged, polled, root, submitted
 from telecine.providers.openai.form import File, encode, pairs_of
-from telecine.providers.openai.translate import Draft, translate
+from telecine.providers.openai.translate import Draft, terms_of, translate
 from telecine.providers.openai.wire import BILLED, CONTENT, MAX_IMAGES, PATH, RETENTION
 
 _MAX_FILE: Final = 4 * 1024**3
@@ -61,16 +62,17 @@ class OpenAIProvider:
         self._client = client
         self._clock = clock
 
-    def check(self, request: GenerationRequest, model: str) -> None:
-        """Raise GatewayError where the Videos API cannot express `request`."""
-        translate(request, model)
+    def check(self, request: GenerationRequest, model: str) -> Terms:
+        """What the Videos API bills by. Raises GatewayError where it cannot express `request`."""
+        return terms_of(translate(request, model), request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing is needed: pictures travel in the create itself."""
         return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the create or the remix, once. Raises GatewayError before anything is sent where it does not fit.
+        """Send the create or the remix, once. Raises GatewayError before anything is sent where it does not fit,
+        FetchError where a picture cannot be had now.
 
         Some relays know the `Idempotency-Key`; nothing here relies on it.
         """
@@ -80,10 +82,7 @@ class OpenAIProvider:
         if remix and source is None:
             raise invalid("The upstream's video that is to be remixed is not known any more.", "source_task")
         url = f"{root(channel)}{PATH}" + (f"/{_quoted(source.upstream_id)}/remix" if remix and source else "")
-        try:
-            kind, body = ("application/json", draft.encode()) if remix else await _filled(draft, media)
-        except FetchError as error:  # a picture that cannot be had now
-            return NeverSent(error.reason)
+        kind, body = ("application/json", draft.encode()) if remix else await _filled(draft, media)
         try:
             reply = await self._client.request(
                 "POST",

@@ -136,6 +136,7 @@ class Video(msgspec.Struct):
     error: Any = None
     fail_reason: Any = None
     failure_reason: Any = None
+    usage: Any = None
     url: Any = None
     video_url: Any = None
     result_url: Any = None

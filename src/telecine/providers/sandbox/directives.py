@@ -6,6 +6,7 @@
 | `[[fail:content_policy]]` | the job ends failed with this error code |
 | `[[refuse:rate_limited]]` | the job is never taken; `rate_limited` and `capacity` make the task wait and try again |
 | `[[unreadable:2]]` | the first 2 polls bring no verdict |
+| `[[tokens:input=1200,cached=100,output=4000]]` | the job reports that it took these tokens |
 
 They are cut out of what is drawn.
 """
@@ -18,10 +19,12 @@ from typing import Final, get_args
 import msgspec
 
 from telecine.nouns.errors import ErrorCode, GatewayError, invalid
+from telecine.nouns.task import Tokens
 
 _DIRECTIVE: Final = re.compile(r"\[\[\s*(\w+)\s*:\s*([^\[\]]*?)\s*\]\]")
 _LONGEST_DELAY: Final = 24 * 3600.0
 _MOST_UNREADABLE: Final = 1000
+_MOST_TOKENS: Final = 1_000_000_000
 _CODES: Final = tuple(get_args(ErrorCode))
 
 
@@ -32,6 +35,7 @@ class Directives(msgspec.Struct, frozen=True):
     fail: ErrorCode | None = None
     refuse: ErrorCode | None = None
     unreadable: int = 0
+    tokens: Tokens | None = None
 
 
 _KNOWN: Final = Directives.__struct_fields__
@@ -53,6 +57,7 @@ def read(prompt: str) -> tuple[Directives, str]:
         fail=_code("fail", orders.get("fail")),
         refuse=_code("refuse", orders.get("refuse")),
         unreadable=int(_number("unreadable", orders.get("unreadable", "0"), _MOST_UNREADABLE)),
+        tokens=_tokens(orders["tokens"]) if "tokens" in orders else None,
     ), rest
 
 
@@ -73,6 +78,17 @@ def _code(name: str, value: str | None) -> ErrorCode | None:
     if value is not None:
         raise _wrong(f"The directive '{name}' takes one of {', '.join(_CODES)}; not '{value[:40]}'.")
     return None
+
+
+def _tokens(value: str) -> Tokens:
+    counts: dict[str, int] = {}
+    for part in value.split(","):
+        kind, _, count = (one.strip() for one in part.partition("="))
+        if kind not in Tokens.__struct_fields__ or kind in counts:
+            kinds = ", ".join(Tokens.__struct_fields__)
+            raise _wrong(f"The directive 'tokens' takes each of {kinds} once, as in input=1200; not '{part[:40]}'.")
+        counts[kind] = int(_number(f"tokens: {kind}", count, _MOST_TOKENS))
+    return Tokens(**counts)
 
 
 def _wrong(message: str) -> GatewayError:

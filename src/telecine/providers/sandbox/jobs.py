@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from telecine.nouns.errors import ErrorCode, TaskError
+from telecine.nouns.task import Tokens
 
 
 class SandboxJob(msgspec.Struct, frozen=True):
@@ -39,6 +40,10 @@ class SandboxJob(msgspec.Struct, frozen=True):
     fail: ErrorCode | None = None
     unreadable: int = 0
     """Polls that are still to bring no verdict."""
+    tokens: Tokens | None = None
+    """What it is to report."""
+    compute_seconds: float | None = None
+    """How long a worker drew at it; None until it is drawn."""
     crashes: int = 0
     """Renderings that came to nothing."""
     cancelled: bool = False

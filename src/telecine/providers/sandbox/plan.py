@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.request import GenerationRequest, ImageParameters, MediaInput, Role, VideoParameters
+from telecine.nouns.terms import Terms
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.take import Take
@@ -24,6 +25,7 @@ _MOST_PIXELS: Final = 4096 * 2304
 _LONGEST: Final = 120.0
 _DURATION: Final = 5.0
 _FRAME_RATE: Final = 24
+_PRO: Final = 1080
 _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
@@ -65,13 +67,14 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
         delay=orders.delay,
         fail=orders.fail,
         unreadable=orders.unreadable,
+        tokens=orders.tokens,
     )
 
 
 def _take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
     video = request.operation != "text_to_image"
-    take = Take(msgspec.structs.replace(request, native=None))
+    take = Take(replace(request, native=None))
     for name in (*_DRAWN, *_NOT_DRAWN, *(_VIDEO if video else ())):
         take.field(name)
     for name in (VideoParameters if video else ImageParameters).__struct_fields__:
@@ -86,6 +89,16 @@ def opening(request: GenerationRequest) -> MediaInput | None:
     if request.operation == "text_to_image":
         return None
     return next((item for role in _OPENING for item in request.with_role(role)), None)
+
+
+def terms_of(request: GenerationRequest, job: SandboxJob) -> Terms:
+    """What `job` comes to. Kling's modes are told apart by the resolution, as Kling does."""
+    asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
+    mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
+    duration = job.duration if job.kind == "video" else None
+    terms = replace(Terms.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
+    follows_picture = opening(request) is not None and request.size is None and request.aspect_ratio is None
+    return replace(terms, size=None, aspect_ratio=None) if follows_picture else terms
 
 
 def _shots(request: GenerationRequest) -> str:

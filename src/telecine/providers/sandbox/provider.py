@@ -16,6 +16,7 @@ from telecine.net.client import CHUNK, FetchError
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Usage
+from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -42,7 +43,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.sandbox import directives, render
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
-from telecine.providers.sandbox.plan import opening, plan
+from telecine.providers.sandbox.plan import opening, plan, terms_of
 from telecine.workers import WorkerError, Workers
 
 _INPUT_BYTES: Final = 50 * 1024 * 1024
@@ -79,9 +80,10 @@ class SandboxProvider:
         self._swept_at = float("-inf")
         self._closed = False
 
-    def check(self, request: GenerationRequest, model: str) -> None:
-        """Raise GatewayError for unknown directives, for what is too large to draw, and for what was not taken."""
-        plan(request, "", None, 0.0)
+    def check(self, request: GenerationRequest, model: str) -> Terms:
+        """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
+        was not taken."""
+        return terms_of(request, plan(request, "", None, 0.0))
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing: submitting can itself be repeated here."""
@@ -205,11 +207,17 @@ class SandboxProvider:
             return None
         if job.fail is not None:
             return Failed(TaskError(job.fail, f"The prompt asked the sandbox to fail with '{job.fail}'."))
-        if self._jobs.rendered(job):
+        if job.compute_seconds is not None and self._jobs.rendered(job):
             urls = (f"sandbox:{job.handle}/{index}" for index in range(job.count))
             outputs = tuple(UpstreamOutput(url, job.kind, expires_at=job.created_at + _RETENTION) for url in urls)
             video = job.kind == "video"
-            return Succeeded(outputs, Usage(seconds=job.duration * job.count) if video else Usage(images=job.count))
+            usage = Usage(
+                seconds=job.duration * job.count if video else None,
+                images=None if video else job.count,
+                tokens=job.tokens,
+                compute_seconds=job.compute_seconds,
+            )
+            return Succeeded(outputs, usage)
         return Failed(job.error) if job.error is not None else None
 
     def _marked_cancelled(self, job: SandboxJob) -> SandboxJob:
@@ -233,10 +241,13 @@ class SandboxProvider:
         picture = self._jobs.input(job.handle) if job.picture else None
         targets = self._jobs.outputs(job)
         try:
-            await self._workers.run(render.render, job, picture, targets, seconds=render.seconds_for(job))
+            took = await self._workers.run(render.render, job, picture, targets, seconds=render.seconds_for(job))
         except WorkerError as error:
             message, declined = str(error), error.declined
             await asyncio.to_thread(self._jobs.change, job.handle, lambda found: _crashed(found, message, declined))
+        else:
+            drawn = {"compute_seconds": round(took, 3)}
+            await asyncio.to_thread(self._jobs.change, job.handle, lambda found: replace(found, **drawn))
 
     async def _sweep(self) -> None:
         """Once an hour, forget the jobs that nobody may ask about any more."""

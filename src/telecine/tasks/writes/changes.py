@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.ledger import Settlement, settle
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.store import tables
-from telecine.tasks.rows import MUTABLE, attempt_values, output_values, task_values
+from telecine.tasks.rows import alike, attempt_values, output_values, task_values
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
@@ -68,13 +69,12 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
     if not changes:
         return
     ordered = sorted(changes, key=lambda item: item[0].task.id)
-    await connection.execute(
-        _UPDATE_TASK,
-        [
-            {"b_id": change.task.id, **{f"b_{k}": v for k, v in task_values(change.task, token).items()}}
-            for change, token in ordered
-        ],
-    )
+    tasks = [
+        {"b_id": change.task.id, **{f"b_{k}": v for k, v in task_values(change.task, token).items()}}
+        for change, token in ordered
+    ]
+    for columns, rows in alike(tasks).items():
+        await connection.execute(_update_task(columns), rows)
     new = [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt]
     if new:
         await connection.execute(insert(tables.attempts), new)
@@ -114,7 +114,12 @@ def _set(names: Iterable[str]) -> dict[str, Any]:
     return {name: bindparam(f"b_{name}") for name in names}
 
 
-_UPDATE_TASK = update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(MUTABLE))
+@cache
+def _update_task(columns: tuple[str, ...]) -> Update:
+    """The statement that sets what rows with the parameters `columns` bring."""
+    names = (name.removeprefix("b_") for name in columns if name != "b_id")
+    return update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(names))
+
 
 _UPDATE_ATTEMPT = (
     update(tables.attempts)

@@ -18,7 +18,7 @@ from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
 from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency, Once
-from telecine.tasks.rows import new_task_values
+from telecine.tasks.rows import alike, new_task_values
 from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 from telecine.webhooks.delivery import Delivery, add_deliveries
@@ -55,7 +55,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     def hold(self) -> Hold | None:
         """What the task's account has to cover."""
         task = self.task
-        if task.price is None:
+        if not task.prices:
             return None
         return Hold(task.account_id, task.id, task.key_id, task.held, task.created_at)
 
@@ -63,7 +63,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     def admission(self) -> Admission:
         """What the limits of its key and account are asked."""
         task = self.task
-        held = task.held if task.price is not None else 0
+        held = task.held if task.prices else 0
         return Admission(
             task_id=task.id,
             account_id=task.account_id,
@@ -113,10 +113,9 @@ async def _known(connection: AsyncConnection, writes: Sequence[Create]) -> dict[
 async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -> None:
     if not writes:
         return
-    await connection.execute(
-        insert(tables.tasks),
-        [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes],
-    )
+    tasks = [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes]
+    for rows in alike(tasks).values():
+        await connection.execute(insert(tables.tasks), rows)
     await connection.execute(
         insert(tables.events),
         [

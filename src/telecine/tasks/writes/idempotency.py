@@ -133,9 +133,10 @@ async def _by_fingerprint(connection: AsyncConnection, asked: Sequence[Once]) ->
 
 
 def _forgiven() -> Any:
-    """The condition that no job was ever made, for a reason that may have passed."""
-    task = tables.tasks.c
-    return and_(task.state == "failed", task.expires_at.is_(None), task.error_code.in_(FORGIVEN))
+    """The condition that surely no job was ever made, for a reason that may have passed."""
+    task, attempt = tables.tasks.c, tables.attempts.c
+    doubtful = select(attempt.id).where(attempt.task_id == task.id, attempt.state == "unknown").exists()
+    return and_(task.state == "failed", task.expires_at.is_(None), task.error_code.in_(FORGIVEN), ~doubtful)
 
 
 _KEYS = tables.idempotency

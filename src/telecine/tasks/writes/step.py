@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         for write in writes:
             task = write.change.task
             found = rows.get(task.id)
-            if again and found and found["step_token"] == write.token:
+            if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
                 outcomes.append(None)
             elif not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes.append(StaleError(f"task {task.id} has moved on"))

@@ -1,0 +1,62 @@
+"""What a request comes to at an upstream, in the words that prices are written in."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.geometry import parse_size
+
+_SIDES = {1024: "1k", 1440: "2k", 2160: "4k"}
+"""How resolutions are called that vendors do not call by their number of lines."""
+_ALIKE = {f"{side}p": name for side, name in _SIDES.items()}
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What one upstream will be asked for, whichever fields of the request say it, with that upstream's defaults.
+
+    So nobody gets the dear variant at the price of the cheap one by calling it otherwise. None: the upstream is told
+    no such thing.
+    """
+
+    mode: str | None = None
+    size: str | None = None
+    """`WIDTHxHEIGHT` in pixels."""
+    resolution: str | None = None
+    """`720p`, `1080p`, `1k`, `2k`, `4k`: the shorter side."""
+    aspect_ratio: str | None = None
+    """`W:H`, in lowest terms."""
+    duration: float | None = None
+    """Seconds."""
+    audio: bool = False
+
+    @classmethod
+    def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Terms:
+        """For a frame of `width` by `height` pixels."""
+        common = math.gcd(width, height)
+        short = min(width, height)
+        return cls(
+            mode=mode,
+            size=f"{width}x{height}",
+            resolution=_SIDES.get(short, f"{short}p"),
+            aspect_ratio=f"{width // common}:{height // common}",
+            duration=duration,
+        )
+
+
+def spelled(name: str, value: object) -> object:
+    """`value` of the term `name` as `Terms` spells it: `1280*720` as `1280x720`, `1024P` as `1k`."""
+    if not isinstance(value, str):
+        return value
+    match name:
+        case "size":
+            try:
+                return "{}x{}".format(*parse_size(value))
+            except GatewayError:
+                return value
+        case "resolution":
+            return _ALIKE.get(value.strip().lower(), value.strip().lower())
+        case _:
+            return value
