@@ -11,6 +11,7 @@ from telecine.accounts.balances import Balance
 from telecine.accounts.statement import Entry, EntryPage, KeyStanding
 from telecine.config import PriceConfig
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
+from telecine.dialects.openai import OPENAI
 from tests.dialects.house import NOW, REQUEST_ID, House
 
 PATHS = ("/kling/account/costs", "/account/costs")
@@ -159,6 +160,19 @@ async def test_a_relays_prices() -> None:
     assert (tokens["quota_type"], tokens["model_ratio"], tokens["completion_ratio"]) == (0, 1.5, 5)
     assert (tokens["cache_ratio"], tokens["create_cache_ratio"], tokens["audio_ratio"]) == (0.1, 0, 0)
     assert (free["quota_type"], free["model_price"], free["prices"]) == (1, 0, [])
+
+
+async def test_relays_are_told_only_of_what_is_served() -> None:
+    house = House(RELAY, OPENAI)
+    found = await read(house, "/api/pricing")
+    assert {kind for one in found["data"] for kind in one["supported_endpoint_types"]} == set(
+        found["supported_endpoint"]
+    )
+    for where in found["supported_endpoint"].values():
+        answer = await house.call(where["method"], where["path"], json={})
+        assert answer.status_code == 400, where
+    (picture,) = [one for one in found["data"] if one["model_name"] == "storyboard-1"]
+    assert picture["supported_endpoint_types"] == []
 
 
 async def test_a_relay_is_told_of_tokens_what_it_can_say() -> None:

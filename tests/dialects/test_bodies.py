@@ -37,11 +37,6 @@ KNOWN = Known.of(Outer)
         b"{'a':1}",
         b'{"a":1} // comment',
         b'{"a":"\xff"}',
-        b'{"a":"\\ud800"}',
-        b'{"\\ud800":1}',
-        b'{"x":{"\\udc00 ":1}}',
-        b'{"a":"\\u0000"}',
-        b'{"a":{"b\\u0000":1}}',
         b'\xff\xfe{\x00"\x00}\x00',
         b'{"a":' + b"1" * 5000 + b"}",
         b'{"a":' + b"[" * 65 + b"]" * 65 + b"}",
@@ -54,6 +49,29 @@ def test_what_is_not_a_sound_object_is_refused(content: bytes) -> None:
     with pytest.raises(GatewayError) as caught:
         parse_object(content)
     assert (caught.value.code, caught.value.param) == ("invalid_request", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "what"),
+    [
+        (b'{"prompt":"\\ud800"}', "prompt", "half of a surrogate pair (\\ud800)"),
+        (b'{"a":[1,{"b":"x\\uDEAD"}]}', "a[1].b", "half of a surrogate pair (\\udead)"),
+        (b'{"\\ud800":1}', "\ufffd", "half of a surrogate pair"),
+        (b'{"x":{"\\udc00 ":1}}', "x.\ufffd ", "half of a surrogate pair"),
+        (b'{"a":"\\u0000"}', "a", "a NUL character"),
+        (b'{"a":{"b\\u0000":1}}', "a.b\ufffd", "a NUL character"),
+    ],
+)
+def test_what_is_no_text_is_named(content: bytes, path: str, what: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        parse_object(content)
+    assert (caught.value.code, caught.value.param) == ("invalid_request", path)
+    assert what in caught.value.message
+
+
+def test_text_that_only_looks_like_it_is_taken() -> None:
+    content = b'{"a":"\\ud83d\\ude00","b":"\\\\ud800 \\\\u0000"}'
+    assert parse_object(content).fields == {"a": "😀", "b": "\\ud800 \\u0000"}
 
 
 @pytest.mark.parametrize(

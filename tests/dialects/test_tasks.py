@@ -223,6 +223,9 @@ async def test_lists_can_be_filtered_and_paged(house: House) -> None:
         ("created_after=yesterday", "created_after"),
         ("created_before=-1", "created_before"),
         ("created_before=1e5", "created_before"),
+        ("created_before=1969-12-31", "created_before"),
+        ("created_before=2025-13-01", "created_before"),
+        ("created_before=0001-01-01T00:00:00%2B14:00", "created_before"),
     ],
 )
 async def test_a_bad_query_is_refused(house: House, query: str, param: str) -> None:
@@ -241,6 +244,29 @@ async def test_lists_can_be_filtered_by_key_and_time(house: House) -> None:
     assert house.tasks.filters == {"key": "demo", "created_after": 1763700000.5, "created_before": 1763800000.0}
     await house.call("GET", "/v1/tasks?key_name=&created_after=")
     assert house.tasks.filters == {"key": None, "created_after": None, "created_before": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2025-11-21", 1763683200.0),
+        ("2025-11-21T04:40", 1763700000.0),
+        ("2025-11-21T04:40:00.5Z", 1763700000.5),
+        ("2025-11-21T12:40:00%2B08:00", 1763700000.0),
+        ("2025-11-21T12:40:00+08:00", 1763700000.0),  # a plus that nobody has escaped is a space
+        ("2025-11-20 23:40:00-05:00", 1763700000.0),
+    ],
+)
+async def test_times_may_be_iso_8601(house: House, text: str, seconds: float) -> None:
+    answer = await house.call("GET", f"/v1/tasks?created_after={text}")
+    assert answer.status_code == 200, answer.text
+    assert house.tasks.filters["created_after"] == seconds
+
+
+async def test_what_is_no_time_is_told_how_to_write_one(house: House) -> None:
+    answer = await house.call("GET", "/v1/tasks?created_after=yesterday")
+    message = answer.json()["error"]["message"]
+    assert all(form in message for form in ("seconds", "2025-11-21", "2025-11-21T04:40:00Z", "UTC"))
 
 
 async def test_a_task_can_be_cancelled(house: House) -> None:

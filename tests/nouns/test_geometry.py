@@ -21,7 +21,8 @@ PRO = VideoParameters(mode="pro")
     [
         (VIDEO, None, (1280, 720)),
         (replace(VIDEO, size="1024x1792"), None, (1024, 1792)),
-        (replace(VIDEO, size="1024x1792", aspect_ratio="1:1", resolution="4k"), (10, 10), (1024, 1792)),
+        (replace(VIDEO, size="1366x768", aspect_ratio="16:9", resolution="768p"), (10, 10), (1366, 768)),
+        (replace(IMAGE, size="2048x2048", aspect_ratio="1:1", resolution="2k"), None, (2048, 2048)),
         (replace(VIDEO, size="641x359"), None, (640, 358)),
         (replace(IMAGE, size="641x359"), None, (641, 359)),
         (replace(VIDEO, aspect_ratio="16:9"), None, (1280, 720)),
@@ -71,4 +72,14 @@ def test_what_is_no_size_is_named(word: str) -> None:
 def test_what_is_no_ratio_or_resolution_is_named(field: str, word: str) -> None:
     with pytest.raises(GatewayError) as caught:
         pixels(replace(VIDEO, **{field: word}), None, None)
+    assert caught.value.param == field
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [("aspect_ratio", "1:1"), ("aspect_ratio", "9:16"), ("resolution", "1080p"), ("resolution", "HD")],
+)
+def test_what_contradicts_the_size_is_named(field: str, word: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        pixels(replace(VIDEO, size="1280x720", **{field: word}), None, None)
     assert caught.value.param == field

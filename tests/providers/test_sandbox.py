@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import msgspec
 import pytest
 from av.video.stream import VideoStream
 from msgspec.structs import replace
@@ -18,7 +19,15 @@ from PIL import Image, ImageChops, ImageStat
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest, MediaInput, Shot, VideoParameters
+from telecine.nouns.request import (
+    CameraMove,
+    GenerationRequest,
+    ImageParameters,
+    MediaInput,
+    Native,
+    Shot,
+    VideoParameters,
+)
 from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import (
     Accepted,
@@ -437,6 +446,54 @@ async def test_cancelling(sandbox: SandboxProvider, clock: HandClock) -> None:
     assert isinstance(await finished(sandbox, "8"), Succeeded)
     assert await sandbox.cancel(CHANNEL, job_of("8")) == NotCancellable()
     assert isinstance(await poll(sandbox, "8"), Succeeded)
+
+
+LAST = MediaInput("last_frame", object_key="a1/in/2.png")
+KLINGS = VideoParameters(
+    mode="pro",
+    cfg_scale=0.5,
+    camera=CameraMove("simple", pan=1),
+    multi_shot=True,
+    shot_type="customize",
+    shots=(Shot(1, "a", 1),),
+    voices=("v",),
+    elements=(1,),
+    watermark=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (replace(IMAGE, duration=5), "duration"),
+        (replace(IMAGE, audio=True), "audio"),
+        (replace(IMAGE, inputs=(PICTURE,)), "inputs.first_frame"),
+        (replace(IMAGE, parameters=VideoParameters(mode="pro")), "parameters.mode"),
+        (replace(VIDEO, inputs=(MediaInput("video", url="https://a"),)), "inputs.video"),
+        (replace(VIDEO, inputs=(MediaInput("garment", url="https://a"),)), "inputs.garment"),
+    ],
+)
+def test_what_has_no_meaning_for_it_is_refused_by_name(
+    sandbox: SandboxProvider, request_: GenerationRequest, param: str
+) -> None:
+    with pytest.raises(GatewayError) as caught:
+        sandbox.check(request_, request_.model)
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", param)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        replace(IMAGE, size=None, aspect_ratio="1:1", resolution="720p", count=4, negative_prompt="fog", seed=1),
+        replace(IMAGE, parameters=ImageParameters(watermark=True)),
+        replace(VIDEO, audio=True, negative_prompt="fog", seed=1, parameters=KLINGS),
+        replace(VIDEO, operation="image_to_video", inputs=(PICTURE, LAST, MediaInput("mask", url="https://a"))),
+        replace(VIDEO, operation="remix", source_task=7),
+        replace(VIDEO, native=Native("kling", {"brand_new": msgspec.Raw(b"1")})),
+    ],
+)
+def test_a_rehearsal_of_another_vendors_request_is_taken(sandbox: SandboxProvider, request_: GenerationRequest) -> None:
+    sandbox.check(request_, request_.model)
 
 
 async def test_a_handle_is_never_a_path(sandbox: SandboxProvider, tmp_path: Path) -> None:

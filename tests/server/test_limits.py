@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.datastructures import Headers
 from telecine.config import Config, ConfigError, read
 from telecine.server.address import Proxies, site_of
 from telecine.server.gate import _duration
-from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer
+from tests.server.live import ADMIN_KEY, KEY, OTHER_KEY, LiveServer, eventually
 
 LIMITED = "key-of-somebody-limited-0123456789"
 
@@ -129,6 +130,24 @@ def test_an_address_that_keeps_failing_has_to_wait_and_a_good_key_never_does(fol
         assert 1 <= int(replies[-1].headers["retry-after"]) <= 60
         assert server.call("GET", "/v1/models").status == 200
         assert server.call("GET", "/healthz", key=None).status == 200
+
+
+def test_streams_of_events_are_bounded_for_each_account(folder: Path) -> None:
+    with LiveServer(folder, "[limits]\nevent_streams = 1\n", speed=1.0) as server:
+        made = {"model": "storyboard-1", "prompt": "a boat [[delay:60]]"}
+        path = f"/v1/tasks/{server.call('POST', '/v1/tasks', made).json['id']}/events"
+        with closing(server.connect()) as connection:
+            connection.request("GET", path, headers={"authorization": f"Bearer {KEY}"})
+            stream = connection.getresponse()
+            assert stream.readline() == b"retry: 1000\n"
+            second = server.call("GET", path)
+            assert (second.status, second.json["error"]["code"]) == (429, "rate_limited")
+            assert int(second.headers["retry-after"]) == 10
+            server._file.write_text(server._file.read_text().replace("event_streams = 1", "event_streams = 0"))
+            assert server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).status == 200
+        streams = server.gateway._edge.streams
+        eventually(lambda: streams.most == 0 and not streams._open, "the stream given back")
+        assert server.call("GET", path).status == 429
 
 
 def test_a_key_works_only_from_its_networks(folder: Path) -> None:

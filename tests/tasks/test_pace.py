@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from telecine.providers.sandbox import SandboxProvider
 from telecine.tasks.pace import Pace, backoff, jittered
 from tests.tasks.scripted import TRAITS
 
@@ -25,6 +26,25 @@ def between(value: float, wanted: float) -> bool:
 )
 def test_before_anything_is_known_the_provider_says_what_is_usual(elapsed: float, wanted: float) -> None:
     assert between(Pace().after("p", "m", elapsed, FAST), wanted)
+
+
+@pytest.mark.parametrize("learnt", [None, 1.0, 6.0, 600.0])
+def test_where_asking_is_free_a_short_job_is_seen_at_work(learnt: float | None) -> None:
+    pace = Pace()
+    for _ in range(3 if learnt else 0):
+        pace.learn("sandbox", "m", learnt or 0.0)
+
+    def polls(seconds: float) -> list[float]:
+        found = [pace.after("sandbox", "m", 0.0, SandboxProvider.traits)]
+        while found[-1] < seconds:
+            found.append(found[-1] + pace.after("sandbox", "m", found[-1], SandboxProvider.traits))
+        return found
+
+    short, day = polls(4), polls(86400)
+    assert short[0] <= 0.6
+    assert 4 <= len(short) <= 10
+    assert short[-1] <= 4 + 1.2
+    assert len(day) < 5000
 
 
 def test_what_was_seen_counts_once_three_have_ended() -> None:

@@ -12,6 +12,7 @@ import typer
 from telecine.cli import limits, printing
 from telecine.cli.connection import Connection, connect, decode
 from telecine.cli.failure import FAILED, Failure
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
 from telecine.cli.wire import Page, Terms
@@ -49,16 +50,8 @@ def list_accounts(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the accounts."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/accounts")
-    if json:
-        printing.raw(content)
-        return
-    rows = [
-        [one.name, one.balance or "", one.held, one.spent, str(one.keys), str(one.tasks), str(one.running)]
-        for one in decode(Page[Account], content).data
-    ]
-    printing.table(["NAME", "BALANCE", "HELD", "SPENT", "KEYS", "TASKS", "RUNNING"], rows)
+    headings = ["NAME", "BALANCE", "HELD", "SPENT", "KEYS", "TASKS", "RUNNING"]
+    listing(Target(data, config, server, key), "/admin/v1/accounts", Page[Account], headings, _row, json=json)
 
 
 @app.command("show")
@@ -161,6 +154,10 @@ def erase(
         typer.echo(text("erase_waits", name=name, number=done.running, pseudonym=done.pseudonym))
     if not done.done:
         raise typer.Exit(FAILED)
+
+
+def _row(one: Account) -> list[str]:
+    return [one.name, one.balance or "", one.held, one.spent, str(one.keys), str(one.tasks), str(one.running)]
 
 
 def _erase(connection: Connection, name: str, *, force: bool) -> bytes:

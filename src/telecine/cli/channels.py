@@ -11,6 +11,7 @@ import typer
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.wire import Channel, ChannelTest, Page
 
@@ -22,13 +23,8 @@ def list_channels(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the channels."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/channels")
-    if json:
-        printing.raw(content)
-        return
-    rows = [_row(found) for found in decode(Page[Channel], content).data]
-    printing.table(["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "CIRCUIT"], rows)
+    headings = ["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "CIRCUIT"]
+    listing(Target(data, config, server, key), "/admin/v1/channels", Page[Channel], headings, _row, json=json)
 
 
 @app.command("test")

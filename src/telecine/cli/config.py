@@ -12,6 +12,7 @@ import typer
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED, USAGE, Failure
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
 from telecine.cli.wire import Page
@@ -90,16 +91,8 @@ def revisions(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the configurations that ran, and what each of them changed."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/config/revisions")
-    if json:
-        printing.raw(content)
-        return
-    rows = [
-        [str(one.number), printing.moment(one.at), one.actor, one.sha256[:12], "; ".join(one.lines)]
-        for one in decode(Page[Revision], content).data
-    ]
-    printing.table(["NUMBER", "AT", "BY", "SHA-256", "CHANGES"], rows)
+    headings = ["NUMBER", "AT", "BY", "SHA-256", "CHANGES"]
+    listing(Target(data, config, server, key), "/admin/v1/config/revisions", Page[Revision], headings, _row, json=json)
 
 
 @app.command("rotate-secret")
@@ -126,6 +119,10 @@ def rotate_secret(*, data: Data = None) -> None:
     except LockedError as error:
         raise Failure(str(error), FAILED) from None
     typer.echo(text("secret_rotated", number=number))
+
+
+def _row(one: Revision) -> list[str]:
+    return [str(one.number), printing.moment(one.at), one.actor, one.sha256[:12], "; ".join(one.lines)]
 
 
 def _compared(settings: Settings) -> list[Change] | None:

@@ -9,6 +9,7 @@ import typer
 
 from telecine.cli import limits, printing
 from telecine.cli.connection import connect, decode
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Server, Target
 from telecine.cli.options import Key as KeyOption
 from telecine.cli.texts import text
@@ -68,13 +69,8 @@ def list_keys(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: KeyOption = None
 ) -> None:
     """List every key, without its text."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/keys")
-    if json:
-        printing.raw(content)
-        return
-    rows = [_row(found) for found in decode(Page[Key], content).data]
-    printing.table(["ID", "NAME", "ACCOUNT", "KIND", "FROM", "MODELS", "MADE", "EXPIRES", "REVOKED"], rows)
+    headings = ["ID", "NAME", "ACCOUNT", "KIND", "FROM", "MODELS", "MADE", "EXPIRES", "REVOKED"]
+    listing(Target(data, config, server, key), "/admin/v1/keys", Page[Key], headings, _row, json=json)
 
 
 @app.command("update")

@@ -15,6 +15,7 @@ from telecine.cli.accounts import app as accounts_app
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
 from telecine.cli.http import query
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
 from telecine.cli.wire import Page
@@ -111,16 +112,8 @@ def entries(
 ) -> None:
     """List the ledger, newest first."""
     path = query("/admin/v1/ledger/entries", account=account, limit=limit, after=after)
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", path)
-    if json:
-        printing.raw(content)
-        return
-    rows = [
-        [one.id, printing.moment(one.at), one.account, one.kind, one.amount, one.held]
-        for one in decode(Page[Entry], content).data
-    ]
-    printing.table(["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD"], rows)
+    headings = ["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD"]
+    listing(Target(data, config, server, key), path, Page[Entry], headings, _entry, json=json)
 
 
 @prices.command("list")
@@ -128,16 +121,8 @@ def list_prices(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the lines of the price book."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/prices")
-    if json:
-        printing.raw(content)
-        return
-    rows = [
-        [one.model, one.unit, one.price, ", ".join(f"{name}={value}" for name, value in one.when.items())]
-        for one in decode(Page[Price], content).data
-    ]
-    printing.table(["MODEL", "UNIT", "PRICE", "WHEN"], rows)
+    headings = ["MODEL", "UNIT", "PRICE", "WHEN"]
+    listing(Target(data, config, server, key), "/admin/v1/prices", Page[Price], headings, _price, json=json)
 
 
 @accounts_app.command("balances")
@@ -145,16 +130,8 @@ def balances(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List what the accounts have; nothing stands for no limit."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", "/admin/v1/accounts")
-    if json:
-        printing.raw(content)
-        return
-    rows = [
-        [one.name, one.balance or "", one.held, one.spent, _available(one)]
-        for one in decode(Page[Account], content).data
-    ]
-    printing.table(["NAME", "BALANCE", "HELD", "SPENT", "AVAILABLE"], rows)
+    headings = ["NAME", "BALANCE", "HELD", "SPENT", "AVAILABLE"]
+    listing(Target(data, config, server, key), "/admin/v1/accounts", Page[Account], headings, _balance, json=json)
 
 
 @accounts_app.command("deposit", context_settings={"ignore_unknown_options": True})
@@ -183,5 +160,14 @@ def deposit(
     )
 
 
-def _available(account: Account) -> str:
-    return "" if account.balance is None else str(Decimal(account.balance) - Decimal(account.held))
+def _entry(one: Entry) -> list[str]:
+    return [one.id, printing.moment(one.at), one.account, one.kind, one.amount, one.held]
+
+
+def _price(one: Price) -> list[str]:
+    return [one.model, one.unit, one.price, ", ".join(f"{name}={value}" for name, value in one.when.items())]
+
+
+def _balance(one: Account) -> list[str]:
+    available = "" if one.balance is None else str(Decimal(one.balance) - Decimal(one.held))
+    return [one.name, one.balance or "", one.held, one.spent, available]

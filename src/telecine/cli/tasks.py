@@ -11,6 +11,7 @@ import typer
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.http import query
+from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.saving import save
 from telecine.cli.texts import text
@@ -36,16 +37,9 @@ def list_tasks(
 ) -> None:
     """List tasks, newest first."""
     path = query("/v1/tasks", status=status, model=model, limit=limit, after=after)
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", path)
-    if json:
-        printing.raw(content)
-        return
-    tasks = decode(Page[Task], content).data
-    if not tasks:
-        typer.echo(text("no_tasks"), err=True)
-        return
-    printing.table(["ID", "STATUS", "DONE", "MODEL", "OPERATION", "CREATED", "TOOK"], [_row(task) for task in tasks])
+    headings = ["ID", "STATUS", "DONE", "MODEL", "OPERATION", "CREATED", "TOOK"]
+    target = Target(data, config, server, key)
+    listing(target, path, Page[Task], headings, _row, json=json, nothing=text("no_tasks"))
 
 
 @app.command("show")

@@ -166,6 +166,8 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Refuse models that have no price line, instead of serving them for nothing."""
     failed_authentication: int = 20
     """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
+    event_streams: int = 100
+    """Streams of events that one account may hold open at a time; above that they are answered 429."""
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
-from telecine.config import PriceConfig
+from telecine.config import LimitsConfig, PriceConfig
+from telecine.dialects.streams import Streams
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Windows
@@ -174,6 +175,8 @@ class Edge(msgspec.Struct, frozen=True):
     accounts: Accounts
     asked: Windows = msgspec.field(default_factory=Windows)
     """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
+    streams: Streams = msgspec.field(default_factory=lambda: Streams(LimitsConfig().event_streams))
+    """What callers follow at this moment."""
 
 
 class Dialect(msgspec.Struct, frozen=True):

@@ -85,18 +85,18 @@ def parse_object(content: bytes) -> Body:
         raise invalid("The body has too many values.")
     try:
         fields = _DECODER.decode(content.decode())
-        if not isinstance(fields, dict):
-            raise invalid("The body must be a JSON object.")
-        raw = _RAW.decode(content)
-        if b"\\ud" in content or b"\\uD" in content:
-            _ANY.decode(content)  # refuses half a surrogate pair, which nothing could store
     except (ValueError, RecursionError) as error:
         raise invalid(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(fields, dict):
+        raise invalid("The body must be a JSON object.")
     if brackets > _MAX_DEPTH and _depth(fields) > _MAX_DEPTH:
         raise invalid(f"The body is nested more than {_MAX_DEPTH} deep.")
-    if b"\\u0000" in content and any("\0" in text for text in _strings(fields)):
-        raise invalid("The body holds a NUL character.")
-    return Body(fields, raw)
+    if _SUSPECT.search(content):
+        _check_characters(fields)
+    try:
+        return Body(fields, _RAW.decode(content))
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The body is not valid JSON: {error}.") from None
 
 
 def present(value: Any) -> Any:
@@ -163,18 +163,32 @@ def _depth(value: object) -> int:
     return depth
 
 
-def _strings(value: object) -> Iterator[str]:
+def _check_characters(fields: dict[str, Any]) -> None:
+    """Raise GatewayError for what JSON can write and nothing can store."""
+    for path, text in _strings(fields):
+        half = _HALF.search(text)
+        if half is None and "\0" not in text:
+            continue
+        where = _HALF.sub("\ufffd", path.removeprefix(".").replace("\0", "\ufffd"))[:128]
+        what = f"half of a surrogate pair (\\u{ord(half[0]):04x})" if half else "a NUL character (\\u0000)"
+        raise invalid(f"{where}: holds {what}, which is no text. Leave it out.", where)
+
+
+def _strings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text within `value`, names too, with the path at which it stands."""
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, dict):
         for name, one in value.items():
-            yield name
-            yield from _strings(one)
+            yield f"{path}.{name}", name
+            yield from _strings(one, f"{path}.{name}")
     elif isinstance(value, list):
-        for one in value:
-            yield from _strings(one)
+        for number, one in enumerate(value):
+            yield from _strings(one, f"{path}[{number}]")
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ANY: Final = msgspec.json.Decoder()
+_SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD])")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+"""A whole pair is one character by now."""

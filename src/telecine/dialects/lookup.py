@@ -1,8 +1,9 @@
-"""Finding the task that a path names, whatever dialect it was made in."""
+"""Finding the task that a path names, whatever dialect it was made in, and reading what a query says."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -46,6 +47,31 @@ def number(request: Request, name: str, *, most: float = 1e12) -> float | None:
     if not 0 <= found <= most:
         raise invalid(f"{name}: must be a number of seconds from 0 to {most:g}.", name)
     return found
+
+
+def moment(request: Request, name: str) -> float | None:
+    """A query parameter that names a time, in seconds since the Unix epoch; None where it is absent.
+
+    It is written so, or as an ISO 8601 date or date-time, in UTC unless it says otherwise. Raises GatewayError
+    (`invalid_request`) naming it.
+    """
+    text = request.query_params.get(name)
+    if not text or _DECIMAL.fullmatch(text):
+        return number(request, name)
+    if "T" in text:
+        text = text.replace(" ", "+")  # a zone's plus that nobody has escaped
+    try:
+        found = datetime.fromisoformat(text)
+        seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        seconds = -1.0
+    if seconds < 0:
+        raise invalid(
+            f"{name}: must be a time since 1970: seconds (1763700000), a date (2025-11-21) or a date-time "
+            "(2025-11-21T04:40:00Z); UTC where no zone is given.",
+            name,
+        )
+    return seconds
 
 
 def whole(request: Request, name: str, default: int, highest: int) -> int:

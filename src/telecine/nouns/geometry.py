@@ -14,6 +14,8 @@ _SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p
 """What each name means on the shorter side, so that 1080p is 1920x1080 and 1080x1920."""
 _DEFAULT_RESOLUTION: Final = "720p"
 _DEFAULT_SIZE: Final = "1280x720"
+_CLOSE: Final = 0.02
+"""How far a size may be from the ratio that is named beside it: 1366x768 is 16:9 to everybody."""
 _STEEPEST: Final = 3.0
 """No picture makes a video longer than this times its width: a panorama is cropped."""
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})[xX×*]([1-9]\d{0,4})")
@@ -24,10 +26,12 @@ def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, 
     """(width, height) of what `request` asks `model` for; `picture` is the size of its first frame, where known.
 
     An explicit size wins; then the aspect ratio, the first frame's or the model's own, at the resolution asked for.
-    Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size.
+    Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size, and for
+    those that contradict the size.
     """
     if request.size is not None:
         width, height = parse_size(request.size)
+        _check_agreement(request, width, height)
         return (width, height) if request.operation == "text_to_image" else (_even_down(width), _even_down(height))
     default = parse_size(model.default_size if model else _DEFAULT_SIZE)
     resolution = request.resolution or _resolution_of_mode(request)
@@ -54,6 +58,20 @@ def _parse(pattern: re.Pattern[str], text: str, param: str, form: str) -> tuple[
     if found is None:
         raise invalid(f"'{text[:40]}' is no {param.replace('_', ' ')}; write it as {form}.", param)
     return int(found[1]), int(found[2])
+
+
+def _check_agreement(request: GenerationRequest, width: int, height: int) -> None:
+    """Raise GatewayError where the ratio or the resolution says something else than the size.
+
+    `2k` and the like are left alone: they mean one thing for pictures and another for videos.
+    """
+    if request.aspect_ratio is not None:
+        across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
+        if abs(width * down / (height * across) - 1) > _CLOSE:
+            raise invalid(f"The size {width}x{height} is not {request.aspect_ratio}.", "aspect_ratio")
+    named = request.resolution
+    if named is not None and _short_side(named) != min(width, height) and not named.lower().endswith("k"):
+        raise invalid(f"The size {width}x{height} is not {named[:40]}.", "resolution")
 
 
 def _resolution_of_mode(request: GenerationRequest) -> str | None:

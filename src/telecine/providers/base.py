@@ -162,6 +162,8 @@ class Traits(msgspec.Struct, frozen=True):
     """How long a job usually takes, until this process has seen a few end."""
     poll_floor: float = 2.0
     """The shortest spacing of polls that its upstream welcomes."""
+    polls_free: bool = False
+    """Asking costs nothing, so that even a short job is asked about several times while it runs."""
     report_lag: float | None = None
     """How late what `report` says may be; None: this upstream does not tell what its account has used."""
 

@@ -14,7 +14,7 @@ from telecine.accounts.ledger import RULES, Problem
 from telecine.accounts.statement import Margin, Statement
 from telecine.config import PriceConfig
 from telecine.dialects.bodies import json_response
-from telecine.dialects.lookup import number, whole
+from telecine.dialects.lookup import moment, whole
 from telecine.nouns.errors import invalid
 from telecine.nouns.money import MOST_MICROS, amount_of, micros_of
 
@@ -161,7 +161,7 @@ class Money:
 
     async def margins(self, request: Request) -> Response:
         """What models earned, since a time or ever."""
-        since = number(request, "since") or 0.0
+        since = moment(request, "since") or 0.0
         return json_response(MarginList(since, self._statement.currency, await self._statement.margins(since)))
 
 

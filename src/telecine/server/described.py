@@ -1,10 +1,8 @@
-"""One line for every route: what the OpenAPI document and the page at `/docs` say about it."""
+"""One line for every route, and for every body that is sent: what the OpenAPI document and the page at `/docs` say."""
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
-
-import msgspec
+from typing import Any, Final, get_args
 
 from telecine.accounts.keys import KeyInfo
 from telecine.accounts.statement import EntryPage
@@ -19,126 +17,41 @@ from telecine.dialects.models import ModelObject
 from telecine.dialects.openai.create import CreateVideo
 from telecine.dialects.openai.render import Video, VideoList
 from telecine.dialects.tasks.create import CreateTask
-from telecine.dialects.tasks.render import TaskList, TaskObject
+from telecine.dialects.tasks.render import TaskEvent, TaskList, TaskObject
 from telecine.nouns.task import Status
 from telecine.server import webhooks
-from telecine.server.admin import ChannelInfo, ChannelTest, NewKey
+from telecine.server.admin import ChannelTest, NewKey
 from telecine.server.admin_money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
+from telecine.server.answers import (
+    ChannelList,
+    DashboardRefusal,
+    Deleted,
+    DeliveryList,
+    FileError,
+    KeyList,
+    ModelList,
+    NewKeyAnswer,
+    Readiness,
+    WebhookList,
+    WebhookTest,
+)
+from telecine.server.operation import Group, More, Operation, Query, Sent, moment, one_of, whole
 from telecine.server.running import AccountInfo, WantedErasure
 from telecine.webhooks.log import DeliveryState
 
-Group = Literal["tasks", "webhooks", "account", "dashboard", "relay", "openai", "kling", "admin", "server"]
-GROUPS: Final[dict[Group, str]] = {
-    "tasks": "Tasks",
-    "webhooks": "Webhooks",
-    "account": "Account",
-    "dashboard": "Balance, as applications ask for it",
-    "relay": "Balance and prices, as relays tell them",
-    "openai": "OpenAI",
-    "kling": "Kling",
-    "admin": "Administration",
-    "server": "This server",
-}
-Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """The models that the caller can use now."""
-
-    object: str
-    data: list[ModelObject]
-
-
-class Deleted(msgspec.Struct, frozen=True):
-    """What a delete answers."""
-
-    id: str
-    object: str
-    deleted: bool
-
-
-class NewKeyAnswer(KeyInfo, frozen=True, kw_only=True):
-    """A key that has just been made. `key` is its text, which nothing else will ever show."""
-
-    key: str
-
-
-class KeyList(msgspec.Struct, frozen=True):
-    """Every key, newest first."""
-
-    object: str
-    data: list[KeyInfo]
-
-
-class ChannelList(msgspec.Struct, frozen=True):
-    """The configured channels."""
-
-    object: str
-    data: list[ChannelInfo]
-
-
-class WebhookList(msgspec.Struct, frozen=True):
-    """The account's endpoints."""
-
-    object: str
-    data: list[webhooks.WebhookObject]
-
-
-class DeliveryList(msgspec.Struct, frozen=True):
-    """Deliveries, newest first; the next page begins after `last_id`."""
-
-    object: str
-    data: list[webhooks.DeliveryObject]
-    has_more: bool
-    last_id: str | None
-
-
-class Query(msgspec.Struct, frozen=True):
-    """A query parameter. `schema` is JSON Schema."""
-
-    name: str
-    about: str
-    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
-
-
-class Operation(msgspec.Struct, frozen=True):
-    """One method of one route."""
-
-    group: Group
-    method: Method
-    path: str
-    summary: str
-    answer: Any = None
-    """The type of the answer; None where it is no JSON."""
-    body: Any = None
-    example: dict[str, Any] | None = None
-    status: int = 200
-    kind: str = "application/json"
-    """The media type of the answer."""
-    query: tuple[Query, ...] = ()
-    forms: bool = False
-    """The body may come as a form too."""
-    open: bool = False
-    """No key is needed."""
-    creates: bool = False
-    """It takes an `Idempotency-Key`."""
-
-
-def _whole(name: str, about: str, default: int, most: int) -> Query:
-    return Query(name, about, {"type": "integer", "minimum": 1, "maximum": most, "default": default})
-
-
-def _one_of(name: str, about: str, words: tuple[str, ...]) -> Query:
-    return Query(name, about, {"type": "string", "enum": list(words)})
-
-
 _AFTER: Final = Query("after", "The id after which the page begins.")
-_LIMIT: Final = _whole("limit", "How many.", 20, 100)
+_LIMIT: Final = whole("limit", "How many.", 20, 100)
 _PROMPT: Final = "A paper boat sails through a flooded library"
 _ANY: Final = dict[str, Any]
+_PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
+_PARTS: Final = (
+    More(206, "The bytes that were asked for.", alike=True),
+    More(304, "What you have is what there is."),
+    More(416, "The range begins after the end."),
+)
 _DAY: Final = {"type": "string", "format": "date"}
 _RANGE: Final = tuple(
-    Query(name, "In milliseconds since 1970; required.", {"type": "integer", "minimum": 0})
+    Query(name, "In milliseconds since 1970.", {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, required=True)
     for name in ("start_time", "end_time")
 )
 
@@ -147,18 +60,33 @@ def _tasks() -> list[Operation]:
     path, one = "/v1/tasks", "/v1/tasks/{id}"
     example = {"model": "kling-v2-5-turbo", "prompt": _PROMPT, "duration": 5}
     page = (
-        _one_of("status", "Only with this status.", get_args(Status)),
+        one_of("status", "Only with this status.", get_args(Status)),
         Query("model", "Only of this model."),
+        Query("key_name", "Only made with this API key, by its name or its id."),
+        moment("created_after", "Only made after this."),
+        moment("created_before", "Only made before this."),
         _LIMIT,
         _AFTER,
     )
     wait = Query("wait", "Seconds to wait for the end.", {"type": "number", "minimum": 0, "maximum": 60})
-    follow = "Follow a task: server-sent events, resumed with Last-Event-ID"
+    follow = "Follow a task: server-sent events, whose data is the task"
+    seen = "The number of the last event that you have; those behind it follow."
+    number = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
+    over = (More(204, "Nothing can follow any more; do not ask again."),)
     return [
         Operation("tasks", "POST", path, "Create a task", TaskObject, CreateTask, example, creates=True),
         Operation("tasks", "GET", path, "List tasks", TaskList, query=page),
         Operation("tasks", "GET", one, "Read a task", TaskObject, query=(wait,)),
-        Operation("tasks", "GET", f"{one}/events", follow, kind="text/event-stream"),
+        Operation(
+            "tasks",
+            "GET",
+            f"{one}/events",
+            follow,
+            kind="text/event-stream",
+            query=(Query("last_event_id", f"{seen} The header goes first.", number),),
+            headers=(Query("Last-Event-ID", seen, number),),
+            more=over,
+        ),
         Operation("tasks", "POST", f"{one}/cancel", "Cancel a task", TaskObject),
         Operation("tasks", "POST", f"{one}/retry", "Make a task again that has ended", TaskObject, creates=True),
     ]
@@ -169,7 +97,7 @@ def _webhooks() -> list[Operation]:
     one, delivery = webhooks.WebhookObject, webhooks.DeliveryObject
     page = (
         Query("task", "Only about this task."),
-        _one_of("state", "Only in this state.", get_args(DeliveryState)),
+        one_of("state", "Only in this state.", get_args(DeliveryState)),
         _LIMIT,
         _AFTER,
     )
@@ -213,7 +141,7 @@ def _billing() -> list[Operation]:
         path = f"{prefix}/dashboard/billing"
         found += [
             Operation("dashboard", "GET", f"{path}/subscription", limit, Subscription),
-            Operation("dashboard", "GET", f"{path}/usage", used, BillingUsage, query=days),
+            Operation("dashboard", "GET", f"{path}/usage", used, BillingUsage, query=days, refusal=DashboardRefusal),
         ]
     for prefix in ("/kling", ""):
         path, told = f"{prefix}/account/costs", "The balance, told as a resource pack"
@@ -225,8 +153,8 @@ def _openai() -> list[Operation]:
     path, one = "/v1/videos", "/v1/videos/{id}"
     example = {"model": "sora-2", "prompt": _PROMPT, "seconds": "4"}
     again = {"prompt": f"{_PROMPT}, at night"}
-    page = (_AFTER, _LIMIT, _one_of("order", "By creation.", ("asc", "desc")))
-    variant = _one_of("variant", "Which file.", ("video", "thumbnail", "spritesheet"))
+    page = (_AFTER, _LIMIT, one_of("order", "By creation.", ("asc", "desc")))
+    variant = one_of("variant", "Which file.", ("video", "thumbnail", "spritesheet"))
     remix = "Make a video again, under a new prompt"
     group: Group = "openai"
     return [
@@ -234,7 +162,16 @@ def _openai() -> list[Operation]:
         Operation(group, "GET", path, "List videos", VideoList, query=page),
         Operation(group, "GET", one, "Read a video", Video),
         Operation(group, "DELETE", one, "Delete a video, cancelling it where it still runs", Deleted),
-        Operation(group, "GET", f"{one}/content", "Download a video", kind="video/mp4", query=(variant,)),
+        Operation(
+            group,
+            "GET",
+            f"{one}/content",
+            "Download a video",
+            kind="video/mp4",
+            query=(variant,),
+            headers=_PART,
+            more=_PARTS,
+        ),
         Operation(group, "POST", f"{one}/remix", remix, Video, CreateVideo, again, forms=True, creates=True),
         Operation(group, "GET", "/v1/models", "List models", ModelList),
         Operation(group, "GET", "/v1/models/{name}", "Read a model", ModelObject),
@@ -243,7 +180,7 @@ def _openai() -> list[Operation]:
 
 def _kling() -> list[Operation]:
     found = []
-    page = (_whole("pageNum", "Which page.", 1, 1000), _whole("pageSize", "How many.", 30, 500))
+    page = (whole("pageNum", "Which page.", 1, 1000), whole("pageSize", "How many.", 30, 500))
     answer, body = kling_render.Envelope, kling_wire.CreateTask
     for prefix in ("/kling", ""):
         for kind, what in (("text2video", "a text"), ("image2video", "an image")):
@@ -263,8 +200,8 @@ def _kling() -> list[Operation]:
 def _admin() -> list[Operation]:
     keys, channels = "/admin/v1/keys", "/admin/v1/channels"
     accounts, config, ledger = "/admin/v1/accounts", "/admin/v1/config", "/admin/v1/ledger"
-    entries = (Query("account", "Only of this account."), _whole("limit", "How many.", 20, 1000), _AFTER)
-    since = (Query("since", "Ended since, in seconds since 1970.", {"type": "number", "minimum": 0}),)
+    entries = (Query("account", "Only of this account."), whole("limit", "How many.", 20, 1000), _AFTER)
+    since = (moment("since", "Only what has ended since."),)
     change = {"expires_at": None, "limits": {"rate_limit": "600/minute", "monthly_budget": "50"}}
     top_up = {"amount": "12.5", "ref": "invoice 1"}
     erase = "Erase an account's prompts, media and deliveries; the ledger stays"
@@ -298,12 +235,23 @@ def _server() -> list[Operation]:
     group: Group = "server"
     file, media = "/media/{output}/{ticket}/{name}", "application/octet-stream"
     page = "This document, to be read"
+    unready = (More(503, "One of them does not.", alike=True),)
     return [
         Operation(group, "GET", "/", "What this is", _ANY, open=True),
         Operation(group, "GET", "/healthz", "The process answers", _ANY, open=True),
-        Operation(group, "GET", "/readyz", "Database, engine and storage answer", _ANY, open=True),
+        Operation(group, "GET", "/readyz", "Database, engine and storage answer", Readiness, more=unready, open=True),
         Operation(group, "GET", "/metrics", "Figures for Prometheus", kind="text/plain", open=True),
-        Operation(group, "GET", file, "A stored file, by its signed link", kind=media, open=True),
+        Operation(
+            group,
+            "GET",
+            file,
+            "A stored file, by its signed link",
+            kind=media,
+            headers=_PART,
+            more=_PARTS,
+            error=FileError,
+            open=True,
+        ),
         Operation(group, "POST", "/callbacks/{token}", "Where providers call back", _ANY, open=True),
         Operation(group, "GET", "/openapi.json", "This document", _ANY, open=True),
         Operation(group, "GET", "/docs", page, kind="text/html", open=True),
@@ -311,4 +259,19 @@ def _server() -> list[Operation]:
     ]
 
 
+def _sent() -> list[Sent]:
+    task = {"id": "tsk_06xx1njwc558w", "object": "task", "status": "running", "progress": 42, "model": "sora-2"}
+    news = {"type": "task.progress", "timestamp": "2025-11-21T04:40:00.123+00:00", "data": task}
+    test = {**news, "type": "webhook.test", "data": {"object": "webhook", "id": "whk_06xx1njwc558w"}}
+    video = {"id": "video_06xx11d95wm5j", "object": "video", "model": "sora-2", "status": "completed", "progress": 100}
+    clip = {"task_id": "249845374340976818", "task_status": "succeed", "task_status_msg": "", "task_info": {}}
+    return [
+        Sent("tasks", "task", "A task's news, to webhooks and to the webhook_url of POST /v1/tasks", TaskEvent, news),
+        Sent("webhooks", "test", "What a test sends to a webhook", WebhookTest, test),
+        Sent("openai", "video", "A video's new status, to the webhook_url of POST /v1/videos", Video, video),
+        Sent("kling", "kling", "A task's new status, to its callback_url", kling_render.TaskData, clip),
+    ]
+
+
 OPERATIONS: Final = (*_tasks(), *_webhooks(), *_billing(), *_openai(), *_kling(), *_admin(), *_server())
+SENT: Final = tuple(_sent())

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine import __version__
-from telecine.server.described import GROUPS
-from telecine.server.openapi import document, encoded
+from telecine.server.openapi import GOOD, document, encoded
+from telecine.server.operation import GROUPS
 
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -72,8 +72,12 @@ def page(base: str) -> str:
     for path, methods in whole["paths"].items():
         for method, operation in methods.items():
             groups[operation["tags"][0]].append((method.upper(), path, operation))
+    sent: dict[str, list[dict[str, Any]]] = {name: [] for name in GROUPS}
+    for one in whole["webhooks"].values():
+        sent[one["post"]["tags"][0]].append(one["post"])
     navigation = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in GROUPS.items())
-    sections = "".join(_section(name, groups[name], base, whole["components"]["schemas"]) for name in GROUPS)
+    schemas = whole["components"]["schemas"]
+    sections = "".join(_section(name, groups[name], sent[name], base, schemas) for name in GROUPS)
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -92,8 +96,15 @@ def page(base: str) -> str:
 """
 
 
-def _section(name: str, operations: list[tuple[str, str, dict[str, Any]]], base: str, schemas: dict[str, Any]) -> str:
+def _section(
+    name: str,
+    operations: list[tuple[str, str, dict[str, Any]]],
+    sent: list[dict[str, Any]],
+    base: str,
+    schemas: dict[str, Any],
+) -> str:
     shown = "".join(_operation(*one, base, schemas) for one in operations)
+    shown += "".join(_sent(one, schemas) for one in sent)
     title = escape(GROUPS[name])  # type: ignore[index]
     return f'<section id="{name}"><h2>{title}</h2><p>{escape(_ABOUT[name])}</p>{shown}</section>'
 
@@ -109,10 +120,13 @@ def _operation(method: str, path: str, operation: dict[str, Any], base: str, sch
         if len(body["content"]) > 1:
             parts.append("<p>JSON, or a form (<code>multipart/form-data</code>).</p>")
     for status, response in operation["responses"].items():
-        ((kind, content),) = response["content"].items()
         heading = "Errors" if status == "default" else f"Answer {status}"
-        shown = _schema(content["schema"], schemas) if content["schema"] else f"<p><code>{escape(kind)}</code></p>"
-        parts.append(f"<h4>{heading}</h4>{shown}")
+        about = (
+            ""
+            if response["description"] == GOOD or status == "default"
+            else f"<p>{escape(response['description'])}</p>"
+        )
+        parts.append(f"<h4>{heading}</h4>{about}{_content(response, schemas)}")
     parts.append(
         f"<h4>Example</h4><pre>{escape(_curl(method, path, base, example, open_=not operation['security']))}</pre>"
     )
@@ -122,13 +136,39 @@ def _operation(method: str, path: str, operation: dict[str, Any], base: str, sch
     )
 
 
+def _sent(sent: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """A webhook: what the reader's own server is sent."""
+    content = sent["requestBody"]["content"]["application/json"]
+    example = escape(json.dumps(content["example"], indent=2))
+    return (
+        f'<details class="operation"><summary><b class="post">POST</b> <code>your URL</code> '
+        f"<span>{escape(sent['summary'])}</span></summary><div>{_parameters(sent['parameters'])}"
+        f"<h4>Body</h4>{_schema(content['schema'], schemas)}<h4>Example</h4><pre>{example}</pre></div></details>"
+    )
+
+
+def _content(response: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """The body of an answer, where it has one."""
+    if "content" not in response:
+        return ""
+    ((kind, content),) = response["content"].items()
+    if not content["schema"]:
+        return f"<p><code>{escape(kind)}</code></p>"
+    return "<p>or</p>".join(_schema(one, schemas) for one in content["schema"].get("anyOf", [content["schema"]]))
+
+
 def _parameters(parameters: list[dict[str, Any]]) -> str:
     rows = "".join(
-        f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td>"
+        f"<tr><td><code>{escape(one['name'])}</code>{_mark(one)}</td><td>{escape(one['in'])}</td>"
         f"<td>{escape(_type(one['schema']))}</td><td>{escape(one.get('description', ''))}</td></tr>"
         for one in parameters
     )
     return f'<h4>Parameters</h4><table class="parameters">{rows}</table>'
+
+
+def _mark(parameter: dict[str, Any]) -> str:
+    """A path cannot do without its parts; anything else says so where it is required."""
+    return " <em>required</em>" if parameter.get("required") and parameter["in"] != "path" else ""
 
 
 def _schema(schema: dict[str, Any], schemas: dict[str, Any], seen: tuple[str, ...] = ()) -> str:
@@ -189,6 +229,8 @@ def _type(schema: dict[str, Any]) -> str:
         items = schema.get("items")
         return f"list of {_type(items)}" if isinstance(items, dict) else "list"
     lowest, highest = schema.get("minimum"), schema.get("maximum")
+    if "format" in schema:
+        return str(schema["format"])
     span = f" {lowest} to {highest}" if lowest is not None and highest is not None and highest < 2**53 else ""
     return f"{kind}{span}"
 

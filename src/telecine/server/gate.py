@@ -173,7 +173,10 @@ class Gate:
         window.take(now)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
-        text = _key_in(scope, headers)
+        text = _key_in_headers(headers)
+        if text is None:
+            text = _key_in_query(scope)
+            scope["key_in_query"] = text is not None
         if text is None:
             raise GatewayError(
                 "authentication",
@@ -258,8 +261,8 @@ def as_gateway_error(error: Exception) -> GatewayError:
     return GatewayError("internal", "Something went wrong in the gateway; the log has the details.", may_retry=False)
 
 
-def _key_in(scope: Scope, headers: Headers) -> str | None:
-    """The key, wherever the dialect's clients put it."""
+def _key_in_headers(headers: Headers) -> str | None:
+    """The key, in whichever header the dialect's clients put it."""
     authorization = headers.get("authorization", "")
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer" and rest.strip():
@@ -268,12 +271,13 @@ def _key_in(scope: Scope, headers: Headers) -> str | None:
         value: str | None = headers.get(name)
         if value:
             return value
-    if authorization and " " not in authorization:
-        return authorization
-    for name, value in parse_qsl(scope["query_string"].decode("latin-1")):
-        if name == "key" and value:
-            return value
-    return None
+    return authorization if authorization and " " not in authorization else None
+
+
+def _key_in_query(scope: Scope) -> str | None:
+    """The key, where there is no header for it: Gemini's clients write `?key=`."""
+    query: bytes = scope["query_string"]
+    return next((value for name, value in parse_qsl(query.decode("latin-1")) if name == "key" and value), None)
 
 
 def _tell(what: str, standing: Standing, headers: MutableHeaders) -> None:

@@ -33,6 +33,7 @@ from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks.render import callback_body
 from telecine.media import spool
@@ -64,6 +65,7 @@ from telecine.server.gate import Gate, render
 from telecine.server.health import Health
 from telecine.server.metering import check_currency, check_metered, is_published, settle_currency
 from telecine.server.metrics import Metrics
+from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
 from telecine.server.webhooks import Webhooks
 from telecine.store import tables
@@ -190,7 +192,15 @@ class Gateway:
             currency=config.currency,
             prices=self._prices,
         )
-        self._edge = Edge(self.tasks, self.media, known, self._models, clock.now, self._statement)
+        self._edge = Edge(
+            self.tasks,
+            self.media,
+            known,
+            self._models,
+            clock.now,
+            self._statement,
+            streams=Streams(config.limits.event_streams),
+        )
         self._local_account = 0
         self.app: Gate = self._application()
 
@@ -280,6 +290,7 @@ class Gateway:
             await set_pools(connection, pools_of(config))
         self._router.swap(config)
         self.context.limits = self.app.limits = config.limits
+        self._edge.streams.most = config.limits.event_streams
         self.context.prices = prices
         self.engine.nudge()
         await self._record_channels()
@@ -331,7 +342,10 @@ class Gateway:
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),
         ]
-        app = Starlette(routes=routes, exception_handlers={GatewayError: _rendered, HTTPException: _rendered})
+        app = Starlette(
+            routes=[strict(one) for one in routes],
+            exception_handlers={GatewayError: _rendered, HTTPException: _rendered},
+        )
         app.router.redirect_slashes = False
         app.state.edge = self._edge
         return Gate(

@@ -10,67 +10,15 @@ from typing import Any, Final
 import msgspec
 
 from telecine import __version__
-from telecine.server.described import GROUPS, OPERATIONS, Group, Operation
+from telecine.server.answers import ERRORS
+from telecine.server.described import OPERATIONS, SENT
+from telecine.server.operation import GROUPS, Operation, Query, Sent
 
+GOOD: Final = "Done."
+"""What is said of the first answer."""
 _REF: Final = "#/components/schemas/{name}"
 
 
-class OpenAIErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong. `param` names the field at fault."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-
-
-class OpenAIError(msgspec.Struct, frozen=True):
-    """OpenAI's error envelope."""
-
-    error: OpenAIErrorBody
-
-
-class KlingError(msgspec.Struct, frozen=True):
-    """Kling's error envelope; the codes are Kling's own."""
-
-    code: int
-    message: str
-    request_id: str
-
-
-class TaskErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong, in Telecine's own words. `param` names the field at fault."""
-
-    code: str
-    message: str
-    param: str | None
-
-
-class TasksError(msgspec.Struct, frozen=True):
-    """Telecine's error envelope."""
-
-    error: TaskErrorBody
-
-
-class RelayError(msgspec.Struct, frozen=True):
-    """The relays' envelope, whose code is a boolean."""
-
-    code: bool
-    success: bool
-    message: str
-
-
-ERRORS: Final[dict[Group, type[msgspec.Struct]]] = {
-    "openai": OpenAIError,
-    "kling": KlingError,
-    "tasks": TasksError,
-    "account": TasksError,
-    "dashboard": OpenAIError,
-    "relay": RelayError,
-    "webhooks": OpenAIError,
-    "admin": OpenAIError,
-    "server": OpenAIError,
-}
 SECURITY: Final[dict[str, dict[str, str]]] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -79,10 +27,17 @@ SECURITY: Final[dict[str, dict[str, str]]] = {
 }
 
 
+_SIGNED: Final = (
+    Query("webhook-id", "The same over all tries of one message.", required=True),
+    Query("webhook-timestamp", "Of this try, in seconds since 1970.", required=True),
+    Query("webhook-signature", "One or two, as Standard Webhooks have them: v1,…", required=True),
+)
+
+
 @cache
 def document(server: str = "/") -> dict[str, Any]:
     """The whole document; `server` is the URL under which the paths lie."""
-    refs, schemas = _schemas(OPERATIONS)
+    refs, schemas = _schemas(OPERATIONS, SENT)
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, refs)
@@ -96,6 +51,7 @@ def document(server: str = "/") -> dict[str, Any]:
         "servers": [{"url": server}],
         "tags": [{"name": name, "description": title} for name, title in GROUPS.items()],
         "paths": paths,
+        "webhooks": {one.name: {"post": _webhook(one, refs)} for one in SENT},
         "components": {"schemas": schemas, "securitySchemes": SECURITY},
     }
 
@@ -105,10 +61,11 @@ def encoded() -> bytes:
     return msgspec.json.encode(document())
 
 
-def _schemas(operations: Iterable[Operation]) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
+def _schemas(operations: Iterable[Operation], sent: Iterable[Sent]) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """How each type is referred to, by its identity, and the schemas that are referred to."""
-    types = [one for operation in operations for one in (operation.body, operation.answer) if one is not None]
-    types += ERRORS.values()
+    named = ((one.body, one.answer, one.refusal, one.error) for one in operations)
+    types = [one for each in named for one in each if one is not None]
+    types += [*ERRORS.values(), *(one.body for one in sent)]
     distinct = list({id(one): one for one in types}.values())
     refs, schemas = msgspec.json.schema_components(distinct, ref_template=_REF)
     return {id(one): ref for one, ref in zip(distinct, refs, strict=True)}, schemas
@@ -137,9 +94,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
-    found += [
-        {"name": one.name, "in": "query", "description": one.about, "schema": one.schema} for one in operation.query
-    ]
+    found += [_parameter("query", one) for one in operation.query]
+    found += [_parameter("header", one) for one in operation.headers]
     if operation.creates:
         found.append(
             {
@@ -152,14 +108,40 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return found
 
 
+def _parameter(place: str, one: Query) -> dict[str, Any]:
+    required = {"required": True} if one.required else {}
+    return {"name": one.name, "in": place, **required, "description": one.about, "schema": one.schema}
+
+
+def _webhook(one: Sent, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """As OpenAPI 3.1 tells what the caller's own server is sent."""
+    body = {"schema": refs[id(one.body)], "example": one.example}
+    return {
+        "operationId": f"sent_{one.name}",
+        "tags": [one.group],
+        "summary": one.summary,
+        "parameters": [_parameter("header", header) for header in _SIGNED],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {"2XX": {"description": "Taken. Anything else, and it is sent again, for 24 hours."}},
+        "security": [],
+    }
+
+
 def _responses(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
     schema = refs[id(operation.answer)] if operation.answer is not None else {}
-    good = {"description": "Done.", "content": {operation.kind: {"schema": schema}}}
+    if operation.refusal is not None:
+        schema = {"anyOf": [schema, refs[id(operation.refusal)]]}
+    content = {operation.kind: {"schema": schema}}
+    good = {"description": GOOD, "content": content}
+    more = {
+        str(one.status): {"description": one.about, **({"content": content} if one.alike else {})}
+        for one in operation.more
+    }
     error = {
         "description": "What went wrong, in the envelope of this dialect.",
-        "content": {"application/json": {"schema": refs[id(ERRORS[operation.group])]}},
+        "content": {"application/json": {"schema": refs[id(operation.error or ERRORS[operation.group])]}},
     }
-    return {str(operation.status): good, "default": error}
+    return {str(operation.status): good, **more, "default": error}
 
 
 def _name(operation: Operation) -> str:

@@ -15,6 +15,8 @@ _SLOWEST_UNREADABLE: Final = 60.0
 _MOST_ASKED: Final = 3600.0
 _JITTER: Final = 0.2
 _SMOOTHING: Final = 0.01
+_SLACK: Final = 0.25
+"""A job that is late, or free to ask about, is asked about again after this much of the time that it has run."""
 _MOST_LATE: Final = 5.0
 """What a stop of the process left behind says nothing about how busy it is now."""
 
@@ -44,10 +46,12 @@ class Pace:
         """Seconds until the next poll of a job that has run for `elapsed` seconds.
 
         Far from the typical end it asks halfway to it; near the end at the closest spacing that the upstream
-        welcomes; past it ever more slowly.
+        welcomes; past it ever more slowly. Where asking is free, it begins with the closest spacing.
         """
         typical = self.typical(provider, model, traits)
-        wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * 0.25
+        wait = (typical - elapsed) / 2 if elapsed < typical else (elapsed - typical) * _SLACK
+        if traits.polls_free:
+            wait = min(wait, elapsed * _SLACK)
         return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
 
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge
+from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
@@ -96,6 +97,7 @@ class Served:
 
     def __init__(self, folder: Path, clock: HandClock | None = None) -> None:
         self.house = House(folder, clock=clock or StandingClock())
+        self.streams = Streams(100)
         self.session: aiohttp.ClientSession
 
     @asynccontextmanager
@@ -113,6 +115,7 @@ class Served:
             models=lambda _: [],
             now=house.clock.now,
             accounts=FakeAccounts(),
+            streams=self.streams,
         )
         async with house.opened():
             with bind("127.0.0.1", 0) as listener:
@@ -289,6 +292,38 @@ async def test_an_event_id_is_a_number(served: Served, last: str) -> None:
     async with served.listening(task, last_event_id=last) as reader:
         assert reader.reply.status == 400
         assert (await reader.reply.json())["error"]["param"] == "last_event_id"
+
+
+async def test_an_account_holds_only_so_many_streams_open(served: Served) -> None:
+    task = await served.make()
+    served.streams.most = 2
+    async with served.listening(task) as first, served.listening(task) as second:
+        await first.next()
+        await second.next()
+        async with served.listening(task) as third:
+            assert third.reply.status == 429
+            assert (await third.reply.json())["error"]["code"] == "rate_limited"
+        stranger = str(served.house.me.account_id + 1)
+        async with served.listening(task, x_account=stranger) as other:
+            assert other.reply.status == 404  # counted for nobody
+        first.reply.close()
+        await until(lambda: served.streams.open(served.house.me.account_id) == 1, 5)
+        async with served.listening(task) as again:
+            assert again.reply.status == 200
+            await again.next()
+    await until(lambda: served.streams.open(served.house.me.account_id) == 0, 5)
+
+
+async def test_a_stream_that_ends_or_never_begins_is_not_held(served: Served) -> None:
+    task = await served.make()
+    await served.finish()
+    served.streams.most = 1
+    for _ in range(3):
+        async with served.listening(task) as reader:
+            events = await reader.rest()
+        async with served.listening(task, last_event_id=events[-1]["id"]) as reader:
+            assert reader.reply.status == 204
+    assert served.streams.open(served.house.me.account_id) == 0
 
 
 async def test_many_readers_of_one_task_each_get_all_of_it(served: Served) -> None:

@@ -30,8 +30,9 @@ _BASE_RATIO: Final = 2
 """The price of a million input tokens whose ratio is 1."""
 _ENDPOINTS: Final[dict[Kind, tuple[str, dict[str, str]]]] = {
     "video": ("openai-video", {"path": "/v1/videos", "method": "POST"}),
-    "image": ("image-generation", {"path": "/v1/images/generations", "method": "POST"}),
 }
+"""By kind of model, the relays' word for an endpoint that is served here. What they have no word for (pictures come
+from `/v1/tasks`) goes without, because some applications break on a word that they do not know."""
 _GROUP: Final = "default"
 
 

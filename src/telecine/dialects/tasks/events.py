@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import AbstractContextManager, ExitStack, aclosing, suppress
 from typing import Final
 
 import msgspec
@@ -29,36 +29,41 @@ async def events(request: Request) -> Response:
     """`GET /v1/tasks/{id}/events`: Server-Sent Events (WHATWG HTML, 9.2), until the task has ended.
 
     `Last-Event-ID`, or `?last_event_id=`, resumes behind that event. Where nothing can follow it, the answer is 204,
-    which tells a browser to stop asking.
+    which tells a browser to stop asking. An account may hold so many streams open, and no more (`rate_limited`).
     """
     edge = edge_of(request)
     text = header(request.headers, "last-event-id") or request.query_params.get("last_event_id") or "0"
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise invalid("last_event_id: must be the id of an event, a whole number.", "last_event_id")
+    principal = principal_of(request)
     view = await find(request, request.path_params["id"])
-    news = edge.tasks.news(principal_of(request), view.task.id, int(text))
-    try:
-        first = await anext(news)
-    except StopAsyncIteration:
-        return Response(status_code=204)
-    return _EventStream(_lines(edge, first, news))
+    with ExitStack() as held:
+        held.enter_context(edge.streams.one_of(principal.account_id))
+        news = edge.tasks.news(principal, view.task.id, int(text))
+        try:
+            first = await anext(news)
+        except StopAsyncIteration:
+            return Response(status_code=204)
+        return _EventStream(_lines(edge, first, news), held.pop_all())
 
 
 class _EventStream(StreamingResponse):
-    """A stream whose generators end with the connection, and whose reader may be slow, but not stuck."""
+    """A stream that ends with its connection, and gives back what it held. Its reader may be slow, but not stuck."""
 
-    def __init__(self, parts: AsyncGenerator[bytes]) -> None:
+    def __init__(self, parts: AsyncGenerator[bytes], held: AbstractContextManager[object]) -> None:
         super().__init__(parts, headers=_HEADERS, media_type="text/event-stream")
         self._parts = parts
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def within(message: Message) -> None:
             async with asyncio.timeout(_PATIENCE):
                 await send(message)
 
-        async with aclosing(self._parts):
-            with suppress(TimeoutError):
-                await super().__call__(scope, receive, within)
+        with self._held:
+            async with aclosing(self._parts):
+                with suppress(TimeoutError):
+                    await super().__call__(scope, receive, within)
 
 
 async def _lines(edge: Edge, first: News | None, news: AsyncGenerator[News | None]) -> AsyncGenerator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -16,6 +16,7 @@ from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Output, Status, Task, Usage
 from telecine.tasks.view import Cancellation, Owner, Place, View
+from telecine.webhooks.delivery import EVENTS
 
 _FIELDS: Final = {"callback_url": "webhook_url"}
 
@@ -89,7 +90,7 @@ class TaskList(msgspec.Struct, frozen=True):
 class TaskEvent(msgspec.Struct, frozen=True):
     """The body of a webhook (Standard Webhooks); `timestamp` is when it happened, ISO 8601."""
 
-    type: str
+    type: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(EVENTS)})]
     timestamp: str
     data: TaskObject
 

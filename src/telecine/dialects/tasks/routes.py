@@ -13,7 +13,7 @@ from starlette.routing import Route
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import json_response, read_object
 from telecine.dialects.inline import settle
-from telecine.dialects.lookup import find, number, whole
+from telecine.dialects.lookup import find, moment, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import TaskList, TaskObject, callback_body, render_error, task_object
@@ -66,8 +66,8 @@ async def list_tasks(request: Request) -> Response:
         statuses=() if status is None else (status,),
         model=query.get("model") or None,
         key=query.get("key_name") or None,
-        created_after=number(request, "created_after"),
-        created_before=number(request, "created_before"),
+        created_after=moment(request, "created_after"),
+        created_before=moment(request, "created_before"),
     )
     data = await _all_shown(request, page.views)
     return json_response(TaskList(data, page.has_more, data[-1].id if data else None))

@@ -1,4 +1,9 @@
-"""What exactly the sandbox will draw for a request."""
+"""What exactly the sandbox will draw for a request, by take or refuse.
+
+A picture takes what shapes a picture. A video is the rehearsal of another vendor's, so it takes every field that some
+vendor's video has, also what is not drawn: what runs here is to run there. Fields that only the vendor knows are let
+pass for the same reason.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,11 @@ from msgspec.structs import replace
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
-from telecine.nouns.request import GenerationRequest, MediaInput, Role, VideoParameters
+from telecine.nouns.request import GenerationRequest, ImageParameters, MediaInput, Role, VideoParameters
 from telecine.nouns.terms import Terms
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
+from telecine.providers.take import Take
 
 _SIDE: Final = (16, 4096)
 _MOST_PIXELS: Final = 4096 * 2304
@@ -23,13 +29,18 @@ _PRO: Final = 1080
 _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
+_DRAWN: Final = ("prompt", "size", "aspect_ratio", "resolution", "count")
+_NOT_DRAWN: Final = ("negative_prompt",)
+_VIDEO: Final = ("duration", "audio")
+_VIDEO_INPUTS: Final[tuple[Role, ...]] = (*_OPENING, "last_frame", "mask")
 
 
 def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
     """The job for `request`; `picture` is the size of the picture that it begins with.
 
-    Raises GatewayError (`invalid_request`) for unknown directives and for what would be too large to draw.
+    Raises GatewayError for unknown directives, for what would be too large to draw, and for what was not taken.
     """
+    _take(request)
     orders, text = directives.read(request.prompt)
     model = catalogue.load().find(request.model)
     video = request.operation != "text_to_image"
@@ -58,6 +69,19 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
         unreadable=orders.unreadable,
         tokens=orders.tokens,
     )
+
+
+def _take(request: GenerationRequest) -> None:
+    """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
+    video = request.operation != "text_to_image"
+    take = Take(replace(request, native=None))
+    for name in (*_DRAWN, *_NOT_DRAWN, *(_VIDEO if video else ())):
+        take.field(name)
+    for name in (VideoParameters if video else ImageParameters).__struct_fields__:
+        take.parameter(name)
+    if video:
+        take.inputs(*_VIDEO_INPUTS)
+    take.refuse_rest("sandbox")
 
 
 def opening(request: GenerationRequest) -> MediaInput | None:

@@ -69,6 +69,7 @@ class SandboxProvider:
         retention=_RETENTION,
         poll_floor=0.5,
         usual=1.0,
+        polls_free=True,
     )
 
     def __init__(self, root: Path, clock: Clock, workers: Workers) -> None:
@@ -80,11 +81,8 @@ class SandboxProvider:
         self._closed = False
 
     def check(self, request: GenerationRequest, model: str) -> Terms:
-        """What would be drawn. Raises GatewayError for unknown directives and for what is too large to draw.
-
-        Every field is taken: what cannot be seen in the result (a seed, a camera move) makes no drawing of the prompt
-        wrong.
-        """
+        """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
+        was not taken."""
         return terms_of(request, plan(request, "", None, 0.0))
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:

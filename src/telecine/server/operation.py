@@ -1,0 +1,101 @@
+"""The words in which routes are described."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+Group = Literal["tasks", "webhooks", "account", "dashboard", "relay", "openai", "kling", "admin", "server"]
+GROUPS: Final[dict[Group, str]] = {
+    "tasks": "Tasks",
+    "webhooks": "Webhooks",
+    "account": "Account",
+    "dashboard": "Balance, as applications ask for it",
+    "relay": "Balance and prices, as relays tell them",
+    "openai": "OpenAI",
+    "kling": "Kling",
+    "admin": "Administration",
+    "server": "This server",
+}
+Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+Schema = dict[str, Any]
+"""JSON Schema."""
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A query parameter, or a header."""
+
+    name: str
+    about: str
+    schema: Schema = msgspec.field(default_factory=lambda: {"type": "string"})
+    required: bool = False
+
+
+class More(msgspec.Struct, frozen=True):
+    """A further answer; `alike` where its body is of the same type as that of the first, else it has none."""
+
+    status: int
+    about: str
+    alike: bool = False
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One method of one route. What our own API takes as `query` is this and nothing else (`strict`)."""
+
+    group: Group
+    method: Method
+    path: str
+    summary: str
+    answer: Any = None
+    """The type of the answer; None where it is no JSON."""
+    body: Any = None
+    example: dict[str, Any] | None = None
+    status: int = 200
+    kind: str = "application/json"
+    """The media type of the answer."""
+    query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()
+    """Those that matter to this operation alone."""
+    more: tuple[More, ...] = ()
+    """Further answers that are no errors."""
+    refusal: Any = None
+    """The type of what it answers with `status` to a request that it cannot read, where the protocol wants that."""
+    error: Any = None
+    """The type of its errors, where they are not in the envelope of its group."""
+    forms: bool = False
+    """The body may come as a form too."""
+    open: bool = False
+    """No key is needed."""
+    creates: bool = False
+    """It takes an `Idempotency-Key`."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A body that is posted to whoever asked for it."""
+
+    group: Group
+    name: str
+    summary: str
+    body: Any
+    example: dict[str, Any]
+
+
+def whole(name: str, about: str, default: int, most: int) -> Query:
+    """A whole number from 1 to `most`."""
+    return Query(name, about, {"type": "integer", "minimum": 1, "maximum": most, "default": default})
+
+
+def one_of(name: str, about: str, words: tuple[str, ...]) -> Query:
+    """One of a few words."""
+    return Query(name, about, {"type": "string", "enum": list(words)})
+
+
+def moment(name: str, about: str) -> Query:
+    """A time as `telecine.dialects.lookup.moment` reads it."""
+    written: list[Schema] = [
+        {"type": "number", "minimum": 0, "maximum": 1e12},
+        {"type": "string", "format": "date"},
+        {"type": "string", "format": "date-time"},
+    ]
+    return Query(name, f"{about} Seconds since 1970, or ISO 8601 (UTC where no zone is given).", {"anyOf": written})
