@@ -150,7 +150,7 @@ class Gateway:
             router=self._router,
             library=MediaLibrary(
                 storage,
-                Collector(storage, decoders, self._scratch),
+                Collector(storage, WorkerDecoders(self._workers, urgent=True), self._scratch),
                 Reader(storage, self._client, decoders, self._scratch),
             ),
             clock=clock,
