@@ -31,7 +31,8 @@ from telecine.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
-_OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/media/", "/callbacks/", "/openapi.json", "/docs")
+_OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
+_OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MOST_HEADER_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 60.0
@@ -133,7 +134,7 @@ class Gate:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
             raise HTTPException(431, "The request's headers are larger than 64 KiB.")
         path: str = scope["path"]
-        if path != "/" and not path.startswith(_OPEN_PATHS):
+        if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDERS):
             principal = scope["principal"] = await self._authenticated(scope, headers)
             standing = scope["standing"] = self._requests.count(principal, self._clock.now())
             if standing is not None and standing.refusal is not None:
