@@ -161,6 +161,8 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long steps under way may go on after a stop signal."""
     require_price: bool = False
     """Refuse models that have no price line, instead of serving them for nothing."""
+    connections_per_site: Annotated[int, msgspec.Meta(ge=1)] = 1024
+    """Open connections from one address (IPv6: its /64) that is no trusted proxy; more are answered 503."""
     failed_authentication: int = 20
     """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
 

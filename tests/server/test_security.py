@@ -149,7 +149,8 @@ def test_keys_are_taken_wherever_clients_put_them(server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/docsx", "/docs/", "/docs/../v1/models", "/healthz/../v1/models", "/healthzx", "/metrics/", "/media", "//"]
+    "path",
+    ["/docsx", "/docs/", "/docs/../v1/models", "/healthz/../v1/models", "/healthzx", "/metrics/", "/media", "//"],
 )
 def test_only_what_is_public_needs_no_key(server: LiveServer, path: str) -> None:
     assert server.call("GET", path, key=None).status == 401

@@ -28,11 +28,12 @@ class Proxies:
         client = scope.get("client")
         address = str(client[0]) if client else ""
         forwarded = [part.strip() for line in headers.getlist("x-forwarded-for") for part in line.split(",")]
-        while forwarded and self._trusts(address):
+        while forwarded and self.trusts(address):
             address = forwarded.pop()
         return address
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether `address` is that of one of them."""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:

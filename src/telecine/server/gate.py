@@ -27,6 +27,7 @@ from telecine.dialects.base import Dialect
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, site_of
+from telecine.server.connections import Patience
 from telecine.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -35,8 +36,6 @@ _OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openap
 _OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MOST_HEADER_BYTES: Final = 64 * 1024
-_BODY_SECONDS: Final = 60.0
-"""The longest silence within a request's body."""
 
 _PREFLIGHT: Final = {
     "access-control-allow-origin": "*",
@@ -70,6 +69,7 @@ class Gate:
         clock: Clock,
         metrics: Metrics,
         proxies: Proxies,
+        patience: Callable[[], Patience],
     ) -> None:
         self._app = app
         self._keys = keys
@@ -80,6 +80,7 @@ class Gate:
         self._clock = clock
         self._metrics = metrics
         self._proxies = proxies
+        self._patience = patience
         self._requests = RequestLimits()
         self._failures = Windows()
         self._fallback = dialects[-1]
@@ -180,24 +181,29 @@ class Gate:
         return principal
 
     def _limited(self, receive: Receive, headers: Headers) -> Receive:
-        """`receive` with the body's size and silence bounded. Raises GatewayError (`too_large`, `invalid_request`)."""
+        """`receive` with the body's size bounded, and how long it keeps us waiting: what is slow here, or stands in
+        line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408)."""
         kind = headers.get("content-type", "")
         most = self.limits.body if kind.startswith("multipart/") else self.limits.json_body
         declared = headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared) > most:
             raise _too_large(most)
-        seen = 0
+        patience, clock = self._patience(), asyncio.get_running_loop().time
+        seen, waited = 0, 0.0
         done = False
 
         async def limited() -> Message:
-            nonlocal seen, done
+            nonlocal seen, waited, done
             if done:
                 return await receive()
+            began = clock()
             try:
-                async with asyncio.timeout(_BODY_SECONDS):
+                async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, "The request's body did not arrive in time.") from None
+                late = "The request's body did not arrive in time."
+                raise HTTPException(408, late, {"connection": "close"}) from None
+            waited += clock() - began
             seen += len(message.get("body", b""))
             done = not message.get("more_body", False)
             if seen > most:

@@ -59,6 +59,7 @@ from telecine.server.address import Proxies
 from telecine.server.admin import Admin
 from telecine.server.admin_money import Money
 from telecine.server.callbacks import callback_route
+from telecine.server.connections import Connections, Patience, room_for_connections
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
@@ -168,6 +169,12 @@ class Gateway:
         self.engine = Engine(self.context, advance, most=1024 if work else 0)
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
+        self._proxies = Proxies(config.network.trusted_proxies)
+        self.patience = Patience()
+        """With clients; read once requests are answered."""
+        self.connections = Connections(
+            room_for_connections(), lambda: self.app.limits.connections_per_site, self._proxies, self._metrics
+        )
         self.engine.lateness = self._metrics.lateness.observe
         self.upkeep = Upkeep(
             settings,
@@ -343,7 +350,8 @@ class Gateway:
             limits=self._settings.config.limits,
             clock=self._clock,
             metrics=self._metrics,
-            proxies=Proxies(self._settings.config.network.trusted_proxies),
+            proxies=self._proxies,
+            patience=lambda: self.patience,
         )
 
 
