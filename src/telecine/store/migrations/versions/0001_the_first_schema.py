@@ -88,6 +88,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_account_id_id", ["account_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.create_index("ix_deliveries_due", ["due"], unique=False)
         batch_op.create_index("ix_deliveries_task_id_sequence", ["task_id", "sequence"], unique=False)
 
@@ -152,6 +159,15 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("task_id", "index", name=op.f("pk_outputs")),
     )
+    with op.batch_alter_table("outputs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outputs_state_task_id",
+            ["state", "task_id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'stored'"),
+            postgresql_where=sa.text("state <> 'stored'"),
+        )
+
     op.create_table(
         "pools",
         sa.Column("name", sa.Text(), nullable=False),
@@ -318,6 +334,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("ended_at IS NULL"),
         )
         batch_op.create_index(
+            "ix_tasks_reconciling",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'reconciling'"),
+            postgresql_where=sa.text("state = 'reconciling'"),
+        )
+        batch_op.create_index(
             "uq_tasks_account_id_external_id",
             ["account_id", "external_id"],
             unique=True,
@@ -387,6 +410,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_attempts_channel",
+            ["channel"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_attempts_slot_until",
             ["slot_until"],
             unique=False,
@@ -417,6 +447,11 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_attempts_slot_until", sqlite_where=sa.text("slot_held"), postgresql_where=sa.text("slot_held")
         )
+        batch_op.drop_index(
+            "ix_attempts_channel",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
 
     op.drop_table("attempts")
     with op.batch_alter_table("webhook_endpoints", schema=None) as batch_op:
@@ -434,6 +469,11 @@ def downgrade() -> None:
             "uq_tasks_account_id_external_id",
             sqlite_where=sa.text("external_id IS NOT NULL"),
             postgresql_where=sa.text("external_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_tasks_reconciling",
+            sqlite_where=sa.text("state = 'reconciling'"),
+            postgresql_where=sa.text("state = 'reconciling'"),
         )
         batch_op.drop_index(
             "ix_tasks_in_flight", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
@@ -476,6 +516,13 @@ def downgrade() -> None:
 
     op.drop_table("schedule")
     op.drop_table("pools")
+    with op.batch_alter_table("outputs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outputs_state_task_id",
+            sqlite_where=sa.text("state <> 'stored'"),
+            postgresql_where=sa.text("state <> 'stored'"),
+        )
+
     op.drop_table("outputs")
     op.drop_table("key_spending")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
@@ -487,6 +534,11 @@ def downgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_task_id_sequence")
         batch_op.drop_index("ix_deliveries_due")
+        batch_op.drop_index(
+            "ix_deliveries_created_at",
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.drop_index("ix_deliveries_account_id_id")
 
     op.drop_table("deliveries")
