@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -186,6 +187,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     public_url: str | None = None
+    media_origin: str | None = None
+    """The origin at which links to files are written, in the place of `public_url`; nothing else is served there."""
+    metrics_key: str | None = None
+    """What `/metrics` asks for as a bearer token; without it, it asks for nothing."""
     currency: str = "USD"
     """Set once: amounts are not converted when it changes."""
     allow_unmetered: bool = False
@@ -273,6 +278,7 @@ def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
             for key in config.keys
         ),
     )
+    config = msgspec.structs.replace(config, metrics_key=_secret(config.metrics_key, environment, "metrics_key"))
     _check(config)
     return with_environment(config, environment)
 
@@ -298,6 +304,9 @@ def _check(config: Config) -> None:
     _check_rates(config)
     _check_limits(config)
     _check_retention(config.retention)
+    _check_origin(config)
+    if config.metrics_key is not None and len(config.metrics_key) < _KEY_LENGTH:
+        raise ConfigError(f"metrics_key is too short to be safe: use {_KEY_LENGTH} random characters or more.")
     for key in config.keys:
         if len(key.key) < _KEY_LENGTH:
             raise ConfigError(f"Key '{key.name}' is too short to be safe: use {_KEY_LENGTH} random characters or more.")
@@ -369,6 +378,17 @@ def _check_limits(config: Config) -> None:
                 _check_amount(budget, f"A budget of key '{key.name}'")
     for network in config.network.trusted_proxies:
         _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
+
+
+def _check_origin(config: Config) -> None:
+    origin = config.media_origin
+    if origin is None:
+        return
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+        raise ConfigError(f"media_origin must be an origin such as https://files.example.com, not '{origin}'.")
+    if "@" in parts.netloc or parts.netloc.lower() == urlsplit(config.public_url or "").netloc.lower():
+        raise ConfigError("media_origin must be another origin than public_url, and name no user.")
 
 
 def _check_retention(retention: RetentionConfig) -> None:

@@ -187,7 +187,14 @@ class Gateway:
             apply=self._apply,
         )
         self._health = Health(
-            self._database, self.engine, storage, clock, self._metrics, measure=self.upkeep.measure, working=work
+            self._database,
+            self.engine,
+            storage,
+            clock,
+            self._metrics,
+            measure=self.upkeep.measure,
+            key=lambda: self.upkeep.running.metrics_key,
+            working=work,
         )
         self._balances = Balances(self._database, self.keys, clock, ids)
         self._statement = Statement(

@@ -151,7 +151,10 @@ def masked(config: Config, key: bytes) -> Config:
         return msgspec.structs.replace(one, **hidden)
 
     return msgspec.structs.replace(
-        config, channels=tuple(map(hide, config.channels)), keys=tuple(map(hide, config.keys))
+        config,
+        channels=tuple(map(hide, config.channels)),
+        keys=tuple(map(hide, config.keys)),
+        metrics_key=mask(config.metrics_key),
     )
 
 
@@ -168,10 +171,12 @@ def difference(old: Config, new: Config) -> list[Change]:
     found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
     for section in ("network", "limits", "retention"):
         found += _table(section, getattr(old, section), getattr(new, section))
-    for name in ("public_url", "allow_unmetered"):
+    for name in ("public_url", "media_origin", "allow_unmetered"):
         if getattr(old, name) != getattr(new, name):
             fields = (f"{_shown(getattr(old, name))} → {_shown(getattr(new, name))}",)
             found.append(Change(name, "", "changed", fields, at_start=True))
+    if old.metrics_key != new.metrics_key:
+        found.append(Change("metrics_key", "", "changed"))
     return found
 
 
