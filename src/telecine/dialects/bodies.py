@@ -24,6 +24,8 @@ MAX_UNKNOWN: Final = 256 * 1024
 """Bytes of fields that are only passed through; agents send 10 to 50 kB of them."""
 THREAD_FROM: Final = 256 * 1024
 """Bytes from which parsing would hold up the event loop."""
+_OURS: Final = ("callback", "webhook", "hookurl", "notif", "apibase", "baseurl", "apiurl", "endpoint")
+"""Where an upstream would be told to call, or be called. No field that we do not know may say so."""
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 100_000
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
@@ -41,7 +43,10 @@ class Body(msgspec.Struct, frozen=True):
     files: tuple[tuple[str, UploadFile], ...] = ()
 
     def unknown(self, known: Known) -> dict[str, msgspec.Raw]:
-        """The fields outside `known`, byte for byte. Raises GatewayError for a near miss and for too many bytes."""
+        """The fields outside `known`, byte for byte.
+
+        Raises GatewayError for a near miss, for too many bytes, and for names that say where somebody should call.
+        """
         names = self.fields.keys() - known.names
         if not names:
             return {}
@@ -49,6 +54,7 @@ class Body(msgspec.Struct, frozen=True):
             meant = known.folded.get(name.casefold())
             if meant is not None:
                 raise invalid(f"'{name}' differs from '{meant}' only in case; write '{meant}'.", name)
+        _check_names({name: self.fields[name] for name in sorted(names)})
         if self.raw is not None:
             # A copy, because a Raw keeps the whole body alive that it was read from.
             found = {name: self.raw[name].copy() for name in sorted(names)}
@@ -94,7 +100,7 @@ def parse_object(content: bytes) -> Body:
         raise invalid(f"The body is not valid JSON: {error}.") from None
     if brackets > _MAX_DEPTH and _depth(fields) > _MAX_DEPTH:
         raise invalid(f"The body is nested more than {_MAX_DEPTH} deep.")
-    if b"\\u0000" in content and any("\0" in text for text in _strings(fields)):
+    if b"\\u0000" in content and any("\0" in text for text in strings(fields)):
         raise invalid("The body holds a NUL character.")
     return Body(fields, raw)
 
@@ -132,6 +138,27 @@ def _located(text: str) -> GatewayError:
     return invalid(f"{param}: {what}." if param else f"{what}.", param)
 
 
+def _check_names(fields: dict[str, Any]) -> None:
+    """Raise GatewayError where a name, at any depth, is one of `_OURS` however it is written."""
+    for name in _names(fields):
+        plain = "".join(character for character in name.lower() if character.isalnum())
+        if any(word in plain for word in _OURS):
+            shown = name[:64]
+            raise GatewayError(
+                "unsupported_parameter", f"'{shown}' says where to call, and is not passed on.", param=shown
+            )
+
+
+def _names(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _names(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _names(one)
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of `pairs`, each key of which may be there only once."""
     found = dict(pairs)
@@ -163,16 +190,17 @@ def _depth(value: object) -> int:
     return depth
 
 
-def _strings(value: object) -> Iterator[str]:
+def strings(value: object) -> Iterator[str]:
+    """Every string in a JSON value, names among them."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for name, one in value.items():
             yield name
-            yield from _strings(one)
+            yield from strings(one)
     elif isinstance(value, list):
         for one in value:
-            yield from _strings(one)
+            yield from strings(one)
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
@@ -11,12 +12,13 @@ import msgspec
 from starlette.datastructures import UploadFile
 
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Edge
-from telecine.dialects.bodies import THREAD_FROM
+from telecine.dialects.base import Edge, Media
+from telecine.dialects.bodies import THREAD_FROM, strings
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import GenerationRequest, MediaInput, Point, Role
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Point, Role
 
 _CHUNK: Final = 1024 * 1024
+_FETCHED: Final = re.compile(r"\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
 """(stored input, field name): raises GatewayError where the dialect's vendor would refuse it."""
@@ -66,6 +68,7 @@ async def settle(
     Nothing is stored before the whole request has been checked and all base64 has been decoded, and nothing stays
     stored where an error is raised.
     """
+    check_native(edge.media, request.native)
     if not sources:
         return request
     for source in sources:
@@ -91,6 +94,15 @@ async def settle(
         await edge.media.discard(inputs)
         raise
     return msgspec.structs.replace(request, inputs=tuple(inputs))
+
+
+def check_native(media: Media, native: Native | None) -> None:
+    """Raise GatewayError where a field that is only passed on holds a URL that we would never fetch: the upstream might
+    be asked to fetch it in our name."""
+    for name, raw in native.fields.items() if native is not None else ():
+        for text in strings(msgspec.json.decode(raw)):
+            if _FETCHED.match(text):
+                media.check_url(text.strip(), param=name)
 
 
 async def _decoded(source: Source, max_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ from telecine.dialects import models
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import Body, json_response, read_object
 from telecine.dialects.forms import is_form, read_form
-from telecine.dialects.inline import settle
+from telecine.dialects.inline import check_native, settle
 from telecine.dialects.lookup import VIDEO_OPERATIONS, find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
@@ -112,6 +112,7 @@ async def remix(request: Request) -> Response:
         )
     if wanted.callback_url is not None:
         edge.media.check_url(wanted.callback_url, param="callback_url")
+    check_native(edge.media, wanted.native)
     view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
