@@ -14,6 +14,7 @@ from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import PriceConfig
+from telecine.dialects.room import Room
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Windows
@@ -170,6 +171,8 @@ class Edge(msgspec.Struct, frozen=True):
     accounts: Accounts
     asked: Windows = msgspec.field(default_factory=Windows)
     """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
+    room: Room = msgspec.field(default_factory=Room)
+    """For large bodies; `bodies.read_object` takes it."""
 
 
 class Dialect(msgspec.Struct, frozen=True):

@@ -11,13 +11,16 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from tempfile import TemporaryFile
 from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from telecine.dialects.base import edge_of
 from telecine.nouns.errors import GatewayError, invalid
 
 MAX_UNKNOWN: Final = 256 * 1024
@@ -26,6 +29,9 @@ THREAD_FROM: Final = 256 * 1024
 """Bytes from which parsing would hold up the event loop."""
 _OURS: Final = ("callback", "webhook", "hookurl", "notif", "apibase", "baseurl", "apiurl", "endpoint")
 """Where an upstream would be told to call, or be called. No field that we do not know may say so."""
+SPOOL_FROM: Final = 1024 * 1024
+"""Bytes from which a body waits on the disk until it has come whole."""
+_TAKEN: Final = "room_taken"
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 100_000
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
@@ -78,10 +84,59 @@ class Known:
         return cls(struct.__struct_encode_fields__)
 
 
+class Allowance(msgspec.Struct):
+    """How many bytes of a request's body the server takes; `most` may be raised to `form` by whoever reads a form."""
+
+    most: int
+    form: int
+
+
 async def read_object(request: Request) -> Body:
-    """The JSON object in the request's body, whose size the server bounds. Raises GatewayError (`invalid_request`)."""
-    content = await request.body()
+    """The JSON object in the request's body, whose size the server bounds whatever type the request says it has.
+
+    Raises GatewayError (`invalid_request`, `too_large`, `capacity`).
+    """
+    content = await _content(request)
     return await asyncio.to_thread(parse_object, content) if len(content) >= THREAD_FROM else parse_object(content)
+
+
+async def _content(request: Request) -> bytes:
+    """The whole body. A large one waits on the disk until it has come whole and there is room for it: so a slow client
+    holds neither memory nor room."""
+    held, file = bytearray(), None
+    try:
+        async for chunk in request.stream():
+            if file is None:
+                held += chunk
+                if len(held) <= SPOOL_FROM:
+                    continue
+                chunk, file = bytes(held), UploadFile(TemporaryFile(), size=0)  # noqa: PLW2901, SIM115
+                held.clear()
+            await file.write(chunk)
+        if file is None:
+            return bytes(held)
+        await take_room(request, file.size or 0)
+        await file.seek(0)
+        return await file.read()
+    finally:
+        if file is not None:
+            await file.close()
+
+
+async def take_room(request: Request, size: int) -> None:
+    """Wait until `size` bytes more of this request may be in memory; until `release`, or the request's end.
+
+    Raises GatewayError (`capacity`).
+    """
+    room = edge_of(request).room
+    taken = await room.take(size)
+    request.scope.setdefault(_TAKEN, []).append(lambda: room.give(taken))
+
+
+def release(scope: Scope) -> None:
+    """Give back the room that a request has taken: its body is no longer in memory. May be called again."""
+    for give in scope.pop(_TAKEN, ()):
+        give()
 
 
 def parse_object(content: bytes) -> Body:

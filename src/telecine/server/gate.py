@@ -24,6 +24,7 @@ from telecine.accounts.secret import Secret
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.dialects.base import Dialect
+from telecine.dialects.bodies import Allowance, release
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, site_of
@@ -120,6 +121,7 @@ class Gate:
             if status == 0:
                 await render(error, scope)(scope, receive, answer)
         finally:
+            release(scope)
             seconds = time.perf_counter() - started
             self._metrics.requests.labels(dialect.name, scope["method"], status).inc()
             self._metrics.seconds.labels(dialect.name).observe(seconds)
@@ -140,7 +142,8 @@ class Gate:
             standing = scope["standing"] = self._requests.count(principal, self._clock.now())
             if standing is not None and standing.refusal is not None:
                 raise standing.refusal
-        await self._app(scope, self._limited(receive, headers), send)
+        allowance = scope["allowance"] = Allowance(self.limits.json_body, self.limits.body)
+        await self._app(scope, self._limited(receive, headers, allowance), send)
 
     async def _authenticated(self, scope: Scope, headers: Headers) -> Principal:
         """Who asks. An address that keeps failing is told to wait; a valid key always works, because many callers may
@@ -180,14 +183,11 @@ class Gate:
             raise GatewayError("permission", "This needs an admin key.")
         return principal
 
-    def _limited(self, receive: Receive, headers: Headers) -> Receive:
+    def _limited(self, receive: Receive, headers: Headers, allowance: Allowance) -> Receive:
         """`receive` with the body's size bounded, and how long it keeps us waiting: what is slow here, or stands in
         line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408)."""
-        kind = headers.get("content-type", "")
-        most = self.limits.body if kind.startswith("multipart/") else self.limits.json_body
-        declared = headers.get("content-length", "")
-        if declared.isascii() and declared.isdigit() and int(declared) > most:
-            raise _too_large(most)
+        length = headers.get("content-length", "")
+        declared = int(length) if length.isascii() and length.isdigit() else 0
         patience, clock = self._patience(), asyncio.get_running_loop().time
         seen, waited = 0, 0.0
         done = False
@@ -196,6 +196,8 @@ class Gate:
             nonlocal seen, waited, done
             if done:
                 return await receive()
+            if declared > allowance.most:
+                raise _too_large(allowance.most)
             began = clock()
             try:
                 async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
@@ -206,8 +208,8 @@ class Gate:
             waited += clock() - began
             seen += len(message.get("body", b""))
             done = not message.get("more_body", False)
-            if seen > most:
-                raise _too_large(most)
+            if seen > allowance.most:
+                raise _too_large(allowance.most)
             return message
 
         return limited

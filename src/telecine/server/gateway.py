@@ -33,6 +33,7 @@ from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.room import Room
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks.render import callback_body
 from telecine.media import spool
@@ -204,7 +205,15 @@ class Gateway:
             currency=config.currency,
             prices=self._prices,
         )
-        self._edge = Edge(self.tasks, self.media, known, self._models, clock.now, self._statement)
+        self._edge = Edge(
+            self.tasks,
+            self.media,
+            known,
+            self._models,
+            clock.now,
+            self._statement,
+            room=Room(2 * config.limits.json_body),
+        )
         self._local_account = 0
         self.app: Gate = self._application()
 
