@@ -240,9 +240,11 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 
 
 def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
-    """`config` with what the environment says in place of the file."""
+    """`config` with what the environment says in place of the file. Raises ConfigError where these do not agree."""
     url = environment.get("TELECINE_PUBLIC_URL")
-    return msgspec.structs.replace(config, public_url=url) if url else config
+    config = msgspec.structs.replace(config, public_url=url) if url else config
+    _check_origin(config)
+    return config
 
 
 def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -304,7 +306,6 @@ def _check(config: Config) -> None:
     _check_rates(config)
     _check_limits(config)
     _check_retention(config.retention)
-    _check_origin(config)
     if config.metrics_key is not None and len(config.metrics_key) < _KEY_LENGTH:
         raise ConfigError(f"metrics_key is too short to be safe: use {_KEY_LENGTH} random characters or more.")
     for key in config.keys:

@@ -97,7 +97,10 @@ async def read_object(request: Request) -> Body:
     Raises GatewayError (`invalid_request`, `too_large`, `capacity`).
     """
     content = await _content(request)
-    return await asyncio.to_thread(parse_object, content) if len(content) >= THREAD_FROM else parse_object(content)
+    if len(content) < THREAD_FROM:
+        return parse_object(content)
+    async with edge_of(request).room.alone:
+        return await asyncio.to_thread(parse_object, content)
 
 
 async def _content(request: Request) -> bytes:

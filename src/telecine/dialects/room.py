@@ -9,7 +9,7 @@ from typing import Final
 from telecine.nouns.errors import GatewayError
 
 ROOM: Final = 128 * 1024 * 1024
-_SECONDS: Final = 30.0
+_SECONDS: Final = 120.0
 
 
 class Room:
@@ -20,6 +20,8 @@ class Room:
         self._size = size
         self._seconds = seconds
         self._taken = 0
+        self.alone = asyncio.Lock()
+        """For whoever reads a large body: its decoder holds the interpreter, and several in turn would hold it for long."""
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     async def take(self, size: int) -> int:

@@ -27,7 +27,7 @@ from telecine.dialects.base import Dialect
 from telecine.dialects.bodies import Allowance, release
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
-from telecine.server.address import Proxies, site_of
+from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
 from telecine.server.metrics import Metrics
 
@@ -71,7 +71,9 @@ class Gate:
         metrics: Metrics,
         proxies: Proxies,
         patience: Callable[[], Patience],
+        media_origin: str | None = None,
     ) -> None:
+        """`media_origin` serves files and nothing else."""
         self._app = app
         self._keys = keys
         self._secret = secret
@@ -82,6 +84,7 @@ class Gate:
         self._metrics = metrics
         self._proxies = proxies
         self._patience = patience
+        self._media_host = host_of(media_origin) if media_origin else None
         self._requests = RequestLimits()
         self._failures = Windows()
         self._fallback = dialects[-1]
@@ -137,6 +140,8 @@ class Gate:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
             raise HTTPException(431, "The request's headers are larger than 64 KiB.")
         path: str = scope["path"]
+        if self._media_host is not None and not path.startswith("/media/") and self._is_media(scope, headers):
+            raise HTTPException(404)
         if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDERS):
             principal = scope["principal"] = await self._authenticated(scope, headers)
             standing = scope["standing"] = self._requests.count(principal, self._clock.now())
@@ -144,6 +149,10 @@ class Gate:
                 raise standing.refusal
         allowance = scope["allowance"] = Allowance(self.limits.json_body, self.limits.body)
         await self._app(scope, self._limited(receive, headers, allowance), send)
+
+    def _is_media(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the request is for the origin of files. A proxy that ends TLS leaves the port in `Host` away."""
+        return host_of(f"{scope['scheme']}://{headers.get('host', '')}") == self._media_host
 
     async def _authenticated(self, scope: Scope, headers: Headers) -> Principal:
         """Who asks. An address that keeps failing is told to wait; a valid key always works, because many callers may

@@ -137,7 +137,7 @@ class Gateway:
         self.media = MediaService(
             storage,
             Intake(storage, decoders, policy, self._scratch),
-            Signer(self._secret.derive_all("media links"), self._public_url, link_seconds),
+            Signer(self._secret.derive_all("media links"), config.media_origin or self._public_url, link_seconds),
             Sheets(storage, decoders, self._scratch),
             clock,
         )
@@ -368,6 +368,7 @@ class Gateway:
             metrics=self._metrics,
             proxies=self._proxies,
             patience=lambda: self.patience,
+            media_origin=self._settings.config.media_origin,
         )
 
 
