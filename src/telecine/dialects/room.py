@@ -21,7 +21,7 @@ class Room:
         self._seconds = seconds
         self._taken = 0
         self.alone = asyncio.Lock()
-        """For whoever reads a large body: its decoder holds the interpreter, and several in turn would hold it for long."""
+        """For whoever reads a large body: that holds the interpreter, and several in turn would hold it for long."""
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     async def take(self, size: int) -> int:
