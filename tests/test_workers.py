@@ -99,6 +99,19 @@ async def test_at_most_two_run_at_a_time(workers: Workers) -> None:
     assert len(set(await asyncio.gather(*(workers.run(nap, 0.1) for _ in range(5))))) == 2
 
 
+async def test_an_urgent_call_does_not_wait_for_the_others() -> None:
+    pool = Workers(1)
+    hostile = [asyncio.create_task(pool.run(spin)) for _ in range(3)]
+    await asyncio.sleep(0)
+    try:
+        for _ in range(2):
+            assert await asyncio.wait_for(pool.run(pid, urgent=True), 10) != os.getpid()
+        assert not any(one.done() for one in hostile)
+    finally:
+        await pool.close()
+        await asyncio.gather(*hostile, return_exceptions=True)
+
+
 async def test_the_time_limit_kills_and_the_next_call_gets_a_new_worker(workers: Workers) -> None:
     first = await workers.run(pid)
     started = time.monotonic()

@@ -59,19 +59,29 @@ class WorkerError(Exception):
 
 
 class Workers:
-    """Runs module-level functions, at most `size` at a time, each in a process that can be killed."""
+    """Runs module-level functions, each in a process that can be killed: at most `size` at a time, and `reserved` more
+    for calls that are `urgent`, which therefore never wait for the others."""
 
-    def __init__(self, size: int = 2) -> None:
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="telecine-worker")
+    def __init__(self, size: int = 2, reserved: int = 1) -> None:
+        self._threads = ThreadPoolExecutor(size + reserved, thread_name_prefix="telecine-worker")
+        self._ordinary = asyncio.Semaphore(size)
         self._idle: list[_Process] = []
         self._calls: set[_Call] = set()
         self._closed = False
 
-    async def run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float = 60.0) -> Result:
+    async def run(
+        self, function: Callable[[*Args], Result], *args: *Args, seconds: float = 60.0, urgent: bool = False
+    ) -> Result:
         """`function(*args)`; `seconds` counts from when a worker is free. Raises WorkerError.
 
         The function is named by its module, its arguments can be pickled, and its annotations can be resolved.
         """
+        if urgent:
+            return await self._run(function, *args, seconds=seconds)
+        async with self._ordinary:
+            return await self._run(function, *args, seconds=seconds)
+
+    async def _run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float) -> Result:
         if self._closed:
             raise WorkerError("the workers have been stopped")
         order = pickle.dumps((function.__module__, function.__qualname__, seconds, args))

@@ -43,6 +43,7 @@ SECRETS: Final = {
     "KLING_SECRET_KEY": "s" * 32,
     "KLING_WEBHOOK_SECRET": "w" * 32,
     "STUDIO_KEY": "u" * 32,
+    "METRICS_KEY": "m" * 32,
 }
 SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("The top level", config.Config),

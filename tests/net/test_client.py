@@ -303,6 +303,19 @@ async def test_private_addresses_are_refused(server: FileServer, host: str) -> N
     await client.close()
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "metadata.example"])
+async def test_a_channel_that_allows_private_addresses_does_not_open_metadata(host: str) -> None:
+    client = Client(resolver=Names(metadata=["169.254.169.254"]))
+    for call in (
+        client.request("GET", f"http://{host}/", allow_private=True),
+        drain(client, f"http://{host}/", allow_private=True),
+    ):
+        with pytest.raises(FetchError) as caught:
+            await call
+        assert (caught.value.refused, caught.value.sent) == (True, False)
+    await client.close()
+
+
 async def test_a_channel_may_allow_private_addresses(server: FileServer) -> None:
     client = Client()
     server.answers["/a"] = Answer(b"x")

@@ -114,6 +114,44 @@ def test_allowed_networks_open_just_themselves() -> None:
     assert not policy.permits("fd00:2::5")
 
 
+GUARDED = [
+    "169.254.0.1",
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "2002:a9fe:a9fe::1",
+]
+
+
+@pytest.mark.parametrize("address", GUARDED)
+def test_metadata_and_link_local_addresses_are_opened_by_name_only(address: str) -> None:
+    everything = ["0.0.0.0/0", "::/0"]
+    for policy in (AddressPolicy(everything), PUBLIC.opened(), AddressPolicy(everything).opened()):
+        assert not policy.permits(address)
+        assert policy.permits("10.0.0.1")
+        assert policy.permits("fd00:1::5")
+    assert not AddressPolicy(["100.64.0.0/10", "fc00::/7", "fd00:ec2::/31"]).permits(address)
+
+
+def test_metadata_that_is_named_is_opened() -> None:
+    for policy in (AddressPolicy(["169.254.169.254/32"]), AddressPolicy(["169.254.169.254/32"]).opened()):
+        assert policy.permits("169.254.169.254")
+        assert policy.permits("::ffff:169.254.169.254")
+        assert not policy.permits("169.254.169.253")
+        assert not policy.permits("fd00:ec2::254")
+    assert AddressPolicy(["169.254.0.0/16"]).permits("169.254.169.254")
+    assert AddressPolicy(["fe80::/10"]).permits("fe80::1")
+    assert AddressPolicy(["168.63.129.16/32"]).permits("168.63.129.16")
+
+
 @pytest.mark.parametrize(
     "url",
     [

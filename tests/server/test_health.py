@@ -56,8 +56,11 @@ def test_metrics_count_what_happened(sandbox: LiveServer) -> None:
     assert float(figures["telecine_oldest_due_seconds"]) < 60
     assert float(figures["telecine_step_lateness_seconds_count"]) >= 1
     assert sandbox.call("POST", f"/v1/tasks/{waits}/cancel").json["status"] == "cancelled"
-    after = sandbox.call("GET", "/metrics", key=None).content.decode()
-    assert 'telecine_tasks{state="running"}' not in after
+
+    def after() -> str:
+        return sandbox.call("GET", "/metrics", key=None).content.decode()
+
+    eventually(lambda: 'telecine_tasks{state="running"}' not in after(), "figures without it")
 
 
 def test_a_database_that_takes_no_writes(folder: Path) -> None:

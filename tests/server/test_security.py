@@ -148,6 +148,19 @@ def test_keys_are_taken_wherever_clients_put_them(server: LiveServer) -> None:
     assert server.call("GET", "/v1/models", key=NARROW_KEY).json["data"] == [], "its one model has no channel here"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/docsx", "/docs/", "/docs/../v1/models", "/healthz/../v1/models", "/healthzx", "/metrics/", "/media", "//"],
+)
+def test_only_what_is_public_needs_no_key(server: LiveServer, path: str) -> None:
+    assert server.call("GET", path, key=None).status == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"])
+def test_what_is_public(server: LiveServer, path: str) -> None:
+    assert server.call("GET", path, key=None).status in (200, 503)
+
+
 # Links to media.
 
 

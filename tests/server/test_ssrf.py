@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -74,7 +75,16 @@ PLACES: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "tasks webhook_url": ("/v1/tasks", lambda url: {**IMAGE, "webhook_url": url}),
     "tasks inputs": ("/v1/tasks", lambda url: {**IMAGE, "inputs": [{"role": "first_frame", "url": url}]}),
     "webhooks": ("/v1/webhooks", lambda url: {"url": url}),
+    "kling unknown": ("/kling/v1/videos/text2video", lambda url: _kling(image_url=url)),
+    "kling unknown, deep": ("/kling/v1/videos/text2video", lambda url: _kling(future={"of": [1, {"x": f" {url}"}]})),
+    "kling unknown, a name": ("/kling/v1/videos/text2video", lambda url: _kling(future={url: True})),
+    "openai unknown": ("/v1/videos", lambda url: {**IMAGE, "style_reference": url}),
 }
+BASES = (
+    *("api_base", "base_url", "BaseURL", "api-base", "apiBaseUrl", "api_url", "endpoint", "endpoint_url", "END_POINT"),
+    *("callback", "callbackUrl", "Call-Back", "progress_callback", "webhook", "webHook_URL", "notify", "notify_hook"),
+    *("notifyUrl", "notification_url", "hook_url", "webhooks"),
+)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -85,6 +95,36 @@ def test_addresses_inside_are_refused_wherever_a_url_enters(sandbox: LiveServer,
         reply = sandbox.call("POST", path, body(url))
         assert reply.status == 400, (url, reply)
     assert (sandbox.count("tasks"), sandbox.count("webhook_endpoints")) == before
+
+
+@pytest.mark.parametrize("path", ["/v1/videos", "/kling/v1/videos/text2video"])
+@pytest.mark.parametrize("name", BASES)
+def test_no_unknown_field_says_where_to_call(sandbox: LiveServer, path: str, name: str) -> None:
+    body = _kling() if path.startswith("/kling") else IMAGE
+    for fields in ({name: "https://elsewhere.example"}, {"future": [{"x": {name: "elsewhere"}}]}):
+        reply = sandbox.call("POST", path, {**body, **fields})
+        assert reply.status == 400, reply
+        assert name in reply.content.decode()
+    assert sandbox.count("tasks") == 0
+
+
+def test_what_is_unknown_and_harmless_reaches_the_upstream(folder: Path) -> None:
+    with FakeKling().in_thread() as kling, LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+        future = {"style_image": "https://pictures.example/a.png", "of": ["asset://7", "http is a protocol", "//a"]}
+        assert server.call("POST", "/kling/v1/videos/text2video", _kling(future=future)).status == 200
+        assert json.loads(kling.creates[0])["future"] == future
+        for name, value in (("image_url", "http://169.254.169.254/"), ("api_base", "http://169.254.169.254/")):
+            assert server.call("POST", "/kling/v1/videos/text2video", _kling(**{name: value})).status == 400
+        assert len(kling.creates) == 1
+
+
+def test_a_remix_says_no_more_than_a_create(folder: Path) -> None:
+    with LiveServer(folder) as server:
+        made = server.call("POST", "/v1/videos", {"prompt": "a", "seconds": "4", "size": "720x1280"}).json["id"]
+        server.ended(made)
+        for name, value in (("style_image", "http://169.254.169.254/"), ("api_base", "x")):
+            reply = server.call("POST", f"/v1/videos/{made}/remix", {"prompt": "b", name: value})
+            assert (reply.status, reply.json["error"]["param"]) == (400, name)
 
 
 def test_a_webhook_cannot_be_moved_inside(sandbox: LiveServer) -> None:

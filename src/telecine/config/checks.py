@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from telecine.config.file import Config, ConfigError, Limits, ModelMap, PriceConfig, RetentionConfig
 from telecine.nouns.money import (
@@ -48,6 +49,8 @@ def check(config: Config) -> None:
     _check_prices(config)
     _check_limits(config)
     _check_retention(config.retention)
+    if config.metrics_key is not None and len(config.metrics_key) < KEY_LENGTH:
+        raise ConfigError(f"metrics_key is too short to be safe: use {KEY_LENGTH} random characters or more.")
     for key in config.keys:
         if len(key.key) < KEY_LENGTH:
             raise ConfigError(f"Key '{key.name}' is too short to be safe: use {KEY_LENGTH} random characters or more.")
@@ -157,6 +160,18 @@ def _networks(networks: Sequence[str]) -> None:
 
 def _budget(amount: Decimal) -> None:
     amount_within(amount, MOST_BUDGET)
+
+
+def check_origin(config: Config) -> None:
+    """Raise ConfigError unless `media_origin` is an origin, and another one than that of `public_url`."""
+    origin = config.media_origin
+    if origin is None:
+        return
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+        raise ConfigError(f"media_origin must be an origin such as https://files.example.com, not '{origin}'.")
+    if "@" in parts.netloc or parts.netloc.lower() == urlsplit(config.public_url or "").netloc.lower():
+        raise ConfigError("media_origin must be another origin than public_url, and name no user.")
 
 
 def _check_retention(retention: RetentionConfig) -> None:

@@ -164,6 +164,8 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long steps under way may go on after a stop signal."""
     require_price: bool = False
     """Refuse models that have no price line, instead of serving them for nothing."""
+    connections_per_site: Annotated[int, msgspec.Meta(ge=1)] = 1024
+    """Open connections from one address (IPv6: its /64) that is no trusted proxy; more are answered 503."""
     failed_authentication: int = 20
     """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
     event_streams: int = 100
@@ -189,6 +191,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     public_url: str | None = None
+    media_origin: str | None = None
+    """The origin at which links to files are written, in the place of `public_url`; nothing else is served there."""
+    metrics_key: str | None = None
+    """What `/metrics` asks for as a bearer token; without it, it asks for nothing."""
     currency: str = "USD"
     """Set once: amounts are not converted when it changes."""
     allow_unmetered: bool = False

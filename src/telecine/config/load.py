@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from telecine.config.checks import KEY_LENGTH, check
+from telecine.config.checks import KEY_LENGTH, check, check_origin
 from telecine.config.file import Config, ConfigError
 
 
@@ -51,9 +51,11 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 
 
 def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
-    """`config` with what the environment says in place of the file."""
+    """`config` with what the environment says in place of the file. Raises ConfigError where these do not agree."""
     url = environment.get("TELECINE_PUBLIC_URL")
-    return msgspec.structs.replace(config, public_url=url) if url else config
+    config = msgspec.structs.replace(config, public_url=url) if url else config
+    check_origin(config)
+    return config
 
 
 def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -89,6 +91,7 @@ def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
             for key in config.keys
         ),
     )
+    config = msgspec.structs.replace(config, metrics_key=_secret(config.metrics_key, environment, "metrics_key"))
     check(config)
     return with_environment(config, environment)
 

@@ -14,6 +14,7 @@ from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import LimitsConfig, PriceConfig
+from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
@@ -177,6 +178,8 @@ class Edge(msgspec.Struct, frozen=True):
     """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
     streams: Streams = msgspec.field(default_factory=lambda: Streams(LimitsConfig().event_streams))
     """What callers follow at this moment."""
+    room: Room = msgspec.field(default_factory=Room)
+    """For large bodies; `bodies.read_object` takes it."""
 
 
 class Dialect(msgspec.Struct, frozen=True):

@@ -11,19 +11,27 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from tempfile import TemporaryFile
 from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from telecine.dialects.base import edge_of
 from telecine.nouns.errors import GatewayError, invalid
 
 MAX_UNKNOWN: Final = 256 * 1024
 """Bytes of fields that are only passed through; agents send 10 to 50 kB of them."""
 THREAD_FROM: Final = 256 * 1024
 """Bytes from which parsing would hold up the event loop."""
+_OURS: Final = ("callback", "webhook", "hookurl", "notif", "apibase", "baseurl", "apiurl", "endpoint")
+"""Where an upstream would be told to call, or be called. No field that we do not know may say so."""
+SPOOL_FROM: Final = 1024 * 1024
+"""Bytes from which a body waits on the disk until it has come whole."""
+_TAKEN: Final = "room_taken"
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 100_000
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
@@ -41,7 +49,10 @@ class Body(msgspec.Struct, frozen=True):
     files: tuple[tuple[str, UploadFile], ...] = ()
 
     def unknown(self, known: Known) -> dict[str, msgspec.Raw]:
-        """The fields outside `known`, byte for byte. Raises GatewayError for a near miss and for too many bytes."""
+        """The fields outside `known`, byte for byte.
+
+        Raises GatewayError for a near miss, for too many bytes, and for names that say where somebody should call.
+        """
         names = self.fields.keys() - known.names
         if not names:
             return {}
@@ -49,6 +60,7 @@ class Body(msgspec.Struct, frozen=True):
             meant = known.folded.get(name.casefold())
             if meant is not None:
                 raise invalid(f"'{name}' differs from '{meant}' only in case; write '{meant}'.", name)
+        _check_names({name: self.fields[name] for name in sorted(names)})
         if self.raw is not None:
             # A copy, because a Raw keeps the whole body alive that it was read from.
             found = {name: self.raw[name].copy() for name in sorted(names)}
@@ -72,10 +84,62 @@ class Known:
         return cls(struct.__struct_encode_fields__)
 
 
+class Allowance(msgspec.Struct):
+    """How many bytes of a request's body the server takes; `most` may be raised to `form` by whoever reads a form."""
+
+    most: int
+    form: int
+
+
 async def read_object(request: Request) -> Body:
-    """The JSON object in the request's body, whose size the server bounds. Raises GatewayError (`invalid_request`)."""
-    content = await request.body()
-    return await asyncio.to_thread(parse_object, content) if len(content) >= THREAD_FROM else parse_object(content)
+    """The JSON object in the request's body, whose size the server bounds whatever type the request says it has.
+
+    Raises GatewayError (`invalid_request`, `too_large`, `capacity`).
+    """
+    content = await _content(request)
+    if len(content) < THREAD_FROM:
+        return parse_object(content)
+    async with edge_of(request).room.alone:
+        return await asyncio.to_thread(parse_object, content)
+
+
+async def _content(request: Request) -> bytes:
+    """The whole body. A large one waits on the disk until it has come whole and there is room for it: so a slow client
+    holds neither memory nor room."""
+    held, file = bytearray(), None
+    try:
+        async for chunk in request.stream():
+            if file is None:
+                held += chunk
+                if len(held) <= SPOOL_FROM:
+                    continue
+                chunk, file = bytes(held), UploadFile(TemporaryFile(), size=0)  # noqa: PLW2901, SIM115
+                held.clear()
+            await file.write(chunk)
+        if file is None:
+            return bytes(held)
+        await take_room(request, file.size or 0)
+        await file.seek(0)
+        return await file.read()
+    finally:
+        if file is not None:
+            await file.close()
+
+
+async def take_room(request: Request, size: int) -> None:
+    """Wait until `size` bytes more of this request may be in memory; until `release`, or the request's end.
+
+    Raises GatewayError (`capacity`).
+    """
+    room = edge_of(request).room
+    taken = await room.take(size)
+    request.scope.setdefault(_TAKEN, []).append(lambda: room.give(taken))
+
+
+def release(scope: Scope) -> None:
+    """Give back the room that a request has taken: its body is no longer in memory. May be called again."""
+    for give in scope.pop(_TAKEN, ()):
+        give()
 
 
 def parse_object(content: bytes) -> Body:
@@ -132,6 +196,27 @@ def _located(text: str) -> GatewayError:
     return invalid(f"{param}: {what}." if param else f"{what}.", param)
 
 
+def _check_names(fields: dict[str, Any]) -> None:
+    """Raise GatewayError where a name, at any depth, is one of `_OURS` however it is written."""
+    for name in _names(fields):
+        plain = "".join(character for character in name.lower() if character.isalnum())
+        if any(word in plain for word in _OURS):
+            shown = name[:64]
+            raise GatewayError(
+                "unsupported_parameter", f"'{shown}' says where to call, and is not passed on.", param=shown
+            )
+
+
+def _names(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _names(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _names(one)
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of `pairs`, each key of which may be there only once."""
     found = dict(pairs)
@@ -161,6 +246,11 @@ def _depth(value: object) -> int:
             if isinstance(one, dict | list)
         ]
     return depth
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every string in a JSON value, names among them."""
+    return (text for _, text in _strings(value))
 
 
 def _check_characters(fields: dict[str, Any]) -> None:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
+from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from telecine.dialects.bodies import Body
+from telecine.dialects.bodies import SPOOL_FROM, Allowance, Body, take_room
 from telecine.nouns.errors import ErrorCode, GatewayError, invalid
 
+_MAX_TEXT: Final = 1024 * 1024
+_MAX_TEXTS: Final = 4 * 1024 * 1024
 # A picture of 50 MB as a data URL would not fit; whoever sends a form can send the file itself.
-_MAX_TEXT: Final = 32 * 1024 * 1024
+_MAX_DATA_URL: Final = 32 * 1024 * 1024
+_TOO_LONG: Final = f"Its texts exceeded maximum size of {_MAX_TEXTS // 1024}KB."
 _MAX_FIELDS: Final = 200
 _MAX_FILES: Final = 20
 _MAX_KEYS: Final = 8
@@ -29,17 +33,21 @@ _TYPES: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 def is_form(request: Request) -> bool:
     """Whether the body says that it is a form; everything else is read as JSON."""
-    return request.headers.get("content-type", "").lower().startswith(_TYPES)
+    return _type_of(request) in _TYPES
 
 
-async def read_form(request: Request, repeatable: Collection[str]) -> Body:
-    """The form in the request's body; `repeatable` fields may be there more than once and become lists.
+def _type_of(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_form(request: Request, media: Collection[str]) -> Body:
+    """The form in the request's body. `media` fields may hold data URLs, may be there more than once, and become lists.
 
     The caller closes the request, which deletes the spooled files. Raises GatewayError (`invalid_request`,
-    `too_large`).
+    `too_large`, `capacity`).
     """
     try:
-        form = await _parsed(request)
+        form = await _parsed(request, media)
     except MultiPartException as error:
         code: ErrorCode = "too_large" if "exceeded maximum size" in error.message else "invalid_request"
         raise GatewayError(code, f"The form cannot be read: {error.message}") from None
@@ -50,19 +58,53 @@ async def read_form(request: Request, repeatable: Collection[str]) -> Body:
     for name, value in form.multi_items():
         if isinstance(value, str):
             texts.append((name, value))
+        elif value.filename is None:
+            texts.append((name, await _text(request, name, value)))
         elif value.size or value.filename:  # a browser sends an empty part for a file field left alone
             files.append((name.partition("[")[0], value))
-    return Body(nest(texts, repeatable), files=tuple(files))
+    return Body(nest(texts, media), files=tuple(files))
+
+
+async def _text(request: Request, name: str, value: UploadFile) -> str:
+    """What a media field holds that is no file: a URL, or a data URL. Raises GatewayError."""
+    size = value.size or 0
+    if size > _MAX_DATA_URL:
+        raise GatewayError(
+            "too_large", f"{name[:64]}: at most {_MAX_DATA_URL} bytes; send the file itself.", param=name[:64]
+        )
+    if size > SPOOL_FROM:
+        await take_room(request, size)
+    return (await value.read()).decode("utf-8", "replace")
 
 
 class _WholeForm(MultiPartParser):
-    """Refuses a body that ends before its last boundary: Starlette drops the part that is cut, without a word."""
+    """Refuses a body that ends before its last boundary: Starlette drops the part that is cut, without a word.
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+    Fields of `media` are spooled as files are, named or not, because they may be long.
+    """
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], media: Collection[str]) -> None:
         super().__init__(
             headers, self._whole(stream), max_files=_MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT
         )
+        self._media = media
+        self._texts = 0
         self._ended = False
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        part = self._current_part
+        if part.file is None and part.field_name.partition("[")[0] in self._media:
+            file = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115  closed with the request
+            self._files_to_close_on_error.append(file)
+            part.file = UploadFile(file, size=0)  # type: ignore[arg-type]
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._texts += end - start
+            if self._texts > _MAX_TEXTS:
+                raise MultiPartException(_TOO_LONG)
+        super().on_part_data(data, start, end)
 
     def on_end(self) -> None:
         self._ended = True
@@ -74,12 +116,29 @@ class _WholeForm(MultiPartParser):
             raise MultiPartException("The body ends before its last boundary.")
 
 
-async def _parsed(request: Request) -> FormData:
+async def _short(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """A body that is all text. Raises MultiPartException."""
+    seen = 0
+    async for chunk in stream:
+        seen += len(chunk)
+        if seen > _MAX_TEXTS:
+            raise MultiPartException(_TOO_LONG)
+        yield chunk
+
+
+async def _parsed(request: Request, media: Collection[str]) -> FormData:
     """Raises MultiPartException."""
+    multipart = _type_of(request) == _TYPES[0]
+    allowance: Allowance | None = request.scope.get("allowance")
+    if multipart and allowance is not None:
+        allowance.most = allowance.form
     async with aclosing(request.stream()) as stream:
-        if not request.headers["content-type"].lower().startswith(_TYPES[0]):
-            return await FormParser(request.headers, stream, max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT).parse()
-        request._form = await _WholeForm(request.headers, stream).parse()  # where `request.close` looks for files
+        if not multipart:
+            text = FormParser(request.headers, _short(stream), max_fields=_MAX_FIELDS, max_part_size=_MAX_TEXT)
+            return await text.parse()
+        request._form = await _WholeForm(
+            request.headers, stream, media
+        ).parse()  # where `request.close` looks for files
         return request._form
 
 
@@ -88,7 +147,7 @@ def nest(pairs: list[tuple[str, str]], repeatable: Collection[str] = ()) -> dict
     fields: dict[str, Any] = {}
     for name, value in pairs:
         match = _NAME.fullmatch(name)
-        if match is None or "\0" in name + value:
+        if match is None or "\0" in name or "\0" in value:
             raise invalid(f"The form field '{name[:64]}' cannot be read.", name[:64])
         keys = [match[1], *match[2][1:-1].split("][")] if match[2] else [match[1]]
         if len(keys) > _MAX_KEYS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
@@ -11,12 +12,13 @@ import msgspec
 from starlette.datastructures import UploadFile
 
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Edge
-from telecine.dialects.bodies import THREAD_FROM
+from telecine.dialects.base import Edge, Media
+from telecine.dialects.bodies import THREAD_FROM, strings
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput, Point, Role
 
 _CHUNK: Final = 1024 * 1024
+_FETCHED: Final = re.compile(r"\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
 """(stored input, field name): raises GatewayError where the dialect's vendor would refuse it."""
@@ -66,6 +68,7 @@ async def settle(
     Nothing is stored before the whole request has been checked and all base64 has been decoded, and nothing stays
     stored where an error is raised.
     """
+    check_urls(edge.media, request)
     if not sources:
         return request
     for source in sources:
@@ -93,6 +96,18 @@ async def settle(
     return msgspec.structs.replace(request, inputs=tuple(inputs))
 
 
+def check_urls(media: Media, request: GenerationRequest) -> None:
+    """Raise GatewayError for a callback where we would never call, and where a field that is only passed on holds a URL
+    that we would never fetch: the upstream might be asked to fetch it in our name."""
+    if request.callback_url is not None:
+        media.check_url(request.callback_url, param="callback_url")
+    native = request.native
+    for name, raw in native.fields.items() if native is not None else ():
+        for text in strings(msgspec.json.decode(raw)):
+            if _FETCHED.match(text):
+                media.check_url(text.strip(), param=name)
+
+
 async def _decoded(source: Source, max_bytes: int) -> bytes:
     """The bytes behind base64; none for a file, whose size alone is looked at."""
     size = source.file.size if source.file is not None else len(source.data or "") * 3 // 4
@@ -113,10 +128,16 @@ def _from_base64(text: str) -> bytes | None:
     """The bytes, None where `text` is not base64. Line breaks and a missing `=` are let pass, as `base64 -d` does."""
     if "\n" in text:
         text = text.replace("\r", "").replace("\n", "")
+    found = bytearray()
     try:
-        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+        for start in range(0, len(text), _CHUNK):  # between slices, other threads have their turn
+            part = text[start : start + _CHUNK]
+            if start + _CHUNK < len(text) and "=" in part:
+                return None
+            found += binascii.a2b_base64(part + "=" * (-len(part) % 4), strict_mode=True)
     except ValueError:
         return None
+    return bytes(found)
 
 
 async def _slices(content: bytes) -> AsyncIterator[bytes]:

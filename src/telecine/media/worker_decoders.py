@@ -19,8 +19,10 @@ Args = TypeVarTuple("Args")
 class WorkerDecoders:
     """Implements telecine.media.decoders.Decoders."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, *, urgent: bool = False) -> None:
+        """`urgent`: for files that have been paid for, which never wait for those that clients send."""
         self._workers = workers
+        self._urgent = urgent
 
     async def probe(self, path: Path) -> Seen:
         """What the file at `path` really is."""
@@ -36,6 +38,6 @@ class WorkerDecoders:
 
     async def _run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float) -> Result:
         try:
-            return await self._workers.run(function, *args, seconds=seconds)
+            return await self._workers.run(function, *args, seconds=seconds, urgent=self._urgent)
         except WorkerError as error:
             raise UndecodableError(str(error), declined=error.declined) from None

@@ -25,7 +25,6 @@ _USER_AGENT: Final = "telecine"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; anything else could be a credential of the first.
 _PORTABLE: Final = frozenset({"accept", "accept-encoding", "range"})
-_OPEN: Final = AddressPolicy(["0.0.0.0/0", "::/0"])
 
 
 class FetchError(Exception):
@@ -110,6 +109,7 @@ class Client:
         stall: float = STALL_SECONDS,
     ) -> None:
         self.policy = policy or AddressPolicy()
+        self._opened = self.policy.opened()
         self._resolver = resolver
         self._stall = stall
         self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
@@ -208,7 +208,7 @@ class Client:
             yield response
 
     def _policy_for(self, allow_private: bool) -> AddressPolicy:
-        return _OPEN if allow_private else self.policy
+        return self._opened if allow_private else self.policy
 
     def _session(self, allow_private: bool, fresh: bool) -> aiohttp.ClientSession:
         session = self._sessions.get((allow_private, fresh))

@@ -28,6 +28,20 @@ _NEVER = tuple(
         "3fff::/20",
     )
 )
+# Link-local, and where clouds hand out the machine's own credentials. These open only to a network that lies within
+# the one here: whoever allows all private addresses, or a carrier's network, has not meant them.
+_GUARDED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "169.254.0.0/16",  # link-local; metadata at most clouds
+        "fe80::/10",
+        "fd00:ec2::/32",  # metadata at Amazon, over IPv6
+        "fd20:ce::254/128",  # at Google
+        "100.100.100.200/32",  # at Alibaba
+        "168.63.129.16/32",  # at Azure
+        "192.0.0.192/32",  # at Oracle
+    )
+)
 # All that IANA has handed out as global unicast so far; the rest of IPv6 is local, multicast or reserved.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
@@ -37,10 +51,15 @@ class AddressRefusedError(OSError):
 
 
 class AddressPolicy:
-    """Public addresses, and the networks that the operator allows."""
+    """Public addresses, and the networks that the operator allows; `private`: every private address besides."""
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
+    def __init__(self, allowed: Iterable[str] = (), *, private: bool = False) -> None:
         self._allowed: tuple[Network, ...] = tuple(ipaddress.ip_network(text) for text in allowed)
+        self._private = private
+
+    def opened(self) -> AddressPolicy:
+        """The same, with every private address; link-local ones and metadata stay shut unless they are named."""
+        return AddressPolicy((str(one) for one in self._allowed), private=True)
 
     def permits(self, text: str) -> bool:
         """Whether the literal address `text` may be dialled. Anything that is no address may not."""
@@ -48,7 +67,19 @@ class AddressPolicy:
             address = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
             return False
-        return any(_inside(one, self._allowed) for one in (address, _innermost(address))) or _public(address)
+        forms = (address, _innermost(address))
+        guarded = next((network for one in forms for network in _GUARDED if _inside(one, (network,))), None)
+        if guarded is not None:
+            return any(_inside(one, self._within(guarded)) for one in forms)
+        return self._private or any(_inside(one, self._allowed) for one in forms) or _public(address)
+
+    def _within(self, guarded: Network) -> tuple[Network, ...]:
+        """The allowed networks that lie in `guarded`."""
+        return tuple(one for one in self._allowed if one.version == guarded.version and _part(one, guarded))
+
+
+def _part(network: Network, whole: Network) -> bool:
+    return network.network_address in whole and network.prefixlen >= whole.prefixlen
 
 
 def _inside(address: Address, networks: Iterable[Network]) -> bool:

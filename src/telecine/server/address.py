@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -11,6 +12,7 @@ from starlette.types import Scope
 from telecine.accounts.principal import Network
 
 _PREFIX_OF_ONE_SITE = 64
+_USUAL_PORTS = (80, 443)
 
 
 class Proxies:
@@ -28,16 +30,27 @@ class Proxies:
         client = scope.get("client")
         address = str(client[0]) if client else ""
         forwarded = [part.strip() for line in headers.getlist("x-forwarded-for") for part in line.split(",")]
-        while forwarded and self._trusts(address):
+        while forwarded and self.trusts(address):
             address = forwarded.pop()
         return address
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether `address` is that of one of them."""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
         return any(found in network for network in self._networks)
+
+
+def host_of(url: str) -> tuple[str, int | None]:
+    """The host and the port of `url`; None for the usual ports, which may be left out."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", None
+    return (parts.hostname or "").rstrip("."), None if port in _USUAL_PORTS else port
 
 
 def site_of(address: str) -> str:

@@ -26,16 +26,16 @@ def callback_route(tasks: TaskService, router: Router) -> Route:
     """The route that providers call."""
 
     async def receive(request: Request) -> Response:
+        token = request.path_params["token"]
+        found = await tasks.find_callback(token) if _TOKEN.fullmatch(token) else None
+        known = router.channel(found[1].channel) if found else None
+        if found is None or known is None:  # before a byte of the body is waited for
+            raise GatewayError("not_found", "There is no such callback.")
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise GatewayError("too_large", "The callback's body is too large.")
-        token = request.path_params["token"]
-        found = await tasks.find_callback(token) if _TOKEN.fullmatch(token) else None
-        known = router.channel(found[1].channel) if found else None
-        if found is None or known is None:
-            raise GatewayError("not_found", "There is no such callback.")
         channel, provider = known
         headers = {name.lower(): value for name, value in request.headers.items()}
         if not provider.read_callback(channel, headers, bytes(body)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, case, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Select, case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
@@ -111,8 +111,11 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
         )
 
 
-_UNKNOWN: Final = literal_column("attempts.state") == literal_column("'unknown'")
-"""Written out, so that the planner sees that the index on such attempts will do."""
+# Written out, so that the planners see that an index on just these rows will do.
+_UNKNOWN: Final[ColumnElement[bool]] = literal_column("attempts.state = 'unknown'")
+_RECONCILING: Final[ColumnElement[bool]] = literal_column("tasks.state = 'reconciling'")
+_UNDELIVERED: Final[ColumnElement[bool]] = literal_column("deliveries.state = 'pending'")
+_NOT_STORED: Final[ColumnElement[bool]] = literal_column("outputs.state <> 'stored'")
 
 
 def _troubled(router: Router) -> Iterator[Trouble]:
@@ -120,6 +123,18 @@ def _troubled(router: Router) -> Iterator[Trouble]:
         circuit = router.circuit(one.name)
         if circuit.state != "closed":
             yield Trouble(one.name, circuit.pause(), circuit.state)
+
+
+async def states(database: Database) -> tuple[dict[str, int], dict[str, int]]:
+    """How many tasks are in each state but the last ones, and how many slots of each pool are taken."""
+    table, pool = tables.tasks.c, tables.pools.c
+    async with database.reading() as connection:
+        # `ended_at`, because there is an index on the few that it finds.
+        found = await connection.execute(
+            select(table.state, func.count().label("number")).where(table.ended_at.is_(None)).group_by(table.state)
+        )
+        used = await connection.execute(select(pool.name, pool.used))
+        return {row.state: row.number for row in found.all()}, {row.name: row.used for row in used.all()}
 
 
 async def _late(connection: AsyncConnection, now: float) -> float:
@@ -156,7 +171,7 @@ async def _given_up(connection: AsyncConnection, now: float) -> tuple[GivenUp, .
 
 async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:
     table = tables.tasks.c
-    which = (table.state == "reconciling", table.held > 0, table.created_at < now - DAY)
+    which = (_RECONCILING, table.held > 0, table.created_at < now - DAY)
     found = await _count(connection, select(func.count(), func.min(table.created_at)).where(*which), now)
     micros = (await connection.execute(select(func.coalesce(func.sum(table.held), 0)).where(*which))).scalar_one()
     return found, int(micros)
@@ -164,9 +179,7 @@ async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:
 
 async def _deliveries(connection: AsyncConnection, now: float) -> Count:
     table = tables.deliveries.c
-    return await _count(
-        connection, select(func.count(), func.min(table.created_at)).where(table.state == "pending"), now
-    )
+    return await _count(connection, select(func.count(), func.min(table.created_at)).where(_UNDELIVERED), now)
 
 
 async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
@@ -201,7 +214,13 @@ async def _outputs(connection: AsyncConnection, state: str, since: float) -> int
         select(func.count())
         .select_from(tables.outputs)
         .join(tables.tasks, task.id == output.task_id)
-        .where(output.state == state, task.state == "succeeded", task.ended_at >= since, task.deleted_at.is_(None))
+        .where(
+            _NOT_STORED,
+            output.state == state,
+            task.state == "succeeded",
+            task.ended_at >= since,
+            task.deleted_at.is_(None),
+        )
     )
     return found.scalar_one()
 

@@ -25,18 +25,19 @@ from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.dialects.base import Dialect
+from telecine.dialects.bodies import Allowance, release
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
-from telecine.server.address import Proxies, site_of
+from telecine.server.address import Proxies, host_of, site_of
+from telecine.server.connections import Patience
 from telecine.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
-_OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/media/", "/callbacks/", "/openapi.json", "/docs")
+_OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
+_OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MOST_HEADER_BYTES: Final = 64 * 1024
-_BODY_SECONDS: Final = 60.0
-"""The longest silence within a request's body."""
 
 _PREFLIGHT: Final = {
     "access-control-allow-origin": "*",
@@ -72,7 +73,10 @@ class Gate:
         clock: Clock,
         metrics: Metrics,
         proxies: Proxies,
+        patience: Callable[[], Patience],
+        media_origin: str | None = None,
     ) -> None:
+        """`media_origin` serves files and nothing else."""
         self._app = app
         self._keys = keys
         self._secret = secret
@@ -82,6 +86,8 @@ class Gate:
         self._clock = clock
         self._metrics = metrics
         self._proxies = proxies
+        self._patience = patience
+        self._media_host = host_of(media_origin) if media_origin else None
         self._requests = RequestLimits()
         self._tokens = tokens
         self._failures = Windows()
@@ -122,6 +128,7 @@ class Gate:
             if status == 0:
                 await render(error, scope)(scope, receive, answer)
         finally:
+            release(scope)
             seconds = time.perf_counter() - started
             self._metrics.requests.labels(dialect.name, scope["method"], status).inc()
             self._metrics.seconds.labels(dialect.name).observe(seconds)
@@ -137,7 +144,9 @@ class Gate:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
             raise HTTPException(431, "The request's headers are larger than 64 KiB.")
         path: str = scope["path"]
-        if path != "/" and not path.startswith(_OPEN_PATHS):
+        if self._media_host is not None and not path.startswith("/media/") and self._is_media(scope, headers):
+            raise HTTPException(404)
+        if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDERS):
             principal = scope["principal"] = await self._authenticated(scope, headers)
             scope["standings"] = standings = {}
             now = self._clock.now()
@@ -147,7 +156,12 @@ class Gate:
                 standings["requests"] = standing
                 if standing.refusal is not None:
                     raise standing.refusal
-        await self._app(scope, self._limited(receive, headers), send)
+        allowance = scope["allowance"] = Allowance(self.limits.json_body, self.limits.body)
+        await self._app(scope, self._limited(receive, headers, allowance), send)
+
+    def _is_media(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the request is for the origin of files. A proxy that ends TLS leaves the port in `Host` away."""
+        return host_of(f"{scope['scheme']}://{headers.get('host', '')}") == self._media_host
 
     async def _authenticated(self, scope: Scope, headers: Headers) -> Principal:
         """Who asks. An address that keeps failing is told to wait; a valid key always works, because many callers may
@@ -190,29 +204,33 @@ class Gate:
             raise GatewayError("permission", "This needs an admin key.")
         return principal
 
-    def _limited(self, receive: Receive, headers: Headers) -> Receive:
-        """`receive` with the body's size and silence bounded. Raises GatewayError (`too_large`, `invalid_request`)."""
-        kind = headers.get("content-type", "")
-        most = self.limits.body if kind.startswith("multipart/") else self.limits.json_body
-        declared = headers.get("content-length", "")
-        if declared.isascii() and declared.isdigit() and int(declared) > most:
-            raise _too_large(most)
-        seen = 0
+    def _limited(self, receive: Receive, headers: Headers, allowance: Allowance) -> Receive:
+        """`receive` with the body's size bounded, and how long it keeps us waiting: what is slow here, or stands in
+        line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408)."""
+        length = headers.get("content-length", "")
+        declared = int(length) if length.isascii() and length.isdigit() else 0
+        patience, clock = self._patience(), asyncio.get_running_loop().time
+        seen, waited = 0, 0.0
         done = False
 
         async def limited() -> Message:
-            nonlocal seen, done
+            nonlocal seen, waited, done
             if done:
                 return await receive()
+            if declared > allowance.most:
+                raise _too_large(allowance.most)
+            began = clock()
             try:
-                async with asyncio.timeout(_BODY_SECONDS):
+                async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
                     message = await receive()
             except TimeoutError:
-                raise HTTPException(408, "The request's body did not arrive in time.") from None
+                late = "The request's body did not arrive in time."
+                raise HTTPException(408, late, {"connection": "close"}) from None
+            waited += clock() - began
             seen += len(message.get("body", b""))
             done = not message.get("more_body", False)
-            if seen > most:
-                raise _too_large(most)
+            if seen > allowance.most:
+                raise _too_large(allowance.most)
             return message
 
         return limited

@@ -33,6 +33,7 @@ from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks.render import callback_body
@@ -60,6 +61,7 @@ from telecine.server.address import Proxies
 from telecine.server.admin import Admin
 from telecine.server.admin_money import Money
 from telecine.server.callbacks import callback_route
+from telecine.server.connections import Connections, Patience, room_for_connections
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
@@ -137,7 +139,7 @@ class Gateway:
         self.media = MediaService(
             storage,
             Intake(storage, decoders, policy, self._scratch),
-            Signer(self._secret.derive_all("media links"), self._public_url, link_seconds),
+            Signer(self._secret.derive_all("media links"), config.media_origin or self._public_url, link_seconds),
             Sheets(storage, decoders, self._scratch),
             clock,
         )
@@ -152,7 +154,7 @@ class Gateway:
             router=self._router,
             library=MediaLibrary(
                 storage,
-                Collector(storage, decoders, self._scratch),
+                Collector(storage, WorkerDecoders(self._workers, urgent=True), self._scratch),
                 Reader(storage, self._client, decoders, self._scratch),
             ),
             clock=clock,
@@ -170,6 +172,12 @@ class Gateway:
         self.engine = Engine(self.context, advance, most=1024 if work else 0)
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
+        self._proxies = Proxies(config.network.trusted_proxies)
+        self.patience = Patience()
+        """With clients; read once requests are answered."""
+        self.connections = Connections(
+            room_for_connections(), lambda: self.app.limits.connections_per_site, self._proxies, self._metrics
+        )
         self.engine.lateness = self._metrics.lateness.observe
         self.upkeep = Upkeep(
             settings,
@@ -182,7 +190,14 @@ class Gateway:
             apply=self._apply,
         )
         self._health = Health(
-            self._database, self.engine, storage, clock, self._metrics, measure=self.upkeep.measure, working=work
+            self._database,
+            self.engine,
+            storage,
+            clock,
+            self._metrics,
+            measure=self.upkeep.measure,
+            key=lambda: self.upkeep.running.metrics_key,
+            working=work,
         )
         self._balances = Balances(self._database, self.keys, clock, ids)
         self._statement = Statement(
@@ -200,6 +215,7 @@ class Gateway:
             clock.now,
             self._statement,
             streams=Streams(config.limits.event_streams),
+            room=Room(2 * config.limits.json_body),
         )
         self._local_account = 0
         self.app: Gate = self._application()
@@ -358,7 +374,9 @@ class Gateway:
             limits=self._settings.config.limits,
             clock=self._clock,
             metrics=self._metrics,
-            proxies=Proxies(self._settings.config.network.trusted_proxies),
+            proxies=self._proxies,
+            patience=lambda: self.patience,
+            media_origin=self._settings.config.media_origin,
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hmac import compare_digest
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,14 +15,15 @@ from starlette.routing import Route
 
 from telecine.clock import Clock
 from telecine.media.storage import Storage
-from telecine.nouns.task import TERMINAL
-from telecine.server.figures import Figures
+from telecine.nouns.errors import GatewayError
+from telecine.server.figures import Figures, states
 from telecine.server.metrics import Metrics
-from telecine.store import tables
+from telecine.server.recent import Recent
 from telecine.store.database import Database
 from telecine.tasks.engine import Engine
 
 _SILENT_SECONDS: Final = 15.0
+_FRESH_SECONDS: Final = 5.0
 
 
 class Health:
@@ -36,14 +38,18 @@ class Health:
         metrics: Metrics,
         *,
         measure: Callable[[], Awaitable[Figures]],
+        key: Callable[[], str | None],
         working: bool,
     ) -> None:
+        """`key` is what the figures are shown for, where that is not None."""
         self._database = database
         self._engine = engine
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
         self._measure = measure
+        self._key = key
+        self._counted = Recent(self._count, _FRESH_SECONDS, clock)
         self._working = working
 
     @property
@@ -69,9 +75,18 @@ class Health:
         good = all(checks.values())
         return JSONResponse({"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503)
 
-    async def metrics(self, _: Request) -> Response:
-        """Everything in Prometheus' text format."""
-        await self._count()
+    async def metrics(self, request: Request) -> Response:
+        """Everything in Prometheus' text format; what is counted in the records, as it was a few seconds ago at most.
+
+        Raises GatewayError (`authentication`) without the key that it asks for.
+        """
+        key = self._key()
+        if key is not None and not compare_digest(
+            request.headers.get("authorization", "").encode(), b"Bearer " + key.encode()
+        ):
+            raise GatewayError("authentication", "The metrics need their own key, as 'Authorization: Bearer <key>'.")
+        await self._counted.get()
+        self._metrics.steps.set(self._engine.running)
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _database_answers(self) -> bool:
@@ -94,16 +109,12 @@ class Health:
         return True
 
     async def _count(self) -> None:
+        there, slots = await states(self._database)
+        measured = await self._measure()
         figures = self._metrics
-        async with self._database.reading() as connection:
-            table = tables.tasks.c
-            states = await connection.execute(
-                select(table.state, func.count()).where(table.state.not_in(sorted(TERMINAL))).group_by(table.state)
-            )
-            figures.tasks.clear()
-            for state, count in states.all():
-                figures.tasks.labels(state).set(count)
-            for name, used in (await connection.execute(select(tables.pools.c.name, tables.pools.c.used))).all():
-                figures.slots.labels(name).set(used)
-        figures.steps.set(self._engine.running)
-        figures.tell(await self._measure())
+        figures.tasks.clear()
+        for state, number in there.items():
+            figures.tasks.labels(state).set(number)
+        for name, used in slots.items():
+            figures.slots.labels(name).set(used)
+        figures.tell(measured)

@@ -25,6 +25,13 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )
+        self.connections = Gauge("telecine_connections", "Connections of clients", registry=self.registry)
+        self.refused = Counter(
+            "telecine_connections_refused",
+            "Connections beyond a limit: that of all, or that of one address",
+            ("limit",),
+            registry=self.registry,
+        )
         self.tasks = Gauge("telecine_tasks", "Tasks that have not ended, by state", ("state",), registry=self.registry)
         self.steps = Gauge("telecine_steps_running", "Steps under way in this process", registry=self.registry)
         self.lateness = Histogram(

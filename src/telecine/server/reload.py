@@ -25,7 +25,7 @@ from telecine.store.database import Database
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
 _NO_SECRETS: Final = frozenset({"token_limit"})
-_AT_START: Final = frozenset({"public_url", "network", "retention.link_days"})
+_AT_START: Final = frozenset({"public_url", "media_origin", "network", "retention.link_days"})
 """What is read only when a process starts."""
 
 
@@ -160,7 +160,10 @@ def masked(config: Config, key: bytes) -> Config:
         return msgspec.structs.replace(one, **hidden)
 
     return msgspec.structs.replace(
-        config, channels=tuple(map(hide, config.channels)), keys=tuple(map(hide, config.keys))
+        config,
+        channels=tuple(map(hide, config.channels)),
+        keys=tuple(map(hide, config.keys)),
+        metrics_key=mask(config.metrics_key),
     )
 
 
@@ -177,10 +180,12 @@ def difference(old: Config, new: Config) -> list[Change]:
     found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
     for section in ("network", "limits", "retention"):
         found += _table(section, getattr(old, section), getattr(new, section))
-    for name in ("public_url", "allow_unmetered"):
+    for name in ("public_url", "media_origin", "allow_unmetered"):
         if getattr(old, name) != getattr(new, name):
             fields = (f"{_shown(getattr(old, name))} → {_shown(getattr(new, name))}",)
             found.append(Change(name, "", "changed", fields, at_start=name in _AT_START))
+    if old.metrics_key != new.metrics_key:
+        found.append(Change("metrics_key", "", "changed"))
     return found
 
 

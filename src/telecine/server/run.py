@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import msgspec
 import uvicorn
 
 from telecine.clock import Clock
 from telecine.config import Settings
+from telecine.server.connections import raise_file_limit
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
 from telecine.server.metering import is_exposed
@@ -25,7 +28,6 @@ _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
 _GARBAGE: Final = (20_000, 50, 100)
 """How many new objects, and younger collections, come before a collection of each generation."""
-_KEEP_ALIVE: Final = 30
 _BACKLOG: Final = 2048
 _PATIENCE: Final = 5.0
 """Seconds to wait for a command that is using the data."""
@@ -51,6 +53,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
     Raises ConfigError, LockedError and ListenError.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    raise_file_limit()
     with hold(settings.data, "serve", _PATIENCE) as lock, bind(host, port) as listener:
         gateway = Gateway(settings, clock)
         # What has been loaded stays; looking through it again and again cost a fifth of the CPU of a create.
@@ -73,7 +76,7 @@ async def answer(
     async with gateway.opened() as first_run:
         config = uvicorn.Config(
             gateway.app,
-            http=Protocol,
+            http=cast("type[Protocol]", partial(Protocol, gateway.connections, gateway.patience)),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -81,7 +84,7 @@ async def answer(
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_keep_alive=math.ceil(gateway.patience.idle),
             timeout_graceful_shutdown=_REQUEST_SECONDS,
         )
         server = _Server(config, lambda: ready(Ready(gateway.address, gateway.context.router.names(), first_run)))

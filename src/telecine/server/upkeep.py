@@ -64,6 +64,11 @@ class Upkeep:
             database, self._reload, self._erasure, self.measure, secret.derive(MASK), keys
         ).routes
 
+    @property
+    def running(self) -> Config:
+        """The configuration as it is now."""
+        return self._reload.running
+
     async def begin(self) -> None:
         """Note what this start runs with."""
         await self._reload.begin()

@@ -240,6 +240,12 @@ tasks = Table(  # written by tasks/
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    Index(  # waiting for an upstream's word: looked at by the metrics
+        "ix_tasks_reconciling",
+        "created_at",
+        sqlite_where=text("state = 'reconciling'"),
+        postgresql_where=text("state = 'reconciling'"),
+    ),
     Index("ix_tasks_account_id_fingerprint_created_at", "account_id", "fingerprint", "created_at"),
     Index(
         "uq_tasks_account_id_external_id",
@@ -333,6 +339,13 @@ outputs = Table(  # written by tasks/
     Column("height", Integer),
     Column("duration", Double),
     Column("tries", Integer, nullable=False),
+    Index(  # those not stored yet, or lost: looked at by the metrics
+        "ix_outputs_state_task_id",
+        "state",
+        "task_id",
+        sqlite_where=text("state <> 'stored'"),
+        postgresql_where=text("state <> 'stored'"),
+    ),
 )
 
 events = Table(  # written by tasks/: a task's timeline
@@ -418,6 +431,12 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     Column("created_at", Double, nullable=False),
     Column("delivered_at", Double),
     Index("ix_deliveries_due", "due"),
+    Index(  # the backlog: looked at by the metrics
+        "ix_deliveries_created_at",
+        "created_at",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
     Index("ix_deliveries_task_id_sequence", "task_id", "sequence"),
     Index("ix_deliveries_account_id_id", "account_id", "id"),
 )

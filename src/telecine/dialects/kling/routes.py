@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
-from telecine.dialects.bodies import read_object
+from telecine.dialects.bodies import read_object, release
 from telecine.dialects.inline import settle
 from telecine.dialects.kling.create import MAX_IMAGE, PathKind, check_picture, parse_create
 from telecine.dialects.kling.render import callback_body, created, ok, render_error, task_data
@@ -46,10 +46,14 @@ async def create(kind: PathKind, request: Request) -> Response:
     """`POST /v1/videos/{kind}`."""
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
-    wanted, sources = parse_create(kind, await read_object(request))
-    if wanted.callback_url is not None:
-        edge.media.check_url(wanted.callback_url, param="callback_url")
-    wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_IMAGE, look=check_picture)
+    wanted = await settle(
+        edge,
+        principal,
+        *parse_create(kind, await read_object(request)),
+        max_bytes=MAX_IMAGE,
+        look=check_picture,
+    )
+    release(request.scope)
     view = await edge.tasks.create(principal, wanted, "kling", idempotency=said)
     return ok(created(view), _request_id(request))
 

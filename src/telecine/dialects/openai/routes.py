@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from telecine.dialects import models
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
-from telecine.dialects.bodies import Body, json_response, read_object
+from telecine.dialects.bodies import Body, json_response, read_object, release
 from telecine.dialects.forms import is_form, read_form
-from telecine.dialects.inline import settle
+from telecine.dialects.inline import check_urls, settle
 from telecine.dialects.lookup import VIDEO_OPERATIONS, find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
@@ -39,12 +39,10 @@ async def create(request: Request) -> Response:
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
     try:
-        wanted, sources = parse_create(await _body(request))
-        if wanted.callback_url is not None:
-            edge.media.check_url(wanted.callback_url, param="callback_url")
-        wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_IMAGE)
+        wanted = await settle(edge, principal, *parse_create(await _body(request)), max_bytes=MAX_IMAGE)
     finally:
         await request.close()
+        release(request.scope)
     view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
@@ -110,8 +108,7 @@ async def remix(request: Request) -> Response:
             f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
             "video_id",
         )
-    if wanted.callback_url is not None:
-        edge.media.check_url(wanted.callback_url, param="callback_url")
+    check_urls(edge.media, wanted)
     view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 

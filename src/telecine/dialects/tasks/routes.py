@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
-from telecine.dialects.bodies import json_response, read_object
+from telecine.dialects.bodies import json_response, read_object, release
 from telecine.dialects.inline import settle
 from telecine.dialects.lookup import find, moment, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
@@ -30,10 +30,10 @@ async def create(request: Request) -> Response:
     """`POST /v1/tasks`."""
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
-    wanted, sources = parse_create(await read_object(request), edge.catalogue)
-    if wanted.callback_url is not None:
-        edge.media.check_url(wanted.callback_url, param="callback_url")
-    wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_INLINE)
+    parsed = parse_create(await read_object(request), edge.catalogue)
+    wanted = await settle(edge, principal, *parsed, max_bytes=MAX_INLINE)
+    del parsed  # the create may wait for a while, and needs no more of the body
+    release(request.scope)
     view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)
     return json_response(await _shown(request, view))
 

@@ -92,6 +92,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_account_id_id", ["account_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_created_at",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.create_index("ix_deliveries_due", ["due"], unique=False)
         batch_op.create_index("ix_deliveries_task_id_sequence", ["task_id", "sequence"], unique=False)
 
@@ -149,6 +156,15 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("task_id", "index", name=op.f("pk_outputs")),
     )
+    with op.batch_alter_table("outputs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outputs_state_task_id",
+            ["state", "task_id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'stored'"),
+            postgresql_where=sa.text("state <> 'stored'"),
+        )
+
     op.create_table(
         "pools",
         sa.Column("name", sa.Text(), nullable=False),
@@ -324,6 +340,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("ended_at IS NULL"),
         )
         batch_op.create_index(
+            "ix_tasks_reconciling",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'reconciling'"),
+            postgresql_where=sa.text("state = 'reconciling'"),
+        )
+        batch_op.create_index(
             "uq_tasks_account_id_external_id",
             ["account_id", "external_id"],
             unique=True,
@@ -454,6 +477,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("external_id IS NOT NULL"),
         )
         batch_op.drop_index(
+            "ix_tasks_reconciling",
+            sqlite_where=sa.text("state = 'reconciling'"),
+            postgresql_where=sa.text("state = 'reconciling'"),
+        )
+        batch_op.drop_index(
             "ix_tasks_in_flight", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
         )
         batch_op.drop_index(
@@ -495,6 +523,13 @@ def downgrade() -> None:
 
     op.drop_table("schedule")
     op.drop_table("pools")
+    with op.batch_alter_table("outputs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outputs_state_task_id",
+            sqlite_where=sa.text("state <> 'stored'"),
+            postgresql_where=sa.text("state <> 'stored'"),
+        )
+
     op.drop_table("outputs")
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.drop_index("ix_idempotency_expires_at")
@@ -505,6 +540,11 @@ def downgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_task_id_sequence")
         batch_op.drop_index("ix_deliveries_due")
+        batch_op.drop_index(
+            "ix_deliveries_created_at",
+            sqlite_where=sa.text("state = 'pending'"),
+            postgresql_where=sa.text("state = 'pending'"),
+        )
         batch_op.drop_index("ix_deliveries_account_id_id")
 
     op.drop_table("deliveries")

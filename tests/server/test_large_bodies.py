@@ -1,0 +1,149 @@
+"""What large bodies cost: only those that may be large are taken, few at once, and nobody else waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from telecine.dialects import bodies
+from telecine.dialects.room import Room
+from tests.server.live import Answer, LiveServer
+from tests.server.pictures import picture
+from tests.server.test_bad_input import form
+
+MIB = 1024 * 1024
+JSON, FORM = 2 * MIB, 8 * MIB
+PHOTO = picture("PNG", (320, 320))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    config = f"[limits]\njson_body = {JSON}\nbody = {FORM}"
+    with LiveServer(tmp_path_factory.mktemp("large"), config, speed=1) as found:
+        yield found
+
+
+PATHS = ("/v1/webhooks", "/v1/tasks", "/kling/v1/videos/text2video", "/kling/v1/videos/image2video")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data", "application/json", ""])
+def test_only_forms_may_be_larger_than_json(server: LiveServer, path: str, kind: str) -> None:
+    answer = server.call("POST", path, b"x" * (JSON + 1), headers={"content-type": kind})
+    assert answer.status == 413
+    assert str(JSON) in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["multipart/mixed; boundary=frontier", "multipart/form-datax; boundary=frontier", "multipart/", "text/plain"],
+)
+def test_only_what_is_a_form_is_one(server: LiveServer, kind: str) -> None:
+    body, _ = form(("prompt", None, b"a"), ("input_reference", "a.png", bytes(JSON)))
+    assert server.call("POST", "/v1/videos", body, headers={"content-type": kind}).status == 413
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [("prompt", None, b"x" * (MIB + 1))],
+        [(f"metadata[{number}]", None, b"x" * (MIB // 2)) for number in range(12)],
+    ],
+    ids=["one long", "many"],
+)
+def test_the_texts_of_a_form_are_short(server: LiveServer, parts: list[tuple[str, str | None, bytes]]) -> None:
+    body, headers = form(*parts)
+    answer = server.call("POST", "/v1/videos", body, headers=headers)
+    assert (answer.status, answer.json["error"]["code"]) == (413, "too_large")
+
+
+def test_a_form_of_one_line_is_short(server: LiveServer) -> None:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    for body in (b"prompt=" + b"x" * (MIB + 1), b"&".join(b"f%d=" % number + b"x" * 100_000 for number in range(50))):
+        assert server.call("POST", "/v1/videos", body, headers=kind).status == 413
+
+
+def test_a_form_may_hold_a_long_data_url(server: LiveServer) -> None:
+    photo = base64.b64encode(PHOTO + bytes(2 * MIB))  # what follows a picture's end does not matter
+    prompt = ("prompt", None, b"a [[fail:content_policy]]")
+    for name in ("input_reference", "input_reference[image_url]", "images[]"):
+        body, headers = form(prompt, (name, None, b"data:image/png;base64," + photo))
+        assert server.call("POST", "/v1/videos", body, headers=headers).status == 200, name
+    assert server.gateway._edge.room._taken == 0
+
+
+def test_many_large_bodies_at_once_are_held_a_few_at_a_time(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most, room = 0, server.gateway._edge.room
+    take = Room.take
+
+    async def noted(self: Room, size: int) -> int:
+        nonlocal most
+        taken = await take(self, size)
+        most = max(most, self._taken)
+        return taken
+
+    monkeypatch.setattr(Room, "take", noted)
+    photo = base64.b64encode(PHOTO + bytes(JSON // 2)).decode()
+    inputs = [{"role": "first_frame", "data": photo}]
+    body = {"model": "sora-2", "prompt": "a [[fail:content_policy]]", "inputs": inputs}
+
+    def create(_: int) -> Answer:
+        return server.call("POST", "/v1/tasks", body)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(create, range(8)))
+    assert [one.status for one in answers] == [200] * 8
+    assert MIB < most <= 2 * JSON < 8 * len(photo)
+    assert room._taken == 0, "what was refused or is done holds none"
+
+
+def test_room_is_given_back_by_what_is_refused(server: LiveServer) -> None:
+    for body in (b"x" * (JSON - 1), json.dumps({"prompt": "x" * (JSON - 100)}).encode()):
+        for path in PATHS:
+            assert server.call("POST", path, body).status == 400
+    assert server.gateway._edge.room._taken == 0
+
+
+def test_a_large_body_holds_nobody_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed, longest, ticking = [], 0.0, True
+    parse = bodies.parse_object
+
+    def noted(content: bytes) -> bodies.Body:
+        parsed.append(threading.get_ident())
+        return parse(content)
+
+    async def tick() -> None:
+        nonlocal longest
+        last = time.perf_counter()
+        while ticking:
+            await asyncio.sleep(0.002)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+
+    monkeypatch.setattr(bodies, "parse_object", noted)
+    photo = base64.b64encode(PHOTO + bytes(12 * MIB)).decode()
+    inputs = [{"role": "first_frame", "data": photo}]
+    body = json.dumps({"model": "sora-2", "prompt": "a [[fail:content_policy]]", "inputs": inputs}).encode()
+    with LiveServer(folder, speed=1) as server:
+        loop = server.run(ident())
+        ticker = asyncio.run_coroutine_threadsafe(tick(), server.loop)
+        assert server.call("POST", "/v1/tasks", body).status == 200
+        ticking = False
+        ticker.result(10)
+    assert len(parsed) == 1
+    assert parsed[0] != loop
+    assert longest < 0.5
+
+
+async def ident() -> int:
+    return threading.get_ident()

@@ -1,0 +1,235 @@
+"""Clients that are silent, slow, or too many; against the protocol alone, with little patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+import uvloop
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from telecine.server.address import Proxies
+from telecine.server.connections import Connections, Patience
+from telecine.server.metrics import Metrics
+from telecine.server.protocol import Protocol
+
+PATIENCE = Patience(head=0.2, idle=0.3, unread=0.25)
+GET = b"GET /%s HTTP/1.1\r\nhost: a\r\n\r\n"
+BLOCK = bytes(64 * 1024)
+BLOCKS = 200
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/slow` takes its time, `/stream` says little for long, `/large` and `/lump` say much; none looks at its body."""
+    large, stream = scope["path"] == "/large", scope["path"] == "/stream"
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.6)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(BLOCKS if large else 8 if stream else 0):
+        if stream:
+            await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": BLOCK if large else b": still here\n\n", "more_body": True})
+    await send({"type": "http.response.body", "body": BLOCK * BLOCKS if scope["path"] == "/lump" else b"done"})
+
+
+class Server:
+    """What the protocol of each connection shares, and a port."""
+
+    def __init__(self, connections: Connections, metrics: Metrics, port: int) -> None:
+        self.connections = connections
+        self.metrics = metrics
+        self.port = port
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port, limit=4096)
+
+    def figure(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"telecine_{name}", labels) or 0.0
+
+
+@asynccontextmanager
+async def serving(
+    most: int = 100, per_site: int = 100, proxies: tuple[str, ...] = (), patience: Patience = PATIENCE
+) -> AsyncIterator[Server]:
+    metrics = Metrics()
+    connections = Connections(most, lambda: per_site, Proxies(proxies), metrics)
+    state = ServerState()
+    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, timeout_keep_alive=60)
+    config.load()
+
+    def protocol() -> Protocol:
+        return Protocol(connections, patience, config=config, server_state=state, app_state={})
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    try:
+        yield Server(connections, metrics, server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for one in list(state.connections):
+            one.transport.abort()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)
+    assert metrics.registry.get_sample_value("telecine_connections") == 0
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """All that still comes until the server ends the connection."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        while chunk := await asyncio.wait_for(reader.read(65536), 5):
+            found += chunk
+    return found
+
+
+async def drip(writer: asyncio.StreamWriter, text: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        while True:
+            for byte in text:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+
+async def lasted(server: Server, begins: bytes, drips: bytes = b"") -> tuple[float, bytes]:
+    """How many seconds a connection lasts on which `begins` is sent, then `drips` over and over; and the answer."""
+    began = time.monotonic()
+    reader, writer = await server.connect()
+    writer.write(begins)
+    dripping = asyncio.create_task(drip(writer, drips)) if drips else None
+    answer = await rest(reader)
+    if dripping is not None:
+        dripping.cancel()
+    writer.close()
+    return time.monotonic() - began, answer
+
+
+async def test_a_silent_connection_is_closed() -> None:
+    async with serving() as server:
+        seconds, answer = await lasted(server, b"")
+        assert 0.15 < seconds < 2
+        assert answer == b""
+
+
+@pytest.mark.parametrize(
+    ("begins", "drips"),
+    [
+        (b"G", b""),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: ", b""),
+        (b"GET / HTTP/1.1\r\n", b"x: y\r\n"),
+        (b"", b"GET /aaaa"),
+    ],
+    ids=["a byte", "half", "dripping headers", "dripping line"],
+)
+async def test_a_head_that_does_not_come_is_answered_408(begins: bytes, drips: bytes) -> None:
+    async with serving() as server:
+        seconds, answer = await lasted(server, begins, drips)
+        assert seconds < 2
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_line_breaks_before_a_request_do_not_hold_a_connection() -> None:
+    async with serving() as server:
+        assert (await lasted(server, b"", b"\r\n"))[0] < 2
+        seconds, answer = await lasted(server, GET % b"", b"\r\n")
+        assert seconds < 2
+        assert answer.count(b"HTTP/1.1 200") == 1
+
+
+async def test_a_kept_connection_is_closed_when_it_is_idle_or_its_next_request_is_slow() -> None:
+    async with serving() as server:
+        seconds, answer = await lasted(server, GET % b"")
+        assert 0.25 < seconds < 2
+        assert (answer.count(b" 200 "), answer.count(b" 408 ")) == (1, 0)
+        seconds, answer = await lasted(server, GET % b"", b"GET /" + b"a" * 100)
+        assert seconds < 2
+        assert (answer.count(b" 200 "), answer.count(b" 408 ")) == (1, 1)
+
+
+async def test_a_body_that_nobody_reads_does_not_hold_a_connection() -> None:
+    async with serving() as server:
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n"
+        seconds, answer = await lasted(server, head, b"x")
+        assert seconds < 2
+        assert (answer.count(b" 200 "), answer.count(b" 408 ")) == (1, 0)
+
+
+async def test_slow_answers_and_long_streams_are_left_alone() -> None:
+    async with serving() as server:
+        for path in (b"slow", b"stream"):
+            seconds, answer = await lasted(server, GET % path)
+            assert seconds > 0.8
+            assert b"done" in answer
+            assert (answer.count(b" 200 "), answer.count(b" 408 ")) == (1, 0)
+        _, answer = await lasted(server, GET % b"slow" + GET % b"" + b"GET /")
+        assert (answer.count(b" 200 "), answer.count(b" 408 ")) == (2, 1)
+
+
+@pytest.mark.parametrize("path", [b"large", b"lump"])
+@pytest.mark.parametrize("more", [b"", b"connection: close\r\n"])
+async def test_a_reader_that_reads_nothing_is_dropped(path: bytes, more: bytes) -> None:
+    """In the midst of an answer, after its end, and while the connection waits to be closed."""
+    async with serving() as server:
+        reader, writer = await server.connect()
+        assert not reader.at_eof()  # it stops reading by itself once `limit` is there
+        writer.write(b"GET /" + path + b" HTTP/1.1\r\nhost: a\r\n" + more + b"\r\n")
+        await until(lambda: server.figure("connections") == 0)
+        writer.close()
+
+
+def test_so_it_is_with_uvloop() -> None:
+    uvloop.run(test_a_silent_connection_is_closed())
+    uvloop.run(test_a_head_that_does_not_come_is_answered_408(b"GET / HTTP/1.1\r\n", b"x: y\r\n"))
+    for path in (b"large", b"lump"):
+        uvloop.run(test_a_reader_that_reads_nothing_is_dropped(path, b"connection: close\r\n"))
+    uvloop.run(test_a_slow_reader_gets_everything())
+
+
+async def test_a_slow_reader_gets_everything() -> None:
+    async with serving(patience=Patience(head=0.2, idle=0.2, unread=0.2)) as server:
+        reader, writer = await server.connect()
+        writer.write(GET % b"large")
+        found, began = 0, time.monotonic()
+        while (chunk := await reader.read(1 << 20)) and time.monotonic() - began < 0.9:
+            found += len(chunk)
+            await asyncio.sleep(0.002)
+        found += len(chunk) + len(await rest(reader))
+        assert found > BLOCKS * len(BLOCK)
+        writer.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("most", "per_site", "limit"), [(4, 100, "site"), (100, 2, "site")])
+async def test_connections_beyond_a_limit_are_answered_503_and_counted(most: int, per_site: int, limit: str) -> None:
+    async with serving(most, per_site) as server:
+        kept = [await server.connect() for _ in range(2)]
+        await until(lambda: server.figure("connections") == 2)
+        for number in range(1, 4):
+            _, answer = await lasted(server, b"")
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert server.figure("connections_refused_total", limit=limit) == number
+        kept[0][1].close()
+        await until(lambda: server.figure("connections") == 1)
+        assert b" 200 " in (await lasted(server, GET % b""))[1]
+        kept[1][1].close()
+
+
+async def test_a_trusted_proxy_is_limited_by_the_total_only() -> None:
+    async with serving(6, 1, ("127.0.0.0/8",)) as server:
+        kept = [await server.connect() for _ in range(6)]
+        await until(lambda: server.figure("connections") == 6)
+        assert (await lasted(server, b""))[1].startswith(b"HTTP/1.1 503 ")
+        assert server.figure("connections_refused_total", limit="total") == 1
+        for _, writer in kept:
+            writer.close()
