@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.dialects import models
-from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
+from telecine.dialects.base import Dialect, Edge, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import Body, json_response, read_object
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import settle
@@ -17,6 +18,7 @@ from telecine.dialects.lookup import VIDEO_OPERATIONS, find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
     STATUS,
+    DeletedVideo,
     VideoList,
     answer,
     callback_body,
@@ -26,6 +28,7 @@ from telecine.dialects.openai.render import (
 )
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id, video_id
+from telecine.nouns.request import GenerationRequest
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
@@ -39,9 +42,9 @@ async def create(request: Request) -> Response:
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
     try:
-        wanted, sources = parse_create(await _body(request))
-        if wanted.callback_url is not None:
-            edge.media.check_url(wanted.callback_url, param="callback_url")
+        body = await _body(request)
+        wanted, sources = parse_create(body)
+        _check_url(edge, body, wanted)
         wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_IMAGE)
     finally:
         await request.close()
@@ -78,7 +81,7 @@ async def delete(request: Request) -> Response:
     """`DELETE /v1/videos/{id}`."""
     found = await find_video(request, request.path_params["id"])
     view = await edge_of(request).tasks.delete(principal_of(request), found.task.id)
-    return json_response({"id": video_id(view.task.id), "object": "video.deleted", "deleted": True})
+    return json_response(DeletedVideo(id=video_id(view.task.id), cancellation=view.cancellation or UNSET))
 
 
 async def content(request: Request) -> Response:
@@ -102,7 +105,8 @@ async def remix(request: Request) -> Response:
     said = idempotency_of(request)
     source = await find_video(request, request.path_params["id"])
     try:
-        wanted = parse_remix(await _body(request), source.task.request, source.task.id)
+        body = await _body(request)
+        wanted = parse_remix(body, source.task.request, source.task.id)
     finally:
         await request.close()
     if source.task.status != "succeeded":
@@ -110,8 +114,7 @@ async def remix(request: Request) -> Response:
             f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
             "video_id",
         )
-    if wanted.callback_url is not None:
-        edge.media.check_url(wanted.callback_url, param="callback_url")
+    _check_url(edge, body, wanted)
     view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
@@ -123,6 +126,13 @@ async def reserved(request: Request) -> Response:
 
 async def _body(request: Request) -> Body:
     return await read_form(request, REPEATABLE) if is_form(request) else await read_object(request)
+
+
+def _check_url(edge: Edge, body: Body, wanted: GenerationRequest) -> None:
+    """The URL for webhooks, under the name by which the client sent it."""
+    if wanted.callback_url is not None:
+        name = "webhook_url" if body.fields.get("webhook_url") else "callback_url"
+        edge.media.check_url(wanted.callback_url, param=name)
 
 
 _ALL: Final = ("GET", "POST", "DELETE")

@@ -31,7 +31,7 @@ async def create(request: Request) -> Response:
     said = idempotency_of(request)
     wanted, sources = parse_create(await read_object(request), edge.catalogue)
     if wanted.callback_url is not None:
-        edge.media.check_url(wanted.callback_url, param="callback_url")
+        edge.media.check_url(wanted.callback_url, param="webhook_url")
     wanted = await settle(edge, principal, wanted, sources, max_bytes=MAX_INLINE)
     view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)
     return json_response(await _shown(edge, view))
