@@ -217,7 +217,7 @@ class FakeTasks:
     async def delete(self, principal: Principal, task_id: int) -> View:
         view = await self.get(principal, task_id)
         del self.views[task_id]
-        return view
+        return view if view.task.ended else msgspec.structs.replace(view, cancellation="marked")
 
 
 class FakeMedia:

@@ -116,7 +116,7 @@ async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(hou
         ({"n": 2}, 400, "invalid_request", "n"),
         ({"watermark": "maybe"}, 400, "invalid_request", "watermark"),
         ({"callback_url": "ftp://x"}, 400, "invalid_request", "callback_url"),
-        ({"webhook_url": "http://127.0.0.1/"}, 400, "invalid_request", "callback_url"),
+        ({"webhook_url": "http://127.0.0.1/"}, 400, "invalid_request", "webhook_url"),
         ({"metadata": "x"}, 400, "invalid_request", "metadata"),
         ({"metadata": {"a": ["b"]}}, 400, "invalid_request", "metadata[...]"),
         ({"metadata": {"a": "x" * 513}}, 400, "invalid_request", "metadata"),
@@ -255,7 +255,7 @@ async def test_a_broken_form_is_refused(house: House, content_type: str, content
         ({"seconds": "4"}, "input_reference", picture(), (400, "prompt")),
         ({"prompt": "a", "seconds": "7"}, "input_reference", picture(), (400, "seconds")),
         ({"prompt": "a", "model": "gpt-9"}, "input_reference", picture(), (404, "model")),
-        ({"prompt": "a", "webhook_url": "file:///x"}, "input_reference", picture(), (400, "callback_url")),
+        ({"prompt": "a", "webhook_url": "file:///x"}, "input_reference", picture(), (400, "webhook_url")),
     ],
 )
 async def test_nothing_is_stored_of_a_bad_form(

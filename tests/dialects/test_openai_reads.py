@@ -150,6 +150,12 @@ async def test_a_deleted_video_is_gone(house: House) -> None:
     assert (await house.call("GET", f"/v1/videos/{name}")).status_code == 404
 
 
+async def test_deleting_a_running_video_says_what_becomes_of_its_job(house: House) -> None:
+    name = video_id(house.tasks.add(TEXT).task.id)
+    answer = await house.call("DELETE", f"/v1/videos/{name}")
+    assert answer.json() == {"id": name, "object": "video.deleted", "deleted": True, "cancellation": "marked"}
+
+
 async def test_lists_go_page_by_page(house: House) -> None:
     names = [video_id(house.tasks.add(TEXT).task.id) for _ in range(5)]
     house.tasks.add(IMAGE)

@@ -176,7 +176,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("openai", {"input_reference": {"image": "x"}}, "input_reference"),
     ("openai", {"input_reference": "ftp://example.com/a.png"}, "input_reference"),
     ("openai", {"input_reference": "http://169.254.169.254/a.png"}, "input_reference"),
-    ("openai", {"webhook_url": "http://10.0.0.1/"}, "callback_url"),
+    ("openai", {"webhook_url": "http://10.0.0.1/"}, "webhook_url"),
     ("openai", {"metadata": "note"}, "metadata"),
     ("kling", {"prompt": 5}, "prompt"),
     ("kling", {"prompt": "x" * 2501}, "prompt"),

@@ -123,6 +123,7 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
                 url=f"https://{WORDS}",
                 events="[]",
                 secret=WORDS.encode(),
+                old_secrets=WORDS,
                 active=True,
                 created_at=1.0,
                 changed_at=1.0,
@@ -143,6 +144,9 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
                 tries=0,
                 created_at=1.0,
             )
+        )
+        await connection.execute(
+            insert(tables.delivery_tries).values(delivery_id=1, number=1, at=1.0, latency_ms=1, answer=WORDS.encode())
         )
     before = await bob.entries()
     assert len(before) == 6

@@ -197,9 +197,16 @@ async def test_webhooks_lose_their_bodies_and_then_go(house: House, storage: Sto
                 {**common, "id": first_id(now - 6 * DAY), "state": "delivered"},
             ],
         )
+        tried = {"at": 0.0, "latency_ms": 1, "answer": b"x"}
+        await connection.execute(
+            insert(tables.delivery_tries),
+            [{**tried, "delivery_id": first_id(now - age * DAY), "number": n} for age in (8, 31, 6) for n in (1, 2)],
+        )
     await retention(house, storage).prune()
     left = await rows(house, "SELECT state, length(body) FROM deliveries ORDER BY id")
     assert [tuple(one) for one in left] == [("pending", 2), ("delivered", 0), ("delivered", 2)]
+    tries = await rows(house, "SELECT number, answer IS NULL FROM delivery_tries ORDER BY delivery_id, number")
+    assert [tuple(one) for one in tries] == [(1, True), (2, True), (1, False), (2, False)]
     log = DeliveryLog(house.database, house.clock, IdSource())
     blank = next(one for one in (await log.list(1, limit=10))[0] if not one.body)
     with pytest.raises(GatewayError, match="no longer kept"):

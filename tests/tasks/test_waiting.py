@@ -137,6 +137,9 @@ async def test_cancelling_says_what_came_of_it(tmp_path: Path) -> None:
             view = await house.tasks.cancel(house.me, task.id)
             return view.cancellation, view.task.state
 
+        async def delete(task: Task) -> str | None:
+            return (await house.tasks.delete(house.me, task.id)).cancellation
+
         async def made(model: str) -> Task:
             return (await house.tasks.create(house.me, text_to_video(model=model), "tasks")).task
 
@@ -149,13 +152,18 @@ async def test_cancelling_says_what_came_of_it(tmp_path: Path) -> None:
         assert await cancel(waiting) == ("cancelled", "cancelled")
         able.cancels = [Unreadable("busy")]
         assert await cancel(asked) == ("requested_upstream", "running")
+        assert await delete(asked) == "requested_upstream"
         assert await cancel(marked) == ("marked", "running")
+        assert await delete(await made("kling-v2-5-turbo")) == "marked"
         assert (await cancel(unknown))[0] == "marked"  # nothing can be asked about what was never accepted
         able.cancels = [Cancelled()]
         assert await cancel(gone) == ("cancelled", "cancelled")
         unable.polls = [Failed(refusal("upstream_failed"))]
         await house.pass_time(60)
         assert await cancel(marked) == ("cancelled", "cancelled")
+        assert await delete(marked) is None
+        able.submits = [Accepted("u2")]
+        assert await delete(await made("kling-v1")) == "cancelled"
 
 
 async def test_an_upstream_that_cannot_stop_a_job_is_asked_once(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
+from telecine.webhooks.lines import PATIENCE
 from tests.webhooks.house import Receiver, until
 from tests.webhooks.served import KEY, Client, clients, serving
 
@@ -88,6 +89,10 @@ async def test_a_test_send_and_a_redelivery_are_logged(tmp_path: Path) -> None:
         assert (first["state"], first["status"], first["answer"]) == ("delivered", 200, "thanks")
         assert (first["type"], first["task"], first["webhook"]) == ("webhook.test", None, hook["id"])
         assert first["body"] == receiver.bodies[0]
+        (attempt,) = first["attempts"]
+        assert (attempt["number"], attempt["status"], attempt["answer"]) == (1, 200, "thanks")
+        assert attempt["latency_ms"] == first["latency_ms"]
+        assert "attempts" not in sent
         again = await mine.good("POST", f"/v1/deliveries/{sent['id']}/redeliver")
         assert again["redelivery_of"] == sent["id"]
         await settled(mine, again["id"])
@@ -98,6 +103,49 @@ async def test_a_test_send_and_a_redelivery_are_logged(tmp_path: Path) -> None:
         assert (newest["has_more"], newest["data"][0]["id"]) == (True, again["id"])
         older = await mine.good("GET", f"/v1/deliveries?after={newest['last_id']}")
         assert [one["id"] for one in older["data"]] == [sent["id"]]
+
+
+async def test_a_pause_is_shown_and_can_be_mended(tmp_path: Path) -> None:
+    async with clients(tmp_path) as (mine, _), Receiver().listening() as receiver:
+        receiver.statuses = [500]
+        hook = await mine.good("POST", "/v1/webhooks", {"url": receiver.url, "events": ["task.queued"]})
+        path = f"/v1/webhooks/{hook['id']}"
+        assert "paused_until" not in hook
+        for _ in range(PATIENCE):
+            await mine.good("POST", "/v1/tasks", IMAGE)
+
+        async def paused() -> Any:
+            found = await mine.good("GET", path)
+            return found if "paused_until" in found else None
+
+        shown = await until(paused, 10)
+        assert shown["paused_reason"] == "5 failures in a row, the last one: the receiver answered 500"
+        await mine.good("POST", "/v1/tasks", IMAGE)
+        for one in (await mine.good("GET", f"{path}/deliveries"))["data"]:
+            assert (one["state"], one["paused_until"]) == ("pending", shown["paused_until"])
+            assert one["next_try_at"] == shown["paused_until"]
+            assert one["paused_reason"] == shown["paused_reason"]
+        sent = await settled(mine, (await mine.good("POST", f"{path}/test"))["id"])
+        assert (sent["state"], sent["status"], sent["next_try_at"], sent["paused_until"]) == ("failed", 500, None, None)
+        receiver.statuses = [200]
+        changed = await mine.good("PATCH", path, {"url": f"{receiver.url}/new"})
+        assert "paused_until" not in changed
+        await until(lambda: receiver.paths.count("/hook/new") == PATIENCE + 1, 10)
+
+
+async def test_a_receiver_that_is_gone_is_switched_off_and_says_why(tmp_path: Path) -> None:
+    async with clients(tmp_path) as (mine, _), Receiver().listening() as receiver:
+        receiver.statuses = [410]
+        hook = await mine.good("POST", "/v1/webhooks", {"url": receiver.url})
+        path = f"/v1/webhooks/{hook['id']}"
+        await mine.good("POST", f"{path}/test")
+
+        async def off() -> Any:
+            found = await mine.good("GET", path)
+            return None if found["active"] else found
+
+        assert (await until(off, 10))["inactive_reason"] == "the receiver says that it is gone (410)"
+        assert "inactive_reason" not in await mine.good("PATCH", path, {"active": True})
 
 
 async def test_what_is_changed_and_deleted(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from telecine.providers.base import Running
+from telecine.webhooks.delivery import line_of
+from telecine.webhooks.endpoints import Endpoint
 from telecine.webhooks.lines import AT_ONCE, PATIENCE
 from tests.tasks.scripted import DONE, text_to_video
 from tests.webhooks.house import Hooks, Receiver, until
@@ -229,3 +231,147 @@ async def test_what_waits_behind_a_dead_receiver_for_a_day_is_given_up(tmp_path:
         hooks.clock.advance(11)
         await hooks.deliverer.give_up_stale()
         assert {state for _, state, _ in await hooks.states()} == {"failed"}
+
+
+async def broken(hooks: Hooks, receiver: Receiver) -> Endpoint:
+    """An endpoint that hears of every new task and is left alone: as many have failed as that takes."""
+    receiver.statuses = [500]
+    endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
+    for _ in range(PATIENCE):
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
+        await hooks.deliverer.settle()
+    assert hooks.deliverer.pause(line_of(hooks.account, endpoint.id, "")) is not None
+    return endpoint
+
+
+async def test_a_test_goes_past_a_pause_and_ends_it_where_it_goes_well(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        endpoint = await broken(hooks, receiver)
+        line = line_of(hooks.account, endpoint.id, "")
+        pause = hooks.deliverer.pause(line)
+        assert pause is not None
+        assert pause.until == hooks.clock.now() + 30
+        assert pause.reason == "5 failures in a row, the last one: the receiver answered 500"
+        for _ in range(3):
+            await hooks.log.test(endpoint, {})
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == PATIENCE + 3
+        tests = [one[1:] for one in await hooks.states() if one[0] == "webhook.test"]
+        assert tests == [("failed", 1)] * 3  # tried once: somebody waits for what comes of it
+        assert hooks.deliverer.pause(line) == pause
+        receiver.statuses = [200]
+        await hooks.log.test(endpoint, {})
+        hooks.clock.advance(5)  # what has failed is due again, and no longer held up
+        await hooks.deliverer.settle()
+        assert hooks.deliverer.pause(line) is None
+        assert {state for kind, state, _ in await hooks.states() if kind == "task.queued"} == {"delivered"}
+
+
+async def test_tests_that_fail_hold_up_nothing(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses = [500] * (2 * PATIENCE) + [200]
+        endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
+        for _ in range(2 * PATIENCE):
+            await hooks.log.test(endpoint, {})
+            await hooks.deliverer.settle()
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
+        await hooks.deliverer.settle()
+        assert ("task.queued", "delivered", 1) in await hooks.states()
+
+
+async def test_a_redelivery_goes_past_a_pause(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        endpoint = await broken(hooks, receiver)
+        ((newest,), _) = await hooks.log.list(hooks.account, limit=1)
+        fresh = await hooks.log.redeliver(newest, endpoint)
+        assert fresh.asked
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == PATIENCE + 1
+        assert not (await hooks.log.get(hooks.account, fresh.id)).asked
+        hooks.clock.advance(5)
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == PATIENCE + 1  # its next tries wait as all others do
+
+
+async def test_what_is_asked_for_starves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telecine.webhooks.deliverer._AT_ONCE", 2 * AT_ONCE)
+    async with (
+        Hooks(tmp_path).opened() as hooks,
+        Receiver().listening() as slow,
+        Receiver().listening() as well,
+    ):
+        slow.gate = asyncio.Event()
+        endpoint, _ = await hooks.endpoints.create(hooks.account, slow.url, ["task.failed"])
+        for _ in range(3 * AT_ONCE):
+            await hooks.log.test(endpoint, {})
+        hooks.clock.advance(1)
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=well.url), "kling")
+        await hooks.deliverer.send_due()
+        await until(lambda: len(slow.bodies) == AT_ONCE and well.bodies)
+        assert slow.busiest == AT_ONCE
+        slow.gate.set()
+        await hooks.deliverer.settle()
+
+
+async def test_a_pause_ends_with_a_reset(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as dead, Receiver().listening() as well:
+        endpoint = await broken(hooks, dead)
+        await hooks.endpoints.change(hooks.account, endpoint.id, url=well.url)
+        hooks.deliverer.reset(hooks.account, endpoint.id)
+        await hooks.deliverer.settle()
+        assert len(well.bodies) == PATIENCE  # at once: the pauses were for the old URL
+
+
+async def test_every_try_is_kept(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses, receiver.answer = [503, 404, 200], b"x" * 2000
+        began = hooks.clock.now()
+        await hooks.run_task(Running(started=False), url=receiver.url, dialect="kling")
+        hooks.clock.set(began + 100)
+        for _ in range(3):
+            await hooks.deliverer.settle()
+            hooks.clock.advance(10)
+        ((one,), _) = await hooks.log.list(hooks.account, limit=10)
+        tries = await hooks.log.tries(one.id)
+        assert [(tried.number, tried.at - began, tried.status) for tried in tries] == [
+            (1, 100, 503),
+            (2, 110, 404),
+            (3, 120, 200),
+        ]
+        assert {len(tried.answer or b"") for tried in tries} == {1024}
+        assert all(tried.latency_ms >= 0 for tried in tries)
+        assert (one.state, one.tries, one.status) == ("delivered", 3, 200)
+
+
+async def test_a_try_that_had_no_answer_says_why(tmp_path: Path) -> None:
+    async with Hooks(tmp_path, allowed=()).opened() as hooks, Receiver().listening() as receiver:
+        await hooks.run_task(Running(started=False), url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        ((one,), _) = await hooks.log.list(hooks.account, limit=10)
+        (tried,) = await hooks.log.tries(one.id)
+        assert (tried.status, tried.reason, tried.answer) == (None, "the address is not allowed", None)
+
+
+async def test_a_try_is_kept_though_its_delivery_was_given_up_meanwhile(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.gate, receiver.statuses = asyncio.Event(), [500]
+        endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
+        await hooks.deliverer.send_due()
+        await until(lambda: receiver.bodies)
+        await hooks.endpoints.delete(hooks.account, endpoint.id)
+        receiver.gate.set()
+        await hooks.deliverer.settle()
+        ((one,), _) = await hooks.log.list(hooks.account, limit=10)
+        assert (one.state, one.tries, one.reason) == ("failed", 1, "the webhook was deleted")
+        assert [tried.status for tried in await hooks.log.tries(one.id)] == [500]
+
+
+async def test_news_behind_older_ones_are_not_due_before_those(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses, receiver.retry_after = [503], "600"
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        found, _ = await hooks.log.list(hooks.account, limit=10)
+        assert {one.due for one in found} == {hooks.clock.now() + 600}
+        assert {one.due for one in (await hooks.log.list(hooks.account, limit=10, state="delivered"))[0]} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from base64 import b64decode
 from pathlib import Path
@@ -11,12 +12,14 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import Failed, Running
-from telecine.webhooks.delivery import EVENTS
-from telecine.webhooks.endpoints import MOST
-from telecine.webhooks.sealing import Seal
+from telecine.nouns.ids import IdSource
+from telecine.providers.base import Failed, Refused, Running
+from telecine.webhooks.delivery import EVENTS, line_of
+from telecine.webhooks.endpoints import MOST, MOST_OLD, TWO_SECRETS, Endpoints
+from telecine.webhooks.sealing import Seal, reseal
+from telecine.webhooks.tries import GONE
 from tests.tasks.scripted import DONE, refusal, text_to_video
-from tests.webhooks.house import KEY, Hooks, Receiver
+from tests.webhooks.house import KEY, Hooks, Receiver, until
 
 
 def verified(receiver: Receiver, index: int, secret: str) -> bool:
@@ -69,6 +72,59 @@ async def test_two_secrets_sign_for_a_day_after_a_rotation(tmp_path: Path) -> No
         assert len(receiver.headers[1]["webhook-signature"].split(" ")) == 1
 
 
+async def test_every_old_secret_signs_until_its_own_time(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        endpoint, first = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
+        began = hooks.clock.now()
+        _, second = await hooks.endpoints.rotate(hooks.account, endpoint.id)  # whose answer is lost
+        hooks.clock.advance(60)
+        rotated, third = await hooks.endpoints.rotate(hooks.account, endpoint.id)
+        assert rotated.previous_until == began + 60 + TWO_SECRETS
+        await hooks.log.test(endpoint, {})
+        await hooks.deliverer.settle()
+        assert len(receiver.headers[0]["webhook-signature"].split(" ")) == 3
+        assert all(verified(receiver, 0, one) for one in (first, second, third))
+        for moment, signing in (
+            (TWO_SECRETS - 1, [third, second, first]),
+            (TWO_SECRETS, [third, second]),
+            (TWO_SECRETS + 60, [third]),
+        ):
+            hooks.clock.set(began + moment)
+            known = await hooks.endpoints.secrets(hooks.account, endpoint.id)
+            assert known == [b64decode(one.removeprefix("whsec_")) for one in signing]
+
+
+async def test_so_many_old_secrets_and_no_more(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks:
+        endpoint, first = await hooks.endpoints.create(hooks.account, "https://a.test/", None)
+        for _ in range(MOST_OLD):
+            await hooks.endpoints.rotate(hooks.account, endpoint.id)
+            hooks.clock.advance(1)
+        with pytest.raises(GatewayError, match=f"in {TWO_SECRETS - MOST_OLD:.0f} seconds"):
+            await hooks.endpoints.rotate(hooks.account, endpoint.id)
+        known = await hooks.endpoints.secrets(hooks.account, endpoint.id)
+        assert known is not None
+        assert len(known) == MOST_OLD + 1
+        assert known[-1] == b64decode(first.removeprefix("whsec_"))
+        hooks.clock.advance(TWO_SECRETS - MOST_OLD)
+        await hooks.endpoints.rotate(hooks.account, endpoint.id)
+
+
+async def test_every_old_secret_is_sealed_anew(tmp_path: Path) -> None:
+    newest = b"n" * 32
+    async with Hooks(tmp_path).opened() as hooks:
+        endpoint, _ = await hooks.endpoints.create(hooks.account, "https://a.test/", None)
+        await hooks.endpoints.rotate(hooks.account, endpoint.id)
+        await hooks.endpoints.rotate(hooks.account, endpoint.id)
+        before = await hooks.endpoints.secrets(hooks.account, endpoint.id)
+        assert before is not None
+        assert len(before) == 3
+        assert await reseal(hooks.house.database, [newest, KEY]) == 3
+        assert await reseal(hooks.house.database, [newest, KEY]) == 0
+        after = Endpoints(hooks.house.database, hooks.clock, IdSource(), newest)
+        assert await after.secrets(hooks.account, endpoint.id) == before
+
+
 async def test_the_accounts_own_secret_is_made_once_and_can_be_rotated(tmp_path: Path) -> None:
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         await hooks.run_task(Running(started=False), url=receiver.url)
@@ -83,6 +139,11 @@ async def test_the_accounts_own_secret_is_made_once_and_can_be_rotated(tmp_path:
         await hooks.deliverer.settle()
         assert verified(receiver, 2, secret)
         assert verified(receiver, 2, newer)
+        await hooks.endpoints.rotate_own(hooks.account)
+        await hooks.run_task(Running(started=False), url=receiver.url)
+        await hooks.deliverer.settle()
+        assert verified(receiver, 3, secret)
+        assert verified(receiver, 3, newer)
         assert await hooks.endpoints.list(hooks.account) == []
 
 
@@ -131,6 +192,75 @@ async def test_what_waits_goes_to_the_new_url_and_is_given_up_with_the_endpoint(
         await hooks.deliverer.settle()
         assert len(new.bodies) == 1
         assert [state for _, state, _ in await hooks.states()] == ["delivered", "failed"]
+
+
+async def test_a_receiver_that_is_gone_is_told_nothing_more(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses = [410]
+        endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, None)
+        await hooks.run_task(Running(10, started=True))  # its second one waits for the first
+        await hooks.deliverer.settle()
+        assert len(receiver.bodies) == 1
+        assert [one[1:] for one in await hooks.states()] == [("failed", 1), ("failed", 0)]
+        assert await hooks.column("reason") == [GONE, GONE]
+        off = await hooks.endpoints.get(hooks.account, endpoint.id)
+        assert (off.active, off.inactive_reason) == (False, GONE)
+        assert hooks.endpoints.subscribed(hooks.account, "task.failed") == []
+        on = await hooks.endpoints.change(hooks.account, endpoint.id, active=True)
+        assert (on.active, on.inactive_reason) == (True, None)
+        assert hooks.deliverer.pause(line_of(hooks.account, endpoint.id, "")) is None
+
+
+async def test_an_old_url_that_is_gone_says_nothing_about_the_new_one(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as old:
+        old.statuses, old.gate = [410], asyncio.Event()
+        endpoint, _ = await hooks.endpoints.create(hooks.account, old.url, ["task.queued"])
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
+        await hooks.deliverer.send_due()
+        await until(lambda: old.bodies)
+        await hooks.endpoints.change(hooks.account, endpoint.id, url="https://new.test/")
+        old.gate.set()
+        await hooks.deliverer.stop()
+        assert (await hooks.endpoints.get(hooks.account, endpoint.id)).active
+
+
+async def test_a_requests_own_url_that_is_gone_gives_up_what_it_was_told(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        receiver.statuses = [410, 200]
+        await hooks.run_task(DONE, url=receiver.url, dialect="kling")
+        await hooks.deliverer.settle()
+        assert receiver.bodies == ["queued 0", "running 0", "succeeded 100"]
+        assert [one[1] for one in await hooks.states()] == ["failed", "delivered", "delivered"]
+
+
+async def test_whoever_deletes_a_running_task_hears_of_its_end(tmp_path: Path) -> None:
+    async with (
+        Hooks(tmp_path).opened() as hooks,
+        Receiver().listening() as asked,
+        Receiver().listening() as always,
+    ):
+        await hooks.endpoints.create(hooks.account, always.url, None)
+        hooks.house.context.neutral = lambda view, news, _: f"{news} {len(view.outputs)}".encode()
+        hooks.house.provider.polls = [Running(10, started=True)]
+        view = await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=asked.url), "kling")
+        await hooks.house.pass_time(20)
+        assert (await hooks.house.tasks.delete(hooks.house.me, view.task.id)).cancellation == "marked"
+        hooks.house.provider.polls = [Running(50, started=True), DONE]
+        await hooks.house.pass_time(60)
+        await hooks.deliverer.settle()
+        assert asked.bodies == ["queued 0", "running 10", "succeeded 100"]
+        assert always.bodies == ["task.queued 0", "task.running 0", "task.succeeded 0"]  # nothing between, no outputs
+        await hooks.house.pass_time(9 * 86400, 7200)  # its burial is no news
+        assert len(await hooks.states()) == 6
+
+
+async def test_whoever_deletes_a_queued_task_hears_that_it_is_cancelled(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        hooks.house.provider.submits = [Refused(refusal("capacity"), capacity=True, retry_after=3000)]
+        view = await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "tasks")
+        assert (await hooks.house.tasks.delete(hooks.house.me, view.task.id)).cancellation == "cancelled"
+        await hooks.deliverer.settle()
+        assert receiver.told == [("task.queued", 0), ("task.cancelled", 0)]
 
 
 async def test_a_redelivery_is_a_delivery_of_its_own_under_the_same_message_id(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class Erasure:
             await connection.execute(
                 update(endpoint)
                 .where(endpoint.c.account_id == account_id, endpoint.c.deleted_at.is_(None))
-                .values(active=False, secret=b"", previous_secret=None, deleted_at=now, changed_at=now)
+                .values(active=False, secret=b"", old_secrets="[]", deleted_at=now, changed_at=now)
             )
             await connection.execute(
                 update(endpoint)

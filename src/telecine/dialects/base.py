@@ -102,7 +102,8 @@ class Tasks(Protocol):
         ...
 
     async def delete(self, principal: Principal, task_id: int) -> View:
-        """Put a tombstone on the task (and cancel it where it still runs); it is `not_found` from then on."""
+        """Put a tombstone on the task (and cancel it where it still runs, as `cancel` does); it is `not_found` from
+        then on. Those who are told of its news still hear of its end, without outputs."""
         ...
 
 

@@ -62,13 +62,14 @@ async def settle(
     *,
     max_bytes: int,
     look: Look | None = None,
+    hook: str = "callback_url",
 ) -> GenerationRequest:
     """`request` with its `sources` as inputs, inline ones in our storage. Raises GatewayError.
 
     Nothing is stored before the whole request has been checked and all base64 has been decoded, and nothing stays
-    stored where an error is raised.
+    stored where an error is raised. `hook` is the dialect's own name of the URL for webhooks.
     """
-    check_urls(edge.media, request)
+    check_urls(edge.media, request, hook)
     if not sources:
         return request
     for source in sources:
@@ -96,11 +97,11 @@ async def settle(
     return msgspec.structs.replace(request, inputs=tuple(inputs))
 
 
-def check_urls(media: Media, request: GenerationRequest) -> None:
+def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
     """Raise GatewayError for a callback where we would never call, and where a field that is only passed on holds a URL
     that we would never fetch: the upstream might be asked to fetch it in our name."""
     if request.callback_url is not None:
-        media.check_url(request.callback_url, param="callback_url")
+        media.check_url(request.callback_url, param=hook)
     native = request.native
     for name, raw in native.fields.items() if native is not None else ():
         for text in strings(msgspec.json.decode(raw)):

@@ -15,7 +15,7 @@ from telecine.dialects.kling import render as kling_render
 from telecine.dialects.kling import wire as kling_wire
 from telecine.dialects.models import ModelObject
 from telecine.dialects.openai.create import CreateVideo
-from telecine.dialects.openai.render import Video, VideoList
+from telecine.dialects.openai.render import DeletedVideo, Video, VideoList
 from telecine.dialects.tasks.create import CreateTask
 from telecine.dialects.tasks.render import TaskEvent, TaskList, TaskObject
 from telecine.nouns.task import Status
@@ -120,7 +120,7 @@ def _webhooks() -> list[Operation]:
         Operation(group, "POST", f"{hooks}/{{id}}/test", "Send a test event", delivery, status=202),
         Operation(group, "GET", f"{hooks}/{{id}}/deliveries", "List what was sent there", DeliveryList, query=page),
         Operation(group, "GET", sent, "List deliveries", DeliveryList, query=page),
-        Operation(group, "GET", f"{sent}/{{id}}", "Read a delivery and its last try", delivery),
+        Operation(group, "GET", f"{sent}/{{id}}", "Read a delivery and its tries", delivery),
         Operation(group, "POST", f"{sent}/{{id}}/redeliver", "Send a delivery once more", delivery, status=202),
     ]
 
@@ -161,7 +161,7 @@ def _openai() -> list[Operation]:
         Operation(group, "POST", path, "Create a video", Video, CreateVideo, example, forms=True, creates=True),
         Operation(group, "GET", path, "List videos", VideoList, query=page),
         Operation(group, "GET", one, "Read a video", Video),
-        Operation(group, "DELETE", one, "Delete a video, cancelling it where it still runs", Deleted),
+        Operation(group, "DELETE", one, "Delete a video, cancelling it where it still runs", DeletedVideo),
         Operation(
             group,
             "GET",

@@ -1,7 +1,8 @@
 """What is no longer kept, taken away in small steps: bodies, events, webhooks, files, and objects that no row names.
 
-Guarantees: at most 500 rows a transaction and a pause after each; a kill at any moment leaves nothing that the next
-round does not finish; the ledger is never touched. Files go before the rows that name them, so that none is forgotten.
+Guarantees: at most 500 rows a transaction (a webhook counts together with its tries) and a pause after each; a kill at
+any moment leaves nothing that the next round does not finish; the ledger is never touched. Files go before the rows
+that name them, so that none is forgotten.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _FIRST_SECONDS: Final = 60.0
 _DAY: Final = 86400.0
 REPORTS_KEPT: Final = 30 * _DAY
 """How long what upstreams say of their accounts is kept, in seconds."""
+_TRIES: Final = tables.delivery_tries
 _decode: Final = msgspec.json.Decoder(GenerationRequest).decode
 
 
@@ -117,6 +119,7 @@ class Retention:
         )
         ids = await self._find(old.order_by(table.c.id))
         self._blanked = ids[-1] if ids else self._blanked
+        await self._execute(update(_TRIES).values(answer=None), _TRIES.c.delivery_id, ids)
         return await self._execute(update(table).values(body=b"", answer=None), table.c.id, ids)
 
     async def _drop_deliveries(self, before: float) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +21,7 @@ from telecine.dialects.lookup import whole
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import from_base32, parse_task_id, to_base32, tsk_id
 from telecine.webhooks.deliverer import Deliverer
+from telecine.webhooks.delivery import line_of
 from telecine.webhooks.endpoints import Endpoint, Endpoints
 from telecine.webhooks.log import DeliveryLog, DeliveryState, Logged
 
@@ -42,13 +45,20 @@ class ChangedWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebhookObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An endpoint. `secret` is there only in the answer that makes it. Times are seconds since the Unix epoch."""
+    """An endpoint. `secret` is there only in the answer that makes it. Times are seconds since the Unix epoch.
+
+    `inactive_reason` says why it was switched off where its owner did not do that.
+    """
 
     id: str
     object: str
     url: str
     events: tuple[str, ...]
     active: bool
+    inactive_reason: str | None = None
+    paused_until: float | None = None
+    """Until when it is left alone because it has failed; `paused_reason` says how."""
+    paused_reason: str | None = None
     created_at: float
     previous_secret_until: float | None = None
     """Until when deliveries carry a signature with the secret before the last rotation too."""
@@ -63,8 +73,23 @@ class SecretObject(msgspec.Struct, frozen=True):
     object: str = "webhook.secret"
 
 
+class DeliveryAttempt(msgspec.Struct, frozen=True):
+    """One try: begun `at` that time; `reason` says why no answer came."""
+
+    number: int
+    at: float
+    status: int | None
+    latency_ms: int
+    reason: str | None
+    answer: str | None
+
+
 class DeliveryObject(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery and its last try. `answer` is the beginning of what the receiver said."""
+    """One delivery and its last try. `answer` is the beginning of what the receiver said.
+
+    While the receiver is left alone, `paused_until` and `paused_reason` say so, and `next_try_at` is no earlier.
+    `attempts`, every try, is there only where one delivery is read.
+    """
 
     id: str
     object: str = "delivery"
@@ -84,6 +109,9 @@ class DeliveryObject(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     delivered_at: float | None
     next_try_at: float | None
+    paused_until: float | None
+    paused_reason: str | None
+    attempts: list[DeliveryAttempt] | UnsetType = UNSET
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -128,15 +156,15 @@ class Webhooks:
         wanted = typed((await read_object(request)).fields, NewWebhook)
         self._check(wanted.url, wanted.events)
         endpoint, secret = await self._endpoints.create(_account(request), wanted.url, wanted.events)
-        return json_response(_shown(endpoint, secret), 201)
+        return json_response(self._shown(endpoint, secret), 201)
 
     async def list(self, request: Request) -> Response:
         """The account's endpoints."""
-        return json_response(Page([_shown(one) for one in await self._endpoints.list(_account(request))]))
+        return json_response(Page([self._shown(one) for one in await self._endpoints.list(_account(request))]))
 
     async def retrieve(self, request: Request) -> Response:
         """One endpoint."""
-        return json_response(_shown(await self._endpoint(request)))
+        return json_response(self._shown(await self._endpoint(request)))
 
     async def change(self, request: Request) -> Response:
         """Change an endpoint's URL, its events, or whether it is told of anything new."""
@@ -145,7 +173,9 @@ class Webhooks:
         changed = await self._endpoints.change(
             _account(request), _hook_id(request), url=wanted.url, events=wanted.events, active=wanted.active
         )
-        return json_response(_shown(changed))
+        if wanted.url is not None or wanted.active:  # it is to be tried as it is now, whatever it did before
+            self._deliverer.reset(changed.account_id, changed.id)
+        return json_response(self._shown(changed))
 
     async def delete(self, request: Request) -> Response:
         """Remove an endpoint, and give up what waits for it."""
@@ -153,9 +183,9 @@ class Webhooks:
         return json_response({"id": _hook_name(gone.id), "object": "webhook", "deleted": True})
 
     async def rotate(self, request: Request) -> Response:
-        """A new secret; for 24 hours the old one signs too."""
+        """A new secret; for 24 hours the old one signs too, also after another rotation."""
         endpoint, secret = await self._endpoints.rotate(_account(request), _hook_id(request))
-        return json_response(_shown(endpoint, secret))
+        return json_response(self._shown(endpoint, secret))
 
     async def rotate_own(self, request: Request) -> Response:
         """A new secret for the URLs that requests name themselves."""
@@ -167,7 +197,7 @@ class Webhooks:
         endpoint = await self._endpoint(request)
         sent = await self._log.test(endpoint, {"object": "webhook", "id": _hook_name(endpoint.id)})
         self._deliverer.nudge()
-        return json_response(_delivery(sent), 202)
+        return json_response(self._delivery(sent), 202)
 
     async def deliveries_of(self, request: Request) -> Response:
         """The deliveries to one endpoint, newest first."""
@@ -179,8 +209,13 @@ class Webhooks:
         return await self._page(request, None)
 
     async def delivery(self, request: Request) -> Response:
-        """One delivery."""
-        return json_response(_delivery(await self._logged(request)))
+        """One delivery, with all its tries."""
+        one = await self._logged(request)
+        attempts = [
+            DeliveryAttempt(tried.number, tried.at, tried.status, tried.latency_ms, tried.reason, _text(tried.answer))
+            for tried in await self._log.tries(one.id)
+        ]
+        return json_response(replace(self._delivery(one), attempts=attempts))
 
     async def redeliver(self, request: Request) -> Response:
         """Send a delivery once more, under the same `webhook-id`."""
@@ -188,7 +223,7 @@ class Webhooks:
         endpoint = await self._endpoints.get(old.account_id, old.endpoint_id) if old.endpoint_id else None
         fresh = await self._log.redeliver(old, endpoint)
         self._deliverer.nudge()
-        return json_response(_delivery(fresh), 202)
+        return json_response(self._delivery(fresh), 202)
 
     async def _page(self, request: Request, endpoint_id: int | None) -> Response:
         query = request.query_params
@@ -204,7 +239,7 @@ class Webhooks:
             state=state,
             after=_parsed(_number(after, "dlv"), after, "after") if after else None,
         )
-        data = [_delivery(one) for one in found]
+        data = [self._delivery(one) for one in found]
         return json_response(Page(data, more, data[-1].id if data else None))
 
     async def _endpoint(self, request: Request) -> Endpoint:
@@ -221,6 +256,45 @@ class Webhooks:
             self._media.check_url(url, param="url")
         if events is not None and len(events) > _MOST_EVENTS:
             raise invalid(f"events: at most {_MOST_EVENTS}.", "events")
+
+    def _shown(self, endpoint: Endpoint, secret: str | None = None) -> WebhookObject:
+        pause = self._deliverer.pause(line_of(endpoint.account_id, endpoint.id, ""))
+        return WebhookObject(
+            id=_hook_name(endpoint.id),
+            object="webhook",
+            url=endpoint.url or "",
+            events=endpoint.events,
+            active=endpoint.active,
+            inactive_reason=endpoint.inactive_reason,
+            paused_until=None if pause is None else pause.until,
+            paused_reason=None if pause is None else pause.reason,
+            created_at=endpoint.created_at,
+            previous_secret_until=endpoint.previous_until,
+            secret=secret,
+        )
+
+    def _delivery(self, one: Logged) -> DeliveryObject:
+        pause = self._deliverer.pause(one.line) if one.due is not None and not one.asked else None
+        return DeliveryObject(
+            id=f"dlv_{to_base32(one.id)}",
+            task=tsk_id(one.task_id) if one.task_id else None,
+            webhook=_hook_name(one.endpoint_id) if one.endpoint_id else None,
+            type=one.type,
+            url=one.url,
+            state=one.state,
+            tries=one.tries,
+            status=one.status,
+            reason=one.reason,
+            latency_ms=one.latency_ms,
+            answer=_text(one.answer),
+            body=one.body.decode("utf-8", "replace"),
+            redelivery_of=None if one.redelivery_of is None else f"dlv_{to_base32(one.redelivery_of)}",
+            created_at=one.created_at,
+            delivered_at=one.delivered_at,
+            next_try_at=one.due if pause is None or one.due is None else max(one.due, pause.until),
+            paused_until=None if pause is None else pause.until,
+            paused_reason=None if pause is None else pause.reason,
+        )
 
 
 def _account(request: Request) -> int:
@@ -249,35 +323,5 @@ def _parsed(number: int | None, text: str, param: str) -> int:
     return number
 
 
-def _shown(endpoint: Endpoint, secret: str | None = None) -> WebhookObject:
-    return WebhookObject(
-        id=_hook_name(endpoint.id),
-        object="webhook",
-        url=endpoint.url or "",
-        events=endpoint.events,
-        active=endpoint.active,
-        created_at=endpoint.created_at,
-        previous_secret_until=endpoint.previous_until,
-        secret=secret,
-    )
-
-
-def _delivery(one: Logged) -> DeliveryObject:
-    return DeliveryObject(
-        id=f"dlv_{to_base32(one.id)}",
-        task=tsk_id(one.task_id) if one.task_id else None,
-        webhook=_hook_name(one.endpoint_id) if one.endpoint_id else None,
-        type=one.type,
-        url=one.url,
-        state=one.state,
-        tries=one.tries,
-        status=one.status,
-        reason=one.reason,
-        latency_ms=one.latency_ms,
-        answer=None if one.answer is None else one.answer.decode("utf-8", "replace"),
-        body=one.body.decode("utf-8", "replace"),
-        redelivery_of=None if one.redelivery_of is None else f"dlv_{to_base32(one.redelivery_of)}",
-        created_at=one.created_at,
-        delivered_at=one.delivered_at,
-        next_try_at=one.due,
-    )
+def _text(answer: bytes | None) -> str | None:
+    return None if answer is None else answer.decode("utf-8", "replace")

@@ -390,10 +390,10 @@ webhook_endpoints = Table(  # written by webhooks/
     Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
     Column("url", Text),  # null: the row whose secret signs what goes to the URLs of the account's requests
     Column("events", Text, nullable=False),
-    Column("secret", LargeBinary, nullable=False),  # sealed, as is the one before it
-    Column("previous_secret", LargeBinary),
-    Column("previous_until", Double),
+    Column("secret", LargeBinary, nullable=False),  # sealed, as are those before it
+    Column("old_secrets", Text, nullable=False),  # those before it, each with the time until which it signs too
     Column("active", Boolean, nullable=False),
+    Column("inactive_reason", Text),  # null where its owner switched it off
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Column("deleted_at", Double),
@@ -439,4 +439,16 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     ),
     Index("ix_deliveries_task_id_sequence", "task_id", "sequence"),
     Index("ix_deliveries_account_id_id", "account_id", "id"),
+)
+
+delivery_tries = Table(  # written by webhooks/; they go with their delivery, whoever deletes it
+    "delivery_tries",
+    metadata,
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("status", Integer),
+    Column("latency_ms", Integer, nullable=False),
+    Column("reason", Text),
+    Column("answer", LargeBinary),
 )

@@ -125,9 +125,11 @@ class Context(msgspec.Struct, kw_only=True):
 
     def deliveries(self, task: Task, outputs: tuple[Output, ...], news: str = "task.queued") -> tuple[Delivery, ...]:
         """The webhooks that tell `news` of `task` to whoever asked for them: its request, its account's endpoints."""
-        if task.deleted_at is not None:
+        gone = task.deleted_at is not None
+        if gone and not task.ended:
             return ()
-        view, url = View(task, outputs), task.request.callback_url
+        # Whoever deletes a running task still hears of its end, and so of its charge; its outputs are to be buried.
+        view, url = View(task, () if gone else outputs), task.request.callback_url
         own = self.announcers.get(task.dialect)
         wanted: list[tuple[int, str, bytes]] = []
         if url is not None and own is not None and news != PROGRESS:

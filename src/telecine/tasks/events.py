@@ -64,8 +64,8 @@ class Timelines:
         table, events = tables.tasks.c, tables.events.c
         async with self._database.reading() as connection:
             # In this order: a task that has ended here has its last line among those read next.
-            states = await connection.execute(select(table.id, table.state, table.deleted_at).where(table.id.in_(ids)))
-            over = {row.id: row.state in TERMINAL or row.deleted_at is not None for row in states.all()}
+            states = await connection.execute(select(table.id, table.state).where(table.id.in_(ids)))
+            over = {row.id: row.state in TERMINAL for row in states.all()}
             rows = await connection.execute(
                 select(events.task_id, events.sequence, events.news, events.status, events.progress)
                 .where(
@@ -100,12 +100,15 @@ async def follow(context: Context, timelines: Timelines, task_id: int, after: in
             changed.clear()
             found = await timelines.after(task_id, after)
             known = await context.reads.task(task_id) if found.lines or not after else None
-            if known is not None and known[0].deleted_at is None:
+            if known is not None:
+                task, gone = known[0], known[0].deleted_at is not None
+                outputs = () if gone else known[1]
                 for line in found.lines:
-                    yield News(line.sequence, line.type, then(*known, line))
                     after = line.sequence
+                    if not gone or line.status in TERMINAL:  # as webhooks: whoever deletes it still hears of its end
+                        yield News(line.sequence, line.type, then(task, outputs, line))
                 if found.over and not after:  # so old that its events have been pruned
-                    yield News(known[0].version, f"task.{known[0].status}", View(*known))
+                    yield News(task.version, f"task.{task.status}", View(task, outputs))
             if found.over:
                 return
             if not found.lines:

@@ -260,10 +260,12 @@ class TaskService:
         return await places(self._context, [view.task for view in views])
 
     async def delete(self, principal: Principal, task_id: int) -> View:
-        """Put a tombstone on the task; one that still runs is cancelled too."""
+        """Put a tombstone on the task; one that still runs is cancelled too, and `View.cancellation` says how."""
         view = await self.get(principal, task_id)
         await self._mark(Mark(task_id, self._context.now(), cancel=not view.task.ended, delete=True))
-        return view
+        if view.task.ended or (found := await self._context.reads.task(task_id)) is None:
+            return view
+        return replace(view, cancellation=cancellation(self._context, found[0]))
 
     async def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
         """What has happened to the task since its event `after`, and what happens; see `follow`."""

@@ -36,7 +36,7 @@ class View(msgspec.Struct, frozen=True):
     poll_after: float | None = None
     """Seconds after which asking again is worth while; None once the task has ended."""
     cancellation: Cancellation | None = None
-    """Only in the answer to a cancel; None where the task had ended before."""
+    """Only in the answer to a cancel or a delete; None where the task had ended before."""
 
 
 class Page(msgspec.Struct, frozen=True):

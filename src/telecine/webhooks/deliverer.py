@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -15,9 +15,11 @@ from telecine.clock import Clock
 from telecine.net.client import Client, FetchError
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.webhooks.delivery import TEST, asked_for, line_of
 from telecine.webhooks.endpoints import Endpoints
-from telecine.webhooks.lines import Lines
+from telecine.webhooks.lines import Lines, Pause
 from telecine.webhooks.signing import headers_of
+from telecine.webhooks.tries import GONE, Try, record
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class _Due(msgspec.Struct, frozen=True):
     account_id: int
     endpoint_id: int
     line: str
+    type: str
     url: str
     body: bytes
     tries: int
@@ -52,19 +55,13 @@ class _Due(msgspec.Struct, frozen=True):
         ordered = self.task_id and self.redelivery_of is None
         return (self.task_id, self.endpoint_id) if ordered else (-self.id, 0)
 
-
-class _Try(msgspec.Struct, frozen=True):
-    """What came of one try."""
-
-    latency_ms: int
-    status: int | None = None
-    reason: str | None = None
-    answer: bytes | None = None
-    retry_after: float = 0.0
-
     @property
-    def well(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+    def asked(self) -> bool:
+        return asked_for(self.type, self.redelivery_of, self.tries)
+
+
+# As `asked_for` says it.
+_ASKED: Final = and_(_D.c.tries == 0, or_(_D.c.type == TEST, _D.c.redelivery_of.is_not(None)))
 
 
 class Deliverer:
@@ -89,6 +86,15 @@ class Deliverer:
         """A delivery may have fallen due: look soon."""
         self._nudged.set()
 
+    def pause(self, line: str) -> Pause | None:
+        """Why the receiver behind `line` is left alone now, and until when."""
+        return self._lines.pause(line, self._clock.now())
+
+    def reset(self, account_id: int, endpoint_id: int) -> None:
+        """End a pause of the endpoint: its owner has changed something."""
+        self._lines.reset(line_of(account_id, endpoint_id, ""))
+        self.nudge()
+
     async def run(self) -> None:
         """Send what falls due, until cancelled."""
         while True:
@@ -105,14 +111,18 @@ class Deliverer:
         """Begin to send what is due now and may be sent; how many."""
         begun = 0
         while (room := _AT_ONCE - len(self._tasks)) > 0:
-            full = self._lines.full(self._clock.now())
-            due = await self._due(room, full)
+            shut = self._shut()
+            due = await self._due(room, *shut)
             started = sum(1 for one in due if self._begin(one))
             begun += started
             # A whole page may belong to few lines, which are full now: look behind them.
-            if len(due) < room or (not started and self._lines.full(self._clock.now()) == full):
+            if len(due) < room or (not started and self._shut() == shut):
                 break
         return begun
+
+    def _shut(self) -> tuple[list[str], list[str]]:
+        """The lines on which nothing may be sent now, and those on which only what a person asked for may."""
+        return self._lines.full(), self._lines.closed(self._clock.now())
 
     async def give_up_stale(self) -> None:
         """End what has waited for a day behind a receiver that still takes nothing; it gets no try of its own."""
@@ -144,7 +154,7 @@ class Deliverer:
             await asyncio.wait(list(self._tasks))
 
     def _begin(self, one: _Due) -> bool:
-        if one.turn in self._turns or not self._lines.take(one.line, self._clock.now()):
+        if one.turn in self._turns or not self._lines.take(one.line, self._clock.now(), asked=one.asked):
             return False
         self._sending.add(one.id)
         self._turns.add(one.turn)
@@ -153,7 +163,7 @@ class Deliverer:
         task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _due(self, room: int, full: list[str]) -> list[_Due]:
+    async def _due(self, room: int, full: list[str], closed: list[str]) -> list[_Due]:
         """What is due, is not under way, and has no unfinished elder of the same task and endpoint before it."""
         elder = _D.alias()
         waits = exists().where(
@@ -171,6 +181,7 @@ class Deliverer:
                 _D.c.due <= self._clock.now(),
                 _D.c.id.not_in(self._sending),
                 _D.c.line.not_in(full),
+                or_(_D.c.line.not_in(closed), _ASKED),
                 or_(_D.c.redelivery_of.is_not(None), ~waits),
             )
             .order_by(_D.c.due, _D.c.id)
@@ -180,27 +191,34 @@ class Deliverer:
             return [_Due(*row) for row in (await connection.execute(query)).all()]
 
     async def _send(self, one: _Due) -> None:
-        well = False
+        outcome = None
         try:
             outcome = await self._try(one)
-            well = outcome is not None and outcome.well
             await self._record(one, outcome)
         except (SQLAlchemyError, OSError):
             _log.exception("delivery_not_recorded", delivery=one.id)
         finally:
-            self._lines.give(one.line, self._clock.now(), well=well)
+            # Neither a test nor an answer as plain as 410 says that the receiver is in trouble.
+            trouble = outcome is not None and one.type != TEST and not outcome.gone
+            self._lines.give(
+                one.line,
+                self._clock.now(),
+                well=outcome is not None and outcome.well,
+                failure=outcome.failure if outcome is not None and trouble else None,
+            )
             self._turns.discard(one.turn)
             self._sending.discard(one.id)
             self.nudge()
 
-    async def _try(self, one: _Due) -> _Try | None:
+    async def _try(self, one: _Due) -> Try | None:
         """One try; None where the endpoint is gone."""
+        now = self._clock.now()
         keys = await self._endpoints.secrets(one.account_id, one.endpoint_id)
         if keys is None:
             return None
         if not keys:  # the operator may yet bring back the key of the installation
-            return _Try(0, reason="the webhook's secret cannot be opened")
-        signed = headers_of(one.redelivery_of or one.id, one.body, self._clock.now(), keys)
+            return Try(now, 0, reason="the webhook's secret cannot be opened")
+        signed = headers_of(one.redelivery_of or one.id, one.body, now, keys)
         started = time.perf_counter()
         try:
             reply = await self._client.request(
@@ -213,31 +231,25 @@ class Deliverer:
                 cut=True,
             )
         except FetchError as error:
-            return _Try(_milliseconds(started), reason=error.reason)
-        return _Try(_milliseconds(started), reply.status, None, reply.body, reply.retry_after or 0.0)
+            return Try(now, _milliseconds(started), reason=error.reason)
+        reason = GONE if reply.status == 410 else None
+        return Try(now, _milliseconds(started), reply.status, reason, reply.body, reply.retry_after or 0.0)
 
-    async def _record(self, one: _Due, outcome: _Try | None) -> None:
+    async def _record(self, one: _Due, outcome: Try | None) -> None:
         now = self._clock.now()
         if outcome is None:
-            values: dict[str, Any] = {"state": "failed", "due": None, "reason": "the webhook was deleted"}
-        else:
-            pause = min(max(_FIRST_PAUSE * 2.0 ** min(one.tries, 16), outcome.retry_after), _LONGEST_PAUSE)
-            given_up = now + pause > one.created_at + GIVE_UP_SECONDS
-            values = {
-                "state": "delivered" if outcome.well else "failed" if given_up else "pending",
-                "due": None if outcome.well or given_up else now + pause,
-                "tries": one.tries + 1,
-                "status": outcome.status,
-                "reason": outcome.reason,
-                "latency_ms": outcome.latency_ms,
-                "answer": outcome.answer,
-                "delivered_at": now if outcome.well else None,
-            }
-        statement = update(_D).where(_D.c.id == one.id).values(values)
-        if values["state"] != "delivered":  # what was superseded or given up meanwhile stays so
-            statement = statement.where(_D.c.state == "pending")
+            gone = update(_D).where(_D.c.id == one.id, _D.c.state == "pending")
+            async with self._database.writing() as connection:
+                await connection.execute(gone.values(state="failed", due=None, reason="the webhook was deleted"))
+            return
+        pause = min(max(_FIRST_PAUSE * 2.0 ** min(one.tries, 16), outcome.retry_after), _LONGEST_PAUSE)
+        # Whoever sends a test waits for what comes of it, and sends another one when something has been mended.
+        given_up = outcome.gone or one.type == TEST or now + pause > one.created_at + GIVE_UP_SECONDS
+        state = "delivered" if outcome.well else "failed" if given_up else "pending"
         async with self._database.writing() as connection:
-            await connection.execute(statement)
+            await record(connection, one.id, outcome, state=state, due=now + pause if state == "pending" else None)
+        if outcome.gone and one.endpoint_id:  # Standard Webhooks: 410 asks the sender to disable the endpoint
+            await self._endpoints.switch_off(one.account_id, one.endpoint_id, one.url, GONE)
 
 
 def _milliseconds(started: float) -> int:

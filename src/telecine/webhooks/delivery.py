@@ -58,6 +58,11 @@ async def add_deliveries(connection: AsyncConnection, deliveries: Iterable[Deliv
         await connection.execute(insert(tables.deliveries), rows)
 
 
+def asked_for(kind: str, redelivery_of: int | None, tries: int) -> bool:
+    """A person has just asked for it, and looks for what comes of it: it is sent past a pause, and may end it."""
+    return tries == 0 and (kind == TEST or redelivery_of is not None)
+
+
 def line_of(account_id: int, endpoint_id: int, url: str) -> str:
     """What shares a limit and a circuit: one endpoint, or an account's URLs at one origin."""
     if endpoint_id:

@@ -6,7 +6,7 @@ of others within a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.webhooks.delivery import EVENTS
-from telecine.webhooks.sealing import Seal
+from telecine.webhooks.sealing import OldSecret, Seal, packed, unpacked
 from telecine.webhooks.signing import new_secret, secret_text
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +30,8 @@ MOST: Final = 50
 """Endpoints of one account."""
 TWO_SECRETS: Final = 24 * 3600.0
 """Seconds for which the secret before a rotation still signs."""
+MOST_OLD: Final = 10
+"""Old secrets that sign at a time: with more, the header of the signatures would grow without end."""
 _FRESH: Final = 1.0
 _OVERLAP: Final = 60.0
 """By how much the clocks of two processes, or a commit and its time, may differ."""
@@ -45,12 +47,19 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
     events: tuple[str, ...]
     secret: bytes
-    previous_secret: bytes | None = None
-    previous_until: float | None = None
+    old_secrets: tuple[OldSecret, ...] = ()
+    """The newest first."""
     active: bool = True
+    inactive_reason: str | None = None
+    """Why we switched it off; None where its owner did."""
     created_at: float
     changed_at: float
     deleted_at: float | None = None
+
+    @property
+    def previous_until(self) -> float | None:
+        """Until when the secret before the last rotation signs too."""
+        return self.old_secrets[0].until if self.old_secrets else None
 
 
 class Endpoints:
@@ -103,9 +112,7 @@ class Endpoints:
             if known is None:
                 return None
             endpoint = known
-        sealed = [endpoint.secret]
-        if endpoint.previous_secret is not None and self._clock.now() < (endpoint.previous_until or 0.0):
-            sealed.append(endpoint.previous_secret)
+        sealed = [endpoint.secret, *(old.secret for old in endpoint.old_secrets if self._clock.now() < old.until)]
         opened = [self._seal.open(one, endpoint.id) for one in sealed]
         return [one for one in opened if one is not None]
 
@@ -140,17 +147,30 @@ class Endpoints:
         if url is not None:
             values["url"] = url
         if events is not None:
-            values["events"] = _packed(_checked(events))
+            values["events"] = _encoded(_checked(events))
         if active is not None:
-            values["active"] = active
-        return await self._update(account_id, endpoint_id, values)
+            values |= {"active": active, "inactive_reason": None}
+        return await self._update(account_id, endpoint_id, lambda _: values)
 
     async def delete(self, account_id: int, endpoint_id: int) -> Endpoint:
         """Remove an endpoint; what waits for it is given up. Raises GatewayError (`not_found`)."""
-        return await self._update(account_id, endpoint_id, {"active": False, "deleted_at": self._clock.now()})
+        gone = {"active": False, "deleted_at": self._clock.now()}
+        return await self._update(account_id, endpoint_id, lambda _: gone)
+
+    async def switch_off(self, account_id: int, endpoint_id: int, url: str, reason: str) -> None:
+        """Tell the endpoint nothing more and give up what waits for it, unless it has another URL than `url` by now."""
+        off = {"active": False, "inactive_reason": reason}
+        try:
+            await self._update(account_id, endpoint_id, lambda one: off if one.active and one.url == url else {})
+        except GatewayError as error:
+            if error.code != "not_found":  # its owner was faster
+                raise
 
     async def rotate(self, account_id: int, endpoint_id: int) -> tuple[Endpoint, str]:
-        """Give the endpoint a new secret; the old one signs too for another day. Raises GatewayError (`not_found`)."""
+        """Give the endpoint a new secret; the old one signs too for another day.
+
+        Raises GatewayError: `not_found`; `conflict` where too many old ones still sign.
+        """
         old = await self.get(account_id, endpoint_id)
         return await self._rotate(old)
 
@@ -160,12 +180,19 @@ class Endpoints:
         return await self._rotate(own) if own is not None else await self._make_own(account_id, show=True)
 
     async def _rotate(self, old: Endpoint) -> tuple[Endpoint, str]:
-        secret = new_secret()
-        values = {
-            "secret": self._seal.close(secret, old.id),
-            "previous_secret": _E.c.secret,
-            "previous_until": self._clock.now() + TWO_SECRETS,
-        }
+        secret, now = new_secret(), self._clock.now()
+
+        def values(one: Endpoint) -> dict[str, Any]:
+            # Each keeps its own promised time: a rotation whose answer was lost is sent again at once.
+            kept = [old for old in one.old_secrets if now < old.until]
+            if len(kept) >= MOST_OLD:
+                wait = round(kept[-1].until - now)
+                raise GatewayError("conflict", f"{MOST_OLD} old secrets still sign; rotate again in {wait} seconds.")
+            return {
+                "secret": self._seal.close(secret, one.id),
+                "old_secrets": packed([OldSecret(one.secret, now + TWO_SECRETS), *kept]),
+            }
+
         return await self._update(old.account_id, old.id, values, own=old.url is None), secret_text(secret)
 
     def _own(self, account_id: int) -> Endpoint | None:
@@ -196,18 +223,21 @@ class Endpoints:
         )
         async with self._database.writing() as connection:
             await connection.execute(
-                insert(_E).values({**msgspec.structs.asdict(endpoint), "events": _packed(endpoint.events)})
+                insert(_E).values(
+                    {**msgspec.structs.asdict(endpoint), "events": _encoded(endpoint.events), "old_secrets": packed([])}
+                )
             )
         self._learn([endpoint])
         return endpoint, secret_text(secret)
 
     async def _update(
-        self, account_id: int, endpoint_id: int, values: dict[str, Any], *, own: bool = False
+        self, account_id: int, endpoint_id: int, change: Callable[[Endpoint], dict[str, Any]], *, own: bool = False
     ) -> Endpoint:
+        """Change the endpoint, locked, by what `change` makes of it."""
         async with self._database.writing() as connection:
-            await _one(connection, account_id, endpoint_id, own=own)
-            changed = {**values, "changed_at": self._clock.now()}
-            await connection.execute(update(_E).where(_E.c.id == endpoint_id).values(changed))
+            values = change(await _one(connection, account_id, endpoint_id, own=own, lock=True))
+            values["changed_at"] = self._clock.now()
+            await connection.execute(update(_E).where(_E.c.id == endpoint_id).values(values))
             await _tell_waiting(connection, endpoint_id, values)
             row = (await connection.execute(select(_E).where(_E.c.id == endpoint_id))).mappings().one()
             endpoint = _endpoint(row)
@@ -240,12 +270,14 @@ def _mine(account_id: int) -> Any:
     )
 
 
-async def _one(connection: AsyncConnection, account_id: int, endpoint_id: int, *, own: bool = False) -> Endpoint:
+async def _one(
+    connection: AsyncConnection, account_id: int, endpoint_id: int, *, own: bool = False, lock: bool = False
+) -> Endpoint:
     condition = _E.c.url.is_(None) if own else _E.c.url.is_not(None)
-    found = await connection.execute(
-        select(_E).where(_E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition)
+    query = select(_E).where(
+        _E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition
     )
-    row = found.mappings().first()
+    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
     if row is None:
         raise GatewayError("not_found", "There is no such webhook, or it is not yours.", param="id")
     return _endpoint(row)
@@ -257,8 +289,10 @@ async def _tell_waiting(connection: AsyncConnection, endpoint_id: int, values: d
     waiting = update(table).where(table.c.endpoint_id == endpoint_id, table.c.state == "pending")
     if values.get("deleted_at") is not None:
         await connection.execute(waiting.values(state="failed", due=None, reason="the webhook was deleted"))
-    elif "url" in values:
-        await connection.execute(waiting.values(url=values["url"]))
+    elif values.get("inactive_reason") is not None:
+        await connection.execute(waiting.values(state="failed", due=None, reason=values["inactive_reason"]))
+    elif "url" in values:  # the pauses were for the old one
+        await connection.execute(waiting.values(url=values["url"], due=values["changed_at"]))
 
 
 def _checked(events: Iterable[str]) -> tuple[str, ...]:
@@ -271,13 +305,11 @@ def _checked(events: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _packed(events: tuple[str, ...]) -> str:
+def _encoded(events: tuple[str, ...]) -> str:
     return msgspec.json.encode(events).decode()
 
 
 def _endpoint(row: Any) -> Endpoint:
+    plain = {name: row[name] for name in Endpoint.__struct_fields__ if name not in ("events", "old_secrets")}
     events = tuple(msgspec.json.decode(row["events"], type=list[str]))
-    return Endpoint(
-        **{name: row[name] for name in Endpoint.__struct_fields__ if name != "events"},
-        events=events,
-    )
+    return Endpoint(**plain, events=events, old_secrets=unpacked(row["old_secrets"]))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import and_, case, func, select
 
 from telecine.clock import Clock
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
-from telecine.webhooks.delivery import TEST, Delivery, add_deliveries
+from telecine.webhooks.delivery import TEST, Delivery, add_deliveries, asked_for
 from telecine.webhooks.endpoints import Endpoint
+from telecine.webhooks.tries import Tried, tries_of
 
 DeliveryState = Literal["pending", "delivered", "failed", "superseded"]
 
@@ -28,12 +30,14 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     task_id: int
     endpoint_id: int
     account_id: int
+    line: str
     sequence: int
     type: str
     url: str
     body: bytes
     state: DeliveryState
     due: float | None
+    """When its next try is due: no earlier than those of older news that it must not overtake."""
     tries: int
     status: int | None
     reason: str | None
@@ -43,6 +47,11 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     redelivery_of: int | None
     created_at: float
     delivered_at: float | None
+
+    @property
+    def asked(self) -> bool:
+        """It does not wait for the end of a pause."""
+        return asked_for(self.type, self.redelivery_of, self.tries)
 
 
 class DeliveryLog:
@@ -88,6 +97,11 @@ class DeliveryLog:
         if row is None:
             raise GatewayError("not_found", "There is no such delivery, or it is not yours.", param="id")
         return _logged(row)
+
+    async def tries(self, delivery_id: int) -> Sequence[Tried]:
+        """Every try of a delivery, the first one first."""
+        async with self._database.reading() as connection:
+            return await tries_of(connection, delivery_id)
 
     async def redeliver(self, old: Logged, endpoint: Endpoint | None) -> Logged:
         """Send `old` once more, as it was: the receiver knows it by its `webhook-id`.
@@ -136,7 +150,23 @@ class DeliveryLog:
         return await self.get(delivery.account_id, delivery.id)
 
 
-_COLUMNS: Final = tuple(_D.c[name] for name in Logged.__struct_fields__)
+_OLDER = _D.alias()
+_OLDER_DUE: Final = (
+    select(func.max(_OLDER.c.due))
+    .where(
+        _OLDER.c.task_id == _D.c.task_id,
+        _OLDER.c.endpoint_id == _D.c.endpoint_id,
+        _OLDER.c.sequence < _D.c.sequence,
+        _OLDER.c.state == "pending",
+        _OLDER.c.redelivery_of.is_(None),
+    )
+    .scalar_subquery()
+)
+_DUE: Final = case(
+    (and_(_D.c.redelivery_of.is_(None), _D.c.due < _OLDER_DUE), _OLDER_DUE),
+    else_=_D.c.due,
+)
+_COLUMNS: Final = tuple(_DUE if name == "due" else _D.c[name] for name in Logged.__struct_fields__)
 
 
 def _logged(row: Any) -> Logged:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select, update
@@ -15,6 +16,23 @@ from telecine.store.database import Database
 
 _FORM: Final = b"\x01"
 _NONCE: Final = 12
+
+
+class OldSecret(msgspec.Struct, frozen=True):
+    """A sealed secret that was rotated away, and until when it signs too (seconds since the Unix epoch)."""
+
+    secret: bytes
+    until: float
+
+
+def packed(secrets: Sequence[OldSecret]) -> str:
+    """`secrets` as the records keep them."""
+    return msgspec.json.encode(secrets).decode()
+
+
+def unpacked(text: str) -> tuple[OldSecret, ...]:
+    """What `packed` packed."""
+    return msgspec.json.decode(text, type=tuple[OldSecret, ...])
 
 
 class Seal:
@@ -63,14 +81,17 @@ async def reseal(database: Database, keys: Sequence[bytes]) -> int:
     seal = Seal(keys)
     renewed = 0
     async with database.writing() as connection:
-        rows = await connection.execute(select(table.c.id, table.c.secret, table.c.previous_secret))
-        for identity, *secrets in rows.all():
-            found = {
-                name: fresh
-                for name, sealed in zip(("secret", "previous_secret"), secrets, strict=True)
-                if sealed and (fresh := seal.renewed(sealed, identity)) is not None
-            }
-            if found:
-                await connection.execute(update(table).where(table.c.id == identity).values(found))
-                renewed += len(found)
+        rows = await connection.execute(select(table.c.id, table.c.secret, table.c.old_secrets))
+        for identity, secret, text in rows.all():
+            before = [secret, *(one.secret for one in unpacked(text))]
+            after = [seal.renewed(one, identity) if one else None for one in before]
+            count = sum(1 for one in after if one is not None)
+            if not count:
+                continue
+            newest, *others = (new or old for new, old in zip(after, before, strict=True))
+            kept = [OldSecret(new, one.until) for new, one in zip(others, unpacked(text), strict=True)]
+            await connection.execute(
+                update(table).where(table.c.id == identity).values(secret=newest, old_secrets=packed(kept))
+            )
+            renewed += count
     return renewed

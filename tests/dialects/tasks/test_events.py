@@ -261,12 +261,26 @@ async def test_steps_of_another_process_are_told_too(tmp_path: Path) -> None:
                 assert story(await reader.rest()) == STORY[1:]
 
 
-async def test_a_task_deleted_meanwhile_ends_the_stream(served: Served) -> None:
+async def test_a_task_deleted_meanwhile_is_followed_to_its_end(served: Served) -> None:
     task = await served.make()
     async with served.listening(task) as reader:
         await reader.next()
         await served.house.tasks.delete(served.house.me, task)
-        assert await reader.rest() == []
+        async with served.session.get(f"/v1/tasks/{tsk_id(task)}/events") as late:
+            assert late.status == 404
+        await served.finish()
+        (end,) = await reader.rest()
+        assert story([end]) == STORY[-1:]
+        assert json.loads(end["data"])["outputs"] == []
+
+
+async def test_what_is_deleted_once_it_has_ended_has_no_outputs_for_a_late_reader(served: Served) -> None:
+    task = await served.make()
+    async with served.listening(task) as reader:
+        await reader.next()
+        await served.finish()
+        await served.house.tasks.delete(served.house.me, task)
+        assert story(await reader.rest())[-1] == STORY[-1]
 
 
 async def test_streams_end_with_the_process(served: Served) -> None:

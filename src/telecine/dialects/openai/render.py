@@ -15,7 +15,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Status, Task, Tokens
-from telecine.tasks.view import View
+from telecine.tasks.view import Cancellation, View
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -86,6 +86,16 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     url: str | UnsetType = UNSET
     video_url: str | UnsetType = UNSET
     usage: VideoUsage | UnsetType = UNSET
+
+
+class DeletedVideo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a delete answers. `cancellation` is ours, and absent where the video had ended before: what became of the
+    job, which may run on, and cost what it costs."""
+
+    id: str
+    object: str = "video.deleted"
+    deleted: bool = True
+    cancellation: Cancellation | UnsetType = UNSET
 
 
 class VideoList(msgspec.Struct, frozen=True):

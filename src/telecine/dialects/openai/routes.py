@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from telecine.dialects.lookup import VIDEO_OPERATIONS, find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
     STATUS,
+    DeletedVideo,
     VideoList,
     answer,
     callback_body,
@@ -39,7 +41,10 @@ async def create(request: Request) -> Response:
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
     try:
-        wanted = await settle(edge, principal, *parse_create(await _body(request)), max_bytes=MAX_IMAGE)
+        body = await _body(request)
+        parsed = parse_create(body)
+        wanted = await settle(edge, principal, *parsed, max_bytes=MAX_IMAGE, hook=_hook(body))
+        del body, parsed  # the create may wait for a while, and needs no more of the body
     finally:
         await request.close()
         release(request.scope)
@@ -76,7 +81,7 @@ async def delete(request: Request) -> Response:
     """`DELETE /v1/videos/{id}`."""
     found = await find_video(request, request.path_params["id"])
     view = await edge_of(request).tasks.delete(principal_of(request), found.task.id)
-    return json_response({"id": video_id(view.task.id), "object": "video.deleted", "deleted": True})
+    return json_response(DeletedVideo(id=video_id(view.task.id), cancellation=view.cancellation or UNSET))
 
 
 async def content(request: Request) -> Response:
@@ -100,7 +105,8 @@ async def remix(request: Request) -> Response:
     said = idempotency_of(request)
     source = await find_video(request, request.path_params["id"])
     try:
-        wanted = parse_remix(await _body(request), source.task.request, source.task.id)
+        body = await _body(request)
+        wanted = parse_remix(body, source.task.request, source.task.id)
     finally:
         await request.close()
     if source.task.status != "succeeded":
@@ -108,7 +114,7 @@ async def remix(request: Request) -> Response:
             f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
             "video_id",
         )
-    check_urls(edge.media, wanted)
+    check_urls(edge.media, wanted, _hook(body))
     view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
     return answer(view, edge.media, edge.catalogue)
 
@@ -120,6 +126,11 @@ async def reserved(request: Request) -> Response:
 
 async def _body(request: Request) -> Body:
     return await read_form(request, REPEATABLE) if is_form(request) else await read_object(request)
+
+
+def _hook(body: Body) -> str:
+    """The name by which the client sent the URL for webhooks."""
+    return "webhook_url" if body.fields.get("webhook_url") else "callback_url"
 
 
 _ALL: Final = ("GET", "POST", "DELETE")

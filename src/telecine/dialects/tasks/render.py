@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,8 +17,6 @@ from telecine.nouns.money import amount_of
 from telecine.nouns.task import Output, Status, Task, Usage
 from telecine.tasks.view import Cancellation, Owner, Place, View
 from telecine.webhooks.delivery import EVENTS
-
-_FIELDS: Final = {"callback_url": "webhook_url"}
 
 
 class TaskOutput(msgspec.Struct, frozen=True):
@@ -137,8 +135,7 @@ def callback_body(
 
 def render_error(error: GatewayError, request_id: str) -> Response:
     """`{"error": {code, message, param}}` with our own codes; the request id is in a header only."""
-    param = _FIELDS.get(error.param, error.param) if error.param is not None else None
-    return json_response({"error": {"code": error.code, "message": error.message, "param": param}}, error.status)
+    return json_response({"error": {"code": error.code, "message": error.message, "param": error.param}}, error.status)
 
 
 def _cost(task: Task, currency: str) -> Cost:

@@ -31,7 +31,7 @@ async def create(request: Request) -> Response:
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
     parsed = parse_create(await read_object(request), edge.catalogue)
-    wanted = await settle(edge, principal, *parsed, max_bytes=MAX_INLINE)
+    wanted = await settle(edge, principal, *parsed, max_bytes=MAX_INLINE, hook="webhook_url")
     del parsed  # the create may wait for a while, and needs no more of the body
     release(request.scope)
     view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)

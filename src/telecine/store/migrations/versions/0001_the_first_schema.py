@@ -209,6 +209,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner", "id", "month", name=op.f("pk_spending")),
     )
     op.create_table(
+        "delivery_tries",
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("latency_ms", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_delivery_tries_delivery_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_delivery_tries")),
+    )
+    op.create_table(
         "keys",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
@@ -361,9 +375,9 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("events", sa.Text(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
-        sa.Column("previous_secret", sa.LargeBinary(), nullable=True),
-        sa.Column("previous_until", sa.Double(), nullable=True),
+        sa.Column("old_secrets", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("inactive_reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("changed_at", sa.Double(), nullable=False),
         sa.Column("deleted_at", sa.Double(), nullable=True),
@@ -511,6 +525,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_keys_account_id"))
 
     op.drop_table("keys")
+    op.drop_table("delivery_tries")
     op.drop_table("spending")
     op.drop_table("settings")
     with op.batch_alter_table("schedule", schema=None) as batch_op:
