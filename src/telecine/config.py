@@ -13,11 +13,12 @@ from typing import Annotated, Final
 
 import msgspec
 
-from telecine.nouns.money import TOKEN_UNITS, Unit, micros_of
+from telecine.config_values import problems, url_problem
+from telecine.nouns.money import TOKEN_UNITS, Unit
 from telecine.nouns.rate import rate_of
+from telecine.nouns.strength import HOW, is_strong
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
-_KEY_LENGTH: Final = 22  # 128 bits in base 64
 
 
 class ConfigError(Exception):
@@ -59,6 +60,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sandbox only: its tasks cost what the price book says."""
     unit_cost: Decimal | None = None
     """What one unit of the upstream's own accounting costs us, in the currency, to read margins by."""
+    draining: bool = False
+    """It takes no new tasks; those that run on it are still asked about and collected."""
 
     def __repr__(self) -> str:
         return f"ChannelConfig({self.name!r})"  # never the credentials
@@ -219,8 +222,8 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
     file = file or _path(environment.get("TELECINE_CONFIG"))
     config = read(file, environment) if file else with_environment(Config(), environment)
     admin_key = environment.get("TELECINE_ADMIN_KEY") or None
-    if admin_key is not None and len(admin_key) < _KEY_LENGTH:
-        raise ConfigError(f"TELECINE_ADMIN_KEY is too short to be safe: use {_KEY_LENGTH} random characters or more.")
+    if admin_key is not None and not is_strong(admin_key):
+        raise ConfigError(f"TELECINE_ADMIN_KEY is too easy to guess to be safe: {HOW}.")
     return Settings(
         data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
         config=config,
@@ -233,9 +236,11 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 
 
 def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
-    """`config` with what the environment says in place of the file."""
-    url = environment.get("TELECINE_PUBLIC_URL")
-    return msgspec.structs.replace(config, public_url=url) if url else config
+    """`config` with what the environment says in place of the file. Raises ConfigError."""
+    url = environment.get("TELECINE_PUBLIC_URL") or config.public_url
+    if url is not None and (problem := url_problem(url)):
+        raise ConfigError(f"The public_url '{url}' {problem}.")
+    return msgspec.structs.replace(config, public_url=url)
 
 
 def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -276,29 +281,18 @@ def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
 
 
 def _check(config: Config) -> None:
-    for what, names in (
-        ("channel", [channel.name for channel in config.channels]),
-        ("pool", [pool.name for pool in config.pools]),
-        ("key", [key.name for key in config.keys]),
-    ):
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ConfigError(f"There is more than one {what} named '{min(twice)}'; names must be unique.")
+    for problem in problems(config):
+        raise ConfigError(problem)
     pools = {pool.name for pool in config.pools}
     for channel in config.channels:
         wanted = [channel.pool, *(entry.pool for entry in channel.models if isinstance(entry, ModelMap))]
         for pool in wanted:
             if pool is not None and pool not in pools:
                 raise ConfigError(f"Channel '{channel.name}' uses the pool '{pool}', which no [[pools]] defines.")
-        if channel.weight < 1:
-            raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     _check_prices(config)
     _check_rates(config)
     _check_limits(config)
     _check_retention(config.retention)
-    for key in config.keys:
-        if len(key.key) < _KEY_LENGTH:
-            raise ConfigError(f"Key '{key.name}' is too short to be safe: use {_KEY_LENGTH} random characters or more.")
 
 
 _CONDITIONS: Final = frozenset(
@@ -318,12 +312,8 @@ def _check_prices(config: Config) -> None:
         for other in same:
             _check_together(other, line)
         same.append(line)
-        _check_amount(line.price, f"A price of '{line.model}'")
         if line.hold is not None and not (line.hold.is_finite() and line.hold >= 0):
             raise ConfigError(f"The hold of a price of '{line.model}' must be a number of units, 0 or more.")
-    for account in config.accounts:
-        if account.balance is not None:
-            _check_amount(account.balance, f"The balance of account '{account.name}'")
 
 
 def _check_together(one: PriceConfig, other: PriceConfig) -> None:
@@ -350,29 +340,14 @@ def _check_rates(config: Config) -> None:
 
 
 def _check_limits(config: Config) -> None:
-    for what, name, most in (
-        *(("key", key.name, key.max_tasks_in_flight) for key in config.keys),
-        *(("account", account.name, account.max_tasks_in_flight) for account in config.accounts),
-    ):
-        if most is not None and most < 1:
-            raise ConfigError(f"max_tasks_in_flight of {what} '{name}' must be 1 or more.")
-    for channel in config.channels:
-        if channel.daily_cap is not None and channel.daily_cap < 1:
-            raise ConfigError(f"daily_cap of channel '{channel.name}' must be 1 or more.")
     for key in config.keys:
         for network in key.ips or ():
             _check_with(ip_network, network, f"Key '{key.name}' has an entry in ips that")
-        for budget in (key.budget, key.monthly_budget):
-            if budget is not None:
-                _check_amount(budget, f"A budget of key '{key.name}'")
     for network in config.network.trusted_proxies:
         _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
 
 
 def _check_retention(retention: RetentionConfig) -> None:
-    for name in RetentionConfig.__struct_fields__:
-        if getattr(retention, name) < (1 if name == "link_days" else 0):
-            raise ConfigError(f"[retention] {name} is too small.")
     if 0 < retention.outputs_days < retention.link_days:
         raise ConfigError("[retention] outputs_days is shorter than link_days: links would lead nowhere.")
 
@@ -382,15 +357,6 @@ def _check_with(check: Callable[[str], object], text: str, what: str) -> None:
         check(text)
     except ValueError as error:
         raise ConfigError(f"{what} is not valid: {error}.") from None
-
-
-def _check_amount(amount: Decimal, what: str) -> None:
-    try:
-        micros = micros_of(amount)
-    except ValueError as error:
-        raise ConfigError(f"{what} is not valid: {error}.") from None
-    if micros < 0:
-        raise ConfigError(f"{what} is negative.")
 
 
 def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> str | None:
@@ -405,8 +371,9 @@ def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> st
     if kind == "file":
         try:
             return Path(rest).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"The {owner} reads its secret from {rest}: {error.strerror}.") from None
+        except (OSError, ValueError) as error:  # ValueError: bytes that are no text, or no path
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it cannot be read as text"
+            raise ConfigError(f"The {owner} reads its secret from {rest!r}: {reason}.") from None
     return value
 
 
