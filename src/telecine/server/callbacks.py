@@ -33,7 +33,7 @@ def callback_route(tasks: TaskService, router: Router) -> Route:
                 raise GatewayError("too_large", "The callback's body is too large.")
         token = request.path_params["token"]
         found = await tasks.find_callback(token) if _TOKEN.fullmatch(token) else None
-        known = router.channel(found[1].channel) if found else None
+        known = router.of(found[1]) if found else None
         if found is None or known is None:
             raise GatewayError("not_found", "There is no such callback.")
         channel, provider = known

@@ -262,6 +262,7 @@ attempts = Table(  # written by tasks/
     Column("task_id", BigInteger, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("number", Integer, nullable=False),
     Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),  # the channel's, without credentials: the job is known nowhere else
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("state", Text, nullable=False),

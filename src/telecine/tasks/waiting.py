@@ -41,10 +41,11 @@ async def join(context: Context, engine: Engine, task_id: int) -> None:
         await until(context, task_id, lambda task: task.state != "submitting", patience)
 
 
-def cancellation(context: Context, task: Task) -> Cancellation | None:
+async def cancellation(context: Context, task: Task) -> Cancellation | None:
     """What a wish to cancel `task` has come to; None where it had ended otherwise."""
     if task.ended:
         return "cancelled" if task.state == "cancelled" else None
-    found = context.router.channel(task.channel or "")
+    work = await context.reads.work(task.id)
+    found = context.router.of(work.attempt) if work is not None and work.attempt is not None else None
     asked = found is not None and found[1].traits.cancel and task.state in ("running", "reconciling")
     return "requested_upstream" if asked else "marked"
