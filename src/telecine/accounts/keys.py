@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.limits import NO_LIMITS, KeyLimits, bounds_of, limits_of
 from telecine.accounts.principal import Principal
 from telecine.clock import Clock
-from telecine.config import AccountConfig, KeyConfig
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
+from telecine.nouns.names import check_account_name, check_name
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
@@ -98,27 +99,27 @@ class Keys:
         limits: KeyLimits = NO_LIMITS,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
-        if not name.strip() or len(name) > 100:
-            raise GatewayError("invalid_request", "A key needs a name of 1 to 100 characters.", param="name")
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
         text = text or _PREFIX + secrets.token_urlsafe(32)
-        row = {
-            "id": self._ids.next(now),
-            "account_id": await self.account(account),
-            "name": name,
-            "hash": digest_of(text),
-            "admin": admin,
-            "allow_unknown": allow_unknown,
-            "source": source,
-            "models": msgspec.json.encode(list(models)).decode() if models is not None else None,
-            "created_at": now,
-            "expires_at": expires_at,
-            "revoked_at": None,
-            **limits.row(),
-        }
         async with self._database.writing() as connection:
+            account_id = await account_named(connection, account, self._ids, now)
+            row = {
+                **key_row(
+                    name,
+                    text,
+                    account_id,
+                    admin=admin,
+                    allow_unknown=allow_unknown,
+                    models=models,
+                    expires_at=expires_at,
+                    limits=limits,
+                ),
+                "id": self._ids.next(now),
+                "source": source,
+                "created_at": now,
+            }
             await connection.execute(insert(tables.keys).values(row))
         return _info({**row, "account": account}), text
 
@@ -156,90 +157,7 @@ class Keys:
     async def account(self, name: str) -> int:
         """The id of the account called `name`, made where it does not exist."""
         async with self._database.writing() as connection:
-            found = await connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.name == name))
-            identity = found.scalar_one_or_none()
-            if identity is None:
-                now = self._clock.now()
-                identity = self._ids.next(now)
-                await connection.execute(
-                    insert(tables.accounts).values(
-                        id=identity, name=name, created_at=now, limited=False, balance=0, held=0, spent=0
-                    )
-                )
-            return identity
-
-    async def sync(self, configured: Iterable[KeyConfig]) -> None:
-        """Bring the keys that come from the configuration file in line with it."""
-        wanted = {digest_of(key.key): key for key in configured}
-        async with self._database.reading() as connection:
-            table = tables.keys.c
-            # A key that was made here (at the first run, say) may be written into the file too.
-            rows = await connection.execute(
-                select(tables.keys).where((table.source == "file") | table.hash.in_(list(wanted)))
-            )
-            there = {row["hash"]: row for row in rows.mappings()}
-        gone = [row["id"] for digest, row in there.items() if digest not in wanted and row["revoked_at"] is None]
-        async with self._database.writing() as connection:
-            if gone:
-                now = self._clock.now()
-                await connection.execute(update(tables.keys).where(tables.keys.c.id.in_(gone)).values(revoked_at=now))
-        for digest, key in wanted.items():
-            if digest in there:
-                await self._refresh(there[digest]["id"], key)
-            else:
-                await self.create(
-                    key.name,
-                    account=key.account,
-                    models=key.models,
-                    admin=key.admin,
-                    source="file",
-                    text=key.key,
-                    allow_unknown=key.allow_unknown_parameters,
-                    limits=_configured(key),
-                )
-        self._cache.clear()
-
-    async def _refresh(self, identity: int, key: KeyConfig) -> None:
-        models = msgspec.json.encode(list(key.models)).decode() if key.models is not None else None
-        account = await self.account(key.account)
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.keys)
-                .where(tables.keys.c.id == identity)
-                .values(
-                    name=key.name,
-                    account_id=account,
-                    admin=key.admin,
-                    models=models,
-                    revoked_at=None,
-                    expires_at=None,
-                    allow_unknown=key.allow_unknown_parameters,
-                    **_configured(key).row(),
-                )
-            )
-
-    async def sync_accounts(self, configured: Iterable[AccountConfig]) -> None:
-        """Bring the limits of accounts in line with the configuration file; those that it does not name have none."""
-        wanted = {account.name: account for account in configured}
-        for name in wanted:
-            await self.account(name)
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.accounts)
-                .where(tables.accounts.c.name.not_in(list(wanted)))
-                .values(rate_limit=None, token_limit=None, max_tasks_in_flight=None)
-            )
-            for name, account in wanted.items():
-                await connection.execute(
-                    update(tables.accounts)
-                    .where(tables.accounts.c.name == name)
-                    .values(
-                        rate_limit=account.rate_limit,
-                        token_limit=account.token_limit,
-                        max_tasks_in_flight=account.max_tasks_in_flight,
-                    )
-                )
-        self._cache.clear()
+            return await account_named(connection, name, self._ids, self._clock.now())
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
         if len(self._cache) >= _MOST_CACHED:
@@ -262,8 +180,50 @@ def digest_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _configured(key: KeyConfig) -> KeyLimits:
-    return KeyLimits(**{name: getattr(key, name) for name in KeyLimits.__struct_fields__})
+async def account_named(connection: AsyncConnection, name: str, ids: IdSource, now: float) -> int:
+    """The id of the account called `name`, made where it does not exist. Raises GatewayError for what is no name."""
+    table = tables.accounts
+    _named("account", name, check_account_name)
+    found: int | None = (await connection.execute(select(table.c.id).where(table.c.name == name))).scalar_one_or_none()
+    if found is not None:
+        return found
+    made = ids.next(now)
+    await connection.execute(
+        insert(table).values(id=made, name=name, created_at=now, limited=False, balance=0, held=0, spent=0)
+    )
+    return made
+
+
+def key_row(
+    name: str,
+    text: str,
+    account_id: int,
+    *,
+    admin: bool,
+    allow_unknown: bool,
+    models: Sequence[str] | None,
+    limits: KeyLimits,
+    expires_at: float | None = None,
+) -> dict[str, Any]:
+    """What is stored of a living key, besides its id and where it comes from. Raises GatewayError."""
+    return {
+        "account_id": account_id,
+        "name": _named("name", name, check_name),
+        "hash": digest_of(text),
+        "admin": admin,
+        "allow_unknown": allow_unknown,
+        "models": msgspec.json.encode(list(models)).decode() if models is not None else None,
+        "expires_at": expires_at,
+        "revoked_at": None,
+        **limits.row(),
+    }
+
+
+def _named(param: str, text: str, check: Callable[[str], str]) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise invalid(f"{param}: {error}.", param) from None
 
 
 _CHECKED = select(
