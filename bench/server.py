@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
-KEY = "bench-key-0123456789-0123456789"
+KEY = "bench-key-w4tL0n8qZ2xV7bK3mR9cT1"
 
 
 class Server:

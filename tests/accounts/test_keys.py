@@ -68,14 +68,14 @@ async def test_no_text_of_a_key_is_in_the_database(tmp_path: Path) -> None:
 async def test_keys_of_the_configuration_come_and_go_with_it(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         text = "k" * 30
-        await house.keys.sync([KeyConfig(name="demo", key=text, account="film")])
+        await house.configure(keys=[KeyConfig(name="demo", key=text, account="film")])
         assert (await house.keys.check(text)).account_id == await house.keys.account("film")
         with pytest.raises(GatewayError, match="configuration file"):
             await house.keys.revoke("demo")
-        await house.keys.sync([])
+        await house.configure()
         with pytest.raises(GatewayError, match="revoked"):
             await house.keys.check(text)
-        await house.keys.sync([KeyConfig(name="demo", key=text)])
+        await house.configure(keys=[KeyConfig(name="demo", key=text)])
         await house.keys.check(text)
 
 
@@ -96,14 +96,27 @@ def test_the_secret_is_made_once_and_only_for_its_owner(tmp_path: Path) -> None:
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
     assert load_secret(tmp_path, None).derive("x") == first.derive("x")
     assert first.derive("x") != first.derive("y")
-    with pytest.raises(ConfigError, match="too short"):
+    with pytest.raises(ConfigError, match="easy to guess"):
         load_secret(tmp_path, "short")
 
 
 async def test_a_key_made_here_may_be_written_into_the_configuration_too(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         made, text = await house.keys.create("admin", admin=True, source="first_run")
-        await house.keys.sync([KeyConfig(name="TELECINE_ADMIN_KEY", key=text, admin=True)])
-        await house.keys.sync([])
+        await house.configure(keys=[KeyConfig(name="TELECINE_ADMIN_KEY", key=text, admin=True)])
+        await house.configure()
         assert [one.id for one in await house.keys.list()] == [made.id]
         assert (await house.keys.check(text)).admin
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "a" * 101, "a\0b", "a\nb", " a", "..", "\ud800"])
+async def test_names_that_nobody_could_show_are_refused(tmp_path: Path, name: str) -> None:
+    async with House(tmp_path).opened() as house:
+        for key, account, param in ((name, "default", "name"), ("key", name, "account")):
+            with pytest.raises(GatewayError) as caught:
+                await house.keys.create(key, account=account)
+            assert (caught.value.code, caught.value.param) == ("invalid_request", param)
+        with pytest.raises(GatewayError, match="erased-"):
+            await house.keys.create("key", account="erased-me")
+        assert await house.keys.list() == []
+        await house.keys.create("erased-key of 工作室", account="Größe (1)")

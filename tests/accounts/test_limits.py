@@ -125,14 +125,13 @@ _FILM = AccountConfig(name="film", rate_limit="9/minute", token_limit="7/hour", 
 async def test_the_configuration_gives_and_takes_limits(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         text = "k" * 30
-        await house.keys.sync([KeyConfig(name="demo", key=text, account="film", rate_limit="5/minute")])
-        await house.keys.sync_accounts([_FILM])
+        said = KeyConfig(name="demo", key=text, account="film", rate_limit="5/minute")
+        await house.configure(keys=[said], accounts=[_FILM])
         principal = await house.keys.check(text)
         key, account = principal.bounds, principal.account_bounds
         assert (key.rate, account.rate, key.tasks, account.tasks) == (Rate(5, 60), Rate(9, 60), None, 2)
         assert (key.token_rate, account.token_rate) == (None, Rate(7, 3600))
-        await house.keys.sync([KeyConfig(name="demo", key=text, account="film")])
-        await house.keys.sync_accounts([])
+        await house.configure(keys=[KeyConfig(name="demo", key=text, account="film")])
         principal = await house.keys.check(text)
         assert principal.bounds == principal.account_bounds == Bounds()
 
@@ -156,7 +155,7 @@ async def test_places_come_back_with_the_end_and_survive_a_restart(tmp_path: Pat
     house = House(tmp_path)
     async with house.opened():
         await house.keys.create("demo", text="k" * 30)
-        await house.keys.sync_accounts([AccountConfig(name="default", max_tasks_in_flight=1)])
+        await house.configure(accounts=[AccountConfig(name="default", max_tasks_in_flight=1)])
         principal = await house.keys.check("k" * 30)
         await house.tasks.create(principal, text_to_video(), "tasks")
     async with House(tmp_path, clock=house.clock).opened() as again:
@@ -272,6 +271,6 @@ async def test_limits_are_seen_by_other_processes_within_a_second(tmp_path: Path
         await house.keys.create("demo", text="k" * 30)
         elsewhere = Keys(house.database, house.clock, house.context.ids)
         assert (await elsewhere.check("k" * 30)).bounds == Bounds()
-        await house.keys.sync_accounts([AccountConfig(name="default", max_tasks_in_flight=1)])
+        await house.configure(accounts=[AccountConfig(name="default", max_tasks_in_flight=1)])
         house.clock.advance(1.01)
         assert (await elsewhere.check("k" * 30)).account_bounds.tasks == 1

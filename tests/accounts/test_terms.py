@@ -39,7 +39,7 @@ def test_both_lists_of_models_have_to_admit_one_by_any_of_its_names() -> None:
 async def test_an_account_bounds_models_and_addresses_of_all_its_keys(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         await house.keys.create("a", text=TEXT, limits=Limits(ips=("10.0.0.0/8",)))
-        await house.keys.sync_accounts([AccountConfig("default", models=("sora-2",), ips=("10.1.0.0/16",))])
+        await house.configure(accounts=[AccountConfig("default", models=("sora-2",), ips=("10.1.0.0/16",))])
         principal = await house.keys.check(TEXT)
         assert (principal.may_use("sora-2"), principal.may_use("kling-v1")) == (True, False)
         assert [principal.may_come_from(one) for one in ("10.1.2.3", "10.2.2.3", "nowhere")] == [True, False, False]
@@ -49,26 +49,24 @@ async def test_keys_and_accounts_of_the_file_expire(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         key = KeyConfig("demo", TEXT, account="film", expires=day(house, 100))
         account = AccountConfig("film", expires=day(house, 50))
-        await house.keys.sync([key])
-        await house.keys.sync_accounts([account])
+        await house.configure(keys=[key], accounts=[account])
         assert (await house.keys.list())[0].expires_at == house.clock.now() + 100
         await house.keys.check(TEXT)
         house.clock.advance(50)
         with pytest.raises(GatewayError, match="account of this API key has expired"):
             await house.keys.check(TEXT)
-        await house.keys.sync_accounts([])
-        await house.keys.sync([key])  # a reload says the same again
+        await house.configure(keys=[key])  # a reload says the same again of the key
         await house.keys.check(TEXT)
         house.clock.advance(50)
         with pytest.raises(GatewayError, match="This API key has expired"):
             await house.keys.check(TEXT)
-        await house.keys.sync([KeyConfig("demo", TEXT, account="film")])
+        await house.configure(keys=[KeyConfig("demo", TEXT, account="film")])
         await house.keys.check(TEXT)
 
 
 async def test_a_key_of_the_file_that_has_expired_stops_no_start(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        await house.keys.sync([KeyConfig("demo", TEXT, expires=day(house, -100))])
+        await house.configure(keys=[KeyConfig("demo", TEXT, expires=day(house, -100))])
         with pytest.raises(GatewayError, match="expired"):
             await house.keys.check(TEXT)
 
@@ -92,8 +90,8 @@ async def test_a_key_that_was_made_here_is_changed_at_once_and_the_rest_of_it_st
 
 async def test_what_comes_from_the_file_is_changed_there(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
-        await house.keys.sync([KeyConfig("demo", TEXT, account="film")])
-        await house.keys.sync_accounts([AccountConfig("film", rate_limit="5/minute")])
+        key = KeyConfig("demo", TEXT, account="film")
+        await house.configure(keys=[key], accounts=[AccountConfig("film", rate_limit="5/minute")])
         wanted = Changes(limits=ChangedLimits(rate_limit="9/minute"))
         for change, what in ((house.keys.change, "demo"), (house.keys.change_account, "film")):
             with pytest.raises(GatewayError, match="change it there") as caught:
@@ -102,9 +100,9 @@ async def test_what_comes_from_the_file_is_changed_there(tmp_path: Path) -> None
             with pytest.raises(GatewayError) as missing:
                 await change("nobody", wanted)
             assert missing.value.code == "not_found"
-        await house.keys.sync_accounts([])
+        await house.configure(keys=[key])
         await house.keys.change_account("film", wanted)
-        await house.keys.sync_accounts([])  # a start and a reload leave what was said here
+        await house.configure(keys=[key])  # a start and a reload leave what was said here
         assert (await house.keys.check(TEXT)).account_bounds.rate == Rate(9, 60)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from telecine.config import Config, ConfigError, parse
 
-KEY = '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\n'
+KEY = '[[keys]]\nname = "a"\nkey = "q7Jc0vD2mXk9LrT4sWbN8a"\n'
 PRICE = '[[prices]]\nmodel = "m"\nunit = "second"\n'
 
 

@@ -42,8 +42,8 @@ SECRETS: Final = {
     "KLING_ACCESS_KEY": "a" * 32,
     "KLING_SECRET_KEY": "s" * 32,
     "KLING_WEBHOOK_SECRET": "w" * 32,
-    "STUDIO_KEY": "u" * 32,
-    "METRICS_KEY": "m" * 32,
+    "STUDIO_KEY": "w4tL0n8qZ2xV7bK3mR9cT1",
+    "METRICS_KEY": "m4kT0n8qZ2xV7bK3mR9cT1",
 }
 SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("The top level", config.Config),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Attempt
 from telecine.routing.router import Router
 from tests.clock import HandClock
 from tests.tasks.scripted import Scripted, text_to_video
@@ -23,7 +25,24 @@ def router(*channels: ChannelConfig, pools: tuple[PoolConfig, ...] = (), clock: 
     return Router(Config(channels=channels, pools=pools), dict(providers), catalogue.load(), clock or HandClock())
 
 
-def names(one: Router, request: GenerationRequest | None = None, **options: str) -> list[str]:
+def attempt(channel: str, address: str = "", provider: str = "scripted") -> Attempt:
+    return Attempt(
+        id=1,
+        task_id=1,
+        number=1,
+        channel=channel,
+        address=address,
+        provider=provider,
+        model="m",
+        state="accepted",
+        handle="h",
+        callback_token="t",
+        pool="",
+        created_at=0.0,
+    )
+
+
+def names(one: Router, request: GenerationRequest | None = None, **options: Any) -> list[str]:
     return [route.channel.name for route in one.candidates(request or text_to_video(), **options)]
 
 
@@ -119,10 +138,56 @@ def test_a_new_address_or_credential_begins_with_a_closed_circuit(change: dict[s
 
 def test_followups_stay_and_failures_go_elsewhere() -> None:
     one = router(ChannelConfig(name="a", provider="scripted", priority=9), ChannelConfig(name="b", provider="scripted"))
-    assert names(one, only="b") == ["b"]
+    assert names(one, after=attempt("b")) == ["b"]
     assert names(one, without="a") == ["b", "a"]
-    with pytest.raises(GatewayError, match="no longer configured"):
-        one.candidates(text_to_video(), only="gone")
+    for elsewhere in (attempt("gone"), attempt("b", "https://where-it-was.example")):
+        with pytest.raises(GatewayError, match="no longer configured"):
+            one.candidates(text_to_video(), after=elsewhere)
+
+
+def test_an_attempt_keeps_the_address_that_it_was_sent_to() -> None:
+    a = ChannelConfig(name="a", provider="scripted", base_url="https://user:word@one.example/api/", api_key="first")
+    sent = attempt("a", "https://one.example/api")
+
+    def asked(router: Router) -> tuple[str, str | None] | None:
+        found = router.of(sent)
+        return (found[0].address, found[0].api_key) if found else None
+
+    one = router(a)
+    assert asked(one) == (sent.address, "first")
+    one.swap(Config(channels=(replace(a, base_url="https://other:word@one.example/api", api_key="rotated"),)))
+    assert asked(one) == (sent.address, "rotated"), "the same place, by whatever credential is good there now"
+    moved = replace(a, base_url="https://two.example", api_key="second")
+    one.swap(Config(channels=(moved,)))
+    assert asked(one) == (sent.address, "rotated")
+    assert one.candidates(text_to_video())[0].channel.address == "https://two.example"
+    one.swap(Config(channels=(replace(moved, name="b"),)))
+    assert asked(one) == (sent.address, "rotated")
+    assert one.channel("a") is None
+    assert one.provider("a") is not None
+    assert asked(router(moved)) is None, "after a start only the new address is known"
+    assert asked(router(replace(a, provider="picky"))) is None, "the name has gone over to another provider"
+
+
+def test_what_comes_of_a_former_address_does_not_count_against_the_new_one() -> None:
+    a = ChannelConfig(name="a", provider="scripted", base_url="https://one.example")
+    one = router(a)
+    one.swap(Config(channels=(replace(a, base_url="https://two.example"),)))
+    one.circuit_of(attempt("a", "https://one.example")).trouble(1)
+    assert one.circuit("a").state == "closed"
+    assert one.circuit_of(attempt("a", "https://two.example")) is one.circuit("a")
+
+
+def test_a_draining_channel_takes_no_new_tasks() -> None:
+    a, b = ChannelConfig(name="a", provider="scripted"), ChannelConfig(name="b", provider="scripted", models=("other",))
+    one = router(replace(a, draining=True), b)
+    assert one.names() == ["other"]
+    assert not one.serves("kling-v2-5-turbo")
+    with pytest.raises(GatewayError):
+        one.candidates(text_to_video())
+    with pytest.raises(GatewayError, match="takes no new tasks"):
+        one.candidates(text_to_video(), after=attempt("a"))
+    assert one.of(attempt("a")) is not None
 
 
 def test_pools_and_their_weights() -> None:

@@ -68,7 +68,15 @@ class Bob:
             await self.house.database.write(Mark(task_id, self.house.clock.now(), cancel=True, delete=True))
 
         house = self.house
-        return Erasure(house.database, house.clock, house.keys, forget=forget, find=find, cancel=cancel)
+        return Erasure(
+            house.database,
+            house.clock,
+            house.keys,
+            forget=forget,
+            find=find,
+            cancel=cancel,
+            forget_jobs=house.shelf.forget,
+        )
 
     async def task(self, name: str = WORDS) -> Task:
         key = await self.place(input_key(self.who.account_id, "png"))
@@ -250,3 +258,44 @@ def test_over_the_api(folder: Path, kling: FakeKling) -> None:
         assert names == ["default", done["pseudonym"]]
     with closing(sqlite3.connect(server.data / "telecine.db")) as database:
         assert WORDS not in "\n".join(database.iterdump())
+
+
+def folder_says(data: Path, words: str) -> list[str]:
+    """The files of a data folder in which `words` stand, free pages and write-ahead logs included."""
+    return sorted(
+        str(file.relative_to(data))
+        for file in data.rglob("*")
+        if file.is_file() and (words.encode() in file.read_bytes() or words in file.name)
+    )
+
+
+def test_no_file_says_it_any_more_when_it_is_said_to_be_done(folder: Path) -> None:
+    """The sandbox keeps jobs in files of its own; SQLite keeps deleted rows in free pages and in its log."""
+    with LiveServer(folder) as server:
+        for number in range(12):
+            body = {"model": "storyboard-1", "prompt": f"{WORDS} {number} {'x' * 2400}", "size": "64x64"}
+            assert server.call("POST", "/v1/tasks", body, key=OTHER_KEY).status in (200, 201)
+        video = {"model": "sora-2", "prompt": f"{WORDS} [[fail:content_policy]]"}
+        task = server.call("POST", "/v1/tasks", video, key=OTHER_KEY).json["id"]
+        server.until(f"/v1/tasks/{task}", lambda found: found["status"] == "failed", key=OTHER_KEY)
+        mine = server.call("POST", "/v1/tasks", {"model": "sora-2", "prompt": "mine"}).json["id"]
+        server.ended(mine)
+        server.until("/v1/tasks?status=succeeded&limit=100", lambda found: len(found["data"]) == 12, key=OTHER_KEY)
+        assert {"telecine.db-wal"} < set(folder_says(server.data, WORDS))
+        assert len(list((server.data / "sandbox").glob("*.json"))) == 14
+        assert server.call("POST", "/admin/v1/accounts/other/erase", {}, key=ADMIN_KEY).json["done"]
+        assert folder_says(server.data, WORDS) == []
+        assert len(list((server.data / "sandbox").glob("*.json"))) == 1
+        assert len(list((server.data / "sandbox").iterdir())) == 2, "the other account's job, and what it drew"
+
+
+async def test_an_erasure_is_not_done_while_somebody_reads_what_was(bob: Bob) -> None:
+    await bob.task()
+    await bob.house.pass_time(60, 5)
+    async with bob.house.database.snapshot() as connection:
+        assert (await connection.execute(select(tables.tasks.c.id))).all()
+        done = await bob.erasure().erase("bob")
+        assert (done.running, done.logged, done.done) == (0, True, False)
+    done = await bob.erasure().erase("bob")
+    assert (done.logged, done.done) == (False, True)
+    assert folder_says(bob.folder, WORDS) == []

@@ -200,11 +200,11 @@ def test_an_administrator_makes_a_limited_key(sandbox: LiveServer) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\nrate_limit = "often"',
-        '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\nips = ["10.0.0.1/8"]',
-        '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\nmax_tasks_in_flight = 0',
-        '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\nbudget = -1',
-        '[[keys]]\nname = "a"\nkey = "0123456789012345678901"\ntoken_limit = "many"',
+        '[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\nrate_limit = "often"',
+        '[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\nips = ["10.0.0.1/8"]',
+        '[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\nmax_tasks_in_flight = 0',
+        '[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\nbudget = -1',
+        '[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\ntoken_limit = "many"',
         '[[accounts]]\nname = "a"\nrate_limit = "5/year"',
         '[[accounts]]\nname = "a"\ntoken_limit = "0/minute"',
         '[[accounts]]\nname = "a"\nmax_tasks_in_flight = -1',
@@ -224,7 +224,7 @@ def test_limits_that_cannot_be_stop_the_start(tmp_path: Path, text: str) -> None
 
 def test_limits_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "telecine.toml"
-    file.write_text('[[keys]]\nname = "a"\nkey = "0123456789012345678901"\nbudget = 20.0\nrate_limit = "600/minute"')
+    file.write_text('[[keys]]\nname = "a"\nkey = "w4tL0n8qZ2xV7bK3mR9cT1"\nbudget = 20.0\nrate_limit = "600/minute"')
     config = read(file, {})
     assert isinstance(config, Config)
     assert (str(config.keys[0].budget), config.keys[0].rate_limit) == ("20.0", "600/minute")

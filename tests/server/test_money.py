@@ -263,8 +263,8 @@ async def test_the_check_sees_one_moment(tmp_path: Path) -> None:
             assert await ledger.check(before) == []
             async with database.writing() as connection:
                 await connection.exec_driver_sql(
-                    "INSERT INTO accounts (id, name, created_at, limited, balance, held, spent)"
-                    " VALUES (1, 'x', 0, 1, 5, 0, 0)"
+                    "INSERT INTO accounts (id, name, created_at, limited, balance, held, spent, source)"
+                    " VALUES (1, 'x', 0, 1, 5, 0, 0, 'admin')"
                 )
             assert await ledger.check(before) == []
         async with database.snapshot() as after:

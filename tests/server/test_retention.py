@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from telecine.dialects.openai import render as openai_form
 from telecine.dialects.tasks import render as tasks_form
 from telecine.media.storage import Storage, input_key, output_key
 from telecine.nouns import catalogue
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.request import MediaInput, Native, Shot, VideoParameters
 from telecine.nouns.task import Output, Task
+from telecine.providers.base import Failed
 from telecine.server.retention import BATCH, Retention, first_id
 from telecine.server.sweep import Sweep
 from telecine.store import tables
@@ -64,7 +65,12 @@ def retention(house: House, storage: Storage, **days: int) -> Retention:
     async def nothing() -> int:
         return 0
 
-    return Retention(house.database, storage, house.clock, lambda: RetentionConfig(**days), nothing)
+    async def forget_jobs(handles: Sequence[str]) -> None:
+        house.shelf.forgotten += handles
+
+    return Retention(
+        house.database, storage, house.clock, lambda: RetentionConfig(**days), nothing, forget_jobs=forget_jobs
+    )
 
 
 async def done(house: House, request: Any = REQUEST) -> Task:
@@ -118,6 +124,24 @@ async def test_prompts_and_inputs_go_and_old_tasks_still_render(house: House, st
     renders_everywhere(View(*found))
     with pytest.raises(GatewayError, match="no longer kept"):
         await house.tasks.retry(house.me, task.id)
+
+
+async def test_what_may_repeat_the_prompt_goes_with_it_and_codes_stay(house: House, storage: Storage) -> None:
+    house.provider.polls = [Failed(TaskError("content_policy", f"the prompt '{PROMPT}' is bad"))]
+    view = await house.tasks.create(house.me, REQUEST, "tasks")
+    await house.pass_time(60, 5)
+    async with house.database.writing() as connection:
+        await connection.execute(update(tables.attempts).values(provider="sandbox", handle="in-the-sandbox"))
+    house.clock.advance(8 * DAY)
+    await retention(house, storage).prune()
+    for table in ("tasks", "attempts", "events"):
+        assert PROMPT not in str(await rows(house, f"SELECT * FROM {table}")), table  # noqa: S608
+    assert house.shelf.forgotten == ["in-the-sandbox"]
+    found = await house.reads.task(view.task.id)
+    assert found is not None
+    assert found[0].error == TaskError("content_policy", "What was said of it is no longer kept.")
+    assert await rows(house, "SELECT error_code FROM attempts") == [("content_policy",)]
+    assert ("main",) in await rows(house, "SELECT detail FROM events WHERE type = 'submitting'")
 
 
 def renders_everywhere(view: View) -> None:

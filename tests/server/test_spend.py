@@ -306,7 +306,9 @@ async def test_answers_are_kept_for_thirty_days(
         return 0
 
     storage = Storage.on_disk(tmp_path / "media")
-    retention = Retention(house.database, storage, house.clock, RetentionConfig, nothing)
+    retention = Retention(
+        house.database, storage, house.clock, RetentionConfig, nothing, forget_jobs=house.shelf.forget
+    )
     assert (await retention.prune())["reports"] == 0
     house.clock.advance(DAY)
     assert (await retention.prune())["reports"] == 2

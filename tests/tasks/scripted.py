@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from telecine.accounts import configured
 from telecine.accounts.keys import Keys
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
-from telecine.config import ChannelConfig, Config, LimitsConfig, PriceConfig
+from telecine.config import AccountConfig, ChannelConfig, Config, KeyConfig, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
@@ -224,6 +225,12 @@ class House:
         finally:
             await self.engine.stop(1.0)
             await self.database.close()
+
+    async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
+        """What a start or a reload makes of these sections of the file."""
+        async with self.database.writing() as connection:
+            await configured.sync(connection, accounts, keys, ids=self.context.ids, now=self.clock.now())
+        self.keys.check_anew()
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Move time on in small steps, running what falls due."""

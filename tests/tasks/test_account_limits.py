@@ -41,7 +41,7 @@ async def test_an_accounts_budget_counts_over_all_its_keys(tmp_path: Path) -> No
     async with House(tmp_path, prices=[CALL]).opened() as house:
         await house.keys.create("a", text="a" * 30, account="film")
         await house.keys.create("b", text="b" * 30, account="film")
-        await house.keys.sync_accounts([AccountConfig("film", budget=Decimal(7))])
+        await house.configure(accounts=[AccountConfig("film", budget=Decimal(7))])
         a, b = [await house.keys.check(name * 30) for name in "ab"]
         results = await asyncio.gather(
             *(house.tasks.create(who, text_to_video(), "tasks") for who in (a, b, a, b, a)), return_exceptions=True
@@ -62,7 +62,7 @@ async def test_a_month_ends_for_accounts_too_and_ends_count_in_the_month_of_the_
     clock = HandClock(MIDNIGHT + 10 * 86400 - 30)
     async with House(tmp_path, prices=[CALL], clock=clock).opened() as house:
         await house.keys.create("a", text="a" * 30)
-        await house.keys.sync_accounts([AccountConfig("default", monthly_budget=Decimal(2))])
+        await house.configure(accounts=[AccountConfig("default", monthly_budget=Decimal(2))])
         who = await house.keys.check("a" * 30)
         house.provider.polls = [Failed(refusal())]
         await house.tasks.create(who, text_to_video(), "tasks")
@@ -76,7 +76,7 @@ async def test_a_key_has_to_stay_within_its_own_budget_as_well(tmp_path: Path) -
     async with House(tmp_path, prices=[CALL]).opened() as house:
         await house.keys.create("a", text="a" * 30, limits=Limits(budget=Decimal(2)))
         await house.keys.create("b", text="b" * 30)
-        await house.keys.sync_accounts([AccountConfig("default", budget=Decimal(4))])
+        await house.configure(accounts=[AccountConfig("default", budget=Decimal(4))])
         a, b = [await house.keys.check(name * 30) for name in "ab"]
         await house.tasks.create(a, text_to_video(), "tasks")
         with pytest.raises(GatewayError, match="This key's budget"):

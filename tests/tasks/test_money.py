@@ -61,7 +61,7 @@ async def bank(tmp_path: Path, amount: str | None = "1", **options: Any) -> Asyn
     async with House(tmp_path, prices=options.pop("prices", (PRICE,)), **options).opened() as house:
         one = Bank(house)
         if amount is not None:
-            await one.balances.sync([AccountConfig("default", Decimal(amount))])
+            await one.house.configure(accounts=[AccountConfig("default", Decimal(amount))])
         yield one
 
 
@@ -251,7 +251,7 @@ async def test_the_upstreams_cost_is_kept_beside_the_price(tmp_path: Path) -> No
 async def test_deposits_of_the_file_and_by_hand(tmp_path: Path) -> None:
     async with bank(tmp_path, "1") as one:
         for amount, balance in (("1", 1_000_000), ("3", 3_000_000), ("2.5", 2_500_000)):
-            await one.balances.sync([AccountConfig("default", Decimal(amount))])
+            await one.house.configure(accounts=[AccountConfig("default", Decimal(amount))])
             assert (await one.figures())[0] == balance
         assert (await one.balances.deposit("default", 500_000)).balance == 3_000_000
         assert (await one.balances.deposit("new", 7)).available == 7

@@ -42,7 +42,7 @@ class Books:
 async def books(tmp_path: Path, **options: Any) -> AsyncIterator[Books]:
     async with House(tmp_path, prices=(PRICE,), **options).opened() as house:
         one = Books(house)
-        await one.balances.sync([AccountConfig("default", Decimal(10))])
+        await one.house.configure(accounts=[AccountConfig("default", Decimal(10))])
         yield one
 
 

@@ -73,8 +73,7 @@ class Books(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.start()
-        balances = Balances(self.here.database, self.here.keys, self.clock, self.here.context.ids)
-        self.do(balances.sync([AccountConfig("default", Decimal(2))]))
+        self.do(self.here.configure(accounts=[AccountConfig("default", Decimal(2))]))
 
     def start(self) -> None:
         first, second = Scripted("first"), Scripted("second")

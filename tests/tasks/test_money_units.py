@@ -149,7 +149,7 @@ async def test_tokens_stop_creates_until_they_have_left_the_window(tmp_path: Pat
         await house.keys.create("a", text="a" * 30, limits=Limits(token_limit="1000/minute"))
         await house.keys.create("b", text="b" * 30)
         await house.keys.create("c", text="c" * 30, account="other")
-        await house.keys.sync_accounts([AccountConfig("default", token_limit="1500/hour")])
+        await house.configure(accounts=[AccountConfig("default", token_limit="1500/hour")])
         a, b, c = [await house.keys.check(name * 30) for name in "abc"]
         house.provider.submits = [Finished(replace(DONE, usage=Usage(tokens=Tokens(100, 200, 300, 400, 0))))]
         await house.tasks.create(a, text_to_video(), "tasks")
@@ -184,7 +184,7 @@ async def test_an_administrators_limit_is_not_that_of_whose_task_is_retried(tmp_
     async with House(tmp_path, limits=LimitsConfig(first_step=1)).opened() as house:
         await house.keys.create("boss", text="a" * 30, admin=True)
         await house.keys.create("c", text="c" * 30, account="other")
-        await house.keys.sync_accounts([AccountConfig("default", token_limit="1/hour", max_tasks_in_flight=1)])
+        await house.configure(accounts=[AccountConfig("default", token_limit="1/hour", max_tasks_in_flight=1)])
         boss, other = [await house.keys.check(name * 30) for name in "ac"]
         house.provider.submits = [Finished(replace(DONE, usage=Usage(tokens=Tokens(500))))]
         view = await house.tasks.create(other, text_to_video(), "tasks")

@@ -1,11 +1,9 @@
-"""Accounts and what they have: made from the configuration, topped up, read."""
+"""Accounts and what they have: topped up by hand, read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts import ledger
@@ -13,10 +11,9 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.principal import Bounds
 from telecine.accounts.spending import room
 from telecine.clock import Clock
-from telecine.config import AccountConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.money import amount_of, micros_of
+from telecine.nouns.money import amount_of
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -42,7 +39,7 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class Balances:
-    """Reads of balances, and the two ways in which an account gets one."""
+    """Reads of balances, and deposits by hand."""
 
     def __init__(self, database: Database, keys: Keys, clock: Clock, ids: IdSource) -> None:
         self._database = database
@@ -84,33 +81,6 @@ class Balances:
                 raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
         self._keys.check_anew()
         return await self.read(account_id)
-
-    async def sync(self, configured: Iterable[AccountConfig]) -> None:
-        """Grant what the configuration file grants: the difference to what it has granted so far."""
-        for account in configured:
-            account_id = await self._keys.account(account.name)
-            if account.balance is None:
-                continue
-            now = self._clock.now()
-            async with self._database.writing() as connection:
-                granted = await connection.execute(
-                    select(func.coalesce(func.sum(tables.ledger_entries.c.balance_delta), 0)).where(
-                        tables.ledger_entries.c.account_id == account_id, tables.ledger_entries.c.ref_type == "config"
-                    )
-                )
-                difference = micros_of(account.balance) - int(granted.scalar_one())
-                if difference:
-                    await ledger.deposit(
-                        connection,
-                        account_id,
-                        difference,
-                        ref_type="config",
-                        ref_id=str(self._ids.next(now)),
-                        at=now,
-                    )
-                await connection.execute(
-                    update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
-                )
 
 
 _A = tables.accounts.c

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
 from telecine.clock import Clock
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.names import ERASED
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
@@ -28,7 +29,7 @@ _SETTLED: Final = 3600.0
 """Requests that were let in before the keys went have ended by then, and what they made is swept away too."""
 _ENDED: Final = ("succeeded", "failed", "cancelled")
 _ANONYMOUS: Final = "erased"
-"""The dialect of an erased task, which tells that it is one, and the beginning of the account's new name."""
+"""The dialect of an erased task, which tells that it is one."""
 
 Forget = Callable[[Sequence[str]], Awaitable[None]]
 Find = Callable[[str], AsyncIterator[Sequence[str]]]
@@ -41,17 +42,28 @@ class Erased(msgspec.Struct, frozen=True):
     pseudonym: str
     tasks: int
     running: int
+    logged: bool = False
+    """The database could not empty its log yet, where old content may still be read."""
 
     @property
     def done(self) -> bool:
-        return self.running == 0
+        return self.running == 0 and not self.logged
 
 
 class Erasure:
-    """Erases accounts. `forget` deletes stored files, `find` lists those under a prefix, `cancel` cancels a task."""
+    """Erases accounts. `forget` deletes stored files, `find` lists those under a prefix, `cancel` cancels a task;
+    `forget_jobs` deletes jobs of the sandbox by their handles."""
 
     def __init__(
-        self, database: Database, clock: Clock, keys: Keys, *, forget: Forget, find: Find, cancel: Cancel
+        self,
+        database: Database,
+        clock: Clock,
+        keys: Keys,
+        *,
+        forget: Forget,
+        find: Find,
+        cancel: Cancel,
+        forget_jobs: Forget,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,6 +71,7 @@ class Erasure:
         self._forget = forget
         self._find = find
         self._cancel = cancel
+        self._forget_jobs = forget_jobs
 
     async def erase(self, name: str, *, force: bool = False) -> Erased:
         """Erase the account called `name`, or go on with it. Raises GatewayError (`not_found`, `conflict`).
@@ -92,13 +105,13 @@ class Erasure:
                 select(tables.accounts.c.id).where(tables.accounts.c.name == name).with_for_update()
             )
             account_id: int | None = found.scalar_one_or_none()
-            if account_id is None or name.startswith(f"{_ANONYMOUS}-"):
+            if account_id is None or name.startswith(ERASED):
                 raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
             await _check(connection, name, account_id, force=force)
             await connection.execute(
                 update(tables.accounts)
                 .where(tables.accounts.c.id == account_id)
-                .values(name=f"{_ANONYMOUS}-{secrets.token_hex(8)}")
+                .values(name=f"{ERASED}{secrets.token_hex(8)}")
             )
             await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
             await connection.execute(
@@ -119,7 +132,10 @@ class Erasure:
         if not running:
             async for keys in self._find(f"a{account_id}/"):
                 await self._forget(keys)
-        return Erased(await self._note(account_id, ended=not running), erased, running)
+        emptied = await self._database.forget_log()
+        name = await self._note(account_id, ended=not running and emptied)
+        await self._database.forget_log()  # once more, for the old name
+        return Erased(name, erased, running, logged=not emptied)
 
     async def _cancel_tasks(self, account_id: int) -> None:
         table = tables.tasks.c
@@ -160,6 +176,7 @@ class Erasure:
             keys = [key for row in found.all() for key in row if key]
         keys += [one.object_key for request in requests.values() for one in request.inputs if one.object_key]
         await self._forget(keys)
+        await self._forget_jobs(await sandbox_handles(self._database, ids))
         now = self._clock.now()
         async with self._database.writing() as connection:
             await connection.execute(
@@ -212,6 +229,16 @@ class Erasure:
             found = await connection.execute(select(tables.accounts.c.name).where(tables.accounts.c.id == account_id))
             name: str = found.scalar_one()
             return name
+
+
+async def sandbox_handles(database: Database, task_ids: Sequence[int]) -> list[str]:
+    """The sandbox's jobs of these tasks, which it keeps in files of its own."""
+    table = tables.attempts.c
+    async with database.reading() as connection:
+        found = await connection.execute(
+            select(table.handle).where(table.task_id.in_(task_ids), table.provider == "sandbox")
+        )
+        return list(found.scalars())
 
 
 async def _check(connection: AsyncConnection, name: str, account_id: int, *, force: bool) -> None:

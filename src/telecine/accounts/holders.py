@@ -11,23 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.accounts.principal import Bounds, Principal
 from telecine.accounts.terms import NO_TERMS, Changes, Terms, bounds_of
 from telecine.config import AccountConfig
+from telecine.nouns import names
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.ids import IdSource
 from telecine.store import tables
 
 
-async def find(connection: AsyncConnection, name: str) -> int | None:
-    """The id of the account called `name`."""
-    found = await connection.execute(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name))
-    return found.scalar_one_or_none()
-
-
-async def add(connection: AsyncConnection, name: str, identity: int, now: float) -> None:
-    """Make an account."""
+async def named(connection: AsyncConnection, name: str, ids: IdSource, now: float) -> int:
+    """The id of the account called `name`, made where it does not exist. Raises GatewayError for what is no name."""
+    names.named("account", name, names.check_account_name)
+    query = select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name)
+    found: int | None = (await connection.execute(query)).scalar_one_or_none()
+    if found is not None:
+        return found
+    made = ids.next(now)
     await connection.execute(
         insert(_ACCOUNTS).values(
-            id=identity, name=name, created_at=now, limited=False, balance=0, held=0, spent=0, source="admin"
+            id=made, name=name, created_at=now, limited=False, balance=0, held=0, spent=0, source="admin"
         )
     )
+    return made
 
 
 async def set_terms(connection: AsyncConnection, configured: Iterable[AccountConfig]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,9 +14,10 @@ from telecine.accounts import holders
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
-from telecine.config import AccountConfig, KeyConfig, Limits
+from telecine.config import Limits
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
+from telecine.nouns.names import check_name, named
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
@@ -99,26 +100,19 @@ class Keys:
         limits: Limits = NO_LIMITS,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
-        terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
-        if not name.strip() or len(name) > 100:
-            raise GatewayError("invalid_request", "A key needs a name of 1 to 100 characters.", param="name")
         now = self._clock.now()
-        if expires_at is not None and expires_at <= now and source != "file":
+        if expires_at is not None and expires_at <= now:
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
         text = text or _PREFIX + secrets.token_urlsafe(32)
-        row = {
-            **terms.row(),
-            "id": self._ids.next(now),
-            "account_id": await self.account(account),
-            "name": name,
-            "hash": digest_of(text),
-            "admin": admin,
-            "allow_unknown": allow_unknown,
-            "source": source,
-            "created_at": now,
-            "revoked_at": None,
-        }
+        terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
         async with self._database.writing() as connection:
+            account_id = await holders.named(connection, account, self._ids, now)
+            row = {
+                **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
+                "id": self._ids.next(now),
+                "source": source,
+                "created_at": now,
+            }
             await connection.execute(insert(tables.keys).values(row))
         return _info({**row, "account": account}), text
 
@@ -172,76 +166,13 @@ class Keys:
     async def account(self, name: str) -> int:
         """The id of the account called `name`, made where it does not exist."""
         async with self._database.writing() as connection:
-            identity = await holders.find(connection, name)
-            if identity is None:
-                now = self._clock.now()
-                identity = self._ids.next(now)
-                await holders.add(connection, name, identity, now)
-            return identity
+            return await holders.named(connection, name, self._ids, self._clock.now())
 
     async def change_account(self, name: str, wanted: Changes) -> None:
         """Change what bounds an account, from the next request of its keys on. Raises GatewayError (`not_found`,
         `conflict`, `invalid_request`)."""
         async with self._database.writing() as connection:
             await holders.change(connection, name, wanted)
-        self._cache.clear()
-
-    async def sync(self, configured: Iterable[KeyConfig]) -> None:
-        """Bring the keys that come from the configuration file in line with it."""
-        wanted = {digest_of(key.key): key for key in configured}
-        async with self._database.reading() as connection:
-            table = tables.keys.c
-            # A key that was made here (at the first run, say) may be written into the file too.
-            rows = await connection.execute(
-                select(tables.keys).where((table.source == "file") | table.hash.in_(list(wanted)))
-            )
-            there = {row["hash"]: row for row in rows.mappings()}
-        gone = [row["id"] for digest, row in there.items() if digest not in wanted and row["revoked_at"] is None]
-        async with self._database.writing() as connection:
-            if gone:
-                now = self._clock.now()
-                await connection.execute(update(tables.keys).where(tables.keys.c.id.in_(gone)).values(revoked_at=now))
-        for digest, key in wanted.items():
-            if digest in there:
-                await self._refresh(there[digest]["id"], key)
-            else:
-                terms = Terms.configured(key)
-                await self.create(
-                    key.name,
-                    account=key.account,
-                    models=terms.models,
-                    expires_at=terms.expires_at,
-                    admin=key.admin,
-                    source="file",
-                    text=key.key,
-                    allow_unknown=key.allow_unknown_parameters,
-                    limits=terms.limits,
-                )
-        self._cache.clear()
-
-    async def _refresh(self, identity: int, key: KeyConfig) -> None:
-        account = await self.account(key.account)
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.keys)
-                .where(tables.keys.c.id == identity)
-                .values(
-                    name=key.name,
-                    account_id=account,
-                    admin=key.admin,
-                    revoked_at=None,
-                    allow_unknown=key.allow_unknown_parameters,
-                    **Terms.configured(key).row(),
-                )
-            )
-
-    async def sync_accounts(self, configured: Iterable[AccountConfig]) -> None:
-        """Bring what bounds accounts in line with the configuration file."""
-        wanted = list(configured)
-        for account in wanted:
-            await self.account(account.name)
-        async with self._database.writing() as connection:
-            await holders.set_terms(connection, wanted)
         self._cache.clear()
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
@@ -263,6 +194,19 @@ class Keys:
 def digest_of(text: str) -> bytes:
     """What is stored of a key."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def key_row(name: str, text: str, account_id: int, *, admin: bool, allow_unknown: bool, terms: Terms) -> dict[str, Any]:
+    """What is stored of a living key, besides its id and where it comes from. Raises GatewayError."""
+    return {
+        **terms.row(),
+        "account_id": account_id,
+        "name": named("name", name, check_name),
+        "hash": digest_of(text),
+        "admin": admin,
+        "allow_unknown": allow_unknown,
+        "revoked_at": None,
+    }
 
 
 _TERMS: Final = tuple(NO_TERMS)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from telecine.config import ConfigError
+from telecine.nouns.strength import HOW, is_strong
 
 _FILE: Final = "secret.key"
 _LOCAL: Final = "tcl"
@@ -69,11 +70,11 @@ def roots_of(text: str) -> list[str]:
 def load_secret(data: Path, given: str | None, *, make: bool = True) -> Secret:
     """The secret from the environment, else from `data`; made there (mode 0600) at the first start.
 
-    Raises ConfigError where there is none and `make` is False, or where the given one is too short.
+    Raises ConfigError where there is none and `make` is False, or where the given one is easy to guess.
     """
     if given is not None:
-        if not roots_of(given) or any(len(root) < 22 for root in roots_of(given)):
-            raise ConfigError("TELECINE_SECRET_KEY is too short to be safe: use at least 22 random characters.")
+        if not roots_of(given) or not all(map(is_strong, roots_of(given))):
+            raise ConfigError(f"TELECINE_SECRET_KEY is too easy to guess to be safe: {HOW}.")
         return Secret(given)
     file = data / _FILE
     if not file.exists():

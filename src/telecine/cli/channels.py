@@ -63,5 +63,10 @@ def _row(channel: Channel) -> list[str]:
         str(channel.weight),
         f"{slots} ({channel.pool})" if channel.pool else slots,
         channel.base_url,
-        f"open, {channel.paused_for:.0f} s" if channel.circuit == "open" else channel.circuit.replace("_", "-"),
+        _health(channel),
     ]
+
+
+def _health(channel: Channel) -> str:
+    health = f"open, {channel.paused_for:.0f} s" if channel.circuit == "open" else channel.circuit.replace("_", "-")
+    return f"{health} (draining)" if channel.draining else health

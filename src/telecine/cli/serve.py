@@ -59,6 +59,8 @@ def serve(
 
 def _announce(ready: Ready, data: Path, target: Target) -> None:
     """What the person who started it needs to know. Plain text: a terminal wraps it, and pasting it still works."""
+    for name, number in sorted(ready.stranded.items()):
+        typer.echo(text("stranded", name=name, number=number), err=True)
     lines = first_run_lines(ready.first_run)
     key = ready.first_run.api_key
     model = _video_model(ready.models)

@@ -19,6 +19,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Telecine is serving on {address} (data in {data})",
         "Telecine 正在 {address} 提供服务（数据目录：{data}）",
     ),
+    "stranded": (
+        "WARNING: nobody asks about {number} task(s) at the channel '{name}', now gone. Put it back (draining = true).",
+        "警告：渠道 “{name}” 已移除或已变更，其上的 {number} 个任务无人查询；请恢复该渠道（draining = true）。",
+    ),
     "first_run": (
         "This is the first start. These keys are shown only this once:",
         "这是首次启动。以下密钥仅显示这一次：",

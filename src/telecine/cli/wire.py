@@ -97,6 +97,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     weight: int
     max_in_flight: int | None
     pool: str | None
+    draining: bool
     circuit: str
     paused_for: float
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from telecine.config.file import Config, ConfigError, Limits, ModelMap, PriceConfig, RetentionConfig
+from telecine.config.values import problems
 from telecine.nouns.money import (
     MICROS,
     MOST_BUDGET,
@@ -22,21 +23,18 @@ from telecine.nouns.money import (
 )
 from telecine.nouns.rate import QUOTA_LINE, rate_of
 
-KEY_LENGTH: Final = 22  # 128 bits in base 64
 _MOST_IN_FLIGHT: Final = 2**31 - 1  # what its column holds
 
 
 def check(config: Config) -> None:
     """Raise ConfigError for what no installation could run."""
+    for problem in problems(config):
+        raise ConfigError(problem)
     for what, names in (
         ("channel", [channel.name for channel in config.channels]),
         ("pool", [pool.name for pool in config.pools]),
-        ("key", [key.name for key in config.keys]),
     ):
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ConfigError(f"There is more than one {what} named '{min(twice)}'; names must be unique.")
-        if what != "key" and (reserved := [name for name in names if name.startswith(QUOTA_LINE)]):
+        if reserved := [name for name in names if name.startswith(QUOTA_LINE)]:
             raise ConfigError(f"A {what} cannot be named '{reserved[0]}': such names stand for the lines of quotas.")
     pools = {pool.name for pool in config.pools}
     for channel in config.channels:
@@ -44,16 +42,9 @@ def check(config: Config) -> None:
         for pool in wanted:
             if pool is not None and pool not in pools:
                 raise ConfigError(f"Channel '{channel.name}' uses the pool '{pool}', which no [[pools]] defines.")
-        if channel.weight < 1:
-            raise ConfigError(f"Channel '{channel.name}' has weight {channel.weight}; it must be 1 or more.")
     _check_prices(config)
     _check_limits(config)
     _check_retention(config.retention)
-    if config.metrics_key is not None and len(config.metrics_key) < KEY_LENGTH:
-        raise ConfigError(f"metrics_key is too short to be safe: use {KEY_LENGTH} random characters or more.")
-    for key in config.keys:
-        if len(key.key) < KEY_LENGTH:
-            raise ConfigError(f"Key '{key.name}' is too short to be safe: use {KEY_LENGTH} random characters or more.")
 
 
 _CONDITIONS: Final = frozenset(
@@ -112,8 +103,6 @@ def _check_limits(config: Config) -> None:
     for channel in config.channels:
         if channel.rate_limit is not None:
             _check_with(rate_of, channel.rate_limit, f"Channel '{channel.name}' has a rate_limit that")
-        if channel.daily_cap is not None and channel.daily_cap < 1:
-            raise ConfigError(f"daily_cap of channel '{channel.name}' must be 1 or more.")
     for network in config.network.trusted_proxies:
         _check_with(ip_network, network, "[network] trusted_proxies has an entry that")
 
@@ -175,9 +164,6 @@ def check_origin(config: Config) -> None:
 
 
 def _check_retention(retention: RetentionConfig) -> None:
-    for name in RetentionConfig.__struct_fields__:
-        if getattr(retention, name) < (1 if name == "link_days" else 0):
-            raise ConfigError(f"[retention] {name} is too small.")
     if 0 < retention.outputs_days < retention.link_days:
         raise ConfigError("[retention] outputs_days is shorter than link_days: links would lead nowhere.")
 

@@ -53,6 +53,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sandbox only: its tasks cost what the price book says."""
     unit_cost: Decimal | None = None
     """What one unit of the upstream's own accounting costs us, in the currency, to read margins by."""
+    draining: bool = False
+    """It takes no new tasks; those that run on it are still asked about and collected."""
 
     def __repr__(self) -> str:
         return f"ChannelConfig({self.name!r})"  # never the credentials

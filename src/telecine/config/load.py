@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
-from telecine.config.checks import KEY_LENGTH, check, check_origin
+from telecine.config.checks import check, check_origin
 from telecine.config.file import Config, ConfigError
+from telecine.config.values import url_problem
+from telecine.nouns.strength import HOW, is_strong
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -37,8 +39,8 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
     file = file or _path(environment.get("TELECINE_CONFIG"))
     config = read(file, environment) if file else with_environment(Config(), environment)
     admin_key = environment.get("TELECINE_ADMIN_KEY") or None
-    if admin_key is not None and len(admin_key) < KEY_LENGTH:
-        raise ConfigError(f"TELECINE_ADMIN_KEY is too short to be safe: use {KEY_LENGTH} random characters or more.")
+    if admin_key is not None and not is_strong(admin_key):
+        raise ConfigError(f"TELECINE_ADMIN_KEY is too easy to guess to be safe: {HOW}.")
     return Settings(
         data=data or _path(environment.get("TELECINE_DATA")) or Path("data"),
         config=config,
@@ -52,8 +54,10 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 
 def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
     """`config` with what the environment says in place of the file. Raises ConfigError where these do not agree."""
-    url = environment.get("TELECINE_PUBLIC_URL")
-    config = msgspec.structs.replace(config, public_url=url) if url else config
+    url = environment.get("TELECINE_PUBLIC_URL") or config.public_url
+    if url is not None and (problem := url_problem(url)):
+        raise ConfigError(f"The public_url '{url}' {problem}.")
+    config = msgspec.structs.replace(config, public_url=url)
     check_origin(config)
     return config
 
@@ -130,8 +134,9 @@ def _secret(value: str | None, environment: Mapping[str, str], owner: str) -> st
     if kind == "file":
         try:
             return Path(rest).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError(f"The {owner} reads its secret from {rest}: {error.strerror}.") from None
+        except (OSError, ValueError) as error:  # ValueError: bytes that are no text, or no path
+            reason = (error.strerror if isinstance(error, OSError) else None) or "it cannot be read as text"
+            raise ConfigError(f"The {owner} reads its secret from {rest!r}: {reason}.") from None
     return value
 
 

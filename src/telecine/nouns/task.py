@@ -86,6 +86,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     task_id: int
     number: int
     channel: str
+    address: str = ""
+    """The channel's address when it began: the job is known nowhere else."""
     provider: str
     model: str
     """The upstream's name of the model."""

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -179,6 +180,12 @@ class Channel(msgspec.Struct, frozen=True):
     webhook_secret: str | None = None
     allow_private: bool = False
     """Files that this upstream links to may lie on private addresses."""
+
+    @property
+    def address(self) -> str:
+        """`base_url` without credentials in it: where jobs are known, whoever asks."""
+        parts = urlsplit(self.base_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
     def __repr__(self) -> str:
         return f"Channel({self.name!r})"  # never the credentials

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -14,10 +15,15 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Attempt
 from telecine.nouns.terms import Terms
 from telecine.providers.base import Channel, Provider
 from telecine.routing.circuit import Circuit
 
+Standing = Literal["here", "leaving", "unknown"]
+"""Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""
+_Place = tuple[str, str]
+"""A channel's name and its address: what jobs are known by."""
 _MOST_MICROS = 10**15
 """A thousand million; an upstream that names a higher cost is not believed."""
 
@@ -48,9 +54,10 @@ class Router:
         self._clock = clock
         self._configs: dict[str, ChannelConfig] = {}
         self._channels: dict[str, Channel] = {}
-        self._leaving: dict[str, tuple[ChannelConfig, Channel]] = {}
-        """Removed while this process runs: no new tasks, but those that they run are still asked about."""
-        self._circuits: dict[str, Circuit] = {}
+        self._former: dict[_Place, tuple[ChannelConfig, Channel]] = {}
+        """Removed, or moved to another address, while this process runs: no new tasks, but those that run there are
+        still asked about there, with the credential that was good there."""
+        self._circuits: dict[_Place, Circuit] = {}
         self.pools: dict[str, int] = {}
         self.swap(config)
         self._known = {model.name for model in catalogue.models}
@@ -58,24 +65,21 @@ class Router:
     def swap(self, config: Config) -> None:
         """Go on with the channels and pools of `config`, all at once.
 
-        Attempts that run on a channel that is no longer there are still polled and collected; those on one whose
-        credential has changed, with the new one. Where it or the address has changed, the circuit begins closed.
+        Attempts keep the address that they were sent to: those on a channel that is no longer there, or that has moved,
+        are still asked about where they are; those on one whose credential has changed, with the new one. Where the
+        address or the credential has changed, the circuit begins closed.
         """
-        channels = config.channels or (ChannelConfig(name="sandbox", provider="sandbox", models=("*",)),)
-        names = {channel.name for channel in channels}
-        before = self._leaving | {name: (known, self._channels[name]) for name, known in self._configs.items()}
-        self._leaving = {name: known for name, known in before.items() if name not in names}
-        self._configs = {channel.name: channel for channel in channels}
-        self._channels = {channel.name: _channel(channel) for channel in channels}
-        for name, (_, known) in before.items():
-            if name in names and _reached_by(known) != _reached_by(self._channels[name]):
-                self._circuits.pop(name, None)
+        before = {_place(self._channels[name]): (known, self._channels[name]) for name, known in self._configs.items()}
+        before = self._former | before
+        self._configs = {one.name: one for one in channels_of(config)}
+        self._channels = {one.name: channel_of(one) for one in channels_of(config)}
+        now = {_place(one): one for one in self._channels.values()}
+        self._former = {place: known for place, known in before.items() if place not in now}
+        for place, channel in now.items():
+            known = before.get(place)
+            if place in self._circuits and (known is None or _credentials(known[1]) != _credentials(channel)):
+                del self._circuits[place]
         self.pools = pools_of(config)
-
-    @property
-    def leaving(self) -> Sequence[str]:
-        """Channels that were removed while this process ran."""
-        return tuple(self._leaving)
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -84,17 +88,47 @@ class Router:
 
     def names(self) -> list[str]:
         """Every public model name that some channel serves, sorted."""
-        spelled = {name for channel in self._configs.values() for name in channel.names}
-        matched = {name for name in self._known if any(c.mapping(name) for c in self._configs.values())}
+        spelled = {name for channel in self._open for name in channel.names}
+        matched = {name for name in self._known if any(channel.mapping(name) for channel in self._open)}
         return sorted(spelled | matched)
 
+    @property
+    def _open(self) -> Iterator[ChannelConfig]:
+        """The channels that take new tasks."""
+        return (config for config in self._configs.values() if not config.draining)
+
     def channel(self, name: str) -> tuple[Channel, Provider] | None:
-        """A channel by name, with its provider, also one that is leaving; None where it was gone before the start."""
+        """A configured channel by name, with its provider."""
         config = self._configs.get(name)
-        if config is not None:
-            return self._channels[name], self._providers[config.provider]
-        left = self._leaving.get(name)
-        return (left[1], self._providers[left[0].provider]) if left else None
+        return (self._channels[name], self._providers[config.provider]) if config is not None else None
+
+    def of(self, attempt: Attempt) -> tuple[Channel, Provider] | None:
+        """The channel that `attempt` runs on, at the address that it was sent to, with its provider.
+
+        None where this process does not know one: its job must not be looked for, nor sent, anywhere else.
+        """
+        found = self._at(attempt.channel, attempt.address)
+        if found is None or found[0].provider != attempt.provider:
+            return None
+        return found[1], self._providers[attempt.provider]
+
+    def standing(self, name: str, address: str, provider: str) -> Standing:
+        """What attempts sent there can expect of this process."""
+        found = self._at(name, address)
+        if found is None or found[0].provider != provider:
+            return "unknown"
+        return "here" if found[0] is self._configs.get(name) else "leaving"
+
+    def _at(self, name: str, address: str) -> tuple[ChannelConfig, Channel] | None:
+        channel = self._channels.get(name)
+        if channel is not None and channel.address == address:
+            return self._configs[name], channel
+        return self._former.get((name, address))
+
+    def provider(self, name: str) -> Provider | None:
+        """The provider of a channel that is, or was while this process ran, called `name`."""
+        config = self._known_as(name)
+        return self._providers[config.provider] if config is not None else None
 
     def resubmits(self, name: str) -> bool:
         """Whether the operator accepts that this channel may be paid twice after an unknown submit."""
@@ -116,27 +150,28 @@ class Router:
         return found if found < _MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
-        left = self._leaving.get(name)
-        return self._configs.get(name) or (left[0] if left else None)
+        left = (config for (former, _), (config, _) in self._former.items() if former == name)
+        return self._configs.get(name) or next(left, None)
 
     def serves(self, model: str) -> bool:
         """Whether any channel serves the public model name, or the name that it is an alias of."""
-        return any(self._mapping(config, model) for config in self._configs.values())
+        return any(self._mapping(config, model) for config in self._open)
 
     def candidates(
-        self, request: GenerationRequest, *, only: str | None = None, without: str | None = None
+        self, request: GenerationRequest, *, after: Attempt | None = None, without: str | None = None
     ) -> list[Route]:
         """The channels that can run `request`, best first; never empty.
 
-        `only` keeps to one channel (a follow-up stays with its channel); `without` puts the one tried last at the end.
+        `after` keeps to the channel and the address of the attempt that is followed up: its job is known nowhere else.
+        `without` puts the channel that was tried last at the end.
         Raises GatewayError: `not_found` for a model that nobody serves, or what the first provider objects to when
         none can express the request.
         """
         routes: list[tuple[tuple[bool, bool, float, float], Route]] = []
         objection: GatewayError | None = None
-        for config in self._configs.values():
+        for config in self._open:
             mapping = self._mapping(config, request.model)
-            if mapping is None or (only is not None and config.name != only):
+            if mapping is None or (after is not None and not self._follows(config, after)):
                 continue
             try:
                 route = self._route(config, mapping, request)
@@ -149,8 +184,11 @@ class Router:
                 ((config.name == without, self.circuit(config.name).pause() > 0, -config.priority, share), route)
             )
         if not routes:
-            raise objection or self.nobody(request.model, only)
+            raise objection or self.nobody(request.model, followed=after is not None)
         return [route for _, route in sorted(routes, key=lambda item: item[0])]
+
+    def _follows(self, config: ChannelConfig, source: Attempt) -> bool:
+        return (config.name, self._channels[config.name].address) == (source.channel, source.address)
 
     def _mapping(self, config: ChannelConfig, model: str) -> ModelMap | None:
         mapping = config.mapping(model)
@@ -179,17 +217,26 @@ class Router:
         _fits(route)
         return route
 
-    def nobody(self, model: str, only: str | None = None) -> GatewayError:
+    def nobody(self, model: str, *, followed: bool = False) -> GatewayError:
         """The error for a model that no channel serves, naming those that exist."""
-        if only is not None:
-            return GatewayError("not_found", "The channel that made the source is no longer configured.", param="model")
+        if followed:
+            message = "The channel that made the source is no longer configured, or takes no new tasks."
+            return GatewayError("not_found", message, param="model")
         names = self.names()
         shown = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
         return GatewayError("not_found", f"There is no model '{model}'. These exist: {shown}.", param="model")
 
     def circuit(self, name: str) -> Circuit:
-        """What this process knows of the channel's health."""
-        return self._circuits.setdefault(name, Circuit(self._clock))
+        """What this process knows of the health of the channel called `name`, where it is now."""
+        channel = self._channels.get(name)
+        return self._circuit((name, channel.address if channel else ""))
+
+    def circuit_of(self, attempt: Attempt) -> Circuit:
+        """The same of the channel that `attempt` runs on, where it was when it was sent."""
+        return self._circuit((attempt.channel, attempt.address))
+
+    def _circuit(self, place: _Place) -> Circuit:
+        return self._circuits.setdefault(place, Circuit(self._clock))
 
 
 def _fits(route: Route) -> None:
@@ -198,13 +245,19 @@ def _fits(route: Route) -> None:
         raise invalid(f"This takes {route.weight} slots at once, and its channel has {route.slots}.", "count")
 
 
+def channels_of(config: Config) -> Sequence[ChannelConfig]:
+    """The channels that `config` means: without any, a sandbox that serves every model."""
+    return config.channels or (ChannelConfig(name="sandbox", provider="sandbox", models=("*",)),)
+
+
 def pools_of(config: Config) -> dict[str, int]:
     """The slots of every pool; a channel's own `max_in_flight` is one too."""
     own = {one.name: one.max_in_flight for one in config.channels if one.max_in_flight is not None}
     return {pool.name: pool.slots for pool in config.pools} | own
 
 
-def _channel(config: ChannelConfig) -> Channel:
+def channel_of(config: ChannelConfig) -> Channel:
+    """What its provider may know of the channel."""
     return Channel(
         name=config.name,
         base_url=config.base_url.rstrip("/"),
@@ -216,5 +269,9 @@ def _channel(config: ChannelConfig) -> Channel:
     )
 
 
-def _reached_by(channel: Channel) -> tuple[str | None, ...]:
+def _place(channel: Channel) -> _Place:
+    return (channel.name, channel.address)
+
+
+def _credentials(channel: Channel) -> tuple[str | None, ...]:
     return (channel.base_url, channel.api_key, channel.access_key, channel.secret_key)

@@ -42,6 +42,8 @@ class ChannelInfo(msgspec.Struct, frozen=True):
     rate_limit: str | None
     daily_cap: int | None
     pool: str | None
+    draining: bool
+    """It takes no new tasks."""
     circuit: State
     paused_for: float
     """Seconds for which it is being left alone after trouble."""
@@ -138,6 +140,7 @@ class Admin:
             rate_limit=config.rate_limit,
             daily_cap=config.daily_cap,
             pool=config.pool,
+            draining=config.draining,
             circuit=circuit.state,
             paused_for=round(circuit.pause(), 1),
         )

@@ -28,7 +28,7 @@ def callback_route(tasks: TaskService, router: Router) -> Route:
     async def receive(request: Request) -> Response:
         token = request.path_params["token"]
         found = await tasks.find_callback(token) if _TOKEN.fullmatch(token) else None
-        known = router.channel(found[1].channel) if found else None
+        known = router.of(found[1]) if found else None
         if found is None or known is None:  # before a byte of the body is waited for
             raise GatewayError("not_found", "There is no such callback.")
         body = bytearray()

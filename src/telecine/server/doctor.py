@@ -124,14 +124,26 @@ def _channels(figures: Figures) -> Iterator[Finding]:
             f"The channel '{one.name}' is in trouble and left alone for another {_span(one.seconds)}.",
             f"Try it: `telecine channels test {one.name}`.",
         )
-    for name, number in sorted(figures.leaving.items()):
+    abroad = figures.abroad
+    for name, number in sorted(abroad.stranded.items()):
         yield Finding(
             "channel",
-            "info",
-            f"The channel '{name}' is no longer configured, and {number} job(s) still run there.",
-            "Without a restart they are collected; after one they wait until the channel is back.",
+            "bad",
+            f"{number} job(s) run at the channel '{name}', which is no longer configured, or elsewhere: nobody asks "
+            "about them. They will end as expired, their holds released, though the upstream may finish and bill them.",
+            "Put the channel back as it was, with its base_url and `draining = true`, and reload.",
         )
-    if not figures.troubled and not figures.leaving:
+    for name, number in sorted(abroad.leaving.items()):
+        yield Finding(
+            "channel",
+            "warning",
+            f"The channel '{name}' is no longer configured, or elsewhere, and {number} job(s) still run where it was.",
+            "They are collected unless the server is restarted. Put it back with `draining = true` to be safe.",
+        )
+    for name, number in sorted(abroad.draining.items()):
+        what = f"The channel '{name}' is draining: {number} job(s) still run there."
+        yield Finding("channel", "info", what, "" if number else "It can be taken out of the file.")
+    if not figures.troubled and not abroad.stranded and not abroad.leaving:
         yield Finding("channel", "ok", "No channel is in trouble.")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, case, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
@@ -47,6 +48,17 @@ class GivenUp(msgspec.Struct, frozen=True):
     day: int
 
 
+class Abroad(msgspec.Struct, frozen=True):
+    """Tasks that have something left to do at channels which take no new ones, by channel."""
+
+    draining: dict[str, int] = {}
+    """Every channel that is configured so, also those without such a task."""
+    leaving: dict[str, int] = {}
+    """At channels removed, or moved to another address, while this process runs: it still asks them."""
+    stranded: dict[str, int] = {}
+    """At channels that this process cannot ask: they were removed or moved before it started."""
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one installation at one moment."""
 
@@ -67,8 +79,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Pools that have no slots."""
     troubled: tuple[Trouble, ...]
     channels: tuple[str, ...] = ()
-    leaving: dict[str, int]
-    """Attempts that still run on channels that are no longer configured."""
+    abroad: Abroad
     outputs_pending: int
     """Files of tasks that have succeeded, not stored yet."""
     outputs_lost: int
@@ -101,7 +112,7 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
             shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
             troubled=tuple(_troubled(router)),
             channels=tuple(one.name for one in router.configs),
-            leaving=await _leaving(connection, {one.name for one in router.configs}),
+            abroad=await abroad(connection, router),
             outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
             outputs_lost=await _outputs(connection, "lost", now - DAY),
             disk_free=disk.free,
@@ -138,8 +149,9 @@ async def states(database: Database) -> tuple[dict[str, int], dict[str, int]]:
 
 
 async def _late(connection: AsyncConnection, now: float) -> float:
-    oldest = (await connection.execute(select(func.min(tables.schedule.c.due)))).scalar()
-    return max(0.0, now - oldest) if oldest else 0.0  # 0: woken, whenever that was
+    due = tables.schedule.c.due  # 0: woken, whenever that was
+    oldest = (await connection.execute(select(func.min(due)).where(due > 0))).scalar()
+    return max(0.0, now - oldest) if oldest is not None else 0.0
 
 
 async def _unknown(connection: AsyncConnection, now: float) -> Count:
@@ -193,19 +205,32 @@ async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
     return {pool: Count(number, max(0.0, now - oldest)) for pool, number, oldest in found.all()}
 
 
-async def _leaving(connection: AsyncConnection, configured: set[str]) -> dict[str, int]:
-    found = await connection.execute(leaving(configured))
-    return {row.channel: row.number for row in found.all()}
-
-
-def leaving(configured: set[str]) -> Select[tuple[str, int]]:
-    """How many attempts run on each channel that is not configured. An index of those that run serves it."""
-    table = tables.attempts.c
-    return (
-        select(table.channel, func.count().label("number"))
-        .where(table.ended_at.is_(None), table.channel.not_in(sorted(configured)))
-        .group_by(table.channel)
+async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
+    """Look through what is scheduled for tasks that need a channel which takes no new ones."""
+    attempt, task = tables.attempts.c, tables.tasks.c
+    under_way = select(task.attempt_id).where(  # nested, so that the planners begin with what is scheduled
+        task.id.in_(select(tables.schedule.c.task_id)),
+        task.state != "queued",
+        or_(task.ended_at.is_(None), task.deleted_at.is_(None)),
     )
+    found = await connection.execute(
+        select(attempt.channel, attempt.address, attempt.provider, func.count().label("number"))
+        .where(attempt.id.in_(under_way))
+        .group_by(attempt.channel, attempt.address, attempt.provider)
+    )
+    draining = {one.name: 0 for one in router.configs if one.draining}
+    leaving: Counter[str] = Counter()
+    stranded: Counter[str] = Counter()
+    for one in found.all():
+        match router.standing(one.channel, one.address, one.provider):
+            case "here":
+                if one.channel in draining:
+                    draining[one.channel] += one.number
+            case "leaving":
+                leaving[one.channel] += one.number
+            case "unknown":
+                stranded[one.channel] += one.number
+    return Abroad(draining, dict(leaving), dict(stranded))
 
 
 async def _outputs(connection: AsyncConnection, state: str, since: float) -> int:

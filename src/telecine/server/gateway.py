@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from telecine import __version__
+from telecine.accounts import configured
 from telecine.accounts.balances import Balances
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
 from telecine.accounts.prices import PriceBook
@@ -56,7 +57,8 @@ from telecine.providers.base import Provider
 from telecine.providers.kling import KlingProvider
 from telecine.providers.openai import OpenAIProvider
 from telecine.providers.sandbox import SandboxProvider
-from telecine.routing.router import Router, pools_of
+from telecine.routing.records import record_channels
+from telecine.routing.router import Router, channel_of, channels_of, pools_of
 from telecine.server.address import Proxies
 from telecine.server.admin import Admin
 from telecine.server.admin_money import Money
@@ -70,7 +72,6 @@ from telecine.server.metrics import Metrics
 from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
 from telecine.server.webhooks import Webhooks
-from telecine.store import tables
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
@@ -116,8 +117,10 @@ class Gateway:
         """The URL at which this process listens, once it does; links start with it unless `public_url` is set."""
         self.exposed = False
         """Other machines can reach it, so what they could spend has to be counted."""
+        self.stranded: dict[str, int] = {}
+        """Tasks that the start found at channels, by name, that this process cannot ask."""
         known = catalogue.load()
-        ids = IdSource()
+        self._ids = ids = IdSource()
         policy = _policy(config.network.allow_private)
 
         self._database = Database(settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}")
@@ -187,7 +190,9 @@ class Gateway:
             keys=self.keys,
             secret=self._secret,
             check=self._check,
-            apply=self._apply,
+            write=self._write,
+            swap=self._swap,
+            forget_jobs=self._sandbox.forget,
         )
         self._health = Health(
             self._database,
@@ -235,7 +240,7 @@ class Gateway:
             await recover(self._database, self._router.pools)
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
-            await self.upkeep.begin()
+            self.stranded = await self.upkeep.stranded()
             loops = [self.engine.run(), self._deliverer.run(), self._maintain()] if self._work else []
             loops += self.upkeep.loops() if self._work else []
             running = [asyncio.create_task(loop) for loop in (self._endpoints.run(), *loops)]
@@ -266,7 +271,6 @@ class Gateway:
         """Keys and channels as the configuration has them; at the very first start, keys to begin with."""
         given = self._given(self._settings.config)
         self._local_account = await self.keys.account(DEFAULT_ACCOUNT)
-        await self._record_channels()
         made = FirstRun(None, None)
         if not await self.keys.any():
             admin = api = None
@@ -275,7 +279,7 @@ class Gateway:
             if all(key.admin for key in given):
                 _, api = await self.keys.create("first", source="first_run")
             made = FirstRun(admin, api)
-        await self._sync(self._settings.config)
+        await self.upkeep.begin()
         return made
 
     def _given(self, config: Config) -> list[KeyConfig]:
@@ -285,45 +289,32 @@ class Gateway:
             given.append(KeyConfig(name="TELECINE_ADMIN_KEY", key=self._settings.admin_key, admin=True))
         return given
 
-    async def _sync(self, config: Config) -> None:
-        """Bring the records of keys and accounts in line with `config`."""
-        await self.keys.sync(self._given(config))
-        await self._balances.sync(config.accounts)
-        await self.keys.sync_accounts(config.accounts)
-
     def _check(self, config: Config) -> None:
         """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
         check_config(config)
         check_currency(self._settings.config.currency, config.currency)
+        for key in config.keys:
+            if key.key == self._settings.admin_key:
+                raise ConfigError(f"The key '{key.name}' is the one in TELECINE_ADMIN_KEY; take one of the two away.")
         if self.exposed or is_published(config):
             check_metered(config, catalogue.load())
 
-    async def _apply(self, config: Config) -> None:
-        """Go on with `config`, which has been checked: first the records, then, in one step, what is in memory."""
-        await self._sync(config)
+    async def _write(self, connection: AsyncConnection, config: Config) -> None:
+        """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
+        now = self._clock.now()
+        await configured.sync(connection, config.accounts, self._given(config), ids=self._ids, now=now)
+        await record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
+        await set_pools(connection, pools_of(config))
+
+    def _swap(self, config: Config) -> None:
+        """Go on with `config`, which is in the records, in one step."""
         prices = PriceBook(config.prices, catalogue.load())
-        async with self._database.writing() as connection:
-            await set_pools(connection, pools_of(config))
         self._router.swap(config)
         self.context.limits = self.app.limits = config.limits
         self._edge.streams.most = config.limits.event_streams
         self.context.prices = prices
+        self.keys.check_anew()
         self.engine.nudge()
-        await self._record_channels()
-
-    async def _record_channels(self) -> None:
-        now = self._clock.now()
-        async with self._database.writing() as connection:
-            await connection.execute(update(tables.channels).values(active=False))
-            there = set((await connection.execute(select(tables.channels.c.name))).scalars())
-            for config in self._router.configs:
-                row = {"provider": config.provider, "base_url": config.base_url, "active": True, "updated_at": now}
-                if config.name in there:
-                    await connection.execute(
-                        update(tables.channels).where(tables.channels.c.name == config.name).values(row)
-                    )
-                else:
-                    await connection.execute(insert(tables.channels).values(name=config.name, created_at=now, **row))
 
     async def _maintain(self) -> None:
         """What is looked after every few seconds."""
@@ -396,8 +387,6 @@ def check_config(config: Config) -> None:
                 f"Channel '{channel.name}' names the provider '{channel.provider}'; "
                 f"these exist: {', '.join(PROVIDERS)}."
             )
-        if channel.provider != "sandbox" and not channel.base_url.startswith(("https://", "http://")):
-            raise ConfigError(f"Channel '{channel.name}' needs a base_url that starts with https:// or http://.")
 
 
 def _announcers(media: MediaService) -> dict[str, Announce]:

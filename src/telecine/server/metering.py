@@ -28,7 +28,7 @@ def unpriced(config: Config, catalogue: Catalogue) -> list[str]:
     priced = {line.model for line in config.prices}
     found = []
     for channel in config.channels:
-        if channel.provider == "sandbox":
+        if channel.provider == "sandbox" or channel.draining:
             continue
         for entry in channel.models:
             name = entry if isinstance(entry, str) else entry.public

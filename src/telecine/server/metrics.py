@@ -91,6 +91,8 @@ class Metrics:
         for one in figures.given_up:
             more["attempts_given_up_last_day"].labels(one.channel).set(one.day)
             more["attempts_given_up_last_week"].labels(one.channel).set(one.week)
+        for name, number in figures.abroad.stranded.items():
+            more["tasks_stranded"].labels(name).set(number)
         for spend in figures.spend:
             if spend.age is not None:
                 more["channel_report_age_seconds"].labels(spend.channel).set(spend.age)
@@ -114,6 +116,7 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
     "channel_report_age_seconds": ("How old the upstream's word on what it has deducted is", ("channel",)),
     "channel_units": ("Units since the oldest such word that compares, by who counted them", ("channel", "source")),
+    "tasks_stranded": ("Tasks at channels that this process cannot ask", ("channel",)),
     "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
     "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),
     "tasks_waiting_quota": ("Tasks that wait for the rate or the daily cap of a channel", ("channel",)),

@@ -1,8 +1,9 @@
 """A new configuration while the server runs: validated, compared, applied in one step, and recorded.
 
-Guarantees: a file that is not right changes nothing; what runs goes on with what the records say of it (its price, its
-pool, its model), asks its upstream with the newest credential, and is not left alone when its channel is removed. What
-a process can only read at its start is told as such. No difference ever holds a secret.
+Guarantees: a file that is not right, and one that could not be written into the records as a whole, changes nothing; no
+configuration runs without its revision. What runs goes on with what the records say of it (its price, its pool, its
+model, its address), asks its upstream with the newest credential for that address, and is not left alone when its
+channel is removed. What a process can only read at its start is told as such. No difference ever holds a secret.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
 from telecine.config import Config, ConfigError, Settings, parse
@@ -56,21 +58,28 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Reload:
-    """Reads the file again. `check` raises ConfigError for what only this process can find wrong."""
+    """Reads the file again. `check` raises ConfigError for what only this process can find wrong.
+
+    `write` brings the records in line with a configuration, in the transaction that also notes its revision; `swap`
+    goes on with it in memory, after that has been committed. It may not fail.
+    """
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
         clock: Clock,
+        *,
         check: Callable[[Config], None],
-        apply: Callable[[Config], Awaitable[None]],
+        write: Callable[[AsyncConnection, Config], Awaitable[None]],
+        swap: Callable[[Config], None],
     ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock
         self._check = check
-        self._apply = apply
+        self._write = write
+        self._swap = swap
         self._one = asyncio.Lock()
         self.running = settings.config
         self._providers = providers_of(settings.config)
@@ -87,19 +96,23 @@ class Reload:
             check_providers(self._providers, config)
             if not changes:
                 return None
-            await self._apply(config)
+            async with self._database.writing() as connection:
+                await self._write(connection, config)
+                made = await self._record(connection, actor, digest, changes)
+            self._swap(config)
             self._providers |= providers_of(config)
             self.running = config
-            return await self._record(actor, digest, changes)
+            return made
 
     async def begin(self) -> None:
-        """Note the configuration of this start, where it is not the one that ran last."""
-        if self._settings.file is None:
-            return
-        digest = await asyncio.to_thread(lambda: self._read()[1])
+        """Bring the records in line with the configuration of this start; it is noted as a revision where it is not
+        the one that ran last."""
+        digest = None if self._settings.file is None else await asyncio.to_thread(lambda: self._read()[1])
         last = await self.revisions(1)
-        if not last or last[0].sha256 != digest:
-            await self._record("start", digest, ())
+        async with self._database.writing() as connection:
+            await self._write(connection, self.running)
+            if digest is not None and (not last or last[0].sha256 != digest):
+                await self._record(connection, "start", digest, ())
 
     async def revisions(self, limit: int = 100) -> list[Revision]:
         """The newest revisions first."""
@@ -121,13 +134,14 @@ class Reload:
             raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
         return parse(content, file, self._settings.environment), hashlib.sha256(content).hexdigest()
 
-    async def _record(self, actor: str, digest: str, changes: tuple[Change, ...]) -> Revision:
+    async def _record(
+        self, connection: AsyncConnection, actor: str, digest: str, changes: tuple[Change, ...]
+    ) -> Revision:
         table = tables.config_revisions
-        async with self._database.writing() as connection:
-            last = (await connection.execute(select(func.max(table.c.number)))).scalar() or 0
-            made = Revision(last + 1, self._clock.now(), actor[:200], digest, changes)
-            row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
-            await connection.execute(insert(table).values(row))
+        last = (await connection.execute(select(func.max(table.c.number)))).scalar() or 0
+        made = Revision(last + 1, self._clock.now(), actor[:200], digest, changes)
+        row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
+        await connection.execute(insert(table).values(row))
         return made
 
 

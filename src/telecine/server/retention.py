@@ -7,14 +7,15 @@ that name them, so that none is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, case, delete, func, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from telecine.accounts.erase import sandbox_handles
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
 from telecine.media.sheets import sheet_key
@@ -43,7 +44,8 @@ def first_id(moment: float) -> int:
 
 
 class Retention:
-    """Rounds of pruning. `config` says how long things are kept, as it is now; `sweep` looks for lost objects."""
+    """Rounds of pruning. `config` says how long things are kept, as it is now; `sweep` looks for lost objects,
+    `forget_jobs` deletes jobs of the sandbox by their handles."""
 
     def __init__(
         self,
@@ -52,12 +54,15 @@ class Retention:
         clock: Clock,
         config: Callable[[], RetentionConfig],
         sweep: Callable[[], Awaitable[int]],
+        *,
+        forget_jobs: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         self._database = database
         self._storage = storage
         self._clock = clock
         self._config = config
         self._sweep = sweep
+        self._forget_jobs = forget_jobs
         self._blanked = 0
         """The last delivery whose body has gone: those before it need no second look."""
 
@@ -106,6 +111,8 @@ class Retention:
             requests = {task_id: _decode(body) for task_id, body in found.all()}
         for request in requests.values():
             await self._forget([one.object_key for one in request.inputs])
+        if requests:
+            await self._forget_jobs(await sandbox_handles(self._database, list(requests)))
         await blank(self._database, requests, self._clock.now())
         return len(requests)
 
@@ -183,7 +190,8 @@ class Retention:
 
 
 async def blank(database: Database, requests: dict[int, GenerationRequest], now: float) -> None:
-    """Take away what the `requests` of ended tasks (by id) asked for, and what was prepared of it."""
+    """Take away what the `requests` of ended tasks (by id) asked for, what was prepared of it, and the words of others
+    that may repeat it; error codes stay."""
     if not requests:
         return
     rows = [
@@ -192,15 +200,34 @@ async def blank(database: Database, requests: dict[int, GenerationRequest], now:
     ]
     async with database.writing() as connection:
         await connection.execute(_BLANK, rows)
+        attempts, events, ids = tables.attempts, tables.events, sorted(requests)
         await connection.execute(
-            update(tables.attempts).where(tables.attempts.c.task_id.in_(list(requests))).values(prepared=None)
+            update(attempts)
+            .where(attempts.c.task_id.in_(ids))
+            .values(prepared=None, error_message=_no_longer_kept(attempts.c.error_message))
+        )
+        await connection.execute(
+            update(events)
+            .where(events.c.task_id.in_(ids), events.c.type.not_in(_OUR_WORDS), events.c.detail.is_not(None))
+            .values(detail=None)
         )
 
 
+def _no_longer_kept(message: Any) -> Any:
+    """An upstream's words may repeat the prompt."""
+    return case((message.is_not(None), "What was said of it is no longer kept."), else_=None)
+
+
+_OUR_WORDS: Final = ("submitting", "progress")
+"""Events whose detail is a channel's name or a number."""
 _BLANK = (
     update(tables.tasks)
     .where(tables.tasks.c.id == bindparam("b_id"))
-    .values(request=bindparam("b_request"), blanked_at=bindparam("b_now"))
+    .values(
+        request=bindparam("b_request"),
+        blanked_at=bindparam("b_now"),
+        error_message=_no_longer_kept(tables.tasks.c.error_message),
+    )
 )
 _LOSE = (
     update(tables.outputs)

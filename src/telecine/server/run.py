@@ -44,6 +44,8 @@ class Ready(msgspec.Struct, frozen=True):
     address: str
     models: list[str]
     first_run: FirstRun
+    stranded: dict[str, int] = {}
+    """Tasks that run at channels, by name, that this process cannot ask."""
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], None], clock: Clock | None = None) -> None:
@@ -87,12 +89,16 @@ async def answer(
             timeout_keep_alive=math.ceil(gateway.patience.idle),
             timeout_graceful_shutdown=_REQUEST_SECONDS,
         )
-        server = _Server(config, lambda: ready(Ready(gateway.address, gateway.context.router.names(), first_run)))
+        server = _Server(config, lambda: ready(_ready(gateway, first_run)))
         stopper = asyncio.create_task(_stop(server, gateway, stop), name="stop")
         try:
             await server.serve(sockets=[listener])
         finally:
             stopper.cancel()
+
+
+def _ready(gateway: Gateway, first_run: FirstRun) -> Ready:
+    return Ready(gateway.address, gateway.context.router.names(), first_run, gateway.stranded)
 
 
 @contextmanager

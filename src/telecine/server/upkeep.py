@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.routing import Route
 
 from telecine.accounts.erase import Erasure
@@ -16,7 +17,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.secret import Secret
 from telecine.config import Config, ConfigError, Settings
 from telecine.media.storage import Storage
-from telecine.server.figures import Figures, measure
+from telecine.server.figures import Figures, abroad, measure
 from telecine.server.reload import Reload, Revision
 from telecine.server.retention import Retention
 from telecine.server.running import Operations
@@ -34,7 +35,7 @@ _ERASURES_SECONDS: Final = 60.0
 
 
 class Upkeep:
-    """One per process. `check` and `apply` are the gateway's."""
+    """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes the sandbox's jobs."""
 
     def __init__(
         self,
@@ -46,20 +47,30 @@ class Upkeep:
         keys: Keys,
         secret: Secret,
         check: Callable[[Config], None],
-        apply: Callable[[Config], Awaitable[None]],
+        write: Callable[[AsyncConnection, Config], Awaitable[None]],
+        swap: Callable[[Config], None],
+        forget_jobs: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         self._context = context
         self._engine = engine
         self._storage = storage
         self._data: Path = settings.data
         database, clock = context.database, context.clock
-        self._reload = Reload(settings, database, clock, check, apply)
+        self._reload = Reload(settings, database, clock, check=check, write=write, swap=swap)
         self._erasure = Erasure(
-            database, clock, keys, forget=context.library.forget, find=self._stored, cancel=self._cancel
+            database,
+            clock,
+            keys,
+            forget=context.library.forget,
+            find=self._stored,
+            cancel=self._cancel,
+            forget_jobs=forget_jobs,
         )
         self._reports = Reports(database, context.router, clock)
         sweep = Sweep(database, storage, clock)
-        self._retention = Retention(database, storage, clock, lambda: self._reload.running.retention, sweep.run)
+        self._retention = Retention(
+            database, storage, clock, lambda: self._reload.running.retention, sweep.run, forget_jobs=forget_jobs
+        )
         self.routes: list[Route] = Operations(
             database, self._reload, self._erasure, self.measure, secret.derive(MASK), keys
         ).routes
@@ -70,7 +81,7 @@ class Upkeep:
         return self._reload.running
 
     async def begin(self) -> None:
-        """Note what this start runs with."""
+        """Bring the records in line with what this start runs with, and note it."""
         await self._reload.begin()
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
@@ -78,13 +89,16 @@ class Upkeep:
         return [self._retention.run(), self._resume_erasures(), self._reports.run()]
 
     async def reload(self, actor: str) -> Revision | None:
-        """Read the configuration again, and log what came of it. Raises nothing: nobody waits for an answer."""
+        """Read the configuration again, and log what came of it.
+
+        Raises nothing: nobody waits for an answer, and the next who asks must still be heard.
+        """
         try:
             made = await self._reload.reload(actor)
         except ConfigError as error:
             _log.error("config_refused", actor=actor, reason=str(error))
             return None
-        except (SQLAlchemyError, OSError):
+        except Exception:
             _log.exception("config_reload_failed", actor=actor)
             return None
         changes = [str(change) for change in made.changes] if made else []
@@ -96,6 +110,14 @@ class Upkeep:
         context = self._context
         spend = await self._reports.compared()
         return await measure(context.database, context.router, context.clock, self._data, spend)
+
+    async def stranded(self) -> dict[str, int]:
+        """The tasks, by channel, that nobody here can ask about; they are logged, for they may cost money unseen."""
+        async with self._context.database.reading() as connection:
+            found = (await abroad(connection, self._context.router)).stranded
+        if found:
+            _log.error("channels_missing", tasks=found)
+        return found
 
     async def _resume_erasures(self) -> None:
         while True:

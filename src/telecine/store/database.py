@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from telecine.store.batcher import Batcher
 
+_BUSY = 30_000
+"""Milliseconds for which a statement waits for another's lock."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -107,6 +109,19 @@ class Database:
         async with self._writer.begin() as connection:
             yield connection
 
+    async def forget_log(self) -> bool:
+        """Empty the write-ahead log, which still holds what rows said before they were changed or deleted.
+
+        False where somebody reads too long to let it happen now. Only SQLite has such a log within our reach.
+        """
+        if not self.sqlite:
+            return True
+        async with self._reader.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA busy_timeout=2000")  # writers wait as long as this does
+            busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).first()
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
+        return busy is not None and busy[0] == 0
+
     async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
         again = any(id(write) in self._unsure for write in writes)
         try:
@@ -148,8 +163,9 @@ def _engine(url: URL, *, writer: bool) -> AsyncEngine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
+            "secure_delete=ON",  # what is deleted or replaced is overwritten in the file, too
             "foreign_keys=ON",
-            "busy_timeout=30000",
+            f"busy_timeout={_BUSY}",
             "cache_size=-16384",
             "temp_store=MEMORY",
         ):

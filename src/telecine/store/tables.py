@@ -276,6 +276,7 @@ attempts = Table(  # written by tasks/
     Column("task_id", BigInteger, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("number", Integer, nullable=False),
     Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),  # the channel's, without credentials: the job is known nowhere else
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -304,13 +305,6 @@ attempts = Table(  # written by tasks/
         "ended_at",
         sqlite_where=text("state = 'unknown'"),
         postgresql_where=text("state = 'unknown'"),
-    ),
-    Index(  # every look at the metrics counts those of channels that are gone
-        "ix_attempts_channel",
-        "channel",
-        "ended_at",  # so that the index is enough
-        sqlite_where=text("ended_at IS NULL"),
-        postgresql_where=text("ended_at IS NULL"),
     ),
     Index(
         "ix_attempts_slot_until",

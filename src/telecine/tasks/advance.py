@@ -54,7 +54,8 @@ async def _step(context: Context, work: Work, fresh: bool) -> tuple[Work | None,
 
 
 async def _orphaned(context: Context, work: Work, error: ChannelGoneError) -> None:
-    """The channel is no longer configured. It may come back, so the task waits, until the upstream forgets the job."""
+    """The channel is no longer configured, or is elsewhere now. It may come back, so the task waits, until the upstream
+    forgets the job; nobody else is asked about it."""
     until = work.task.expires_at or work.task.created_at + 86400.0
     if context.now() < until:
         await context.rest(work.task.id, 60.0)
@@ -63,5 +64,5 @@ async def _orphaned(context: Context, work: Work, error: ChannelGoneError) -> No
         outputs = tuple(replace(one, state="lost") if one.state == "pending" else one for one in work.outputs)
         await context.commit(context.moved(work.task, Change(task=work.task, outputs=outputs), "outputs_lost"))
         return
-    message = f"The channel '{error}' that ran the job was removed before the job ended."
+    message = f"The channel '{error}' that ran the job was removed or moved before the job ended."
     await fail(context, work, TaskError("expired", message))

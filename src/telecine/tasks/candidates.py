@@ -18,12 +18,9 @@ async def candidates(context: Context, work: Work) -> list[Route]:
     if work.routes is not None:
         return list(work.routes)
     task = work.task
-    only = None
-    if task.source_task is not None:
-        source = await context.reads.task(task.source_task)
-        only = source[0].channel if source else None
+    source = await context.reads.work(task.source_task) if task.source_task is not None else None
     last = work.attempt.channel if work.attempt else None
-    routes = context.router.candidates(task.request, only=only, without=last)
+    routes = context.router.candidates(task.request, after=source.attempt if source else None, without=last)
     if task.attempts:
         averse = await context.reads.averse(task.id)
         routes = [route for route in routes if route.channel.name not in averse]

@@ -84,7 +84,7 @@ async def bury(context: Context, work: Work) -> None:
 
 
 async def _store(context: Context, work: Work) -> Work:
-    found = context.router.channel(work.attempt.channel) if work.attempt else None
+    found = context.router.of(work.attempt) if work.attempt else None
     if found is None or work.attempt is None:
         raise ChannelGoneError(work.attempt.channel if work.attempt else "")
     channel, provider = found

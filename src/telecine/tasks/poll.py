@@ -142,7 +142,7 @@ async def _absent(context: Context, work: Work, provider: Provider) -> Work | No
         until = context.now() + provider.traits.deadline
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
         return None
-    circuit, now = context.router.circuit(attempt.channel), context.now()
+    circuit, now = context.router.circuit_of(attempt), context.now()
     shut, failing = circuit.pause(), circuit.failing_since
     # As with a task in the queue: a channel that fails is waited for so long, one that is merely full without end.
     until = max(attempt.submitted_at or 0.0, failing or math.inf) + context.limits.unreachable
@@ -200,7 +200,7 @@ async def _look_later(context: Context, work: Work, attempt: Attempt, seconds: f
 
 
 def _upstream(context: Context, work: Work) -> tuple[Channel, Provider]:
-    found = context.router.channel(work.current.channel)
+    found = context.router.of(work.current)
     if found is None:
         raise ChannelGoneError(work.current.channel)
     return found

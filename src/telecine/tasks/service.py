@@ -134,8 +134,9 @@ class TaskService:
             return earlier
         routes = self._admit(principal, request)
         if request.source_task is not None:
-            source = await self.get(principal, request.source_task)
-            routes = context.router.candidates(request, only=source.task.channel)
+            await self.get(principal, request.source_task)
+            source = await context.reads.work(request.source_task)
+            routes = context.router.candidates(request, after=source.attempt if source else None)
         quote = self._quote(routes, request)
         if quote is not None:
             task = replace(task, prices=quote.prices, held=quote.hold)
@@ -241,7 +242,7 @@ class TaskService:
         if not view.task.ended:
             await self._mark(Mark(task_id, self._context.now(), cancel=True))
             view = await self.get(principal, task_id)
-        return replace(view, cancellation=cancellation(self._context, view.task))
+        return replace(view, cancellation=await cancellation(self._context, view.task))
 
     async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:
         """The task once it has ended, or as it is after `seconds`."""
@@ -306,10 +307,9 @@ class TaskService:
             return View(task, outputs)
         if task.state in ("queued", "submitting") or task.channel is None:
             return View(task, outputs, 2.0)
-        found = self._context.router.channel(task.channel)
-        if found is None:
+        provider = self._context.router.provider(task.channel)
+        if provider is None:
             return View(task, outputs, 30.0)
-        provider = found[1]
         elapsed = self._context.now() - task.created_at
         return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, provider.traits))
 

@@ -82,7 +82,7 @@ def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:
 
 def traits_of(context: Context, work: Work) -> Traits:
     """What the attempt's provider declares."""
-    found = context.router.channel(work.current.channel)
+    found = context.router.of(work.current)
     if found is None:
         raise ChannelGoneError(work.current.channel)
     return found[1].traits
@@ -96,4 +96,4 @@ def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Runn
 
 
 class ChannelGoneError(Exception):
-    """The attempt's channel is not configured any more, so its upstream cannot be asked."""
+    """The attempt's channel is not configured any more where it was, so its upstream cannot be asked."""

@@ -61,7 +61,7 @@ async def _begin(context: Context, alternatives: tuple[Alternative, ...], *, alo
 
     Their circuits are taken before the commit and given back after it, so that no two tasks are the same probe.
     """
-    circuits = {one.attempt.id: context.router.circuit(one.attempt.channel) for one in alternatives}
+    circuits = {one.attempt.id: context.router.circuit_of(one.attempt) for one in alternatives}
     for attempt, circuit in circuits.items():
         circuit.take(attempt)
     now = context.now()
@@ -94,6 +94,7 @@ def _alternative(context: Context, work: Work, route: Route) -> Alternative:
         task_id=work.task.id,
         number=number,
         channel=route.channel.name,
+        address=route.channel.address,
         provider=route.provider.name,
         model=route.model,
         state="preparing" if traits.prepares else "submitting",

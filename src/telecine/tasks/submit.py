@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 async def submit(context: Context, work: Work) -> Work | None:
     """Send the job that `work.attempt` stands for. Only called right after the attempt was committed as submitting."""
-    found = context.router.channel(work.current.channel)
+    found = context.router.of(work.current)
     if found is None:
         return await again(context, work, closed(work.current, "never_sent", context.now()))
     channel, provider = found
@@ -89,13 +89,13 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
 
 def _kept(context: Context, work: Work, error: GatewayError | FetchError) -> Refused | NeverSent:
     """Nothing was sent, for the request does not fit or its media cannot be had: no fault of the channel's."""
-    context.router.circuit(work.current.channel).spare(work.current.id)
+    context.router.circuit_of(work.current).spare(work.current.id)
     return NeverSent(error.reason) if isinstance(error, FetchError) else Refused(error.as_task_error())
 
 
 def _note(context: Context, attempt: Attempt, outcome: SubmitOutcome) -> None:
     """Tell the channel's circuit. A request that is refused for its own fault was answered by a channel in health."""
-    circuit = context.router.circuit(attempt.channel)
+    circuit = context.router.circuit_of(attempt)
     match outcome:
         case Refused(capacity=True, retry_after=seconds):
             circuit.trouble(attempt.id, seconds, full=True)
@@ -135,7 +135,7 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     """submitting → reconciling: a job may exist. It is looked up by our handle, or given up as unknown."""
     now = context.now()
     attempt = replace(work.current, state="unknown")
-    found = context.router.channel(attempt.channel)
+    found = context.router.of(attempt)
     traits = found[1].traits if found else None
     if traits is not None and not traits.look_up:
         before = await context.reads.unknowns(work.task.id)
@@ -163,7 +163,7 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
         return _kept(context, work, error)
     except Exception:
         _log.exception("adapter_failed", provider=provider.name)
-        context.router.circuit(channel.name).trouble(attempt.id)
+        context.router.circuit_of(attempt).trouble(attempt.id)
         return NeverSent("the job could not be prepared")
     now = context.now()
     attempt = replace(attempt, state="submitting", prepared=prepared, submitted_at=now)
@@ -192,6 +192,6 @@ async def _never_sent(context: Context, work: Work, reason: str) -> Work | None:
         await fail(context, work, error, attempt_state="never_sent")
         return None
     # A channel in trouble is left alone by its circuit; where the media cannot be had, only this task has to wait.
-    rests = context.router.circuit(attempt.channel).pause() > 0
+    rests = context.router.circuit_of(attempt).pause() > 0
     seconds = 0.0 if rests else backoff(attempt.number - 1, 1.0)
     return await again(context, work, attempt, seconds, deadline=deadline)

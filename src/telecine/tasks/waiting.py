@@ -41,11 +41,12 @@ async def join(context: Context, engine: Engine, task_id: int) -> None:
         await until(context, task_id, lambda task: task.state != "submitting", patience)
 
 
-def cancellation(context: Context, task: Task) -> Cancellation | None:
+async def cancellation(context: Context, task: Task) -> Cancellation | None:
     """What a wish to cancel `task` has come to; None where it had ended otherwise."""
     if task.ended:
         return "cancelled" if task.state == "cancelled" else None
-    found = context.router.channel(task.channel or "")
+    work = await context.reads.work(task.id)
+    found = context.router.of(work.attempt) if work is not None and work.attempt is not None else None
     can = found is not None and found[1].traits.cancel and not task.cancel_refused
     # What was never accepted has no job that could be named to the upstream.
     asked = can and task.state in ("running", "reconciling") and task.expires_at is not None

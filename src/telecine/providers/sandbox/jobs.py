@@ -115,6 +115,12 @@ class Jobs:
         self._appear(path, b"")
         path.unlink(missing_ok=True)
 
+    def forget(self, handle: str) -> None:
+        """Delete everything of one job; nothing where there is none."""
+        with self._lock:
+            for part in self._root.glob(f"{_quoted(handle)}.*"):
+                part.unlink(missing_ok=True)
+
     def sweep(self, before: float) -> None:
         """Forget the jobs made before this time (seconds since the Unix epoch)."""
         for path in self._root.glob("*.json"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -158,6 +158,18 @@ class SandboxProvider:
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Never: the sandbox calls nobody."""
         return False
+
+    async def forget(self, handles: Sequence[str]) -> None:
+        """Delete all that is kept of these jobs; whoever asks about one later is told that there is none.
+
+        Raises OSError.
+        """
+        for handle in handles:
+            rendering = self._renderings.get(handle)
+            if rendering is not None:
+                rendering.cancel()
+                await asyncio.wait([rendering])
+            await asyncio.to_thread(self._jobs.forget, handle)
 
     async def close(self) -> None:
         """Stop drawing; the jobs go on when they are next asked about, here or in another process."""

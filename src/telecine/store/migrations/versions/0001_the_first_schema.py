@@ -401,6 +401,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -429,13 +430,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("callback_token", name=op.f("uq_attempts_callback_token")),
     )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_attempts_channel",
-            ["channel", "ended_at"],
-            unique=False,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        )
         batch_op.create_index(
             "ix_attempts_slot_until",
             ["slot_until"],
@@ -466,11 +460,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_attempts_task_id"))
         batch_op.drop_index(
             "ix_attempts_slot_until", sqlite_where=sa.text("slot_held"), postgresql_where=sa.text("slot_held")
-        )
-        batch_op.drop_index(
-            "ix_attempts_channel",
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
         )
 
     op.drop_table("attempts")

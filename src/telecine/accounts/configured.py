@@ -1,0 +1,85 @@
+"""What the configuration file says of accounts and keys, brought into the records.
+
+Guarantees: all of it in the caller's transaction, so that a file counts whole or not at all. Accounts get their balance
+and their limits before keys come to spend from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.accounts import holders, ledger
+from telecine.accounts.keys import digest_of, key_row
+from telecine.accounts.terms import Terms
+from telecine.config import AccountConfig, KeyConfig
+from telecine.nouns.ids import IdSource
+from telecine.nouns.money import micros_of
+from telecine.store import tables
+
+
+async def sync(
+    connection: AsyncConnection,
+    accounts: Sequence[AccountConfig],
+    keys: Sequence[KeyConfig],
+    *,
+    ids: IdSource,
+    now: float,
+) -> None:
+    """Bring accounts, what they have been granted, and keys in line with the file; other keys stay as they are.
+
+    `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config` would have refused.
+    """
+    there = {one.name: await holders.named(connection, one.name, ids, now) for one in accounts}
+    await holders.set_terms(connection, accounts)
+    for account in accounts:
+        if account.balance is not None:
+            await _grant(connection, there[account.name], micros_of(account.balance), ids, now)
+    await _sync_keys(connection, keys, ids, now)
+
+
+async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids: IdSource, now: float) -> None:
+    """Deposit the difference to what the file has granted so far; the account spends only what it has from now on."""
+    entry = tables.ledger_entries.c
+    granted = await connection.execute(
+        select(func.coalesce(func.sum(entry.balance_delta), 0)).where(
+            entry.account_id == account_id, entry.ref_type == "config"
+        )
+    )
+    difference = micros - int(granted.scalar_one())
+    if difference:
+        await ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=str(ids.next(now)), at=now)
+    await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True))
+
+
+async def _sync_keys(connection: AsyncConnection, keys: Sequence[KeyConfig], ids: IdSource, now: float) -> None:
+    """Revoke the file's keys that are no longer in it; make or change those that are."""
+    wanted = {digest_of(key.key): key for key in keys}
+    table = tables.keys
+    # A key that was made here (at the first run, say) may be written into the file too.
+    rows = await connection.execute(
+        select(table.c.id, table.c.hash, table.c.revoked_at).where(
+            (table.c.source == "file") | table.c.hash.in_(list(wanted))
+        )
+    )
+    there = {row.hash: row for row in rows.all()}
+    gone = [row.id for digest, row in there.items() if digest not in wanted and row.revoked_at is None]
+    if gone:
+        await connection.execute(update(table).where(table.c.id.in_(gone)).values(revoked_at=now))
+    for digest, key in wanted.items():
+        row = key_row(
+            key.name,
+            key.key,
+            await holders.named(connection, key.account, ids, now),
+            admin=key.admin,
+            allow_unknown=key.allow_unknown_parameters,
+            terms=Terms.configured(key),
+        )
+        if digest in there:
+            await connection.execute(update(table).where(table.c.id == there[digest].id).values(row))
+        else:
+            await connection.execute(
+                insert(table).values({**row, "id": ids.next(now), "source": "file", "created_at": now})
+            )
