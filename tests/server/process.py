@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-kill-tests-0123456789"
 OTHER_KEY = "key-of-another-account-0123456789"
-SPEED = 60.0
-"""How many times as fast as the machine's the server's clock runs."""
 _START_SECONDS = 30.0
 """A server that has not said its address by then is killed, and the test fails with what it wrote."""
 
@@ -37,9 +35,11 @@ class ServerProcess:
         channel: str = "",
         top: str = "",
         port: int = 0,
+        speed: float = 60.0,
         options: Sequence[str] = (),
     ) -> None:
-        """`channel` continues the configuration after the first channel, `top` begins it; `options` are the child's."""
+        """`channel` continues the configuration after the first channel, `top` begins it; `options` are the child's.
+        `speed`: how many times as fast as the machine's the server's clock runs."""
         self.data = folder / "data"
         self._config = folder / "telecine.toml"
         self._config.write_text(
@@ -68,7 +68,7 @@ allow_private = true
             encoding="utf-8",
         )
         self._options = ["--port", str(port), *options]
-        self.epoch = time.time()
+        self.epoch, self.speed = time.time(), speed
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
 
@@ -78,7 +78,7 @@ allow_private = true
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
-                *("--epoch", str(self.epoch), "--speed", str(SPEED), *self._options),
+                *("--epoch", str(self.epoch), "--speed", str(self.speed), *self._options),
             ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
