@@ -1,4 +1,5 @@
-"""`python -m chaos [--tasks 2000] [--kills 50] [--seed 1]`: run, print the table, exit 1 unless it is all zeros."""
+"""`python -m chaos [--tasks 2000] [--kills 50] [--seed 1] [--database postgres]`: run, print what happened and the
+table, exit 1 unless it is all zeros."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     given = parser.parse_args()
     console = Console(width=100)
     with Progress(console=console, transient=True) as bar:
@@ -27,6 +29,7 @@ def main() -> int:
             given.kills,
             given.seed,
             lambda what, done: bar.update(task, description=what, completed=done),
+            on_postgres=given.database == "postgres",
         )
     console.print("Chaos: " + ", ".join(f"{count:,} {what}" for what, count in facts.items()))
     table = Table()

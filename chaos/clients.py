@@ -3,103 +3,126 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 
-from tests.server.process import KEY
+from chaos.evidence import Answer, Wish
+from telecine.nouns.ids import parse_task_id
 
-PATIENCE = 60.0
-"""Seconds for which a client tries to get an answer to one create."""
+PATIENCE = 120.0
+"""Seconds for which a client tries to get an answer to one request."""
 _AGAIN = frozenset({409, 425, 429, 500, 502, 503, 504})
 """What the official SDKs try again, unless `x-should-retry` says no."""
-
-
-@dataclass
-class Told:
-    """What one client knows of its job."""
-
-    name: str
-    dialect: str
-    task_id: str | None = None
-    error: str | None = None
-    """The last answer that said no."""
-    status: int = 200
-    """Of the last answer."""
-    unanswered: bool = False
-    """Nobody said yes, or a no that lasts, for as long as the client had patience."""
+_WRONG: dict[str, tuple[dict[str, Any], ...]] = {
+    "kling": ({"cfg_scale": 7}, {"duration": "-5"}, {"negative_prompt": "no" * 2000}, {"surprise": 1}),
+    "openai": ({"seconds": "soon"}, {"size": "0x0"}, {"n": 99}, {"surprise": 1}),
+}
+"""Requests that must be refused. Unknown fields could change what a job costs."""
 
 
 class Clients:
-    """Creates jobs and asks about them. `address` is where the server is at this moment; it moves when it is killed."""
+    """Creates jobs and asks about them. `address` is where the server is; `keys` are the API keys by account."""
 
-    def __init__(self, address: Callable[[], str], callbacks: str, model: str) -> None:
+    def __init__(self, address: str, callbacks: str, model: str, keys: dict[str, str]) -> None:
         self._address = address
         self._callbacks = callbacks
         self._model = model
+        self._keys = keys
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Clients:
-        self._session = aiohttp.ClientSession(
-            headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=10)
-        )
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
 
-    async def create(self, name: str, dialect: str) -> Told:
-        """One job, tried again with the same key until somebody answers."""
-        told = Told(name, dialect)
-        path, body = self._request(name, dialect)
+    async def create(self, wish: Wish, chance: random.Random) -> list[Answer]:
+        """One job, sent once or twice, each tried again until somebody answers."""
+        more = [self._late(chance.uniform(0, 1.5), wish)] if wish.twice else []
+        return list(await asyncio.gather(self.send(wish), *more))
+
+    async def _late(self, seconds: float, wish: Wish) -> Answer:
+        await asyncio.sleep(seconds)
+        return await self.send(wish)
+
+    async def send(self, wish: Wish) -> Answer:
+        """The create of `wish`, with the same names each time, until there is an answer that lasts."""
+        path, body = self._request(wish)
+        headers = {"idempotency-key": f"key-{wish.name}"} if wish.keyed else {}
+        last = Answer(0)
+        async for status, answer, retry in self._tries("POST", path, wish.account, body, headers):
+            if status == 200:
+                name = answer["data"]["task_id"] if wish.dialect == "kling" else answer["id"]
+                return Answer(200, parse_task_id(name))
+            last = Answer(status, None, status not in _AGAIN or not retry, f"{status} {answer}")
+            if last.final:
+                break
+        return last
+
+    def _request(self, wish: Wish) -> tuple[str, dict[str, Any]]:
+        hook = f"{self._callbacks}/hooks/{wish.name}"
+        body: dict[str, Any] = {"prompt": wish.name}
+        if wish.dialect == "kling":
+            path = "/kling/v1/videos/text2video"
+            body |= {"model_name": self._model, "duration": "10", "callback_url": hook}
+            body |= {"external_task_id": wish.name} if wish.external else {}
+        else:
+            path = "/v1/videos"
+            body |= {"model": self._model, "seconds": "10", "webhook_url": hook}
+        if wish.wrong:
+            ways = _WRONG[wish.dialect]
+            body |= ways[sum(wish.name.encode()) % len(ways)]
+        return path, body
+
+    async def cancel(self, task: int, account: str) -> str | None:
+        """Say that the job is not wanted any more; what is said of that."""
+        async for status, answer, _ in self._tries("POST", f"/v1/tasks/{task}/cancel", account):
+            if status == 200:
+                return str(answer["cancellation"] or "ended")
+        return None
+
+    async def pages(self, path: str, account: str, query: str = "") -> list[dict[str, Any]]:
+        """Everything that a list shows."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            _, page = await self.get(f"{path}?limit=100{query}{after}", account)
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            after = f"&after={page['last_id']}"
+
+    async def get(self, path: str, account: str) -> tuple[int, Any]:
+        """One read: the status, and the JSON or bytes. Raises what aiohttp raises."""
+        status, answer, _ = await self._call("GET", path, account)
+        return status, answer
+
+    async def _tries(
+        self, method: str, path: str, account: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[tuple[int, Any, bool]]:
+        """The answers, as long as there is patience for another try."""
         until = asyncio.get_running_loop().time() + PATIENCE
         while asyncio.get_running_loop().time() < until:
             try:
-                status, answer, retry = await self._call("POST", path, body, {"idempotency-key": f"key-{name}"})
+                found = await self._call(method, path, account, body, headers)
             except (aiohttp.ClientError, TimeoutError, OSError):
-                await asyncio.sleep(0.2)
-                continue
-            told.status = status
-            if status == 200:
-                told.task_id = answer["data"]["task_id"] if dialect == "kling" else answer["id"]
-                told.error = None
-                return told
-            told.error = f"{status} {answer}"
-            if status not in _AGAIN or not retry:
-                return told
+                found = None
+            if found is not None:
+                yield found
             await asyncio.sleep(0.2)
-        told.unanswered = True
-        return told
-
-    def _request(self, name: str, dialect: str) -> tuple[str, dict[str, Any]]:
-        hook = f"{self._callbacks}/hooks/{name}"
-        if dialect == "kling":
-            body = {"model_name": self._model, "prompt": name, "duration": "10", "external_task_id": name}
-            return "/kling/v1/videos/text2video", body | {"callback_url": hook}
-        return "/v1/videos", {"model": self._model, "prompt": name, "seconds": "10", "webhook_url": hook}
-
-    async def read(self, task_id: str) -> dict[str, Any] | None:
-        """The task in the neutral form; None where it is not found, or nobody answers."""
-        try:
-            status, answer = await self.call("GET", f"/v1/tasks/{task_id}")
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
-        return answer if status == 200 else None
-
-    async def call(self, method: str, path: str) -> tuple[int, Any]:
-        """One request: the status, and the JSON or bytes. Raises what aiohttp raises."""
-        status, answer, _ = await self._call(method, path)
-        return status, answer
 
     async def _call(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, account: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, bool]:
         """The third says whether the answer leaves it to the client to try again."""
         assert self._session is not None
-        async with self._session.request(method, self._address() + path, json=body, headers=headers) as response:
+        headers = {"authorization": f"Bearer {self._keys[account]}"} | (headers or {})
+        async with self._session.request(method, self._address + path, json=body, headers=headers) as response:
             retry = response.headers.get("x-should-retry") != "false"
             if response.content_type == "application/json":
                 return response.status, await response.json(), retry

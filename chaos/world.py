@@ -2,179 +2,150 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
-from tests.server.process import ServerProcess
-from tests.upstreams.faults import Act, Fault
+from chaos.upstreams import SUBMIT_TIMEOUT, KlingUpstream, OpenAIUpstream, Upstream
+from chaos.verdict import PRICE
+from tests import postgres
+from tests.server.process import KEY, OTHER_KEY, ServerProcess
 from tests.upstreams.kling import API_KEY as KLING_KEY
-from tests.upstreams.kling import FakeKling
 from tests.upstreams.openai_videos import API_KEY as OPENAI_KEY
-from tests.upstreams.openai_videos import FakeOpenAI
 
 MODEL = "kling-v2-5-turbo"
-PRICE = "0.07"
-"""For a second of what was really made."""
-SECONDS = 1
-"""The length of every upstream's file."""
+KEYS = {"default": KEY, "other": OTHER_KEY}
+"""The API key of each account."""
 BALANCE = 100_000
+_SECRET = "whsec_c2VjcmV0LW9mLXRoZS13ZWJob29rcw=="  # noqa: S105  of a fake
+_SPEED = 20.0
+"""Of the server's clock. Much faster, and the leases of steps run out under the hands of a busy machine: what is then
+given up as unknown was never sent."""
 _JOB_SECONDS = 0.4
 _TICK = 0.25
 _MOST_FAULTS = 6
 """At one upstream at a time: it shall also get something done."""
-
-
-class Upstream(Protocol):
-    """What the run needs of a fake: its faults, and what really happened in it."""
-
-    file: bytes
-    faults: list[Fault]
-
-    def soon(self, function: Callable[[], object]) -> None:
-        """Run `function` on the upstream's own thread."""
-        ...
-
-    def upset(self, chance: random.Random) -> None:
-        """Let something go wrong from now on."""
-        ...
-
-    def jobs_of(self) -> dict[str, list[str]]:
-        """By the client's own name of the job: the status of every job that this upstream made for it."""
-        ...
-
-
-class KlingUpstream(FakeKling):
-    """Kling: it can be asked about our handle, and refuses a second job with the same one."""
-
-    def upset(self, chance: random.Random) -> None:
-        self.faults.append(chance.choice([_creates, _kling_creates, _queries, _files])(chance))
-        if chance.random() < 0.1 and (running := [one.task_id for one in list(self.jobs.values()) if not one.ended]):
-            self.fail(chance.choice(running))
-
-    def jobs_of(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for job in list(self.jobs.values()):
-            found.setdefault(job.body["prompt"], []).append(job.status)
-        return found
-
-
-class OpenAIUpstream(FakeOpenAI):
-    """OpenAI: it knows nothing of our handle, so whoever loses its answer never learns whether a job was made."""
-
-    def upset(self, chance: random.Random) -> None:
-        self.faults.append(chance.choice([_creates, _openai_creates, _queries, _files])(chance))
-        if chance.random() < 0.1 and (running := [one.id for one in list(self.jobs.values()) if not one.ended]):
-            self.fail(chance.choice(running))
-
-    def jobs_of(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for job in list(self.jobs.values()):
-            found.setdefault(job.fields["prompt"], []).append(job.status)
-        return found
-
-
-# Anything that an upstream does wrong, but for making two jobs of one request, which nobody could prevent.
-
-
-def _creates(chance: random.Random) -> Fault:
-    made = chance.random() < 0.5
-    acts: tuple[Act, ...] = ("drop", "html", "broken")
-    if chance.random() < 0.2:
-        return Fault("create", "delay", seconds=chance.uniform(0.1, 0.8))
-    return Fault("create", chance.choice(acts), created=made)
-
-
-def _kling_creates(chance: random.Random) -> Fault:
-    return Fault("create", "refuse", code=chance.choice([1302, 1303, 5000, 5001, 5002]), retry_after=1)
-
-
-def _openai_creates(chance: random.Random) -> Fault:
-    codes = ["rate_limit_exceeded", "insufficient_quota", "server_error"]
-    return Fault("create", "refuse", code=chance.choice(codes), retry_after=1)
-
-
-def _queries(chance: random.Random) -> Fault:
-    return chance.choice(
-        [
-            Fault("query", "html", times=chance.randint(1, 5)),
-            Fault("query", "html", status=404),
-            Fault("query", "broken"),
-            Fault("query", "drop", times=2),
-            Fault("query", "word", message="brewing", times=2),
-            Fault("query", "delay", seconds=0.3),
-        ]
-    )
-
-
-def _files(chance: random.Random) -> Fault:
-    return chance.choice(
-        [
-            Fault("file", "cut"),
-            Fault("file", "html"),
-            Fault("file", "drop"),
-            Fault("file", "status", status=503),
-            Fault("file", "drip", seconds=0.02),
-        ]
-    )
+_KILLS_PER_DOWN = 5
+"""How many kills there are for each time that an upstream is down."""
+_PORTS = range(20_000, 30_000)
+"""Outside of those that connections going out get, so that nobody takes one while its owner is down."""
 
 
 class World:
-    """The upstreams and the server. `start` them first; `stop` ends everything."""
+    """The upstreams and the server. Entering it starts them; leaving ends everything."""
 
-    def __init__(self, folder: Path, chance: random.Random) -> None:
+    def __init__(self, folder: Path, chance: random.Random, *, on_postgres: bool = False) -> None:
         self._chance = chance
-        # Files of different sizes, so that a file tells which upstream it came from.
-        self._klings = [KlingUpstream(file_bytes=size, journal_queries=False) for size in (5000, 6000)]
-        self._openai = OpenAIUpstream(file_bytes=7000, journal_queries=False)
+        # Files of different sizes, so that a file tells which upstream it came from. The first signs its callbacks.
+        self.klings = [KlingUpstream(file_bytes=5000, webhook_secret=_SECRET), KlingUpstream(file_bytes=6000)]
+        self._openai = OpenAIUpstream(file_bytes=7000)
         self._folder = folder
+        self._on_postgres = on_postgres
+        self._database = ""
         self._server: ServerProcess | None = None
+        self._open = ExitStack()
+        self._down: tuple[Upstream, float] | None = None
         self.kills = 0
+        self.downs = 0
+        self.breaks: list[float] = []
+        """When the server was killed or an upstream taken down, by the machine's clock."""
+        self.passed = 0.0
+        """For how long the trouble has gone on, in seconds in which the server was up: a busy machine starts slowly."""
 
     @property
     def upstreams(self) -> dict[str, Upstream]:
         """By the name of the channel."""
-        return {"kling-main": self._klings[0], "kling-spare": self._klings[1], "openai-main": self._openai}
+        return {"kling-main": self.klings[0], "kling-spare": self.klings[1], "openai-main": self._openai}
 
     @property
     def server(self) -> ServerProcess:
         assert self._server is not None
         return self._server
 
+    def machine_time(self, moment: float) -> float:
+        """By the machine's clock, what is `moment` by the server's, which runs faster."""
+        return self.server.epoch + (moment - self.server.epoch) / _SPEED
+
     def __enter__(self) -> World:
-        for kling in self._klings:
-            kling.autofinish(_JOB_SECONDS)
-            kling.start()
-        self._openai.autofinish(_JOB_SECONDS)
-        self._openai.start()
-        self._server = ServerProcess(self._folder, self._klings[0].base_url, KLING_KEY, channel=self._rest())
-        self._server.start()
+        if self._on_postgres:
+            host = self._open.enter_context(postgres.running())
+            self._database = asyncio.run(postgres.create(host, "chaos"))
+        for fake in self.upstreams.values():
+            fake.autofinish(_JOB_SECONDS)
+            fake.port = _free_port()
+            fake.start()
+            self._open.callback(fake.stop)
+        port = _free_port()
+        self._server = ServerProcess(
+            self._folder,
+            self.klings[0].base_url,
+            KLING_KEY,
+            channel=self._rest(),
+            top=f'public_url = "http://127.0.0.1:{port}"',
+            port=port,
+            speed=_SPEED,
+            options=["--database", self._database, "--submit-timeout", str(SUBMIT_TIMEOUT)],
+        )
+        self._open.enter_context(self._server)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.kill()
-        for fake in (*self._klings, self._openai):
-            fake.stop()
+        self._open.close()
 
     def trouble(self, kills: int, seconds: float) -> None:
-        """For at least `seconds`: upset the upstreams all the time, and kill the server at `kills` random moments."""
-        moments = sorted(self._chance.uniform(0.1, 1.0) * seconds for _ in range(kills))
-        begun = time.monotonic()
-        while (passed := time.monotonic() - begun) < seconds or moments:
-            for upstream in self.upstreams.values():
-                if len(upstream.faults) < _MOST_FAULTS:
-                    upstream.upset(self._chance)
-            if moments and passed >= moments[0]:
-                moments.pop(0)
-                self.server.kill()
-                self.kills += 1
-                self.server.start()
-            time.sleep(min(_TICK, max(0.01, moments[0] - passed)) if moments else _TICK)
+        """For at least `seconds`: upset the upstreams all the time, take one down now and then, and kill the server at
+        `kills` random moments."""
+        killing = sorted(self._chance.uniform(0.1, 1.0) * seconds for _ in range(kills))
+        taking = sorted(self._chance.uniform(0.1, 0.9) * seconds for _ in range(-(-kills // _KILLS_PER_DOWN)))
+        before = time.monotonic()
+        try:
+            while self.passed < seconds or killing:
+                now = time.monotonic()
+                self.passed, before = self.passed + now - before, now
+                self._upset()
+                if taking and self.passed >= taking[0] and self._down is None:
+                    taking.pop(0)
+                    self._take_down()
+                if killing and self.passed >= killing[0]:
+                    killing.pop(0)
+                    self._kill()
+                    before = time.monotonic()
+                time.sleep(min(_TICK, max(0.01, killing[0] - self.passed)) if killing else _TICK)
+            self._bring_back(at_once=True)
+        finally:
+            self.passed = seconds  # nobody shall wait for more
+
+    def _upset(self) -> None:
+        for upstream in self.upstreams.values():
+            if len(upstream.faults) < _MOST_FAULTS:
+                upstream.upset(self._chance)
+            upstream.act_up(self._chance)
+        self._bring_back()
+
+    def _kill(self) -> None:
+        self.breaks.append(time.time())
+        self.server.kill()
+        self.kills += 1
+        self.server.start()
+
+    def _take_down(self) -> None:
+        """One upstream refuses connections, for up to a minute and a half by the server's clock."""
+        upstream = self._chance.choice(list(self.upstreams.values()))
+        self.breaks.append(time.time())
+        upstream.stop()
+        self._down = upstream, time.monotonic() + self._chance.uniform(0.5, 1.5)
+        self.downs += 1
+
+    def _bring_back(self, *, at_once: bool = False) -> None:
+        if self._down is not None and (at_once or time.monotonic() >= self._down[1]):
+            self._down[0].start()
+            self._down = None
 
     def calm(self) -> None:
         """No more faults: what is under way may end."""
@@ -187,18 +158,20 @@ class World:
             return f"the server ended with {status}"
         command = [sys.executable, "-m", "telecine", "ledger", "check", "--data", str(self._folder / "data")]
         command += ["--config", str(self._folder / "telecine.toml")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        environment = {**os.environ, "TELECINE_DATABASE_URL": self._database}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
         return f"{done.stdout}{done.stderr}" if done.returncode else ""
 
     def _rest(self) -> str:
         """Everything in the configuration besides the first channel."""
         return f"""
+webhook_secret = "{_SECRET}"
 max_in_flight = 20
 
 [[channels]]
 name = "kling-spare"
 provider = "kling"
-base_url = "{self._klings[1].base_url}"
+base_url = "{self.klings[1].base_url}"
 api_key = "{KLING_KEY}"
 allow_private = true
 max_in_flight = 20
@@ -216,6 +189,10 @@ models = [{{ public = "{MODEL}", upstream = "sora-2" }}]
 name = "default"
 balance = {BALANCE}
 
+[[accounts]]
+name = "other"
+balance = {BALANCE}
+
 [[prices]]
 model = "{MODEL}"
 unit = "second"
@@ -223,4 +200,14 @@ price = {PRICE}
 
 [limits]
 failovers = 1
+unreachable = 3600
 """
+
+
+def _free_port() -> int:
+    """A port at which nobody listens: not by the seed, or two runs with the same one would want the same ports."""
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port

@@ -9,5 +9,5 @@ def test_nothing_is_lost_doubled_or_left_open() -> None:
     verdict, facts = run(40, 3, 7, lambda what, done: None)
     assert verdict.notes == []
     assert set(verdict.counts.values()) == {0}
-    assert (facts["tasks"], facts["kills"]) == (40, 3)
+    assert (facts["tasks"], facts["kills"], facts["upstreams taken down"]) == (40, 3, 1)
     assert all(facts[f"jobs at {name}"] for name in ("kling-main", "kling-spare", "openai-main")), facts

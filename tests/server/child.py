@@ -1,6 +1,7 @@
 """The server as the process that the kill tests start and kill: `telecine serve` with a clock that runs faster.
 
-Nothing else is different, but for `--blind`: Kling's provider then behaves as one whose upstream cannot be asked.
+Nothing else is different, but for `--blind`: Kling's provider then behaves as one whose upstream cannot be asked; and
+for `--submit-timeout`: the seconds, by the machine's clock, for which a submit waits for its answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from telecine.config import load
 from telecine.providers.kling import KlingProvider
+from telecine.providers.openai import OpenAIProvider
 from telecine.server import logs
 from telecine.server.run import serve
 from tests.clock import FastClock
@@ -24,15 +26,23 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--epoch", type=float, required=True)
     parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--database", default="")
+    parser.add_argument("--submit-timeout", type=float)
     parser.add_argument("--blind", action="store_true")
     given = parser.parse_args()
     if given.blind:
         KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
+    if given.submit_timeout is not None:
+        for provider in (KlingProvider, OpenAIProvider):
+            # The network's time is real: on the fast clock, a job may become visible so much later.
+            lag = provider.traits.visibility_lag + given.submit_timeout * given.speed
+            provider.traits = replace(provider.traits, submit_timeout=given.submit_timeout, visibility_lag=lag)
     logs.configure("debug")
     serve(
-        load(given.data, given.config, {}),
+        load(given.data, given.config, {"TELECINE_DATABASE_URL": given.database}),
         "127.0.0.1",
-        0,
+        given.port,
         lambda ready: print(ready.address, flush=True),  # noqa: T201  the test reads it
         FastClock(given.speed, given.epoch),
     )

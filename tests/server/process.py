@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -33,12 +33,18 @@ class ServerProcess:
         *,
         provider: str = "kling",
         channel: str = "",
-        blind: bool = False,
+        top: str = "",
+        port: int = 0,
+        speed: float = 60.0,
+        options: Sequence[str] = (),
     ) -> None:
+        """`channel` continues the configuration after the first channel, `top` begins it; `options` are the child's.
+        `speed`: how many times as fast as the machine's the server's clock runs."""
         self.data = folder / "data"
         self._config = folder / "telecine.toml"
         self._config.write_text(
             f"""
+{top}
 [network]
 allow_private = ["127.0.0.0/8"]
 
@@ -61,8 +67,8 @@ allow_private = true
 """,
             encoding="utf-8",
         )
-        self._blind = ["--blind"] if blind else []
-        self._epoch = time.time()
+        self._options = ["--port", str(port), *options]
+        self.epoch, self.speed = time.time(), speed
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
 
@@ -72,7 +78,7 @@ allow_private = true
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
-                *("--epoch", str(self._epoch), *self._blind),
+                *("--epoch", str(self.epoch), "--speed", str(self.speed), *self._options),
             ],
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -142,7 +142,7 @@ def test_killed_again_and_again(tmp_path: Path, kling: FakeKling) -> None:
 
 
 def test_an_upstream_that_cannot_be_asked_never_gets_a_second_job(tmp_path: Path, kling: FakeKling) -> None:
-    process = server(tmp_path, kling, blind=True)
+    process = server(tmp_path, kling, options=["--blind"])
     kling.hold("accepted")
     with process:
         caller = process.send("POST", PATH, CREATE)

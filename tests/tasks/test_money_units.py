@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from telecine.config import AccountConfig, Limits, LimitsConfig, PriceConfig
+from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.money import Price
 from telecine.nouns.task import Task, Tokens, Usage
@@ -192,3 +194,50 @@ async def test_an_administrators_limit_is_not_that_of_whose_task_is_retried(tmp_
             await house.tasks.retry(boss, view.task.id)
             await house.tasks.create(other, text_to_video(), "tasks")
         await house.tasks.create(boss, text_to_video(), "tasks")
+
+
+CUT = FetchError("cut short")
+FOUR = replace(DONE, outputs=tuple(replace(DONE.outputs[0], upstream_id=f"v{number}") for number in range(4)))
+
+
+@pytest.mark.parametrize(
+    ("told", "cuts", "charged"),
+    [
+        (7.5, 12, 750_000),  # the upstream's word on all four counts before what was asked for
+        (None, 12, 2_000_000),  # four times the five seconds that were held
+        (None, 10, 2_000_000),  # two of them stored, which is no measure of the others
+        (7.5, 0, 2_000_000),  # as probed, whatever the upstream says
+        (0.0, 12, 2_000_000),
+        (-3.0, 12, 2_000_000),
+        (math.nan, 12, 2_000_000),
+        (math.inf, 12, 2_000_000),
+        (20_000.0, 12, 2_000_000),  # milliseconds
+        (480.0, 12, 2_000_000),  # frames
+        (0.33, 12, 2_000_000),  # minutes
+    ],
+)
+async def test_seconds_of_files_that_cannot_be_stored(
+    tmp_path: Path, told: float | None, cuts: int, charged: int
+) -> None:
+    line = PriceConfig("any-model", "second", Decimal("0.1"))
+    async with bank(tmp_path, "10", prices=(line,)) as one:
+        one.house.shelf.failures = [CUT] * cuts
+        one.house.provider.polls = [Running(), replace(FOUR, usage=Usage(seconds=told))]
+        view = await one.house.tasks.create(
+            one.house.me, text_to_video(model="any-model", duration=5.0, count=4), "tasks"
+        )
+        assert view.task.held == 2_000_000
+        await one.house.pass_time(60)
+        task = (await one.house.tasks.get(one.house.me, view.task.id)).task
+        assert (task.state, task.charged) == ("succeeded", charged)
+        believed = 7.5 if told == 7.5 else None
+        assert (task.usage.seconds if task.usage else None) == (believed if cuts else 20.0)
+        assert await one.figures() == (10_000_000 - charged, 0, charged)
+
+
+async def test_seconds_that_nobody_knows_cost_what_was_held(tmp_path: Path) -> None:
+    line = PriceConfig(MODEL, "second", Decimal("0.1"))
+    async with bank(tmp_path, prices=(line,)) as one:
+        one.house.shelf.failures = [CUT] * 3
+        task = await succeeded(one, Usage())
+        assert (task.held, task.charged) == (500_000, 500_000)

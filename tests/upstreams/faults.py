@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -57,7 +58,8 @@ class Fault:
 class Entry(NamedTuple):
     """One line of the journal. `handle` is the name that the caller gave the job.
 
-    `dropped`: a create to which no readable answer left; a job was made where `task_id` is set. `code` is Kling's for
+    `dropped`: a create to which no readable answer left; a job was made where `task_id` is set, and `detail` is `left`
+    where the caller had hung up by then. `code` is Kling's for
     its creates and queries (-1 where a fault stood in the way), else the HTTP status (0 where a callback had no
     answer); `detail` is the fault's act, or a callback's status word.
     """
@@ -77,6 +79,8 @@ class FaultyServer(ThreadedServer):
         super().__init__()
         self.journal: list[Entry] = []
         self.faults: list[Fault] = []
+        self.fired: Counter[str] = Counter()
+        """How often each kind of fault has happened, such as `create drop`."""
 
     def hold(self, kind: str) -> None:
         """Make requests wait: `create` (before a job is made), `accepted` (after it, unanswered), `query`, `file`."""
@@ -122,6 +126,7 @@ class FaultyServer(ThreadedServer):
                 fault.skip -= 1
                 continue
             fault.times -= 1
+            self.fired[f"{place} {fault.act}"] += 1
             if fault.times <= 0:
                 self.faults.remove(fault)
             if fault.act != "delay":
@@ -134,6 +139,11 @@ def page(fault: Fault) -> web.StreamResponse:
     """The error page of some proxy."""
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     return web.Response(status=fault.status or 502, body=_PAGE, headers=headers | {"content-type": "text/html"})
+
+
+def left(request: web.BaseRequest) -> bool:
+    """Whether whoever sent the request has hung up, so that no answer can reach it."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def hung_up(request: web.BaseRequest) -> web.StreamResponse:

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from tests.upstreams.clip import mp4
-from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Kind, hung_up, slowly
+from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Kind, hung_up, left, slowly
 from tests.upstreams.kling_callbacks import Callbacks
 from tests.upstreams.kling_faults import error, spoiled
 from tests.upstreams.kling_jobs import FakeJob, envelope, objection, unauthorized
@@ -31,7 +31,8 @@ class FakeKling(FaultyServer):
     """`async with FakeKling() as fake`, or `with FakeKling().in_thread() as fake`; then `fake.base_url`.
 
     Jobs wait as `submitted` until the test moves them, or by themselves after `autofinish`. `video` is the width,
-    height and seconds of the result, `file_bytes` its size where it should be larger than that takes.
+    height and seconds of the result, `file_bytes` its size where it should be larger than that takes. `honest`: results
+    tell the length of the file, and not the one that was asked for.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class FakeKling(FaultyServer):
         video: tuple[int, int, int] = (64, 64, 1),
         file_bytes: int | None = None,
         journal_queries: bool = True,
+        honest: bool = False,
     ) -> None:
         super().__init__()
         self.api_key, self.access_key, self.secret_key = api_key, access_key, secret_key
@@ -64,6 +66,7 @@ class FakeKling(FaultyServer):
         self.packs = Packs()
         """What the account has; every job that succeeds deducts from it."""
         self._journal_queries = journal_queries
+        self._seconds = str(video[2]) if honest else None
         self._by_handle: dict[str, FakeJob] = {}
         self._numbers = itertools.count(814570891207524415)
         self._auto: tuple[float, float] | None = None
@@ -132,6 +135,8 @@ class FakeKling(FaultyServer):
         if not await self.gates.passed("accepted"):
             self._note("dropped", job, detail="hold")
             return hung_up(request)
+        if left(request):
+            self._note("dropped", job, detail="left")
         return web.Response(body=answer, headers=JSON)
 
     def _refusal(
@@ -165,6 +170,8 @@ class FakeKling(FaultyServer):
         if fault:
             data = self._data(job) | {"task_status": fault.message}
             return web.Response(body=envelope(0, "SUCCEED", data), headers=JSON)
+        if job.ended and job.told_at is None:
+            job.told_at = time.time()
         return web.Response(body=self._answer(job), headers=JSON)
 
     async def _list(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
@@ -240,7 +247,7 @@ class FakeKling(FaultyServer):
             job.link_uses = FOREVER if self.link_uses is None else self.link_uses
             job.link_until = float("inf") if self.link_seconds is None else time.time() + self.link_seconds
             job.answer = None
-        return job.data(f"{self.base_url}/files/{job.task_id}.mp4?link={job.link}")
+        return job.data(f"{self.base_url}/files/{job.task_id}.mp4?link={job.link}", self._seconds)
 
     def _answer(self, job: FakeJob) -> bytes:
         if job.answer is None or (job.status == "succeed" and not job.link_works):

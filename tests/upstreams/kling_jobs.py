@@ -30,6 +30,8 @@ class FakeJob:
     """Serial number of the link that works; older ones do not."""
     link_uses: int = 0
     link_until: float = 0.0
+    told_at: float | None = None
+    """When a query first answered with its end, in seconds since the epoch."""
 
     @property
     def link_works(self) -> bool:
@@ -54,12 +56,12 @@ class FakeJob:
             "updated_at": self.created_at,
         }
 
-    def data(self, url: str | None = None) -> dict[str, Any]:
-        """The `data` object of a query, which a callback sends flat."""
+    def data(self, url: str | None = None, seconds: str | None = None) -> dict[str, Any]:
+        """The `data` object of a query, which a callback sends flat. `seconds`: its length, where not as asked."""
         data = self.created() | {"task_status": self.status, "task_status_msg": self.message}
         data["updated_at"] = self.updated_at or self.created_at
         if self.status == "succeed":
-            seconds = str(self.body.get("duration", "5"))
+            seconds = seconds or str(self.body.get("duration", "5"))
             data["task_result"] = {"videos": [{"id": f"v{self.task_id}", "url": url, "duration": seconds}]}
             data["final_unit_deduction"] = self.units
         return data

