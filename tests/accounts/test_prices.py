@@ -16,14 +16,14 @@ from msgspec.structs import replace
 from telecine.accounts.prices import PriceBook, Quote, used
 from telecine.config import ConfigError, PriceConfig, parse
 from telecine.nouns import catalogue
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Price, amount_of, cost, exact, micros_of
 from telecine.nouns.request import GenerationRequest, VideoParameters
 from telecine.nouns.task import Output, Tokens, Usage
-from telecine.nouns.terms import Terms
 from telecine.providers.kling.provider import KlingProvider
 from telecine.providers.openai.provider import OpenAIProvider
-from tests.tasks.scripted import terms_of, text_to_video
+from tests.tasks.scripted import billed_of, text_to_video
 
 MODEL = "kling-v2-5-turbo"
 
@@ -37,7 +37,7 @@ def line(price: str, unit: Any = "second", model: str = MODEL, hold: str | None 
 
 
 def quoted(prices: PriceBook, request: GenerationRequest) -> Quote | None:
-    return prices.quote(request, [terms_of(request)])
+    return prices.quote(request, [billed_of(request)])
 
 
 def test_a_model_without_a_line_is_free() -> None:
@@ -217,7 +217,7 @@ def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: Generat
 
 def test_the_dearest_channel_counts() -> None:
     prices = book(line("1", resolution="720p"), line("2", resolution="1080p"))
-    quote = prices.quote(text_to_video(), [Terms(resolution="720p"), Terms(resolution="1080p"), Terms()])
+    quote = prices.quote(text_to_video(), [Billed(resolution="720p"), Billed(resolution="1080p"), Billed()])
     assert quote is not None
     assert quote.prices == (Price("second", 2_000_000),)
 

@@ -17,11 +17,11 @@ from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, Config, KeyConfig, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.request import GenerationRequest, VideoParameters
 from telecine.nouns.task import Output
-from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     CancelOutcome,
@@ -92,10 +92,10 @@ class Scripted:
         self.asked_to_stop: list[Job] = []
         self.preparing: Callable[[], Any] | None = None
 
-    def check(self, request: GenerationRequest, model: str) -> Terms:
+    def check(self, request: GenerationRequest, model: str) -> Billed:
         if self.objection is not None:
             raise self.objection
-        return terms_of(request)
+        return billed_of(request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         if self.preparing is not None:
@@ -240,10 +240,10 @@ class House:
             await self.engine.settle()
 
 
-def terms_of(request: GenerationRequest) -> Terms:
+def billed_of(request: GenerationRequest) -> Billed:
     """What the scripted upstream bills by: what the request says itself."""
     mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
-    return Terms(mode or "std", request.size, request.resolution, duration=request.duration, audio=bool(request.audio))
+    return Billed(mode or "std", request.size, request.resolution, duration=request.duration, audio=bool(request.audio))
 
 
 def text_to_video(**changes: Any) -> GenerationRequest:

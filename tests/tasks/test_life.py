@@ -31,7 +31,7 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.tasks.recovery import free_overdue_slots
-from telecine.tasks.writes import Mark, Step
+from telecine.tasks.writes import Mark, Start, Step
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 
@@ -563,3 +563,21 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
         assert (view.task.state, failures) == ("running", [])
         timeline = await house.reads.timeline(view.task.id)
         assert [event["type"] for event in timeline].count("running") == 1
+
+
+async def test_a_task_that_is_cancelled_just_before_its_start_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(tmp_path).opened() as house:
+        write = house.database.write
+
+        async def late(what: Any) -> Any:
+            if isinstance(what, Start):
+                await write(Mark(what.task.id, house.clock.now(), cancel=True))
+            return await write(what)
+
+        monkeypatch.setattr(house.database, "write", late)
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.engine.settle()
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "cancelled"
+        assert house.provider.sent == []

@@ -13,12 +13,12 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.config import PriceConfig
+from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Price, Unit, exact, micros_of, total
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
-from telecine.nouns.terms import Terms, spelled
 
 _DURATION: Final = 5.0
 """Seconds of a video whose model nobody knows and whose client said nothing."""
@@ -54,7 +54,7 @@ class PriceBook:
         names = [model] + ([known.name] if known is not None and known.name != model else [])
         return [line for name in names for line in self._lines.get(name, ())]
 
-    def quote(self, request: GenerationRequest, routes: Iterable[Terms]) -> Quote | None:
+    def quote(self, request: GenerationRequest, routes: Iterable[Billed]) -> Quote | None:
         """The lines that apply to `request`, and what to hold; None where the model is free.
 
         `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
@@ -62,19 +62,19 @@ class PriceBook:
         """
         if not self.of(request.model):
             return None
-        quotes = [quote for terms in set(routes) if (quote := self._quote(request, terms)) is not None]
+        quotes = [quote for billed in set(routes) if (quote := self._quote(request, billed)) is not None]
         if not quotes:
             raise GatewayError("permission", f"'{request.model}' has no price for a job like this one.", param="model")
         return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
 
-    def _quote(self, request: GenerationRequest, terms: Terms) -> Quote | None:
+    def _quote(self, request: GenerationRequest, billed: Billed) -> Quote | None:
         model = self._catalogue.find(request.model)
         default = float(model.default_duration) if model else _DURATION
-        terms = replace(terms, duration=terms.duration or request.duration or default)
-        lines = deciding([line for line in self.of(request.model) if _applies(line, request, terms)])
+        billed = replace(billed, duration=billed.duration or request.duration or default)
+        lines = deciding([line for line in self.of(request.model) if _applies(line, request, billed)])
         if not lines:
             return None
-        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, terms)) for line in lines]
+        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, billed)) for line in lines]
         return Quote(tuple(price for price, _ in parts), total(parts))
 
 
@@ -131,13 +131,13 @@ def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: Ge
             return Decimal(count).scaleb(-6) if count is not None else None
 
 
-def _expected(line: PriceConfig, request: GenerationRequest, terms: Terms) -> Decimal:
+def _expected(line: PriceConfig, request: GenerationRequest, billed: Billed) -> Decimal:
     """How many units a request is expected to use."""
     if line.hold is not None:
         return line.hold
     match line.unit:
         case "second":
-            return exact(terms.duration or _DURATION) * request.count
+            return exact(billed.duration or _DURATION) * request.count
         case "image" | "track":
             return Decimal(request.count)
         case "character":
@@ -148,11 +148,11 @@ def _expected(line: PriceConfig, request: GenerationRequest, terms: Terms) -> De
             return TOKENS_HELD
 
 
-def _applies(line: PriceConfig, request: GenerationRequest, terms: Terms) -> bool:
-    return all(_fact(name, request, terms) == spelled(name, wanted) for name, wanted in line.when.items())
+def _applies(line: PriceConfig, request: GenerationRequest, billed: Billed) -> bool:
+    return all(_fact(name, request, billed) == spelled(name, wanted) for name, wanted in line.when.items())
 
 
-def _fact(name: str, request: GenerationRequest, terms: Terms) -> object:
+def _fact(name: str, request: GenerationRequest, billed: Billed) -> object:
     """What a condition of a price line is compared with; the request's own word where the upstream is told nothing."""
-    told = getattr(terms, name, None)
+    told = getattr(billed, name, None)
     return told if told is not None else spelled(name, getattr(request, name, None))

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Usage
-from telecine.nouns.terms import Terms
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -239,7 +239,7 @@ class Provider(Protocol):
     name: str
     traits: Traits
 
-    def check(self, request: GenerationRequest, model: str) -> Terms:
+    def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the upstream will be asked for, as far as prices depend on it. Raises GatewayError
         (`unsupported_parameter`, `invalid_request`) where it cannot express `request`.
 

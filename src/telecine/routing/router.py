@@ -10,13 +10,13 @@ import msgspec
 
 from telecine.clock import Clock
 from telecine.config import ChannelConfig, Config, ModelMap
+from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
-from telecine.nouns.terms import Terms
 from telecine.providers.base import Channel, Provider
 from telecine.routing.circuit import Circuit
 
@@ -40,7 +40,7 @@ class Route(msgspec.Struct, frozen=True):
     """The size of the pool; None: without limit."""
     weight: int
     """Slots that this job takes."""
-    terms: Terms
+    billed: Billed
     """What the upstream will be asked for, as far as prices depend on it."""
     quota: Quota = UNLIMITED
 
@@ -211,7 +211,7 @@ class Router:
             pool=pool,
             slots=self.pools.get(pool),
             weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
-            terms=provider.check(request, model),
+            billed=provider.check(request, model),
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
         _fits(route)

@@ -156,7 +156,7 @@ class TaskService:
     def _quote(self, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
         """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
         context = self._context
-        charging = [route.terms for route in routes if context.router.charges(route.channel.name)]
+        charging = [route.billed for route in routes if context.router.charges(route.channel.name)]
         if not charging:
             return None
         quote = context.prices.quote(request, charging)
@@ -266,7 +266,7 @@ class TaskService:
         await self._mark(Mark(task_id, self._context.now(), cancel=not view.task.ended, delete=True))
         if view.task.ended or (found := await self._context.reads.task(task_id)) is None:
             return view
-        return replace(view, cancellation=cancellation(self._context, found[0]))
+        return replace(view, cancellation=await cancellation(self._context, found[0]))
 
     async def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
         """What has happened to the task since its event `after`, and what happens; see `follow`."""

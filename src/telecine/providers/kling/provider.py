@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError
+from telecine.nouns.billed import Billed
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     CancelOutcome,
     Channel,
@@ -77,9 +77,9 @@ class KlingProvider:
         self._clock = clock
         self._tokens = Tokens(clock)
 
-    def check(self, request: GenerationRequest, model: str) -> Terms:
+    def check(self, request: GenerationRequest, model: str) -> Billed:
         """What Kling bills by. Raises GatewayError where it cannot express `request`."""
-        return translate(request, model).terms
+        return translate(request, model).billed
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing is needed: pictures travel in the create itself."""

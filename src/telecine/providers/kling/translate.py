@@ -11,10 +11,10 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import parse_size
 from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput
-from telecine.nouns.terms import Terms
 from telecine.providers.kling.wire import (
     BILLED,
     OURS,
@@ -55,16 +55,16 @@ class Draft(msgspec.Struct):
         return any(item is not None and item.object_key is not None for item in items)
 
     @property
-    def terms(self) -> Terms:
+    def billed(self) -> Billed:
         """What the body comes to, with Kling's defaults (API, text2video). A picture's own shape is not known here."""
         mode = self.body.mode or "std"
         duration, audio = float(self.body.duration or _DURATION), self.body.sound == "on"
         if self.image is not None or self.image_tail is not None:
-            return Terms(mode=mode, resolution=_RESOLUTIONS[mode], duration=duration, audio=audio)
+            return Billed(mode=mode, resolution=_RESOLUTIONS[mode], duration=duration, audio=audio)
         across, down = _RATIOS[self.body.aspect_ratio or "16:9"]
         short = _LINES[mode]
         size = (short * across // down, short) if across > down else (short, short * down // across)
-        return replace(Terms.sized(*size, mode=mode, duration=duration), audio=audio)
+        return replace(Billed.sized(*size, mode=mode, duration=duration), audio=audio)
 
     def encode(self) -> bytes:
         """The JSON, with what passes through byte for byte at its end."""

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Stream
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     CancelOutcome,
     Channel,
@@ -31,7 +31,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.openai.answers import link_of, pinged, polled, root, submitted
 from telecine.providers.openai.form import File, encode, pairs_of
-from telecine.providers.openai.translate import Draft, terms_of, translate
+from telecine.providers.openai.translate import Draft, billed_of, translate
 from telecine.providers.openai.wire import BILLED, CONTENT, MAX_IMAGES, PATH, RETENTION
 
 _MAX_FILE: Final = 4 * 1024**3
@@ -62,9 +62,9 @@ class OpenAIProvider:
         self._client = client
         self._clock = clock
 
-    def check(self, request: GenerationRequest, model: str) -> Terms:
+    def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the Videos API bills by. Raises GatewayError where it cannot express `request`."""
-        return terms_of(translate(request, model), request)
+        return billed_of(translate(request, model), request)
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing is needed: pictures travel in the create itself."""

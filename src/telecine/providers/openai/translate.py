@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.nouns.terms import Terms
 from telecine.providers.openai.wire import BILLED, DEFAULT_SIZE, OURS, SHAPES
 from telecine.providers.take import Take
 
@@ -73,7 +73,7 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
     return draft
 
 
-def terms_of(draft: Draft, request: GenerationRequest) -> Terms:
+def billed_of(draft: Draft, request: GenerationRequest) -> Billed:
     """What the fields come to; a remix has the length and the frame of its source, which `request` repeats.
 
     Where nothing is said, OpenAI's own models have a documented size; nobody knows what a relay's others make.
@@ -81,7 +81,7 @@ def terms_of(draft: Draft, request: GenerationRequest) -> Terms:
     size = draft.fields.get("size") or request.size or (DEFAULT_SIZE if request.model.startswith("sora") else None)
     seconds = draft.fields.get("seconds")
     duration = float(seconds) if seconds is not None else request.duration
-    return Terms.sized(*parse_size(size), duration=duration) if size else Terms(duration=duration)
+    return Billed.sized(*parse_size(size), duration=duration) if size else Billed(duration=duration)
 
 
 def _same_frame(request: GenerationRequest, source: GenerationRequest | None) -> bool:

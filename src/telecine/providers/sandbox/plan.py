@@ -12,10 +12,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from telecine.nouns import catalogue
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.request import GenerationRequest, ImageParameters, MediaInput, Role, VideoParameters
-from telecine.nouns.terms import Terms
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.take import Take
@@ -91,14 +91,14 @@ def opening(request: GenerationRequest) -> MediaInput | None:
     return next((item for role in _OPENING for item in request.with_role(role)), None)
 
 
-def terms_of(request: GenerationRequest, job: SandboxJob) -> Terms:
+def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
     """What `job` comes to. Kling's modes are told apart by the resolution, as Kling does."""
     asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
     mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
     duration = job.duration if job.kind == "video" else None
-    terms = replace(Terms.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
+    billed = replace(Billed.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
     follows_picture = opening(request) is not None and request.size is None and request.aspect_ratio is None
-    return replace(terms, size=None, aspect_ratio=None) if follows_picture else terms
+    return replace(billed, size=None, aspect_ratio=None) if follows_picture else billed
 
 
 def _shots(request: GenerationRequest) -> str:

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from telecine.clock import Clock
 from telecine.net.client import CHUNK, FetchError
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Usage
-from telecine.nouns.terms import Terms
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -43,7 +43,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.sandbox import directives, render
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
-from telecine.providers.sandbox.plan import opening, plan, terms_of
+from telecine.providers.sandbox.plan import billed_of, opening, plan
 from telecine.workers import WorkerError, Workers
 
 _INPUT_BYTES: Final = 50 * 1024 * 1024
@@ -80,10 +80,10 @@ class SandboxProvider:
         self._swept_at = float("-inf")
         self._closed = False
 
-    def check(self, request: GenerationRequest, model: str) -> Terms:
+    def check(self, request: GenerationRequest, model: str) -> Billed:
         """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
         was not taken."""
-        return terms_of(request, plan(request, "", None, 0.0))
+        return billed_of(request, plan(request, "", None, 0.0))
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing: submitting can itself be repeated here."""

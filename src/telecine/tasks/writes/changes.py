@@ -48,13 +48,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
-    """Lock the rows of the tasks in id order; their version, token, channel and lease owner by task id."""
+    """Lock the rows of the tasks in id order; their version, token, channel, wish to cancel and lease owner by id."""
     rows = await connection.execute(
         select(
             tables.tasks.c.id,
             tables.tasks.c.version,
             tables.tasks.c.step_token,
             tables.tasks.c.channel,
+            tables.tasks.c.cancel_requested_at,
             tables.schedule.c.lease_owner,
         )
         .join(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)

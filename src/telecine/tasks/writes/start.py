@@ -39,7 +39,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """queued → submitting on the first of `alternatives` whose pool and quota have room, keeping the lease.
 
     Result: the index of the alternative; None where there is no room: the task then waits without a lease, in the line
-    for the first full pool or spent quota; where that will take long (a daily cap), for the soonest. Raises StaleError.
+    for the first full pool or spent quota; where that will take long (a daily cap), for the soonest. A task that is to
+    be cancelled is not begun either, and comes again at once. Raises StaleError.
     """
 
     order: ClassVar[int] = 30
@@ -71,11 +72,15 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
                 quotas.take(attempt.channel, self.task)
                 return index
         _, line, weight = min(lines, key=lambda line: line[0] // _LONG)
+        return self.parked(line, weight, self.park_due)
+
+    def parked(self, line: str | None, weight: int, due: float | None) -> dict[str, Any]:
+        """How the task waits, without a lease (see PARK)."""
         return {
             "b_task_id": self.task.id,
             "b_pool": line,
             "b_weight": weight,
-            "b_due": self.park_due,
+            "b_due": due,
             "b_now": self.now,
         }
 
@@ -106,6 +111,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             if not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes[task.id] = StaleError(f"task {task.id} has moved on")
+                continue
+            if found["cancel_requested_at"] is not None:  # its owner was faster: the next step ends it
+                outcomes[task.id] = None
+                parked.append(write.parked(None, 1, write.now))
                 continue
             chosen = write.choose(pools, quotas)
             if not isinstance(chosen, int):

@@ -14,7 +14,7 @@ _SIDES = {1024: "1k", 1440: "2k", 2160: "4k"}
 _ALIKE = {f"{side}p": name for side, name in _SIDES.items()}
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Billed(msgspec.Struct, frozen=True):
     """What one upstream will be asked for, whichever fields of the request say it, with that upstream's defaults.
 
     So nobody gets the dear variant at the price of the cheap one by calling it otherwise. None: the upstream is told
@@ -33,7 +33,7 @@ class Terms(msgspec.Struct, frozen=True):
     audio: bool = False
 
     @classmethod
-    def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Terms:
+    def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Billed:
         """For a frame of `width` by `height` pixels."""
         common = math.gcd(width, height)
         short = min(width, height)
@@ -47,7 +47,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 def spelled(name: str, value: object) -> object:
-    """`value` of the term `name` as `Terms` spells it: `1280*720` as `1280x720`, `1024P` as `1k`."""
+    """`value` of the field `name` as `Billed` spells it: `1280*720` as `1280x720`, `1024P` as `1k`."""
     if not isinstance(value, str):
         return value
     match name:
