@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telecine.config import Config, ConfigError, load, parse
+from telecine.server.gateway import check_config
 
 GOOD = "w4tL0n8qZ2xV7bK3mR9cT1"
 KEY = f'[[keys]]\nname = "a"\nkey = "{GOOD}"\n'
@@ -15,7 +16,9 @@ LONG = "n" * 101
 
 
 def config(text: str) -> Config:
-    return parse(text.encode(), Path("telecine.toml"), {"BROKEN": "one\ntwo"})
+    found = parse(text.encode(), Path("telecine.toml"), {"BROKEN": "one\ntwo"})
+    check_config(found)  # as `telecine config check`, a start and a reload do
+    return found
 
 
 @pytest.mark.parametrize(

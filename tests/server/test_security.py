@@ -316,3 +316,27 @@ def test_no_secret_is_in_any_answer_or_log(folder: Path) -> None:
     for one in private:
         assert one not in log
         assert one not in str(said)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"name": "a\x00b"},
+        {"name": ""},
+        {"name": "ok", "account": ""},
+        {"name": "ok", "account": "a/b"},
+        {"name": "ok", "account": "erased-me"},
+        {"name": "ok", "account": "a" * 5000},
+    ],
+)
+def test_no_account_is_made_that_could_not_be_shown_paid_into_or_erased(
+    server: LiveServer, wanted: dict[str, str]
+) -> None:
+    before = server.call("GET", "/admin/v1/accounts", key=ADMIN_KEY).json
+    answer = server.call("POST", "/admin/v1/keys", wanted, key=ADMIN_KEY)
+    assert answer.status == 400, answer
+    assert (
+        "1 to 100 printable characters" in answer.json["error"]["message"]
+        or "erased-" in answer.json["error"]["message"]
+    )
+    assert server.call("GET", "/admin/v1/accounts", key=ADMIN_KEY).json["data"] == before["data"]

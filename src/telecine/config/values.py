@@ -106,8 +106,6 @@ def _channel(channel: ChannelConfig) -> Iterator[str]:
     yield from _whole(f"daily_cap of {name}", channel.daily_cap, 1)
     yield from _whole(f"weight of {name}", channel.weight, 1, _MOST_WEIGHT)
     yield from _amount(f"unit_cost of {name}", channel.unit_cost)
-    if channel.provider != "sandbox" and (problem := url_problem(channel.base_url)):
-        yield f"The base_url of {name} {problem}."
     for field in _CREDENTIALS:
         text = getattr(channel, field)
         if text is not None and not (text and text.isascii() and text.isprintable() and text == text.strip()):

@@ -150,8 +150,8 @@ class Router:
         return found if found < _MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
-        left = (config for (former, _), (config, _) in self._former.items() if former == name)
-        return self._configs.get(name) or next(left, None)
+        left = [config for (former, _), (config, _) in self._former.items() if former == name]
+        return self._configs.get(name) or (left[-1] if left else None)
 
     def serves(self, model: str) -> bool:
         """Whether any channel serves the public model name, or the name that it is an alias of."""

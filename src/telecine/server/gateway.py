@@ -30,6 +30,7 @@ from telecine.accounts.secret import load_secret
 from telecine.accounts.statement import Statement
 from telecine.clock import Clock, SystemClock
 from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings
+from telecine.config_values import url_problem
 from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
@@ -387,6 +388,8 @@ def check_config(config: Config) -> None:
                 f"Channel '{channel.name}' names the provider '{channel.provider}'; "
                 f"these exist: {', '.join(PROVIDERS)}."
             )
+        if channel.provider != "sandbox" and (problem := url_problem(channel.base_url)):
+            raise ConfigError(f"The base_url of channel '{channel.name}' {problem}.")
 
 
 def _announcers(media: MediaService) -> dict[str, Announce]:
