@@ -30,7 +30,7 @@ from telecine.accounts.secret import load_secret
 from telecine.accounts.statement import Statement
 from telecine.clock import Clock, SystemClock
 from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings
-from telecine.config_values import url_problem
+from telecine.config.values import url_problem
 from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
