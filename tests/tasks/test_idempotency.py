@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, select, update
 
-from telecine.accounts.principal import Principal
+from telecine.accounts.principal import Bounds, Principal
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput, Native, VideoParameters
@@ -224,7 +224,7 @@ async def test_what_was_refused_before_there_was_a_task_is_not_remembered(tmp_pa
                 await connection.execute(update(accounts).values(limited=True, balance=micros))
 
         for me, external_id, code in (
-            (replace(house.me, models=frozenset({"sora-2"})), None, "permission"),
+            (replace(house.me, bounds=Bounds(models=frozenset({"sora-2"}))), None, "permission"),
             (house.me, "x" * 257, "invalid_request"),
         ):
             with pytest.raises(GatewayError) as caught:

@@ -477,7 +477,7 @@ async def test_an_adapter_that_breaks_has_read_nothing_and_deadlines_still_apply
             raise RecursionError("a body of nothing but brackets")
 
         house.provider.poll = breaks  # type: ignore[method-assign]
-        await house.pass_time(90_000, 300)
+        await house.pass_time(90_000, 1500)
         task = (await house.tasks.get(house.me, view.task.id)).task
         assert (task.state, task.error and task.error.code) == ("failed", "expired")
 

@@ -136,7 +136,7 @@ def token(**claims: object) -> str:
         ("Bearer wrong", 1002),
         (API_KEY, 1002),
         (f"Bearer {token()}", 0),
-        (f"Bearer {token(nbf=int(time.time()) + 600)}", 1003),
+        (f"Bearer {token(nbf=int(time.time()) + 1700)}", 1003),
         (f"Bearer {token(exp=int(time.time()) - 1)}", 1004),
         (f"Bearer {token(iss='nobody')}", 1000),
         (f"Bearer {token()}x", 1002),
