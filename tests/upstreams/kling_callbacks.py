@@ -58,10 +58,12 @@ class Callbacks:
         return {"webhook-id": identity, "webhook-timestamp": stamp, "webhook-signature": signature}
 
     async def close(self) -> None:
-        """Stop all that is under way."""
-        for task in self._last.values():
-            task.cancel()
-        await asyncio.gather(*self._last.values(), return_exceptions=True)
+        """Let what is under way end: a connection that is cancelled while it is made leaves its socket open."""
+        if self._last:
+            _, late = await asyncio.wait(self._last.values(), timeout=_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         self._last.clear()
         if self._session is not None:
             await self._session.close()

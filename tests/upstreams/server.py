@@ -96,8 +96,9 @@ class ThreadedServer:
         try:
             await self._ended.wait()
         finally:
-            await self.closing()
+            self._loop = None  # nothing more comes from other threads
             await runner.cleanup()
+            await self.closing()
 
 
 class Gates:
