@@ -37,7 +37,8 @@ def kling() -> Iterator[FakeKling]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, kling: FakeKling) -> Iterator[LiveServer]:
-    config = kling_channel(kling.base_url, API_KEY)
+    # A refusal answers the create only within `first_step`, by a clock that runs sixty times as fast here.
+    config = kling_channel(kling.base_url, API_KEY) + "\n[limits]\nfirst_step = 300\n"
     with LiveServer(tmp_path_factory.mktemp("faults"), config, speed=60) as found:
         yield found
         assert_nothing_private(found.log_text(), kling)
