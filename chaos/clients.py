@@ -40,6 +40,7 @@ class Clients:
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
+            await asyncio.sleep(0.1)  # what was closed lets go of its sockets in the loop's next rounds
 
     async def create(self, wish: Wish, chance: random.Random) -> list[Answer]:
         """One job, sent once or twice, each tried again until somebody answers."""

@@ -99,6 +99,7 @@ class ThreadedServer:
             self._loop = None  # nothing more comes from other threads
             await runner.cleanup()
             await self.closing()
+            await asyncio.sleep(0.1)  # what was closed lets go of its sockets in the loop's next rounds
 
 
 class Gates:
