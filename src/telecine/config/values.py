@@ -13,12 +13,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from telecine.config.file import ChannelConfig, Config, KeyConfig
-from telecine.nouns.money import MICROS, micros_of
+from telecine.nouns.money import MOST_MICROS, micros_of
 from telecine.nouns.names import check_account_name, check_name
 from telecine.nouns.strength import HOW, is_strong
 
-MOST_AMOUNT: Final = 10**9
-"""Of the currency, in one place; sums stay far inside 63 bits of micro-units."""
 _MOST: Final = 2**31 - 1
 """What a column of whole numbers takes."""
 _MOST_BYTES: Final = 2**40
@@ -152,5 +150,5 @@ def _amount(what: str, amount: Decimal | None) -> Iterator[str]:
         return
     if micros < 0:
         yield f"The {what} is negative."
-    elif micros > MOST_AMOUNT * MICROS:
+    elif micros > MOST_MICROS:
         yield f"The {what} is {amount}; it must be at most a thousand million."

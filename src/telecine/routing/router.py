@@ -13,7 +13,7 @@ from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.money import Price, cost, micros_of, units_of
+from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
@@ -24,8 +24,6 @@ Standing = Literal["here", "leaving", "unknown"]
 """Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""
 _Place = tuple[str, str]
 """A channel's name and its address: what jobs are known by."""
-_MOST_MICROS = 10**15
-"""A thousand million; an upstream that names a higher cost is not believed."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -147,7 +145,7 @@ class Router:
         if config is None or config.unit_cost is None or count is None:
             return None
         found = cost(Price("call", micros_of(config.unit_cost)), count)
-        return found if found < _MOST_MICROS else None
+        return found if found < MOST_MICROS else None
 
     def _known_as(self, name: str) -> ChannelConfig | None:
         left = [config for (former, _), (config, _) in self._former.items() if former == name]

@@ -10,6 +10,7 @@ import msgspec
 
 from telecine.net.client import Reply
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
+from telecine.nouns.money import MOST_UNITS
 from telecine.nouns.task import Usage
 from telecine.providers.base import (
     Accepted,
@@ -31,8 +32,6 @@ from telecine.providers.scrub import scrubbed
 _Wire = TypeVar("_Wire")
 _POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)
 _NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
-_MOST_UNITS: Final = Decimal(10**9)
-"""No account has used more; a figure beyond it is not believed."""
 _HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
 
 
@@ -104,7 +103,7 @@ def _used(costs: Costs) -> dict[str, Decimal] | str:
     if not packs:
         return "an account without a resource pack"
     quantities = [one for pack in packs for one in (pack.total_quantity, pack.remaining_quantity)]
-    if not all(one.is_finite() and abs(one) <= _MOST_UNITS for one in quantities):
+    if not all(one.is_finite() and abs(one) <= MOST_UNITS for one in quantities):
         return "a resource pack without a plausible quantity"
     used = {pack.resource_pack_id: pack.total_quantity - pack.remaining_quantity for pack in packs}
     if len(used) < len(packs) or min(used.values()) < 0:
