@@ -15,7 +15,7 @@ install: $(VENV)/.installed  ## .venv with `telecine` in it
 dev: $(VENV)/.dev
 
 test: dev  ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: dev  ## formatting, lint, types, layers, lock files
 	$(BIN)/ruff format --check .
