@@ -16,10 +16,11 @@ from telecine.cli.wire import Terms
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _PANEL: Final = "Limits"
+_WINDOW: Final = re.compile(r"([0-9]{1,9})([smhdw])")
 
 
 def _seconds(given: str) -> float:
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", given)
+    found = _WINDOW.fullmatch(given)
     if found is None:
         raise typer.BadParameter("write a number and a unit: 90s, 15m, 12h, 30d or 8w.")
     return float(found[1]) * _UNITS[found[2]]

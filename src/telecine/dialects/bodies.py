@@ -34,8 +34,8 @@ SPOOL_FROM: Final = 1024 * 1024
 _TAKEN: Final = "room_taken"
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 100_000
-_AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-_FIELD: Final = re.compile(r"(?:unknown|required) field `(?P<name>.*)`$", re.DOTALL)
+_FIELDS: Final = ("unknown field `", "required field `")
+"""Before the name of the field, in msgspec's words."""
 
 T = TypeVar("T")
 
@@ -186,11 +186,15 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 
 
 def _located(text: str) -> GatewayError:
-    match = _AT.match(text)
-    what, path = (match["what"], match["path"] or "") if match else (text, "")
-    field = _FIELD.search(what)
-    if field:
-        path = f"{path}.{field['name']}"
+    what, at, path = text.rpartition(" - at `$")
+    if not at or not path.endswith("`"):
+        what, path = text, ""
+    path = path.removesuffix("`")
+    for words in _FIELDS:
+        _, found, name = what.partition(words)
+        if found and name.endswith("`"):
+            path = f"{path}.{name[:-1]}"
+            break
     param = path.removeprefix(".") or None
     what = what.replace("`", "'")
     return invalid(f"{param}: {what}." if param else f"{what}.", param)

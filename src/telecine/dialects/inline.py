@@ -18,7 +18,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput, Point, Role
 
 _CHUNK: Final = 1024 * 1024
-_FETCHED: Final = re.compile(r"\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
+_FETCHED: Final = re.compile(r"\A\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
 """(stored input, field name): raises GatewayError where the dialect's vendor would refuse it."""

@@ -35,6 +35,7 @@ _ABOUT: Final = {
     "server": "Health, figures, files and this page. These need no key.",
 }
 _REF: Final = "#/components/schemas/"
+_CODE: Final = re.compile(r"`([^`]+)`")
 _UNSAID: Final[tuple[Any, ...]] = (None, "", [], (), {})
 
 
@@ -198,7 +199,7 @@ def _schema(schema: dict[str, Any], schemas: dict[str, Any], seen: tuple[str, ..
 
 def _prose(text: str) -> str:
     """Text of a docstring, its names set as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _reference(schema: dict[str, Any]) -> str | None:

@@ -17,6 +17,8 @@ from telecine.server.operation import GROUPS, Operation, Query, Sent
 GOOD: Final = "Done."
 """What is said of the first answer."""
 _REF: Final = "#/components/schemas/{name}"
+_VARIABLE: Final = re.compile(r"\{(\w+)\}")
+_WORD: Final = re.compile(r"\w+")
 
 
 SECURITY: Final[dict[str, dict[str, str]]] = {
@@ -92,7 +94,7 @@ def _operation(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[st
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", operation.path)
+        for name in _VARIABLE.findall(operation.path)
     ]
     found += [_parameter("query", one) for one in operation.query]
     found += [_parameter("header", one) for one in operation.headers]
@@ -145,6 +147,6 @@ def _responses(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[st
 
 
 def _name(operation: Operation) -> str:
-    words = re.findall(r"\w+", operation.path) or ["front"]
+    words = _WORD.findall(operation.path) or ["front"]
     slash = ("slash",) if words != ["front"] and operation.path.endswith("/") else ()
     return "_".join((operation.method.lower(), *words, *slash))

@@ -21,7 +21,7 @@ import msgspec
 from telecine.nouns.errors import ErrorCode, GatewayError, invalid
 from telecine.nouns.task import Tokens
 
-_DIRECTIVE: Final = re.compile(r"\[\[\s*(\w+)\s*:\s*([^\[\]]*?)\s*\]\]")
+_DIRECTIVE: Final = re.compile(r"\[\[\s*+(\w++)\s*+:([^\[\]]*+)\]\]")
 _LONGEST_DELAY: Final = 24 * 3600.0
 _MOST_UNREADABLE: Final = 1000
 _MOST_TOKENS: Final = 1_000_000_000
@@ -44,7 +44,8 @@ _KNOWN: Final = Directives.__struct_fields__
 def read(prompt: str) -> tuple[Directives, str]:
     """The directives in `prompt`, and the prompt without them. Raises GatewayError (`invalid_request`)."""
     orders: dict[str, str] = {}
-    for name, value in _DIRECTIVE.findall(prompt):
+    for name, given in _DIRECTIVE.findall(prompt):
+        value = given.strip()
         if name not in _KNOWN:
             known = ", ".join(f"[[{known}:…]]" for known in _KNOWN)
             raise _wrong(f"The sandbox knows no directive '{name}'; it knows {known}.")
