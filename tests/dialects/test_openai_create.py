@@ -12,6 +12,7 @@ from tests.dialects.house import NOW, House, base64_of, picture
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
 URL = "https://pictures.test/a.png"
+OTHER, THIRD = "https://pictures.test/b.png", "https://pictures.test/c.png"
 
 
 def request(**fields: Any) -> GenerationRequest:
@@ -55,7 +56,20 @@ def house() -> House:
          request(metadata={"note": "x", "flag": "true", "n": "1"})),
         ({"metadata": {"resolution": "720p", "aspectRatio": "16:9", "seed": 3}},
          request(resolution="720p", aspect_ratio="16:9", seed=3)),
-        ({"metadata": {"seed": 3}, "seed": 4}, request(seed=4)),
+        ({"metadata": {"seed": 3}, "seed": "3"}, request(seed=3)),
+        ({"metadata": {"ratio": 1.0}}, request(metadata={"ratio": "1.0"})),
+        ({"seconds": 8.0, "duration": "8.0", "seed": 1234.0, "n": 1.0}, request(duration=8.0, seed=1234)),
+        ({"seed": 2**64 - 1}, request(seed=2**64 - 1)),
+        ({"seed": "18446744073709551615"}, request(seed=2**64 - 1)),
+        ({"seed": -(2**63), "n": "1.0"}, request(seed=-(2**63))),
+        ({"seed": "1234.0"}, request(seed=1234)),
+        ({"webhook_url": "https://me.test/h", "callback_url": "https://me.test/h"},
+         request(callback_url="https://me.test/h")),
+        ({"aspectRatio": "16:9", "aspect_ratio": "16x9", "metadata": {"aspectRatio": "16:9"}, "size": "16x9"},
+         request(aspect_ratio="16:9")),
+        ({"size": "1280x720", "aspect_ratio": "16:9", "resolution": "720p"},
+         request(size="1280x720", aspect_ratio="16:9", resolution="720p")),
+        ({"size": "large", "resolution": "1080P"}, request(resolution="1080p")),
         ({"model": "", "size": None, "input_reference": "", "metadata": {}}, request()),
         ({"input_reference": URL},
          request(operation="image_to_video", inputs=(MediaInput("first_frame", url=URL),))),
@@ -65,7 +79,18 @@ def house() -> House:
          request(operation="image_to_video",
                  inputs=(MediaInput("first_frame", url=URL), MediaInput("last_frame", url=URL)))),
         ({"images": [URL, URL], "input_reference": URL},
-         request(operation="image_to_video", inputs=(MediaInput("reference", url=URL),) * 3)),
+         request(operation="image_to_video",
+                 inputs=(MediaInput("first_frame", url=URL), MediaInput("last_frame", url=URL)))),
+        ({"images": [OTHER, URL], "input_reference": {"image_url": URL}},
+         request(operation="image_to_video",
+                 inputs=(MediaInput("first_frame", url=OTHER), MediaInput("last_frame", url=URL)))),
+        ({"images": [URL, OTHER], "image": THIRD},
+         request(operation="image_to_video",
+                 inputs=tuple(MediaInput("reference", url=one) for one in (URL, OTHER, THIRD)))),
+        *(({"image": image}, request(operation="image_to_video", inputs=(MediaInput("first_frame", url=URL),)))
+          for image in (URL, {"url": URL}, {"image_url": URL}, [{"type": "image_url", "image_url": {"url": URL}}])),
+        ({"image": {"url": URL}, "input_reference": URL, "images": [{"image_url": URL}]},
+         request(operation="image_to_video", inputs=(MediaInput("first_frame", url=URL),))),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )  # fmt: skip
@@ -111,7 +136,29 @@ async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(hou
         ({"aspect_ratio": "wide"}, 400, "invalid_request", "aspect_ratio"),
         ({"resolution": "best"}, 400, "invalid_request", "resolution"),
         ({"seed": "x"}, 400, "invalid_request", "seed"),
-        ({"seed": 2**63}, 400, "invalid_request", "seed"),
+        ({"seed": 2**64}, 400, "invalid_request", "seed"),
+        ({"seed": -(2**63) - 1}, 400, "invalid_request", "seed"),
+        ({"seed": 1.5}, 400, "invalid_request", "seed"),
+        ({"seed": "1.5"}, 400, "invalid_request", "seed"),
+        ({"seed": True}, 400, "invalid_request", "seed"),
+        ({"metadata": {"seed": 3}, "seed": 4}, 400, "invalid_request", "seed"),
+        ({"n": 1.5}, 400, "invalid_request", "n"),
+        ({"webhook_url": "https://me.test/a", "callback_url": "https://me.test/b"}, 400, "invalid_request",
+         "webhook_url"),
+        ({"aspectRatio": "16:9", "aspect_ratio": "9:16"}, 400, "invalid_request", "aspect_ratio"),
+        ({"aspectRatio": "16:9", "metadata": {"aspectRatio": "9:16"}}, 400, "invalid_request", "aspectRatio"),
+        ({"metadata": {"aspect_ratio": "16:9", "aspectRatio": "9:16"}}, 400, "invalid_request",
+         "metadata.aspect_ratio"),
+        ({"size": "16x9", "aspect_ratio": "9:16"}, 400, "invalid_request", "aspect_ratio"),
+        ({"size": "1280x720", "aspect_ratio": "9:16"}, 400, "invalid_request", "aspect_ratio"),
+        ({"size": "1280x720", "metadata": {"aspectRatio": "1:1"}}, 400, "invalid_request", "aspect_ratio"),
+        ({"size": "1280x720", "resolution": "1080p"}, 400, "invalid_request", "resolution"),
+        ({"size": "small", "resolution": "1080p"}, 400, "invalid_request", "resolution"),
+        ({"resolution": "720p", "metadata": {"resolution": "1080p"}}, 400, "invalid_request", "resolution"),
+        ({"metadata": {"resolution": 720}}, 400, "invalid_request", "metadata.resolution"),
+        ({"image": {"url": URL, "image_url": OTHER}}, 400, "invalid_request", "image.image_url"),
+        ({"image": {"href": URL}}, 400, "invalid_request", "image"),
+        ({"image": 5}, 400, "invalid_request", "image"),
         ({"n": 0}, 400, "invalid_request", "n"),
         ({"n": 2}, 400, "invalid_request", "n"),
         ({"watermark": "maybe"}, 400, "invalid_request", "watermark"),
@@ -123,7 +170,7 @@ async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(hou
         ({"metadata": {str(n): "x" for n in range(17)}}, 400, "invalid_request", "metadata"),
         ({"Prompt": "a dog"}, 400, "invalid_request", "Prompt"),
         ({"input_reference": {"file_id": "file-1"}}, 400, "unsupported_parameter", "input_reference.file_id"),
-        ({"input_reference": {"url": URL}}, 400, "invalid_request", "input_reference"),
+        ({"input_reference": {"link": URL}}, 400, "invalid_request", "input_reference"),
         ({"input_reference": 5}, 400, "invalid_request", "input_reference"),
         ({"input_reference": "a.png"}, 400, "invalid_request", "input_reference"),
         ({"input_reference": "http://127.0.0.1/a.png"}, 400, "invalid_request", "input_reference"),
@@ -192,7 +239,7 @@ async def test_a_form_carries_what_json_does(house: House) -> None:
         "watermark": "true",
         "seed": "5",
         "metadata[note]": "x",
-        "metadata[resolution]": "1080p",
+        "metadata[resolution]": "720p",
         "input_reference[image_url]": URL,
         "nested[b][]": "1",
         "style": "comic",
@@ -205,7 +252,7 @@ async def test_a_form_carries_what_json_does(house: House) -> None:
         "nested": b'{"b":["1"]}',
         "style": b'"comic"',
     }
-    assert (found.duration, found.size, found.seed, found.resolution) == (8.0, "1280x720", 5, "1080p")
+    assert (found.duration, found.size, found.seed, found.resolution) == (8.0, "1280x720", 5, "720p")
     assert found.metadata == {"note": "x"}
     assert found.inputs == (MediaInput("first_frame", url=URL),)
     assert found.parameters == VideoParameters(watermark=True)
@@ -367,6 +414,29 @@ async def test_a_remix_keeps_what_its_source_had(house: House, body: dict[str, A
     assert answer.headers["openai-poll-after-ms"] == "2500"
 
 
+@pytest.mark.parametrize(
+    "body", [{"model": "sora-2"}, {"model": "sora-2-2025-12-08"}, {"seconds": "8"}, {"duration": 8.0},
+             {"seconds": "5.041", "size": "1280x720"}]
+)  # fmt: skip
+async def test_a_remix_may_repeat_what_is_its_sources_own(house: House, body: dict[str, Any]) -> None:
+    source = house.tasks.done(request(duration=8.0, aspect_ratio="16:9"))
+    answer = await house.call("POST", f"/v1/videos/{source.task.id}/remix", json={"prompt": "a dog", **body})
+    assert answer.status_code == 200, answer.text
+    assert house.request == request(
+        operation="remix", prompt="a dog", duration=8.0, aspect_ratio="16:9", source_task=source.task.id
+    )
+
+
+async def test_one_file_under_two_names_is_one_picture(house: House) -> None:
+    one, two = picture(300, 300), picture(64, 200, "PNG")
+    files = [("input_reference", ("a.jpg", one)), ("image", ("b.jpg", one)), ("images[]", ("c.png", two))]
+    answer = await house.call("POST", "/v1/videos", data={"prompt": "a", "seed": "7.0"}, files=files)
+    assert answer.status_code == 200, answer.text
+    assert [content for _, content in house.media.stored] == [one, two]
+    assert [found.role for found in house.request.inputs] == ["first_frame", "last_frame"]
+    assert house.request.seed == 7
+
+
 async def test_a_remix_may_come_as_a_form(house: House) -> None:
     source = house.tasks.done(TEXT)
     answer = await house.call("POST", f"/v1/videos/{source.task.id}/remix", files={"prompt": (None, "a dog")})
@@ -378,8 +448,9 @@ async def test_a_remix_may_come_as_a_form(house: House) -> None:
     ("body", "param"),
     [
         ({}, "prompt"),
-        ({"prompt": "x", "model": "sora-2"}, "model"),
-        ({"prompt": "x", "seconds": "4"}, "seconds"),
+        ({"prompt": "x", "model": "sora-2-pro"}, "model"),
+        ({"prompt": "x", "seconds": "8"}, "seconds"),
+        ({"prompt": "x", "duration": 8}, "seconds"),
         ({"prompt": "x", "input_reference": URL}, "input_reference"),
         ({"prompt": "x", "callback_url": "ftp://x"}, "callback_url"),
     ],

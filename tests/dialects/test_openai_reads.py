@@ -63,7 +63,7 @@ async def test_a_completed_video_has_its_link_beside_it(house: House) -> None:
         "created_at": 1763700000,
         "completed_at": 1763700009,
         "expires_at": 1763703601,
-        "seconds": "4",
+        "seconds": "5.041",
         "size": "1280x720",
         "prompt": "a cat",
         "remixed_from_video_id": None,

@@ -180,6 +180,17 @@ def test_metadata_that_is_named_is_opened() -> None:
         "http://example.com:99999/",
         "http://[::1/",
         "http://a\\@127.0.0.1/",
+        "http://localhost/",
+        "http://LocalHost.:8080/a.png",
+        "https://api.localhost/",
+        "http://printer.local/",
+        "http://nas.LOCAL./a",
+        "http://metadata.google.internal/",
+        "http://redis.internal:6379/",
+        "http://router.home.arpa/",
+        "http://localhost.localdomain/",
+        "http://ｌｏｃａｌｈｏｓｔ/",
+        "http://localhost。/",
     ],
 )
 def test_urls_never_fetched(url: str) -> None:
@@ -190,10 +201,32 @@ def test_urls_never_fetched(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/a.png?x=1", "http://例え.jp/", "http://8.8.8.8:8080/", "http://0x7f.1/"]
+    "url",
+    [
+        "https://example.com/a.png?x=1",
+        "http://例え.jp/",
+        "http://8.8.8.8:8080/",
+        "http://0x7f.1/",
+        "https://notlocalhost/",
+        "https://mylocal/",
+        "https://local.example.com/",
+        "https://internal.example/",
+    ],
 )
 def test_names_are_left_to_the_resolver(url: str) -> None:
     assert checked(url, PUBLIC).host
+
+
+def test_the_operators_networks_open_the_names_that_lead_there() -> None:
+    loopback, office = AddressPolicy(["127.0.0.0/8"]), AddressPolicy(["10.0.0.0/8"])
+    assert loopback.permits_name("localhost")
+    assert AddressPolicy(["::1/128"]).permits_name("app.localhost")
+    assert not office.permits_name("localhost")
+    assert office.permits_name("nas.local")
+    assert office.permits_name("redis.internal")
+    assert not AddressPolicy(["8.8.8.0/24"]).permits_name("redis.internal")
+    assert PUBLIC.opened().permits_name("localhost")
+    assert PUBLIC.opened().permits_name("redis.internal")
 
 
 class Answers(AbstractResolver):

@@ -18,6 +18,9 @@ from tests.server.live import LiveServer, kling_channel
 from tests.upstreams.kling import API_KEY, FakeJob, FakeKling, Fault
 
 INSIDE = [
+    "http://localhost/",
+    "http://metadata.google.internal/",
+    "http://printer.local/",
     "http://127.0.0.1/",
     "http://127.1/",
     "http://2130706433/",  # decimal

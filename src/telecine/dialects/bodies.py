@@ -173,11 +173,23 @@ def present(value: Any) -> Any:
 
 
 def typed(fields: object, kind: type[T]) -> T:
-    """`fields` as the wire type `kind`. Raises GatewayError (`invalid_request`) naming the path of the field."""
+    """`fields` as the wire type `kind`; a whole float is an integer to clients whose language has only one kind of
+    number. Raises GatewayError (`invalid_request`) naming the path of the field."""
     try:
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(_whole(fields), kind)
     except msgspec.ValidationError as error:
         raise _located(str(error)) from None
+
+
+def _whole(value: Any) -> Any:
+    """`value` with its whole floats as integers, at any depth; what wants a float takes those too."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return value
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -34,14 +35,54 @@ class Source(msgspec.Struct, frozen=True):
     file: UploadFile | None = None
     trajectory: tuple[Point, ...] = ()
 
+    def same(self, other: Source) -> bool:
+        """Whether both are one picture, as far as the request itself tells."""
+        if self.file is None or other.file is None:
+            return self.file is other.file and (self.url, self.data) == (other.url, other.data)
+        return self.file.size == other.file.size and _digest(self.file) == _digest(other.file)
+
     def placeholder(self) -> MediaInput:
         """What is known before anything is read."""
         return MediaInput(self.role, url=self.url, trajectory=self.trajectory)
 
 
+def merged(lists: Iterable[Sequence[Source]]) -> list[Source]:
+    """The media that came under several names for one thing, each of them once, in the order of whoever names most."""
+    found: list[Source] = []
+    for more in lists:
+        if not _without(more, found):
+            continue
+        rest = _without(found, more)
+        found = [*more] if not rest else [*found, *_without(more, found)]
+    return found
+
+
+def _without(some: Sequence[Source], others: Sequence[Source]) -> list[Source]:
+    """Those of `some` that are not among `others`; what is there twice must be there twice."""
+    left = list(others)
+    rest: list[Source] = []
+    for one in some:
+        twin = next((index for index, other in enumerate(left) if one.same(other)), None)
+        if twin is None:
+            rest.append(one)
+        else:
+            del left[twin]
+    return rest
+
+
 def is_url(text: str) -> bool:
     """Whether `text` is meant as an address on the web."""
     return text[:8].lower().startswith(("http://", "https://"))
+
+
+def _digest(file: UploadFile) -> bytes:
+    """SHA-256 of a spooled file, which is then again at its beginning."""
+    digest = hashlib.sha256()
+    file.file.seek(0)
+    while chunk := file.file.read(_CHUNK):
+        digest.update(chunk)
+    file.file.seek(0)
+    return digest.digest()
 
 
 def data_of(text: str, param: str) -> str | None:

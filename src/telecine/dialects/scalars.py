@@ -13,9 +13,13 @@ from telecine.nouns.errors import invalid
 Number = int | float | str
 """On the wire. Kling documents strings, its relays send integers (wire tables, `duration` and `seconds`)."""
 Int63 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Seed = Annotated[int, msgspec.Meta(ge=-(2**63))]
 
 _NUMBER: Final = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
-_INTEGER: Final = re.compile(r"-?\d{1,19}", re.ASCII)
+_INTEGER: Final = re.compile(r"(-?\d{1,20})(?:\.0{1,20})?", re.ASCII)
+MOST: Final = 2**63 - 1
+MOST_SEED: Final = 2**64 - 1
+"""Seeds are unsigned numbers of 64 bits at some vendors and signed ones at others."""
 _PAIR: Final = re.compile(r"([1-9]\d{0,4})[x:]([1-9]\d{0,4})", re.ASCII)
 _RESOLUTION: Final = re.compile(r"[1-9]\d{2,3}p|[1-9]k", re.ASCII)
 # "ture" is what the documents of one relay print.
@@ -37,16 +41,30 @@ def seconds(value: Number | None, param: str) -> float | None:
     return number
 
 
-def integer(value: int | str | None, param: str, *, least: int = -(2**63)) -> int | None:
-    """A whole number of 63 bits. Raises GatewayError (`invalid_request`) naming `param`."""
+def integer(value: float | str | None, param: str, *, least: int = -(2**63), most: int = MOST) -> int | None:
+    """A whole number, also as text, and with nothing but zeros behind its point (`1234.0`).
+
+    Raises GatewayError (`invalid_request`) naming `param`.
+    """
     if value is None:
         return None
-    if isinstance(value, str) and not _INTEGER.fullmatch(value):
-        raise invalid(f"{param}: '{value[:40]}' is no whole number.", param)
-    number = int(value)
-    if not least <= number < 2**63:
-        raise invalid(f"{param}: is out of range.", param)
+    if isinstance(value, str):
+        match = _INTEGER.fullmatch(value)
+        if match is None:
+            raise invalid(f"{param}: '{value[:40]}' is no whole number.", param)
+        number = int(match[1])
+    elif value % 1 == 0:
+        number = int(value)
+    else:
+        raise invalid(f"{param}: {value:g} is no whole number.", param)
+    if not least <= number <= most:
+        raise invalid(f"{param}: is out of range; it must be from {least} to {most}.", param)
     return number
+
+
+def seed(value: float | str | None, param: str) -> int | None:
+    """A seed: a whole number, unsigned or signed, of 64 bits. Raises GatewayError naming `param`."""
+    return integer(value, param, most=MOST_SEED)
 
 
 def flag(value: bool | str | None, param: str) -> bool | None:

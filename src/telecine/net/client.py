@@ -78,7 +78,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def checked(url: str, policy: AddressPolicy) -> URL:
-    """`url` parsed. Raises FetchError for other schemes, credentials in it, and literal addresses not permitted.
+    """`url` parsed. Raises FetchError for other schemes, credentials in it, and addresses and names not permitted.
 
     aiohttp asks the resolver about names only, so literals are checked here, as aiohttp will dial them (`raw_host`).
     """
@@ -90,7 +90,7 @@ def checked(url: str, policy: AddressPolicy) -> URL:
         raise FetchError("the URL is malformed", sent=False, refused=True) from None
     if target.scheme not in ("http", "https") or not host or not plain:
         raise FetchError("only plain http and https URLs are fetched", sent=False, refused=True)
-    if _is_literal(host) and not policy.permits(host):
+    if not (policy.permits(host) if _is_literal(host) else policy.permits_name(host)):
         raise FetchError("the address is not allowed", sent=False, refused=True)
     return target
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
@@ -46,6 +47,12 @@ _GUARDED = tuple(
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
+_HERE: Final = ("localhost",)
+"""Names of this machine (RFC 6761), like every name under them."""
+_INSIDE: Final = ("local", "internal", "home.arpa", "localdomain")
+"""Names of a network of somebody's own (RFC 6762, ICANN's reserved `.internal`, RFC 8375), like those under them."""
+
+
 class AddressRefusedError(OSError):
     """The name resolves only to addresses that we do not dial."""
 
@@ -60,6 +67,16 @@ class AddressPolicy:
     def opened(self) -> AddressPolicy:
         """The same, with every private address; link-local ones and metadata stay shut unless they are named."""
         return AddressPolicy((str(one) for one in self._allowed), private=True)
+
+    def permits_name(self, name: str) -> bool:
+        """Whether the host `name` may lead anywhere: what surely never leads to a public address is judged before
+        anybody asks for its address. The operator opens the names of this machine with its loopback network, and those
+        of a private network with any private network.
+        """
+        name = name.rstrip(".").lower()
+        if _under(name, _HERE):
+            return self.permits("127.0.0.1") or self.permits("::1")
+        return not _under(name, _INSIDE) or self._private or any(not one.is_global for one in self._allowed)
 
     def permits(self, text: str) -> bool:
         """Whether the literal address `text` may be dialled. Anything that is no address may not."""
@@ -76,6 +93,10 @@ class AddressPolicy:
     def _within(self, guarded: Network) -> tuple[Network, ...]:
         """The allowed networks that lie in `guarded`."""
         return tuple(one for one in self._allowed if one.version == guarded.version and _part(one, guarded))
+
+
+def _under(name: str, zones: Iterable[str]) -> bool:
+    return any(name == zone or name.endswith(f".{zone}") for zone in zones)
 
 
 def _part(network: Network, whole: Network) -> bool:

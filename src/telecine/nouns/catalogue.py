@@ -92,3 +92,9 @@ def load() -> Catalogue:
     """The catalogue that ships with Telecine."""
     text = files("telecine.nouns").joinpath("catalogue.toml").read_text(encoding="utf-8")
     return Catalogue(msgspec.convert(tomllib.loads(text), _File).models)
+
+
+def alike(name: str, other: str) -> bool:
+    """Whether two public names mean the same model."""
+    known = load()
+    return name == other or (known.find(name) is not None and known.find(name) is known.find(other))

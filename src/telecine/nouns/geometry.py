@@ -31,7 +31,7 @@ def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, 
     """
     if request.size is not None:
         width, height = parse_size(request.size)
-        _check_agreement(request, width, height)
+        check_agreement(request)
         return (width, height) if request.operation == "text_to_image" else (_even_down(width), _even_down(height))
     default = parse_size(model.default_size if model else _DEFAULT_SIZE)
     resolution = request.resolution or _resolution_of_mode(request)
@@ -60,18 +60,23 @@ def _parse(pattern: re.Pattern[str], text: str, param: str, form: str) -> tuple[
     return int(found[1]), int(found[2])
 
 
-def _check_agreement(request: GenerationRequest, width: int, height: int) -> None:
+def check_agreement(request: GenerationRequest) -> None:
     """Raise GatewayError where the ratio or the resolution says something else than the size.
 
     `2k` and the like are left alone: they mean one thing for pictures and another for videos.
     """
+    if request.size is None:
+        return
+    width, height = parse_size(request.size)
     if request.aspect_ratio is not None:
         across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
         if abs(width * down / (height * across) - 1) > _CLOSE:
-            raise invalid(f"The size {width}x{height} is not {request.aspect_ratio}.", "aspect_ratio")
+            raise invalid(
+                f"The size {width}x{height} is not of the aspect_ratio {request.aspect_ratio}.", "aspect_ratio"
+            )
     named = request.resolution
-    if named is not None and _short_side(named) != min(width, height) and not named.lower().endswith("k"):
-        raise invalid(f"The size {width}x{height} is not {named[:40]}.", "resolution")
+    if named is not None and not named.lower().endswith("k") and _short_side(named) != min(width, height):
+        raise invalid(f"The size {width}x{height} is not of the resolution {named[:40]}.", "resolution")
 
 
 def _resolution_of_mode(request: GenerationRequest) -> str | None:

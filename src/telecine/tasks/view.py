@@ -44,3 +44,16 @@ class Page(msgspec.Struct, frozen=True):
 
     views: tuple[View, ...]
     has_more: bool
+
+
+def made_seconds(view: View, index: int = 0) -> float | None:
+    """How long output number `index` is: as measured, else its share of what the upstream says. None before the end,
+    and where nobody knows."""
+    task = view.task
+    if task.status != "succeeded" or index >= len(view.outputs):
+        return None
+    measured = view.outputs[index].duration
+    if measured is not None:
+        return measured
+    told = task.usage.seconds if task.usage is not None else None
+    return None if told is None else told / len(view.outputs)

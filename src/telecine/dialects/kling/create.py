@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from telecine.dialects import scalars
+from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.inline import Source, is_url
 from telecine.dialects.kling.wire import CameraControl, CreateTask
@@ -36,7 +37,7 @@ def parse_create(kind: PathKind, body: Body) -> tuple[GenerationRequest, list[So
     aspect_ratio = scalars.aspect_ratio(wire.aspect_ratio, "aspect_ratio")
     request = GenerationRequest(
         operation="text_to_video" if kind == "text2video" else "image_to_video",
-        model=wire.model_name or wire.model or DEFAULT_MODEL,
+        model=_model(wire),
         prompt=wire.prompt,
         negative_prompt=wire.negative_prompt,
         # Documented as ignored by image2video, whose output follows the picture.
@@ -155,8 +156,12 @@ def _shots(wire: CreateTask, duration: float | None) -> tuple[Shot, ...]:
     return tuple(shots)
 
 
+def _model(wire: CreateTask) -> str:
+    return agreed(("model_name", wire.model_name), ("model", wire.model)) or DEFAULT_MODEL
+
+
 def _default_duration(wire: CreateTask) -> float:
-    model = catalogue.load().find(wire.model_name or wire.model or DEFAULT_MODEL)
+    model = catalogue.load().find(_model(wire))
     return float(model.default_duration) if model is not None else 5.0
 
 

@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from telecine.dialects.base import Media
 from telecine.dialects.bodies import json_response
+from telecine.dialects.fields import Fields
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import output_id
 from telecine.nouns.request import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
-from telecine.tasks.view import View
+from telecine.tasks.view import View, made_seconds
 
 STATUS: Final[dict[Status, str]] = {
     "queued": "submitted",
@@ -44,20 +45,23 @@ _ERRORS: Final[dict[ErrorCode, tuple[int, int]]] = {
     "cancelled": (400, 1201),
     "internal": (500, 5000),
 }
-_FIELDS: Final = {
-    "model": "model_name",
-    "external_id": "external_task_id",
-    "inputs": "image",
-    "inputs.first_frame": "image",
-    "inputs.last_frame": "image_tail",
-    "inputs.mask": "dynamic_masks",
-    "audio": "sound",
-    "parameters.camera": "camera_control",
-    "parameters.shots": "multi_prompt",
-    "parameters.voices": "voice_list",
-    "parameters.elements": "element_list",
-    "parameters.watermark": "watermark_info",
-}
+FIELDS: Final = Fields(
+    {
+        "model": "model_name",
+        "external_id": "external_task_id",
+        "inputs": "image",
+        "inputs.first_frame": "image",
+        "inputs.last_frame": "image_tail",
+        "inputs.mask": "dynamic_masks",
+        "audio": "sound",
+        "parameters.camera": "camera_control",
+        "parameters.shots": "multi_prompt",
+        "parameters.voices": "voice_list",
+        "parameters.elements": "element_list",
+        "parameters.watermark": "watermark_info",
+    },
+    media="image",
+)
 
 
 class TaskInfo(msgspec.Struct, frozen=True):
@@ -137,7 +141,7 @@ def task_data(view: View, media: Media) -> TaskData:
     return TaskData(
         task_id=str(task.id),
         task_status=STATUS[task.status],
-        task_status_msg=task.error.message if failed and task.error is not None else "",
+        task_status_msg=FIELDS.error(task.error) if failed and task.error is not None else "",
         task_info=_info(task),
         created_at=int(task.created_at * 1000),
         updated_at=int((task.ended_at or task.started_at or task.created_at) * 1000),
@@ -163,18 +167,10 @@ def render_error(error: GatewayError, request_id: str) -> Response:
         status = 409  # of ours, not of Kling's: its own external id keeps Kling's 400
     elif error.code == "not_found" and error.param == "method":
         code = 1202
-    name = field_name(error.param) if error.code not in ("authentication", "not_found") else None
-    message = error.message if name is None or name in error.message else f"{name}: {error.message}"
-    return json_response({"code": code, "message": message, "request_id": request_id}, status)
-
-
-def field_name(param: str | None) -> str | None:
-    """The name that a neutral field has in Kling's bodies."""
-    if param is None:
-        return None
-    if param in _FIELDS:
-        return _FIELDS[param]
-    return "image" if param.startswith("inputs.") else param.removeprefix("parameters.")
+    about = error.param if error.code not in ("authentication", "not_found") else None
+    return json_response(
+        {"code": code, "message": FIELDS.message(error.message, about), "request_id": request_id}, status
+    )
 
 
 def _info(task: Task) -> TaskInfo:
@@ -186,7 +182,8 @@ def _result(view: View, media: Media) -> TaskResult:
     for output in view.outputs:
         url = media.link(output)
         if url is not None:
-            seconds = output.duration if output.duration is not None else view.task.request.duration
+            made = made_seconds(view, output.index)
+            seconds = made if made is not None else view.task.request.duration
             shown = "" if seconds is None else f"{round(seconds, 3):g}"
             videos.append(KlingVideo(output_id(output.task_id, output.index), url, shown))
     return TaskResult(videos)

@@ -8,25 +8,27 @@ from typing import Any, Final
 import msgspec
 
 from telecine.dialects import scalars
+from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, typed
-from telecine.dialects.inline import Source, data_of, is_url
+from telecine.dialects.inline import Source, data_of, is_url, merged
 from telecine.dialects.scalars import Number
+from telecine.nouns.catalogue import alike
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.geometry import check_agreement
 from telecine.nouns.request import GenerationRequest, Native, Role, VideoParameters
 
 DEFAULT_MODEL: Final = "sora-2"
 MAX_IMAGE: Final = 50 * 1024 * 1024
-REPEATABLE: Final = ("input_reference", "images")
+REPEATABLE: Final = ("input_reference", "images", "image")
 _MAX_IMAGES: Final = 9
+_SMALLEST: Final = 64
+"""Pixels: nothing smaller is a size, so that is a ratio."""
 # Relays: small and large are their two resolutions.
 _NAMED_SIZES: Final = {"small": "720p", "large": "1080p"}
-# genrelay sends these inside `metadata`; they are parameters, not notes.
-_IN_METADATA: Final = {
-    "resolution": "resolution",
-    "aspectRatio": "aspect_ratio",
-    "aspect_ratio": "aspect_ratio",
-    "seed": "seed",
-}
+IN_METADATA: Final = ("resolution", "aspectRatio", "aspect_ratio", "seed")
+"""genrelay sends these inside `metadata`; they are parameters, not notes."""
+
+Note = str | int | float | bool | None
 
 
 class CreateVideo(msgspec.Struct):
@@ -40,6 +42,7 @@ class CreateVideo(msgspec.Struct):
 
     duration: Number | None = None
     images: Any = None
+    image: Any = None
     watermark: bool | str | None = None
     aspect_ratio_camel: str | None = msgspec.field(default=None, name="aspectRatio")
     resolution: str | None = None
@@ -47,10 +50,10 @@ class CreateVideo(msgspec.Struct):
 
     negative_prompt: str | None = None
     aspect_ratio: str | None = None
-    seed: int | str | None = None
-    n: int | str | None = None
+    seed: Number | None = None
+    n: Number | None = None
     callback_url: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
+    metadata: dict[str, Note] | None = None
 
 
 _KNOWN: Final = Known.of(CreateVideo)
@@ -60,11 +63,8 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError."""
     wire, native = _read(body)
     sources = _sources(wire, body)
-    size, aspect_ratio, resolution = _frame(wire)
-    duration = scalars.seconds(wire.seconds, "seconds")
-    other = scalars.seconds(wire.duration, "duration")
-    if duration is not None and other not in (None, duration):
-        raise invalid("seconds and duration say different things; send one of them.", "seconds")
+    notes = wire.metadata or {}
+    size, aspect_ratio, resolution = _frame(wire, notes)
     watermark = scalars.flag(wire.watermark, "watermark")
     request = GenerationRequest(
         operation="image_to_video" if sources else "text_to_video",
@@ -75,26 +75,43 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
         size=size,
         aspect_ratio=aspect_ratio,
         resolution=resolution,
-        duration=duration if duration is not None else other,
-        seed=scalars.integer(wire.seed, "seed"),
+        duration=agreed(
+            ("seconds", scalars.seconds(wire.seconds, "seconds")),
+            ("duration", scalars.seconds(wire.duration, "duration")),
+        ),
+        seed=agreed(
+            ("seed", scalars.seed(wire.seed, "seed")),
+            ("metadata.seed", scalars.seed(_number(notes.get("seed"), "metadata.seed"), "metadata.seed")),
+        ),
         parameters=None if watermark is None else VideoParameters(watermark=watermark),
-        callback_url=wire.webhook_url or wire.callback_url,
-        metadata=_notes(wire),
+        callback_url=agreed(("webhook_url", wire.webhook_url), ("callback_url", wire.callback_url)),
+        metadata=_notes(body),
         native=native,
     )
+    check_agreement(request)
     return request, sources
 
 
-def parse_remix(body: Body, source: GenerationRequest, source_task: int) -> GenerationRequest:
-    """A remix of `source`: a new prompt, and whatever else the body may change. Raises GatewayError."""
+def parse_remix(
+    body: Body,
+    source: GenerationRequest,
+    source_task: int,
+    *,
+    seconds: str | None = None,
+    size: str | None = None,
+) -> GenerationRequest:
+    """A remix of `source`: a new prompt, and whatever else the body may change. What it repeats of the source, whose
+    object shows `seconds` and `size`, is no change. Raises GatewayError."""
     request, sources = parse_create(body)
-    for name in ("model", "seconds", "duration"):
-        if body.fields.get(name):
-            raise invalid(f"{name}: a remix keeps that of its source; leave it out.", name)
+    if body.fields.get("model") and not alike(request.model, source.model):
+        raise invalid(f"model: a remix keeps that of its source, '{source.model}'; leave it out.", "model")
+    own = [source.duration] if seconds is None else [source.duration, float(seconds)]
+    if request.duration is not None and request.duration not in own:
+        raise invalid("seconds: a remix keeps those of its source; leave them out.", "seconds")
     if sources:
         raise invalid("input_reference: a remix takes no picture.", "input_reference")
-    reframed = request.size or request.aspect_ratio or request.resolution
-    frame = request if reframed else source
+    asked = (request.size, request.aspect_ratio, request.resolution)
+    frame = source if asked in ((None, None, None), (size, None, None)) else request
     return msgspec.structs.replace(
         request,
         operation="remix",
@@ -108,62 +125,86 @@ def parse_remix(body: Body, source: GenerationRequest, source_task: int) -> Gene
 
 
 def _read(body: Body) -> tuple[CreateVideo, Native | None]:
-    """The typed fields, with those that relays put into `metadata` in their places, and the fields of nobody's."""
+    """The typed fields, and the fields of nobody's."""
     unknown = body.unknown(_KNOWN)
-    fields = {name: value for name, value in body.fields.items() if value is not None and value != ""}
-    notes = fields.get("metadata")
-    if isinstance(notes, dict):
-        for name, field in _IN_METADATA.items():
-            if notes.get(name) not in (None, ""):
-                fields.setdefault(field, notes[name])
-    wire = typed(fields, CreateVideo)
+    wire = typed({name: value for name, value in body.fields.items() if value is not None and value != ""}, CreateVideo)
     if wire.prompt is None or not wire.prompt.strip():
         raise invalid("prompt: is required.", "prompt")
     return wire, Native("openai", unknown) if unknown else None
 
 
-def _notes(wire: CreateVideo) -> dict[str, str] | None:
+def _notes(body: Body) -> dict[str, str] | None:
+    """What the client keeps with the task, as it wrote it."""
     kept = {
         name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in (wire.metadata or {}).items()
-        if name not in _IN_METADATA and value is not None
+        for name, value in (body.fields.get("metadata") or {}).items()
+        if name not in IN_METADATA and value is not None
     }
     return scalars.metadata(kept)
 
 
-def _frame(wire: CreateVideo) -> tuple[str | None, str | None, str | None]:
+def _text(value: Note, param: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise invalid(f"{param}: must be text.", param)
+    return value
+
+
+def _number(value: Note, param: str) -> Number | None:
+    if isinstance(value, bool):
+        raise invalid(f"{param}: must be a number.", param)
+    return None if value == "" else value
+
+
+def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[str | None, str | None, str | None]:
     """(size, aspect ratio, resolution). Relays also write a ratio (`16x9`) or `small` and `large` as the size."""
-    aspect_ratio = scalars.aspect_ratio(wire.aspect_ratio or wire.aspect_ratio_camel, "aspect_ratio")
-    resolution = scalars.resolution(wire.resolution, "resolution")
-    if wire.size is None:
-        return None, aspect_ratio, resolution
-    named = _NAMED_SIZES.get(wire.size.lower())
-    if named is not None:
-        return None, aspect_ratio, resolution or named
-    width, height = scalars.pair(wire.size, "size")
-    if max(width, height) < 64:
-        return None, aspect_ratio or f"{width}:{height}", resolution
-    return f"{width}x{height}", aspect_ratio, resolution
+    said = (wire.size or "").lower()
+    width, height = scalars.pair(said, "size") if said and said not in _NAMED_SIZES else (0, 0)
+    shape = 0 < max(width, height) < _SMALLEST
+    ratios = {
+        "aspect_ratio": wire.aspect_ratio,
+        "aspectRatio": wire.aspect_ratio_camel,
+        "metadata.aspect_ratio": _text(notes.get("aspect_ratio"), "metadata.aspect_ratio"),
+        "metadata.aspectRatio": _text(notes.get("aspectRatio"), "metadata.aspectRatio"),
+        "size": said if shape else None,
+    }
+    resolutions = {
+        "resolution": wire.resolution,
+        "metadata.resolution": _text(notes.get("resolution"), "metadata.resolution"),
+        "size": _NAMED_SIZES.get(said),
+    }
+    return (
+        f"{width}x{height}" if width and not shape else None,
+        agreed(*((name, scalars.aspect_ratio(value, name)) for name, value in ratios.items())),
+        agreed(*((name, scalars.resolution(value, name)) for name, value in resolutions.items())),
+    )
 
 
 def _sources(wire: CreateVideo, body: Body) -> list[Source]:
-    """The pictures: one begins the video, two begin and end it, three or more are references (wire table C.7)."""
-    found: list[dict[str, Any]] = []
-    for name, value in (("input_reference", wire.input_reference), ("images", wire.images)):
+    """The pictures: one begins the video, two begin and end it, three or more are references (wire table C.7).
+
+    The same picture under two names is one picture.
+    """
+    by_name: dict[str, list[Source]] = {name: [] for name in REPEATABLE}
+    for name in REPEATABLE:
+        value = getattr(wire, name)
         given = value if isinstance(value, list) else [] if value is None else [value]
-        found += [{"param": name, **_reference(one, name)} for one in given]
+        by_name[name] += [_reference(one, name) for one in given]
     for name, file in body.files:
         if name not in REPEATABLE:
             raise GatewayError("unsupported_parameter", f"'{name[:64]}' takes no file.", param=name[:64])
-        found.append({"param": name, "file": file})
+        by_name[name].append(Source("first_frame", name, file=file))
+    found = merged(by_name.values())
     if len(found) > _MAX_IMAGES:
         raise invalid(f"input_reference: {len(found)} pictures; at most {_MAX_IMAGES}.", "input_reference")
     roles: list[Role] = ["first_frame", "last_frame"] if len(found) < 3 else ["reference" for _ in found]
-    return [Source(role=role, **one) for role, one in zip(roles, found, strict=False)]
+    return [msgspec.structs.replace(one, role=role) for role, one in zip(roles, found, strict=False)]
 
 
-def _reference(value: object, param: str) -> dict[str, str]:
-    """A URL, a data URL, or `{"image_url": either}`."""
+def _reference(value: object, param: str) -> Source:
+    """A URL, a data URL, or an object that holds either: `{"image_url": …}`, `{"url": …}`, `{"image_url": {"url": …}}`
+    (the chat form)."""
     if isinstance(value, dict):
         if value.get("file_id"):
             raise GatewayError(
@@ -171,14 +212,17 @@ def _reference(value: object, param: str) -> dict[str, str]:
                 f"{param}.file_id: there is no files API here; send the file itself, an http(s) URL or a data URL.",
                 param=f"{param}.file_id",
             )
-        if set(value) - {"image_url", "file_id", "type"} or not isinstance(value.get("image_url"), str):
+        nested = value.get("image_url")
+        inner = nested.get("url") if isinstance(nested, dict) and nested.keys() <= {"url", "detail"} else nested
+        found = agreed((f"{param}.image_url", inner), (f"{param}.url", value.get("url")))
+        if value.keys() - {"image_url", "url", "file_id", "type"} or not isinstance(found, str):
             raise invalid(f"{param}: the object must be {{'image_url': …}}.", param)
-        value = value["image_url"]
+        value = found
     if not isinstance(value, str):
         raise invalid(f"{param}: must be a file, an http(s) URL, a data URL or an object with image_url.", param)
     if is_url(value):
-        return {"url": value}
+        return Source("first_frame", param, url=value)
     data = data_of(value, param)
     if data is None:
         raise invalid(f"{param}: must be a file, an http(s) URL or a data URL.", param)
-    return {"data": data}
+    return Source("first_frame", param, data=data)

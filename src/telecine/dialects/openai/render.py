@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from telecine.dialects.base import Media
 from telecine.dialects.bodies import json_response
+from telecine.dialects.fields import Fields
 from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Status, Task, Tokens
-from telecine.tasks.view import Cancellation, View
+from telecine.tasks.view import Cancellation, View, made_seconds
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -42,13 +43,16 @@ _TYPES: Final[dict[ErrorCode, str]] = {
     "expired": "server_error",
     "internal": "server_error",
 }
-_FIELDS: Final = {
-    "duration": "seconds",
-    "inputs": "input_reference",
-    "count": "n",
-    "parameters.watermark": "watermark",
-    "source_task": "video_id",
-}
+FIELDS: Final = Fields(
+    {
+        "duration": "seconds",
+        "inputs": "input_reference",
+        "count": "n",
+        "parameters.watermark": "watermark",
+        "source_task": "video_id",
+    },
+    media="input_reference",
+)
 
 
 class VideoError(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
         created_at=int(task.created_at),
         completed_at=int(task.ended_at) if completed and task.ended_at is not None else None,
         expires_at=None if expires is None else int(expires),
-        seconds=_seconds(task, models),
+        seconds=_seconds(view, models),
         size=_size(view, models),
         prompt=task.request.prompt or None,
         remixed_from_video_id=None if task.source_task is None else video_id(task.source_task),
@@ -153,9 +157,8 @@ def callback_body(view: View, media: Media) -> bytes:
 
 def render_error(error: GatewayError, request_id: str) -> Response:
     """OpenAI's error envelope; the request id is in a header only."""
-    return envelope(
-        error.message, code_of(error), error.status, kind=_TYPES.get(error.code), param=field_name(error.param)
-    )
+    message = FIELDS.message(error.message, error.param, error.code)
+    return envelope(message, code_of(error), error.status, kind=_TYPES.get(error.code), param=FIELDS.name(error.param))
 
 
 def envelope(message: str, code: str, status: int, *, kind: str | None = None, param: str | None = None) -> Response:
@@ -172,30 +175,24 @@ def code_of(error: GatewayError) -> str:
     return _CODES.get(error.code, error.code)
 
 
-def field_name(param: str | None) -> str | None:
-    """The name that a neutral field has in OpenAI's bodies."""
-    if param is None:
-        return None
-    if param.startswith("inputs."):
-        return "input_reference"
-    return _FIELDS.get(param, param.removeprefix("parameters."))
-
-
-def _seconds(task: Task, models: Catalogue) -> str | None:
-    seconds = task.request.duration
+def _seconds(view: View, models: Catalogue) -> str | None:
+    """How long the finished video is; until then what was asked for, or what the model makes by default."""
+    seconds = made_seconds(view)
     if seconds is None:
-        model = models.find(task.model)
+        seconds = view.task.request.duration
+    if seconds is None:
+        model = models.find(view.task.model)
         seconds = model.default_duration if model is not None else None
-    return None if seconds is None else f"{seconds:g}"
+    return None if seconds is None else f"{round(seconds, 3):g}"
 
 
 def _size(view: View, models: Catalogue) -> str | None:
-    """What was asked for; what came where nothing was; until then what the model makes by default."""
-    if view.task.request.size is not None:
-        return view.task.request.size
+    """What came, once it has; what was asked for; until then what the model makes by default."""
     for output in view.outputs:
         if output.width and output.height:
             return f"{output.width}x{output.height}"
+    if view.task.request.size is not None:
+        return view.task.request.size
     model = models.find(view.task.model)
     return model.default_size if model is not None else None
 
@@ -213,4 +210,6 @@ def _error(task: Task) -> VideoError | None:
         return VideoError("cancelled", task.error.message if task.error else "The task was cancelled.")
     if task.status != "failed":
         return None
-    return VideoError(task.error.code, task.error.message) if task.error else VideoError("internal", "The task failed.")
+    if task.error is None:
+        return VideoError("internal", "The task failed.")
+    return VideoError(task.error.code, FIELDS.error(task.error))

@@ -106,7 +106,8 @@ async def remix(request: Request) -> Response:
     source = await find_video(request, request.path_params["id"])
     try:
         body = await _body(request)
-        wanted = parse_remix(body, source.task.request, source.task.id)
+        shown = video(source, edge.media, edge.catalogue)
+        wanted = parse_remix(body, source.task.request, source.task.id, seconds=shown.seconds, size=shown.size)
     finally:
         await request.close()
     if source.task.status != "succeeded":

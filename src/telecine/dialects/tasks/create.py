@@ -9,9 +9,10 @@ import msgspec
 from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
-from telecine.dialects.scalars import Int63
+from telecine.dialects.scalars import Int63, Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.geometry import check_agreement
 from telecine.nouns.request import (
     CameraMove,
     GenerationRequest,
@@ -59,7 +60,7 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aspect_ratio: str | None = None
     resolution: str | None = None
     duration: float | None = None
-    seed: Int63 | None = None
+    seed: Seed | None = None
     audio: bool | None = None
     parameters: dict[str, Any] | None = None
     webhook_url: str | None = None
@@ -103,14 +104,22 @@ def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list
         aspect_ratio=scalars.aspect_ratio(wire.aspect_ratio, "aspect_ratio"),
         resolution=scalars.resolution(wire.resolution, "resolution"),
         duration=scalars.seconds(wire.duration, "duration"),
-        seed=wire.seed,
+        seed=scalars.seed(wire.seed, "seed"),
         audio=wire.audio,
         parameters=_parameters(wire.parameters, operation),
         callback_url=wire.webhook_url or None,
         external_id=wire.external_id or None,
         metadata=scalars.metadata(wire.metadata),
     )
-    return request, [_source(one, number) for number, one in enumerate(wire.inputs)]
+    check_agreement(request)
+    return request, _once([_source(one, number) for number, one in enumerate(wire.inputs)])
+
+
+def _once(sources: list[Source]) -> list[Source]:
+    """`image` and `first_frame` are two names for one thing: the same picture under both is one picture."""
+    first = [one for one in sources if one.role == "first_frame"]
+    twins = [one for one in sources if one.role == "image" and any(one.same(other) for other in first)]
+    return [one for one in sources if one not in twins]
 
 
 def _operation(wire: CreateTask, models: Catalogue) -> Operation:

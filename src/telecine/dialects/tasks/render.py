@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,12 +11,16 @@ from starlette.responses import Response
 
 from telecine.dialects.base import Media
 from telecine.dialects.bodies import json_response
+from telecine.dialects.fields import Fields
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Output, Status, Task, Usage
 from telecine.tasks.view import Cancellation, Owner, Place, View
 from telecine.webhooks.delivery import EVENTS
+
+FIELDS: Final = Fields({"callback_url": "webhook_url"})
+"""The neutral names are those of our own form."""
 
 
 class TaskOutput(msgspec.Struct, frozen=True):
@@ -117,7 +121,7 @@ def task_object(
         outputs=[_output(one, media) for one in view.outputs] if task.status == "succeeded" else [],
         usage=task.usage,
         cost=_cost(task, currency),
-        error=task.error,
+        error=_error(task.error),
         external_id=task.external_id,
         metadata=task.request.metadata or {},
     )
@@ -135,7 +139,14 @@ def callback_body(
 
 def render_error(error: GatewayError, request_id: str) -> Response:
     """`{"error": {code, message, param}}` with our own codes; the request id is in a header only."""
-    return json_response({"error": {"code": error.code, "message": error.message, "param": error.param}}, error.status)
+    message = FIELDS.message(error.message, error.param, error.code)
+    return json_response(
+        {"error": {"code": error.code, "message": message, "param": FIELDS.name(error.param)}}, error.status
+    )
+
+
+def _error(error: TaskError | None) -> TaskError | None:
+    return error and msgspec.structs.replace(error, message=FIELDS.error(error), param=FIELDS.name(error.param))
 
 
 def _cost(task: Task, currency: str) -> Cost:

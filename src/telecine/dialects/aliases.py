@@ -1,0 +1,22 @@
+"""Several names for one thing: what they say has to agree."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from telecine.nouns.errors import invalid
+
+T = TypeVar("T")
+
+
+def agreed(*said: tuple[str, T | None]) -> T | None:
+    """What the names that were sent say, each a pair of the name and its value, brought into one form before.
+
+    None where nobody says anything. Raises GatewayError (`invalid_request`) where two say different things.
+    """
+    given = [(name, value) for name, value in said if value is not None]
+    for name, value in given[1:]:
+        first, meant = given[0]
+        if value != meant:
+            raise invalid(f"{first} and {name} say different things; send one of them.", first)
+    return given[0][1] if given else None
