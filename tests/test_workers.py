@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 import uvloop
 
-from telecine.workers import FILE_BYTES, MEMORY_BYTES, NICENESS, DeclinedError, WorkerError, Workers
+from telecine.workers import FILE_BYTES, MEMORY_BYTES, NICENESS, DeclinedError, Lane, WorkerError, Workers
 
 
 class Limits(msgspec.Struct):
@@ -99,13 +100,16 @@ async def test_at_most_two_run_at_a_time(workers: Workers) -> None:
     assert len(set(await asyncio.gather(*(workers.run(nap, 0.1) for _ in range(5))))) == 2
 
 
-async def test_an_urgent_call_does_not_wait_for_the_others() -> None:
+@pytest.mark.parametrize("lane", get_args(Lane))
+@pytest.mark.parametrize("noisy", get_args(Lane))
+async def test_no_call_waits_for_those_of_another_kind_or_another_account(noisy: Lane, lane: Lane) -> None:
     pool = Workers(1)
-    hostile = [asyncio.create_task(pool.run(spin)) for _ in range(3)]
+    hostile = [asyncio.create_task(pool.run(spin, lane=noisy, account_id=1)) for _ in range(5)]
     await asyncio.sleep(0)
     try:
         for _ in range(2):
-            assert await asyncio.wait_for(pool.run(pid, urgent=True), 10) != os.getpid()
+            quiet = 1 if lane != noisy else 2
+            assert await asyncio.wait_for(pool.run(pid, lane=lane, account_id=quiet), 30) != os.getpid()
         assert not any(one.done() for one in hostile)
     finally:
         await pool.close()
@@ -165,9 +169,10 @@ async def test_an_answer_of_another_type_is_refused(workers: Workers) -> None:
         await workers.run(lie)
 
 
-async def test_workers_are_limited_and_nice(workers: Workers) -> None:
-    found = await workers.run(limits, seconds=7)
-    assert found.niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+@pytest.mark.parametrize("lane", get_args(Lane))
+async def test_workers_are_limited_and_nice(workers: Workers, lane: Lane) -> None:
+    found = await workers.run(limits, seconds=7, lane=lane)
+    assert found.niceness == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS[lane])
     assert (found.memory, found.file) == (MEMORY_BYTES, FILE_BYTES)
     assert 7 <= found.cpu <= 7 * (os.cpu_count() or 1) + 5
 

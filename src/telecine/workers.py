@@ -1,8 +1,9 @@
 """Worker processes: where decoders and renderers run, so that a hostile or heavy file harms nothing but itself.
 
 Guarantees: a call never blocks the event loop; it ends by its time limit, and a cancelled call ends at once, because
-the process that runs it is killed; a worker has limits on CPU, memory and file size, a low priority, and none of our
-environment (which holds the upstream keys). Its answer comes back as MessagePack of the function's return type, never
+the process that runs it is killed; no call waits for those of another kind, and each kind's workers are shared fairly
+among accounts; a worker has limits on CPU, memory and file size, a low priority, and none of our environment (which
+holds the upstream keys). Its answer comes back as MessagePack of the function's return type, never
 as a pickle: a decoder that a file has taken over must not choose what this process runs. Not guaranteed: a worker is
 no jail; it has the rights of our user.
 
@@ -25,19 +26,24 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, TypeVar, TypeVarTuple, get_type_hints
+from typing import Any, Final, Literal, TypeVar, TypeVarTuple, get_args, get_type_hints
 
 import msgspec
+
+from telecine.shares import Shares
 
 MEMORY_BYTES: Final = 4 << 30
 """Of address space, most of which a decoder never touches."""
 FILE_BYTES: Final = 2 << 30
-NICENESS: Final = 10
+Lane = Literal["keep", "look", "draw"]
+"""What a call is for: keeping a file that has been paid for; looking at what a client sent; drawing."""
+NICENESS: Final[dict[Lane, int]] = {"keep": 5, "look": 5, "draw": 10}
+"""Whoever looks at something has a caller who waits; so it goes before drawing, which takes a core for long."""
 _ANSWER_BYTES: Final = 16 << 20
 _LENGTH: Final = struct.Struct(">I")
 _DONE, _DECLINED, _FAILED = b"d", b"n", b"f"
 _ENVIRONMENT: Final = ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
-_SERVE: Final = "import sys; from telecine.workers import serve; serve(int(sys.argv[1]))"
+_SERVE: Final = "import sys; from telecine.workers import serve; serve(*map(int, sys.argv[1:]))"
 
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
@@ -59,33 +65,40 @@ class WorkerError(Exception):
 
 
 class Workers:
-    """Runs module-level functions, each in a process that can be killed: at most `size` at a time, and `reserved` more
-    for calls that are `urgent`, which therefore never wait for the others."""
+    """Runs module-level functions, each in a process that can be killed.
 
-    def __init__(self, size: int = 2, reserved: int = 1) -> None:
-        self._threads = ThreadPoolExecutor(size + reserved, thread_name_prefix="telecine-worker")
-        self._ordinary = asyncio.Semaphore(size)
-        self._idle: list[_Process] = []
+    In each lane one account has at most `size` at a time, and half as many more are for others; see
+    telecine.shares.Shares.
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        self._shares: dict[Lane, Shares[int]] = {lane: Shares(size, max(1, size // 2)) for lane in get_args(Lane)}
+        threads = sum(shares.free for shares in self._shares.values())
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="telecine-worker")
+        self._idle: dict[Lane, list[_Process]] = {lane: [] for lane in get_args(Lane)}
         self._calls: set[_Call] = set()
         self._closed = False
 
     async def run(
-        self, function: Callable[[*Args], Result], *args: *Args, seconds: float = 60.0, urgent: bool = False
+        self,
+        function: Callable[[*Args], Result],
+        *args: *Args,
+        seconds: float = 60.0,
+        lane: Lane = "draw",
+        account_id: int = 0,
     ) -> Result:
-        """`function(*args)`; `seconds` counts from when a worker is free. Raises WorkerError.
+        """`function(*args)` for an account; `seconds` counts from when a worker is free. Raises WorkerError.
 
         The function is named by its module, its arguments can be pickled, and its annotations can be resolved.
         """
-        if urgent:
-            return await self._run(function, *args, seconds=seconds)
-        async with self._ordinary:
-            return await self._run(function, *args, seconds=seconds)
+        async with self._shares[lane].place(account_id):
+            return await self._run(function, *args, seconds=seconds, lane=lane)
 
-    async def _run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float) -> Result:
+    async def _run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float, lane: Lane) -> Result:
         if self._closed:
             raise WorkerError("the workers have been stopped")
         order = pickle.dumps((function.__module__, function.__qualname__, seconds, args))
-        call = _Call(self._idle, order, seconds)
+        call = _Call(self._idle[lane], order, seconds, NICENESS[lane])
         self._calls.add(call)
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, call.run)
@@ -103,17 +116,19 @@ class Workers:
         for call in self._calls:
             call.abandon()
         await asyncio.to_thread(self._threads.shutdown)
-        while self._idle:
-            self._idle.pop().kill()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().kill()
 
 
 class _Call:
     """One call, from the thread that waits for it."""
 
-    def __init__(self, idle: list[_Process], order: bytes, seconds: float) -> None:
+    def __init__(self, idle: list[_Process], order: bytes, seconds: float, niceness: int) -> None:
         self._idle = idle
         self._order = order
         self._seconds = seconds
+        self._niceness = niceness
         self._lock = threading.Lock()
         self._process: _Process | None = None
         self._abandoned = threading.Event()
@@ -150,7 +165,7 @@ class _Call:
                     return process
                 process.kill()
         try:
-            return _Process()
+            return _Process(self._niceness)
         except OSError:
             raise WorkerError("no worker process could be started") from None
 
@@ -165,12 +180,12 @@ class _Call:
 class _Process:
     """A worker as its parent sees it: one order out, one answer back."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int) -> None:
         self._socket, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         with theirs:
             self._child = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-                [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())],
+                [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), str(niceness)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -238,9 +253,9 @@ def _receive_exactly(connection: socket.socket, length: int, deadline: float | N
 # What follows runs in the worker.
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, niceness: int) -> None:
     """Answer orders until the parent closes its end, also where it was killed."""
-    _limit()
+    _limit(niceness)
     with socket.socket(fileno=descriptor) as connection:
         while True:
             try:
@@ -261,10 +276,10 @@ def _obey(order: bytes) -> bytes:
         return _FAILED + f"the file could not be processed ({type(error).__name__})".encode()
 
 
-def _limit() -> None:
+def _limit(niceness: int) -> None:
     import resource
 
-    os.nice(NICENESS)  # before any decoder starts its threads
+    os.nice(niceness)  # before any decoder starts its threads
     for kind, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_FSIZE, FILE_BYTES),

@@ -48,7 +48,7 @@ class FakeDecoders:
         self.sheets = 0
         self.probed = asyncio.Event()
 
-    async def probe(self, path: Path) -> FakeSeen:
+    async def probe(self, path: Path, account_id: int) -> FakeSeen:
         self.probed.set()
         if self.stuck:
             await asyncio.Event().wait()
@@ -56,13 +56,13 @@ class FakeDecoders:
             raise UndecodableError("the worker process ended", declined=False)
         return _recognise(path)
 
-    async def poster(self, path: Path, target: Path) -> None:
+    async def poster(self, path: Path, target: Path, account_id: int) -> None:
         if not self.posters:
             _draw("half", path, target)
             raise UndecodableError("no picture")
         _draw("poster", path, target)
 
-    async def spritesheet(self, path: Path, target: Path) -> None:
+    async def spritesheet(self, path: Path, target: Path, account_id: int) -> None:
         self.sheets += 1
         await asyncio.sleep(0)
         _draw("sheet", path, target)

@@ -47,7 +47,7 @@ def reader(store: Storage, client: Client, decoders: FakeDecoders, folder: Path)
 
 async def test_what_is_stored(reader: Reader, store: Storage, decoders: FakeDecoders, folder: Path) -> None:
     item = await Intake(store, decoders, LOCAL, folder).store(7, "image", chunked(PNG), param="x", max_bytes=1000)
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         media: MediaReader = scope
         assert await media.read(item, len(PNG)) == PNG
         assert (await media.local(item)).read_bytes() == PNG
@@ -60,7 +60,7 @@ async def test_what_is_stored(reader: Reader, store: Storage, decoders: FakeDeco
 
 
 async def test_what_is_no_longer_stored(reader: Reader) -> None:
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         with pytest.raises(GatewayError) as caught:
             await scope.read(MediaInput("image", object_key="a1/in/0123456789abcdef.png"), 1000)
     assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
@@ -69,7 +69,7 @@ async def test_what_is_no_longer_stored(reader: Reader) -> None:
 async def test_what_lies_at_a_url(reader: Reader, server: FileServer, folder: Path) -> None:
     server.answers["/p"] = Answer(PNG)
     item = MediaInput("image", url=server.url("/p"))
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         assert await scope.read(item, 1000) == PNG
         path = await scope.local(item)
         assert path.read_bytes() == PNG
@@ -93,7 +93,7 @@ async def test_what_lies_at_a_url(reader: Reader, server: FileServer, folder: Pa
 )
 async def test_what_can_never_be_used(reader: Reader, server: FileServer, folder: Path, answer: Answer) -> None:
     server.answers["/p"] = answer
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         with pytest.raises(GatewayError) as caught:
             await scope.read(MediaInput("image", url=server.url("/p")), 1000)
         assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
@@ -114,7 +114,7 @@ async def test_what_can_never_be_used(reader: Reader, server: FileServer, folder
 async def test_trouble_that_may_pass(reader: Reader, server: FileServer, folder: Path, answer: Answer) -> None:
     server.answers["/p"] = answer
     item = MediaInput("image", url=server.url("/p"))
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         with pytest.raises(FetchError) as caught:
             await scope.read(item, 1000)
         assert not caught.value.refused
@@ -128,7 +128,7 @@ async def test_a_crash_of_ours_is_not_the_files_fault(
 ) -> None:
     server.answers["/p"] = Answer(PNG)
     decoders.crashing = True
-    async with reader.scope() as scope:
+    async with reader.scope(7) as scope:
         with pytest.raises(FetchError):
             await scope.read(MediaInput("image", url=server.url("/p")), 1000)
     assert files_in(folder) == []
@@ -138,10 +138,31 @@ async def test_private_addresses_are_refused(
     store: Storage, decoders: FakeDecoders, folder: Path, server: FileServer
 ) -> None:
     client = Client()
-    async with Reader(store, client, decoders, folder).scope() as scope:
+    async with Reader(store, client, decoders, folder).scope(7) as scope:
         for host in ("127.0.0.1", "localhost"):
             with pytest.raises(GatewayError) as caught:
                 await scope.local(MediaInput("image", url=server.url("/p", host)))
             assert caught.value.code == "invalid_request"
     assert server.connections == 0
     await client.close()
+
+
+async def test_what_drips_is_given_up_and_named(
+    store: Storage, client: Client, decoders: FakeDecoders, folder: Path, server: FileServer
+) -> None:
+    server.answers["/p"] = Answer(PNG * 1000, fault="drip")
+    async with Reader(store, client, decoders, folder, grace=0.1).scope(7) as scope:
+        with pytest.raises(GatewayError) as caught:
+            await scope.local(MediaInput("image", url=server.url("/p")))
+        assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
+        assert "image URL sends its file too slowly" in caught.value.message
+        assert files_in(folder) == []
+
+
+async def test_what_comes_slowly_but_comes_is_waited_for(
+    store: Storage, client: Client, decoders: FakeDecoders, folder: Path, server: FileServer
+) -> None:
+    content = PNG * 200
+    server.answers["/p"] = Answer(content, fault="drip", piece=1000)
+    async with Reader(store, client, decoders, folder, grace=0.2).scope(7) as scope:
+        assert await scope.read(MediaInput("image", url=server.url("/p")), 100_000) == content

@@ -82,5 +82,5 @@ async def test_a_worker_that_cannot_be_had_is_not_the_files_fault(tmp_path: Path
     workers = Workers(1)
     await workers.close()
     with pytest.raises(UndecodableError) as caught:
-        await WorkerDecoders(workers).probe(tmp_path)
+        await WorkerDecoders(workers).probe(tmp_path, 7)
     assert not caught.value.declined

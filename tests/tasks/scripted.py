@@ -170,7 +170,7 @@ class Shelf:
         return [f"{key}+copy" for key in keys]
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[MediaReader]:
+    async def reading(self, account_id: int) -> AsyncIterator[MediaReader]:
         yield None  # type: ignore[misc]  # scripted providers read no media
 
 

@@ -7,7 +7,10 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-Fault = Literal["", "drop", "cut", "reset", "stall", "silent"]
+Fault = Literal["", "drop", "cut", "reset", "stall", "silent", "drip"]
+
+_DRIP = 0.02
+"""Seconds between two pieces of a file that drips."""
 
 
 @dataclass
@@ -15,7 +18,8 @@ class Answer:
     """What one path answers, `delay` seconds after it was asked. Faults:
 
     `drop`: the request is read and the connection closed; `silent`: read, and nothing ever comes;
-    `cut`, `reset`, `stall`: half of the body comes, then an orderly close, a reset, or nothing more.
+    `cut`, `reset`, `stall`: half of the body comes, then an orderly close, a reset, or nothing more;
+    `drip`: the body comes in pieces of `piece` bytes, one every 20 ms.
     """
 
     body: bytes = b""
@@ -24,6 +28,7 @@ class Answer:
     fault: Fault = ""
     chunked: bool = False
     delay: float = 0
+    piece: int = 1
 
 
 @dataclass
@@ -91,6 +96,12 @@ class FileServer:
         length = {"transfer-encoding": "chunked"} if answer.chunked else {"content-length": str(len(answer.body))}
         lines = [f"{name}: {value}" for name, value in (length | answer.headers).items()]
         writer.write("\r\n".join([f"HTTP/1.1 {answer.status} Whatever", *lines, "", ""]).encode())
+        if answer.fault == "drip":
+            for start in range(0, len(answer.body), answer.piece):
+                writer.write(answer.body[start : start + answer.piece])
+                await writer.drain()
+                await asyncio.sleep(_DRIP)
+            return False
         body = answer.body[: len(answer.body) // 2] if answer.fault else answer.body
         if answer.chunked:
             writer.write(b"%x\r\n%s\r\n" % (len(body), body) if body else b"")

@@ -36,10 +36,10 @@ class Collector:
         """
         try:
             async with spool(chunks, self._folder, self._max_bytes) as file:
-                seen = await self._look(file.path, output)
+                seen = await self._look(file.path, output, account_id)
                 key = output_key(account_id, output.task_id, output.index, extension_of(seen.content_type))
                 await self._storage.put_file(key, file.path, seen.content_type)
-                poster_key = await self._poster(file.path, key) if seen.kind == "video" else None
+                poster_key = await self._poster(file.path, key, account_id) if seen.kind == "video" else None
         except OversizeError:
             raise FetchError(f"the output is larger than {self._max_bytes} bytes", refused=True) from None
         return replace(
@@ -55,20 +55,20 @@ class Collector:
             duration=seen.duration,
         )
 
-    async def _look(self, path: Path, output: Output) -> Seen:
+    async def _look(self, path: Path, output: Output, account_id: int) -> Seen:
         try:
-            seen = await self._decoders.probe(path)
+            seen = await self._decoders.probe(path, account_id)
         except UndecodableError:
             raise FetchError(f"what the upstream sent is no {output.kind}") from None
         if seen.kind != output.kind:
             raise FetchError(f"the upstream sent a file of kind {seen.kind}, not {output.kind}")
         return seen
 
-    async def _poster(self, path: Path, key: str) -> str | None:
+    async def _poster(self, path: Path, key: str, account_id: int) -> str | None:
         """The key of a still picture; None where none can be made, which is no reason to lose the video."""
         async with scratch(self._folder, ".jpg") as target:
             try:
-                await self._decoders.poster(path, target)
+                await self._decoders.poster(path, target, account_id)
             except UndecodableError:
                 return None
             poster_key = beside(key, "poster", "jpg")

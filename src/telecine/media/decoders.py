@@ -35,16 +35,16 @@ class Seen(Protocol):
 
 
 class Decoders(Protocol):
-    """All that the rest of `media/` needs of decoders. Every method raises UndecodableError."""
+    """All that the rest of `media/` needs of decoders, which accounts share. Every method raises UndecodableError."""
 
-    async def probe(self, path: Path) -> Seen:
+    async def probe(self, path: Path, account_id: int) -> Seen:
         """What the file at `path` really is."""
         ...
 
-    async def poster(self, path: Path, target: Path) -> None:
+    async def poster(self, path: Path, target: Path, account_id: int) -> None:
         """Write one still picture of it to `target`, as JPEG."""
         ...
 
-    async def spritesheet(self, path: Path, target: Path) -> None:
+    async def spritesheet(self, path: Path, target: Path, account_id: int) -> None:
         """Write a grid of its frames to `target`, as JPEG."""
         ...

@@ -39,7 +39,7 @@ class Intake:
         """
         try:
             async with spool(chunks, self._folder, max_bytes) as file:
-                seen = await look(self._decoders, file.path, role, param)
+                seen = await look(self._decoders, file.path, role, param, account_id)
                 key = input_key(account_id, extension_of(seen.content_type))
                 await self._storage.put_file(key, file.path, seen.content_type)
         except OversizeError:
@@ -70,15 +70,15 @@ class Intake:
             raise invalid(f"The URL in '{param}' cannot be used: {error.reason}.", param) from None
 
 
-async def look(decoders: Decoders, path: Path, role: Role, param: str) -> Seen:
-    """What the file is.
+async def look(decoders: Decoders, path: Path, role: Role, param: str, account_id: int) -> Seen:
+    """What the file is that an account sent.
 
     Raises GatewayError (`invalid_request` naming `param`) where `role` needs something else, and FetchError where we
     failed to look.
     """
     wanted = kind_of(role)
     try:
-        seen = await decoders.probe(path)
+        seen = await decoders.probe(path, account_id)
     except UndecodableError as error:
         if not error.declined:
             raise FetchError("the file could not be looked at") from None

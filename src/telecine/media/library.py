@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 from telecine.media.collect import Collector
 from telecine.media.reader import Reader, Scope
@@ -11,6 +12,10 @@ from telecine.media.sheets import sheet_key
 from telecine.media.storage import Storage, input_key
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
+from telecine.shares import Shares
+
+DOWNLOADS: Final = 128
+"""Results that are fetched and kept at a time for one account alone."""
 
 
 class MediaLibrary:
@@ -20,12 +25,15 @@ class MediaLibrary:
         self._storage = storage
         self._collector = collector
         self._reader = reader
+        self.downloads: Shares[int] = Shares(DOWNLOADS)
+        """By account."""
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
         found = UpstreamOutput(output.upstream_url or "", output.kind, output.upstream_id, output.upstream_expires_at)
-        chunks: AsyncIterator[bytes] = provider.collect(channel, found)
-        return await self._collector.collect(chunks, output, account_id)
+        async with self.downloads.place(account_id):
+            chunks: AsyncIterator[bytes] = provider.collect(channel, found)
+            return await self._collector.collect(chunks, output, account_id)
 
     async def forget(self, keys: Sequence[str]) -> None:
         """Delete stored files; those that are gone already do not matter."""
@@ -47,6 +55,6 @@ class MediaLibrary:
             raise
         return made
 
-    def reading(self) -> AbstractAsyncContextManager[Scope]:
-        """Access to the media of a request, for as long as the block lasts."""
-        return self._reader.scope()
+    def reading(self, account_id: int) -> AbstractAsyncContextManager[Scope]:
+        """Access to the media of a request of this account, for as long as the block lasts."""
+        return self._reader.scope(account_id)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from telecine.media.decoders import Decoders
+from telecine.media.fetches import Fetches
 from telecine.media.intake import look
-from telecine.media.spool import borrowed, spool
+from telecine.media.spool import Spooled, borrowed, spool
 from telecine.media.storage import Storage
 from telecine.net.client import Client, FetchError
 from telecine.nouns.errors import GatewayError, invalid
@@ -19,6 +20,10 @@ from telecine.nouns.request import MediaInput
 _PARAM: Final = "inputs"
 _MAX_FETCH: Final = 512 * 1024 * 1024
 _FETCH_SECONDS: Final = 600.0
+LEAST_RATE: Final = 16 * 1024.0
+"""Bytes a second in which an input has to come, on the whole, once its grace is over."""
+GRACE: Final = 40.0
+"""Seconds; longer than silence is waited for, which may pass."""
 # What a server answers that may well answer otherwise in a while.
 _LATER: Final = frozenset({408, 425, 429})
 
@@ -27,20 +32,33 @@ class Reader:
     """Opens scopes. `max_bytes` is the largest file that is fetched from a URL."""
 
     def __init__(
-        self, storage: Storage, client: Client, decoders: Decoders, folder: Path, max_bytes: int = _MAX_FETCH
+        self,
+        storage: Storage,
+        client: Client,
+        decoders: Decoders,
+        folder: Path,
+        max_bytes: int = _MAX_FETCH,
+        *,
+        fetches: Fetches | None = None,
+        grace: float = GRACE,
     ) -> None:
-        """`folder` holds copies for as long as their scope is open."""
+        """`client` should be one of its own, so that clients' slow servers take no connection from anything else.
+
+        `folder` holds copies for as long as their scope is open. `grace`: seconds for which any rate will do.
+        """
         self._storage = storage
         self._client = client
         self._decoders = decoders
         self._folder = folder
         self._max_bytes = max_bytes
+        self.fetches = fetches or Fetches()
+        self._grace = grace
 
     @asynccontextmanager
-    async def scope(self) -> AsyncIterator[Scope]:
-        """A MediaReader for one step of one task; its copies are deleted when the block ends."""
+    async def scope(self, account_id: int) -> AsyncIterator[Scope]:
+        """A MediaReader for one step of one task of an account; its copies are deleted when the block ends."""
         async with AsyncExitStack() as copies:
-            yield Scope(self, copies)
+            yield Scope(self, account_id, copies)
 
     @asynccontextmanager
     async def stored(self, key: str) -> AsyncIterator[Path]:
@@ -53,27 +71,56 @@ class Reader:
             yield path
 
     @asynccontextmanager
-    async def fetched(self, item: MediaInput, limit: int) -> AsyncIterator[Path]:
+    async def fetched(self, item: MediaInput, limit: int, account_id: int) -> AsyncIterator[Path]:
         """What lies at the item's URL, as a local file. Raises GatewayError and, for what may pass, FetchError."""
-        cap = min(limit, self._max_bytes)
+        url, cap = item.url or "", min(limit, self._max_bytes)
         async with AsyncExitStack() as stack:
             try:
-                async with self._client.stream(item.url or "", timeout=_FETCH_SECONDS, max_bytes=cap) as answer:
-                    _judge(answer.status, item.role)
-                    file = await stack.enter_async_context(spool(answer.chunks, self._folder, cap))
+                async with self.fetches.one(account_id, url):
+                    file = await self._fetch(url, item.role, cap, stack)
             except FetchError as error:
                 if error.refused:
                     raise invalid(f"The {item.role} URL cannot be used: {error.reason}.", _PARAM) from None
                 raise
-            await look(self._decoders, file.path, item.role, _PARAM)
+            await look(self._decoders, file.path, item.role, _PARAM, account_id)
             yield file.path
+
+    async def _fetch(self, url: str, role: str, cap: int, stack: AsyncExitStack) -> Spooled:
+        """The file at `url`, which lives as long as `stack`. Raises GatewayError where it drips, and FetchError."""
+        try:
+            async with (
+                asyncio.timeout(self._grace) as limit,
+                self._client.stream(url, timeout=_FETCH_SECONDS, max_bytes=cap) as answer,
+            ):
+                _judge(answer.status, role)
+                return await stack.enter_async_context(spool(_extending(answer.chunks, limit), self._folder, cap))
+        except TimeoutError:
+            message = (
+                f"The {role} URL sends its file too slowly: after {self._grace:g} seconds, "
+                f"{LEAST_RATE:.0f} bytes a second have to come."
+            )
+            raise invalid(message, _PARAM) from None
+
+
+async def _extending(chunks: AsyncIterator[bytes], limit: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """`chunks`; each moves the limit on by as long as it may take at the least rate."""
+    try:
+        async for chunk in chunks:
+            when = limit.when()
+            if when is not None:
+                limit.reschedule(when + len(chunk) / LEAST_RATE)
+            yield chunk
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
 
 
 class Scope:
     """Implements telecine.providers.base.MediaReader. Asking again for the same item costs nothing."""
 
-    def __init__(self, reader: Reader, copies: AsyncExitStack) -> None:
+    def __init__(self, reader: Reader, account_id: int, copies: AsyncExitStack) -> None:
         self._reader = reader
+        self._account_id = account_id
         self._copies = copies
         self._paths: dict[str, Path] = {}
 
@@ -94,7 +141,10 @@ class Scope:
     async def _path(self, item: MediaInput, limit: int) -> Path:
         name = item.object_key or f"{item.role} {item.url}"
         if name not in self._paths:
-            opened = self._reader.stored(item.object_key) if item.object_key else self._reader.fetched(item, limit)
+            if item.object_key is not None:
+                opened = self._reader.stored(item.object_key)
+            else:
+                opened = self._reader.fetched(item, limit, self._account_id)
             self._paths[name] = await self._copies.enter_async_context(opened)
         return self._paths[name]
 

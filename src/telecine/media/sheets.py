@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from telecine.media.decoders import Decoders, UndecodableError
 from telecine.media.spool import borrowed, scratch
-from telecine.media.storage import Storage, beside
+from telecine.media.storage import Storage, beside, owner_of
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.task import Output
 
@@ -39,7 +39,7 @@ class Sheets:
                 borrowed(self._storage, source, self._folder) as video,
                 scratch(self._folder, ".jpg") as target,
             ):
-                await self._decoders.spritesheet(video, target)
+                await self._decoders.spritesheet(video, target, owner_of(source))
                 await self._storage.put_file(key, target, "image/jpeg")
         except (UndecodableError, FileNotFoundError) as error:
             declined = isinstance(error, FileNotFoundError) or error.declined

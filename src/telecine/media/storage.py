@@ -35,6 +35,11 @@ def input_key(account_id: int, extension: str) -> str:
     return f"a{account_id}/in/{secrets.token_hex(16)}.{extension}"
 
 
+def owner_of(key: str) -> int:
+    """The account that the object at `key` belongs to."""
+    return int(key.partition("/")[0][1:])
+
+
 def beside(key: str, what: str, extension: str) -> str:
     """Where what we made from the file at `key` lies: `a1/t2/0.mp4` has its poster at `a1/t2/0.poster.jpg`."""
     return f"{key.rpartition('.')[0]}.{what}.{extension}"

@@ -8,7 +8,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from telecine.media.decoders import Seen, UndecodableError
 from telecine.media.probe import poster, probe, spritesheet
-from telecine.workers import WorkerError, Workers
+from telecine.workers import Lane, WorkerError, Workers
 
 PROBE_SECONDS: Final = 20.0
 RENDER_SECONDS: Final = 60.0
@@ -19,25 +19,28 @@ Args = TypeVarTuple("Args")
 class WorkerDecoders:
     """Implements telecine.media.decoders.Decoders."""
 
-    def __init__(self, workers: Workers, *, urgent: bool = False) -> None:
-        """`urgent`: for files that have been paid for, which never wait for those that clients send."""
+    def __init__(self, workers: Workers, *, paid: bool = False) -> None:
+        """`paid`: for files that have been paid for, which wait for nothing that clients send or ask for."""
         self._workers = workers
-        self._urgent = urgent
+        self._paid = paid
 
-    async def probe(self, path: Path) -> Seen:
+    async def probe(self, path: Path, account_id: int) -> Seen:
         """What the file at `path` really is."""
-        return await self._run(probe, path, seconds=PROBE_SECONDS)
+        return await self._run(probe, path, lane="look", account_id=account_id, seconds=PROBE_SECONDS)
 
-    async def poster(self, path: Path, target: Path) -> None:
+    async def poster(self, path: Path, target: Path, account_id: int) -> None:
         """Write one still picture of it to `target`, as JPEG."""
-        await self._run(poster, path, target, seconds=RENDER_SECONDS)
+        await self._run(poster, path, target, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
 
-    async def spritesheet(self, path: Path, target: Path) -> None:
+    async def spritesheet(self, path: Path, target: Path, account_id: int) -> None:
         """Write a grid of its frames to `target`, as JPEG."""
-        await self._run(spritesheet, path, target, seconds=RENDER_SECONDS)
+        await self._run(spritesheet, path, target, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
 
-    async def _run(self, function: Callable[[*Args], Result], *args: *Args, seconds: float) -> Result:
+    async def _run(
+        self, function: Callable[[*Args], Result], *args: *Args, lane: Lane, account_id: int, seconds: float
+    ) -> Result:
+        lane = "keep" if self._paid else lane
         try:
-            return await self._workers.run(function, *args, seconds=seconds, urgent=self._urgent)
+            return await self._workers.run(function, *args, seconds=seconds, lane=lane, account_id=account_id)
         except WorkerError as error:
             raise UndecodableError(str(error), declined=error.declined) from None

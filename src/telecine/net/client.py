@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Literal
 
 import aiohttp
 import msgspec
@@ -22,6 +22,8 @@ CONNECT_SECONDS: Final = 10.0
 STALL_SECONDS: Final = 30.0
 CHUNK: Final = 256 * 1024
 _USER_AGENT: Final = "telecine"
+_Use = Literal["answers", "once", "files"]
+"""What a connection is for: requests that may be repeated, one that may not, files as they come."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; anything else could be a credential of the first.
 _PORTABLE: Final = frozenset({"accept", "accept-encoding", "range"})
@@ -98,6 +100,9 @@ def checked(url: str, policy: AddressPolicy) -> URL:
 class Client:
     """Sends requests. Needs a running event loop from the first request on; `close` when done.
 
+    Streams have connections of their own. How many are open at a time is for the callers to bound, who share that
+    fairly (telecine.shares.Shares): a queue in here would serve whoever asks for the most.
+
     `stall` is how many seconds a streamed body may stay silent; `resolver` asks something else than the system.
     """
 
@@ -112,7 +117,7 @@ class Client:
         self._opened = self.policy.opened()
         self._resolver = resolver
         self._stall = stall
-        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[bool, _Use], aiohttp.ClientSession] = {}
 
     async def request(
         self,
@@ -136,7 +141,13 @@ class Client:
         """
         limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
         async with self._open(
-            method, url, headers=headers, body=body, limits=limits, allow_private=allow_private, fresh=fresh
+            method,
+            url,
+            headers=headers,
+            body=body,
+            limits=limits,
+            allow_private=allow_private,
+            use="once" if fresh else "answers",
         ) as response:
             if cut:
                 return Reply(response.status, _lower(response), await _beginning(response, max_bytes))
@@ -168,7 +179,9 @@ class Client:
         here = url
         for _ in range(redirects + 1):
             private = allow_private or (trusted and URL(here).origin() == URL(url).origin())
-            async with self._open("GET", here, headers=sent, limits=limits, allow_private=private) as response:
+            async with self._open(
+                "GET", here, headers=sent, limits=limits, allow_private=private, use="files"
+            ) as response:
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or location is None:
                     yield Stream(response.status, _lower(response), _chunks(response, max_bytes))
@@ -195,11 +208,11 @@ class Client:
         headers: Mapping[str, str] | None,
         limits: aiohttp.ClientTimeout,
         allow_private: bool,
+        use: _Use,
         body: bytes | None = None,
-        fresh: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         target = checked(url, self._policy_for(allow_private))
-        session = self._session(allow_private, fresh)
+        session = self._session(allow_private, use)
         with _translated():
             response = await session.request(
                 method, target, headers=headers, data=body, timeout=limits, allow_redirects=False
@@ -210,14 +223,14 @@ class Client:
     def _policy_for(self, allow_private: bool) -> AddressPolicy:
         return self._opened if allow_private else self.policy
 
-    def _session(self, allow_private: bool, fresh: bool) -> aiohttp.ClientSession:
-        session = self._sessions.get((allow_private, fresh))
+    def _session(self, allow_private: bool, use: _Use) -> aiohttp.ClientSession:
+        session = self._sessions.get((allow_private, use))
         if session is None:
             resolver = GuardedResolver(self._policy_for(allow_private), self._resolver)
             connector = (
-                aiohttp.TCPConnector(resolver=resolver, limit=1024, force_close=True)
-                if fresh
-                else aiohttp.TCPConnector(resolver=resolver, limit=256, keepalive_timeout=10)
+                aiohttp.TCPConnector(resolver=resolver, limit=0, force_close=True)
+                if use == "once"
+                else aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=10)
             )
             session = aiohttp.ClientSession(
                 connector=connector,
@@ -227,7 +240,7 @@ class Client:
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,
             )
-            self._sessions[allow_private, fresh] = session
+            self._sessions[allow_private, use] = session
         return session
 
     async def close(self) -> None:

@@ -209,6 +209,8 @@ class Submission(msgspec.Struct, frozen=True):
     prepared: bytes | None = None
     source: Source | None = None
     """For a request with a `source_task`, unless the upstream never named that task's job."""
+    account_id: int = 0
+    """Whose task it is: what a provider does on this machine is shared fairly among accounts."""
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -126,6 +126,7 @@ class Gateway:
 
         self._database = Database(settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}")
         self._client = Client(policy)
+        self._fetcher = Client(policy)  # of inputs: clients' slow servers take no connection from providers
         self._workers = Workers()
         self._sandbox = SandboxProvider(data / "sandbox", clock, self._workers)
         providers: dict[str, Provider] = {
@@ -158,8 +159,8 @@ class Gateway:
             router=self._router,
             library=MediaLibrary(
                 storage,
-                Collector(storage, WorkerDecoders(self._workers, urgent=True), self._scratch),
-                Reader(storage, self._client, decoders, self._scratch),
+                Collector(storage, WorkerDecoders(self._workers, paid=True), self._scratch),
+                Reader(storage, self._fetcher, decoders, self._scratch),
             ),
             clock=clock,
             ids=ids,
@@ -257,6 +258,7 @@ class Gateway:
             await self._sandbox.close()
             await self._workers.close()
             await self._client.close()
+            await self._fetcher.close()
             await self._messenger.close()
             await self._database.close()
 

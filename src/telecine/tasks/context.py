@@ -63,8 +63,8 @@ class Library(Protocol):
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[MediaReader]:
-        """Access to the media of a request, for as long as the block lasts."""
+    def reading(self, account_id: int) -> AbstractAsyncContextManager[MediaReader]:
+        """Access to the media of a request of this account, for as long as the block lasts."""
         ...
 
 

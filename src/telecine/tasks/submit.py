@@ -79,7 +79,7 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
     submission = await _submission(context, work)
     context.check_lease(work.task.id)
     try:
-        async with context.library.reading() as media:
+        async with context.library.reading(work.task.account_id) as media:
             outcome = await provider.submit(channel, submission, media)
     except (GatewayError, FetchError) as error:
         return _kept(context, work, error)
@@ -119,6 +119,7 @@ async def _submission(context: Context, work: Work) -> Submission:
         callback_url=context.callback_url(attempt.callback_token),
         prepared=attempt.prepared,
         source=await _source(context, work),
+        account_id=work.task.account_id,
     )
 
 
@@ -157,7 +158,7 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
     """Do the repeatable part, then commit that what follows may not be repeated."""
     attempt = work.current
     try:
-        async with context.library.reading() as media:
+        async with context.library.reading(work.task.account_id) as media:
             prepared = await provider.prepare(channel, await _submission(context, work), media)
     except (GatewayError, FetchError) as error:
         return _kept(context, work, error)

@@ -47,6 +47,8 @@ class SandboxJob(msgspec.Struct, frozen=True):
     crashes: int = 0
     """Renderings that came to nothing."""
     cancelled: bool = False
+    account_id: int = 0
+    """Whose it is: the workers are shared among accounts."""
     error: TaskError | None = None
 
     @property

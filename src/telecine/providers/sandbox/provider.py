@@ -99,7 +99,7 @@ class SandboxProvider:
             if await asyncio.to_thread(self._jobs.read, submission.handle) is None:
                 picture = await self._keep_picture(submission, media)
                 job = plan(submission.request, submission.handle, picture, self._clock.now())
-                await asyncio.to_thread(self._jobs.create, job)
+                await asyncio.to_thread(self._jobs.create, replace(job, account_id=submission.account_id))
         except GatewayError as error:
             return Refused(error.as_task_error())
         except (OSError, msgspec.DecodeError):
@@ -187,7 +187,9 @@ class SandboxProvider:
         content = await media.read(item, _INPUT_BYTES)
         path = await asyncio.to_thread(self._jobs.keep_input, submission.handle, content)
         try:
-            return await self._workers.run(render.picture_size, path, seconds=_SIZE_SECONDS)
+            return await self._workers.run(
+                render.picture_size, path, seconds=_SIZE_SECONDS, lane="look", account_id=submission.account_id
+            )
         except WorkerError as error:
             raise invalid(f"The picture cannot be used: {error}.", "inputs") from None
 
@@ -253,7 +255,9 @@ class SandboxProvider:
         picture = self._jobs.input(job.handle) if job.picture else None
         targets = self._jobs.outputs(job)
         try:
-            took = await self._workers.run(render.render, job, picture, targets, seconds=render.seconds_for(job))
+            took = await self._workers.run(
+                render.render, job, picture, targets, seconds=render.seconds_for(job), account_id=job.account_id
+            )
         except WorkerError as error:
             message, declined = str(error), error.declined
             await asyncio.to_thread(self._jobs.change, job.handle, lambda found: _crashed(found, message, declined))
