@@ -1,7 +1,8 @@
 """The server as the process that the kill tests start and kill: `telecine serve` with a clock that runs faster.
 
 Nothing else is different, but for `--blind`: Kling's provider then behaves as one whose upstream cannot be asked; and
-for `--submit-timeout`: the seconds, by the machine's clock, for which a submit waits for its answer.
+for `--submit-timeout`: the seconds, by the machine's clock, for which a submit waits for its answer; and for `--busy`:
+the milliseconds for which a statement waits for another process's lock.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from telecine.providers.kling import KlingProvider
 from telecine.providers.openai import OpenAIProvider
 from telecine.server import logs
 from telecine.server.run import serve
+from telecine.store import database
 from tests.clock import FastClock
 
 
@@ -29,8 +31,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--database", default="")
     parser.add_argument("--submit-timeout", type=float)
+    parser.add_argument("--busy", type=int, default=database._BUSY)
     parser.add_argument("--blind", action="store_true")
     given = parser.parse_args()
+    database._BUSY = given.busy
     if given.blind:
         KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
     if given.submit_timeout is not None:

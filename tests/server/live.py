@@ -48,7 +48,15 @@ name = "boss"
 key = "{ADMIN_KEY}"
 admin = true
 """
-_TROUBLE = ("request_failed", "step_failed", "claim_failed", "extend_failed", "maintenance_failed", "deliveries_failed")
+_TROUBLE = (
+    "request_failed",
+    "machine_trouble",
+    "step_failed",
+    "claim_failed",
+    "extend_failed",
+    "maintenance_failed",
+    "deliveries_failed",
+)
 
 T = TypeVar("T")
 

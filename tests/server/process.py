@@ -37,8 +37,10 @@ class ServerProcess:
         port: int = 0,
         speed: float = 60.0,
         options: Sequence[str] = (),
+        inside: Sequence[str] = (),
     ) -> None:
-        """`channel` continues the configuration after the first channel, `top` begins it; `options` are the child's.
+        """`channel` continues the configuration after the first channel, `top` begins it; `options` are the child's,
+        `inside` is the command that the whole is run by.
         `speed`: how many times as fast as the machine's the server's clock runs."""
         self.data = folder / "data"
         self._config = folder / "telecine.toml"
@@ -68,6 +70,7 @@ allow_private = true
             encoding="utf-8",
         )
         self._options = ["--port", str(port), *options]
+        self._inside = inside
         self.epoch, self.speed = time.time(), speed
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
@@ -77,7 +80,7 @@ allow_private = true
         errors = (self.data.parent / "stderr.log").open("a")
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
+                *(*self._inside, sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
                 *("--epoch", str(self.epoch), "--speed", str(self.speed), *self._options),
             ],
             cwd=ROOT,
@@ -94,6 +97,17 @@ allow_private = true
         too_long.cancel()
         assert self.address, (self.data.parent / "stderr.log").read_text()[-4000:]
         return self
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that has been logged."""
+        return (self.data.parent / "stderr.log").read_text(encoding="utf-8")
 
     def kill(self) -> None:
         """SIGKILL: nothing of the process runs after this."""
@@ -132,11 +146,15 @@ allow_private = true
 
     def send(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> http.client.HTTPConnection:
         """Send a request without waiting for its answer."""
-        where = urlsplit(self.address)
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+        connection = self.connect()
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         return connection
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of one's own."""
+        where = urlsplit(self.address)
+        return http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
 
     def until(self, path: str, good: Callable[[Any], bool], seconds: float = 20.0) -> Any:
         """Read `path` until `good` holds for the answer."""

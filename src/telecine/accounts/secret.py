@@ -80,7 +80,7 @@ def load_secret(data: Path, given: str | None, *, make: bool = True) -> Secret:
     if not file.exists():
         if not make:
             raise ConfigError(f"There is no secret key in {data}; has a server ever been started there?")
-        _write(file, secrets.token_urlsafe(48))
+        _replace(file, secrets.token_urlsafe(48))
     text = file.read_text(encoding="utf-8")
     if not roots_of(text):
         raise ConfigError(f"{file} is empty; put the secret key back that was in it.")
@@ -97,15 +97,19 @@ def rotate(data: Path) -> int:
     if not file.exists():
         raise ConfigError(f"There is no secret key in {data}; has a server ever been started there?")
     roots = [secrets.token_urlsafe(48), *roots_of(file.read_text(encoding="utf-8"))]
-    draft = file.with_name(f"{_FILE}.{secrets.token_hex(4)}")
-    _write(draft, "\n".join(roots) + "\n")
-    draft.replace(file)
+    _replace(file, "\n".join(roots) + "\n")
     return len(roots)
 
 
-def _write(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
+def _replace(file: Path, text: str) -> None:
+    """Write the whole of `text` or nothing: half a secret on a full disk would be taken for the secret later."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+            target.write(text)
+            target.flush()
+            os.fsync(target.fileno())
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -28,6 +28,16 @@ class Unreachable(Failure):
         self.sent = sent
 
 
+def why_unopened(error: Exception) -> str:
+    """What kept the data from being opened, and what to do about it where that is known."""
+    from telecine.server.trouble import trouble_of
+
+    trouble = trouble_of(error)
+    if trouble is None:
+        return first_line(error)
+    return f"{trouble.what} ({first_line(error).rstrip('.')}). {trouble.advice}, then start again."
+
+
 def first_line(error: Exception) -> str:
     """What went wrong, without what libraries add below it."""
     return str(error).partition("\n")[0] or type(error).__name__

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from concurrent.futures import Future
 
-from telecine.cli.failure import USAGE, Failure, first_line
+from telecine.cli.failure import USAGE, Failure, why_unopened
 from telecine.cli.texts import text
 from telecine.config import ConfigError, Settings
 from telecine.server import logs
@@ -38,7 +38,7 @@ class InsideGateway:
         except ConfigError as error:
             raise Failure(str(error), USAGE) from None
         except Exception as error:
-            raise Failure(text("unopened", data=self._settings.data, reason=first_line(error))) from error
+            raise Failure(text("unopened", data=self._settings.data, reason=why_unopened(error))) from error
 
     def stop(self) -> None:
         """Finish the steps under way and leave the rest to the next start."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from telecine.cli.failure import USAGE, Failure, first_line
+from telecine.cli.failure import USAGE, Failure, why_unopened
 from telecine.cli.options import Config, Data, Target
 from telecine.cli.texts import first_run_lines, text
 
@@ -41,6 +41,7 @@ def serve(
     from telecine.server.lock import LockedError
     from telecine.server.run import ListenError
     from telecine.server.run import serve as run
+    from telecine.server.trouble import trouble_of
 
     logs.configure("info", json=not sys.stderr.isatty())
     try:
@@ -53,8 +54,10 @@ def serve(
         raise Failure(str(error), USAGE) from None
     except (LockedError, ListenError) as error:
         raise Failure(str(error)) from None
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        raise Failure(text("unopened", data=settings.data, reason=first_line(error))) from None
+    except Exception as error:
+        if trouble_of(error) is None and not isinstance(error, SQLAlchemyError | OSError | ImportError):
+            raise
+        raise Failure(text("unopened", data=settings.data, reason=why_unopened(error))) from None
 
 
 def _announce(ready: Ready, data: Path, target: Target) -> None:

@@ -23,6 +23,7 @@ ErrorCode = Literal[
     "submission_unknown",
     "expired",
     "cancelled",
+    "unavailable",
     "internal",
 ]
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
@@ -44,6 +45,7 @@ HTTP_STATUS: dict[ErrorCode, int] = {
     "submission_unknown": 502,
     "expired": 504,
     "cancelled": 409,
+    "unavailable": 503,
     "internal": 500,
 }
 

@@ -31,6 +31,7 @@ from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
 from telecine.server.metrics import Metrics
+from telecine.server.trouble import trouble_of, unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -123,8 +124,7 @@ class Gate:
         try:
             await self._serve(scope, receive, answer, headers)
         except Exception as error:
-            if not isinstance(error, GatewayError | HTTPException):
-                _log.exception("request_failed", request_id=request_id, path=_shown(scope["path"]))
+            _tell_operator(error, request_id, _shown(scope["path"]))
             if status == 0:
                 await render(error, scope)(scope, receive, answer)
         finally:
@@ -276,6 +276,8 @@ def as_gateway_error(error: Exception) -> GatewayError:
         if error.status_code == 404:
             return GatewayError("not_found", "There is nothing at this path. See the documentation for the routes.")
         return GatewayError("invalid_request", error.detail)
+    if (trouble := trouble_of(error)) is not None:
+        return unavailable(error, trouble)
     return GatewayError("internal", "Something went wrong in the gateway; the log has the details.", may_retry=False)
 
 
@@ -320,6 +322,16 @@ def _shown(path: str) -> str:
         if path.startswith(prefix):
             return "/".join(path.split("/")[:parts])
     return path
+
+
+def _tell_operator(error: Exception, request_id: str, path: str) -> None:
+    """One line for what befalls the machine; for what nobody has thought of, all that is known of it."""
+    if isinstance(error, GatewayError | HTTPException):
+        return
+    if (trouble := trouble_of(error)) is not None:
+        _log.error("machine_trouble", request_id=request_id, path=path, what=trouble.what, advice=trouble.advice)
+    else:
+        _log.exception("request_failed", request_id=request_id, path=path)
 
 
 def _too_large(most: int) -> GatewayError:

@@ -354,7 +354,7 @@ class Gateway:
         ]
         app = Starlette(
             routes=[strict(one) for one in routes],
-            exception_handlers={GatewayError: _rendered, HTTPException: _rendered},
+            exception_handlers={GatewayError: _rendered, HTTPException: _rendered, Exception: _rendered},
         )
         app.router.redirect_slashes = False
         app.state.edge = self._edge

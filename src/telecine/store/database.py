@@ -24,6 +24,10 @@ class CommitUnknownError(Exception):
     """The connection failed during COMMIT: the transaction may or may not have happened."""
 
 
+class DatabaseUnreachableError(ConnectionError):
+    """No connection could be had: the server of the database is down, starting, full, or does not know us."""
+
+
 class Write(Protocol):
     """A unit of a write batch. Units of one class are applied together, classes in the order of `order`.
 
@@ -147,7 +151,9 @@ class Database:
 
 def _engine(url: URL, *, writer: bool) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
+        engine = create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
+        event.listen(engine.sync_engine, "do_connect", _connect)
+        return engine
     # SQLite has one writer at a time, so a second writing connection could only wait.
     # Readers commit by themselves and need no reset: that saves two thread hops a read.
     # Statements hold prompts and callback tokens, and their errors end in the log: hence without parameters.
@@ -179,6 +185,14 @@ def _engine(url: URL, *, writer: bool) -> AsyncEngine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _connect(dialect: Any, _record: object, cargs: Any, cparams: Any) -> Any:
+    """A connection of the driver, whose errors are of too many kinds here. Raises DatabaseUnreachableError."""
+    try:
+        return dialect.connect(*cargs, **cparams)
+    except Exception as error:
+        raise DatabaseUnreachableError(str(error) or type(error).__name__) from error
 
 
 def _migrate(connection: Connection) -> None:

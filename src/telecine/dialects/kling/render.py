@@ -43,6 +43,7 @@ _ERRORS: Final[dict[ErrorCode, tuple[int, int]]] = {
     "submission_unknown": (500, 5000),
     "expired": (504, 5002),
     "cancelled": (400, 1201),
+    "unavailable": (503, 5001),
     "internal": (500, 5000),
 }
 FIELDS: Final = Fields(

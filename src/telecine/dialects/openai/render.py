@@ -41,6 +41,7 @@ _TYPES: Final[dict[ErrorCode, str]] = {
     "upstream_failed": "server_error",
     "submission_unknown": "server_error",
     "expired": "server_error",
+    "unavailable": "server_error",
     "internal": "server_error",
 }
 FIELDS: Final = Fields(

@@ -1,0 +1,186 @@
+"""What the machine does to a server: a full disk, a locked database; seen from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.server.pictures import picture
+from tests.server.process import KEY, ServerProcess
+from tests.upstreams.kling import API_KEY, FakeKling
+
+MODEL = "kling-v2-5-turbo"
+KLING, OPENAI, TASKS = "/kling/v1/videos/text2video", "/v1/videos", "/v1/tasks"
+CREATES = {
+    KLING: {"model_name": MODEL, "prompt": "a"},
+    OPENAI: {"model": MODEL, "prompt": "a"},
+    TASKS: {"model": MODEL, "prompt": "a"},
+}
+BOUNDARY = "an-end-of-a-part"
+MIB = 1024 * 1024
+
+
+class Reply(NamedTuple):
+    """One answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+def reply(process: ServerProcess, method: str, path: str, content: bytes | None = None, kind: str = "") -> Reply:
+    """What is answered to one request."""
+    with closing(process.connect()) as connection:
+        headers = {"authorization": f"Bearer {KEY}", "content-type": kind or "application/json"}
+        connection.request(method, path, content, headers)
+        answer = connection.getresponse()
+        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+
+def create(process: ServerProcess, path: str) -> Reply:
+    return reply(process, "POST", path, json.dumps(CREATES[path]).encode())
+
+
+def upload(process: ServerProcess, size: int = 3 * MIB) -> Reply:
+    """A create with a file of `size` bytes, a picture with something behind it."""
+    file = picture() + bytes(size)
+    parts = [
+        f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in CREATES[OPENAI].items()
+    ]
+    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="input_reference"; filename="a.jpg"\r\n\r\n'.encode()
+    content = b"".join([*parts, head, file, f"\r\n--{BOUNDARY}--\r\n".encode()])
+    return reply(process, "POST", OPENAI, content, f"multipart/form-data; boundary={BOUNDARY}")
+
+
+def clean(answer: Reply, path: str) -> None:
+    """Fails unless `answer` is a 503 in the envelope of the dialect at `path` that says when to come back."""
+    assert answer.status == 503, answer
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "internal" not in answer.content.decode().lower()
+    if path == KLING:
+        assert answer.json["code"] == 5001
+        message = answer.json["message"]
+    else:
+        assert answer.json["error"]["code"] == "unavailable"
+        message = answer.json["error"]["message"]
+    assert "again" in message
+    assert "sqlite" not in message
+
+
+def eventually(good: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not good():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.05)
+
+
+def works(process: ServerProcess) -> None:
+    """Creates in every dialect, and a file, are taken and end well; nobody has done anything for it."""
+    for path in CREATES:
+        eventually(lambda: create(process, path).status == 200, f"a create at {path}")  # noqa: B023
+    eventually(lambda: upload(process).status == 200, "an upload")
+    over = ("succeeded", "failed")
+    seen = process.until(f"{TASKS}?limit=100", lambda page: all(one["status"] in over for one in page["data"]), 30)
+    assert {one["status"] for one in seen["data"]} == {"succeeded"}
+    eventually(lambda: process.call("GET", "/readyz")[0] == 200, "ready again")
+
+
+@pytest.fixture
+def kling() -> Iterator[FakeKling]:
+    with FakeKling().in_thread() as fake:
+        fake.autofinish(0.05)
+        yield fake
+
+
+@contextmanager
+def no_room(process: ServerProcess) -> Iterator[None]:
+    """No file of the process may grow, as on a full disk."""
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
+
+
+def test_files_that_cannot_grow(tmp_path: Path, kling: FakeKling) -> None:
+    """Its log among them: that loses lines, and stops nobody."""
+    with ServerProcess(tmp_path, kling.base_url, API_KEY) as process:
+        made = create(process, TASKS).json["id"]
+        with no_room(process):
+            for path in CREATES:
+                clean(create(process, path), path)
+            clean(upload(process), OPENAI)
+            clean(reply(process, "DELETE", f"{OPENAI}/{made}"), OPENAI)
+            clean(reply(process, "POST", "/v1/webhooks", b'{"url": "https://example.com/hook"}'), TASKS)
+            assert reply(process, "GET", f"{TASKS}/{made}").status == 200
+        assert "request_failed" not in process.log
+
+
+def serve(data: Path, *, most: int | None = None, database: str = "", inside: tuple[str, ...] = ()) -> tuple[int, str]:
+    """`telecine serve` that is expected to end by itself: its exit status and what it said. No file that it writes
+    may have more than `most` bytes."""
+    script = (
+        "import resource, sys\n"
+        + (f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))\n" if most is not None else "")
+        + "from telecine.cli.app import main\n"
+        + f"sys.argv = ['telecine', 'serve', '--port', '0', '--data', {str(data)!r}]\nmain()\n"
+    )
+    done = subprocess.run(
+        [*inside, sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "TELECINE_DATABASE_URL": database, "LC_ALL": "C"},
+        cwd=data.parent,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("most", [0, 30, 40_000])
+def test_a_start_without_room_says_so_in_a_line_and_leaves_nothing_that_stops_the_next(
+    tmp_path: Path, kling: FakeKling, most: int
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    status, said = serve(data, most=most)
+    assert status == 1
+    assert said.count("\n") == 1, said
+    assert said.startswith(f"error: The data in {data} cannot be opened: the disk ")
+    assert said.endswith(", then start again.\n")
+    with ServerProcess(tmp_path, kling.base_url, API_KEY) as process:
+        works(process)
+
+
+def test_a_database_that_is_locked(tmp_path: Path, kling: FakeKling) -> None:
+    """For longer than anybody waits; then it goes on by itself."""
+    with ServerProcess(tmp_path, kling.base_url, API_KEY, options=("--busy", "200")) as process:
+        assert create(process, TASKS).status == 200
+        with closing(sqlite3.connect(process.data / "telecine.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for path in CREATES:
+                answer = create(process, path)
+                clean(answer, path)
+                assert "locked" in answer.content.decode()
+            clean(upload(process), OPENAI)
+            assert process.call("GET", f"{TASKS}?limit=5")[0] == 200
+            other.execute("ROLLBACK")
+        works(process)
+        assert "request_failed" not in process.log
