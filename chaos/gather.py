@@ -106,6 +106,7 @@ def _happened(cases: Sequence[Case], world: World) -> dict[str, int]:
     cancels = Counter(case.cancelled for case in cases if case.cancelled is not None)
     return {
         "kills": world.kills,
+        "of them orderly": world.stops,
         "upstreams taken down": world.downs,
         "submits that timed out": sum(entry.detail == "left" for entry in journals),
         "failovers": sum(len({job.upstream for job in case.jobs}) > 1 for case in cases),

@@ -26,6 +26,7 @@ LEAST_SUCCESSES = 0.6
 EVENTS = frozenset(
     {
         "kills",
+        "of them orderly",
         "upstreams taken down",
         "submits that timed out",
         "failovers",

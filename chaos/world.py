@@ -33,6 +33,8 @@ _MOST_FAULTS = 6
 """At one upstream at a time: it shall also get something done."""
 _KILLS_PER_DOWN = 5
 """How many kills there are for each time that an upstream is down."""
+_ORDERLY = 0.25
+"""The share of kills that ask the server to stop (SIGTERM) and wait until it has."""
 _PORTS = range(20_000, 30_000)
 """Outside of those that connections going out get, so that nobody takes one while its owner is down."""
 
@@ -52,6 +54,9 @@ class World:
         self._open = ExitStack()
         self._down: tuple[Upstream, float] | None = None
         self.kills = 0
+        self.stops = 0
+        """How many of the kills were orderly."""
+        self._bad_stops: list[str] = []
         self.downs = 0
         self.breaks: list[float] = []
         """When the server was killed or an upstream taken down, by the machine's clock."""
@@ -130,7 +135,13 @@ class World:
 
     def _kill(self) -> None:
         self.breaks.append(time.time())
-        self.server.kill()
+        if self._chance.random() < _ORDERLY:
+            self.stops += 1
+            if status := self.server.stop():
+                self._bad_stops.append(f"asked to stop, the server ended with {status}")
+            self.breaks.append(time.time())
+        else:
+            self.server.kill()
         self.kills += 1
         self.server.start()
 
@@ -153,9 +164,12 @@ class World:
             upstream.soon(upstream.faults.clear)
 
     def check_ledger(self) -> str:
-        """Stop the server in an orderly way and run `telecine ledger check` on its data; empty where that is clean."""
+        """Stop the server in an orderly way and run `telecine ledger check` on its data; empty where that is clean, and
+        every stop was."""
         if status := self.server.stop():
-            return f"the server ended with {status}"
+            self._bad_stops.append(f"the server ended with {status}")
+        if self._bad_stops:
+            return "; ".join(self._bad_stops)
         command = [sys.executable, "-m", "telecine", "ledger", "check", "--data", str(self._folder / "data")]
         command += ["--config", str(self._folder / "telecine.toml")]
         environment = {**os.environ, "TELECINE_DATABASE_URL": self._database}
@@ -201,6 +215,7 @@ price = {PRICE}
 [limits]
 failovers = 1
 unreachable = 3600
+shutdown = 3
 """
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+
+from telecine.clock import until_set
 
 
 class HandClock:
@@ -12,13 +13,22 @@ class HandClock:
 
     def __init__(self, now: float = 1_763_700_000.0) -> None:
         self._now = now
+        self._jumped = 0.0
 
     def now(self) -> float:
         return self._now
 
+    def elapsed(self) -> float:
+        return self._now - self._jumped
+
     def advance(self, seconds: float) -> None:
         """Move time on."""
         self._now += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock; no time passes."""
+        self._now += seconds
+        self._jumped += seconds
 
     def set(self, now: float) -> None:
         """Stand at `now`."""
@@ -46,9 +56,11 @@ class FastClock:
     def now(self) -> float:
         return self._epoch + (time.time() - self._epoch) * self._speed
 
+    def elapsed(self) -> float:
+        return time.monotonic() * self._speed
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._speed)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds / self._speed)
+        await until_set(event, seconds / self._speed)

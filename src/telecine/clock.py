@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Seconds since the Unix epoch."""
         ...
 
+    def elapsed(self) -> float:
+        """Seconds since some moment in the life of this process: what durations are measured by. It never jumps."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
         ...
@@ -35,9 +39,21 @@ class SystemClock:
         self._offset = max(self._offset, time.time() - time.monotonic())
         return time.monotonic() + self._offset
 
+    def elapsed(self) -> float:
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+        await until_set(event, seconds)
+
+
+async def until_set(event: asyncio.Event, seconds: float) -> None:
+    """Return when `event` is set, or after `seconds` of the machine's time.
+
+    Not `asyncio.wait_for`: on Python 3.11 that swallows a cancel which comes in the tick in which the event is set.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

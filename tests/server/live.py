@@ -52,10 +52,10 @@ _TROUBLE = (
     "request_failed",
     "machine_trouble",
     "step_failed",
-    "claim_failed",
-    "extend_failed",
-    "maintenance_failed",
-    "deliveries_failed",
+    "loop_failed",
+    "loop_ended",
+    "left_behind",
+    "close_failed",
 )
 
 T = TypeVar("T")

@@ -276,7 +276,7 @@ async def test_every_upstream_is_asked_once_an_hour(
 
     monkeypatch.setattr(house.clock, "sleep", counted)
     with contextlib.suppress(asyncio.CancelledError):
-        await reports.run()
+        await reports.loop.run()
     assert pauses == [60.0, 1.0, 1.0, 3600.0, 1.0, 1.0, 3600.0]
     asked = [int(query["end_time"]) / 1000 - begun for query in fake.packs.asked]
     assert asked == [60.0, 61.0, 3662.0, 3663.0]

@@ -78,3 +78,39 @@ async def test_close_waits_for_what_waits() -> None:
     await asyncio.sleep(0)
     await batcher.close()
     assert await asyncio.gather(*tasks) == [0, 10, 20]
+
+
+@pytest.mark.parametrize("fault", [asyncio.CancelledError(), RuntimeError("a bug"), "too few results"])
+async def test_nobody_waits_for_a_batch_that_broke(fault: BaseException | str) -> None:
+    """Whatever a database driver lets escape, whoever waits hears of it, and the next batch runs."""
+    faults = [fault] * 3
+
+    async def run(units: Sequence[int]) -> Sequence[int | Exception]:
+        await asyncio.sleep(0)
+        if faults and isinstance(broken := faults.pop(), BaseException):
+            raise broken
+        return [] if faults or len(units) == 2 else list(units)
+
+    batcher = Batcher(run)
+    async with asyncio.timeout(5):
+        lost = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+        assert all(isinstance(one, Exception) and not isinstance(one, asyncio.CancelledError) for one in lost)
+        faults.clear()
+        assert await batcher.submit(3) == 3
+
+
+async def test_nobody_waits_for_a_worker_that_is_ended() -> None:
+    begun = asyncio.Event()
+
+    async def run(units: Sequence[int]) -> Sequence[int | Exception]:
+        begun.set()
+        await asyncio.sleep(60)
+        return list(units)
+
+    batcher = Batcher(run, most=1)
+    waiting = [asyncio.create_task(batcher.submit(one)) for one in range(3)]
+    await begun.wait()
+    assert batcher._worker is not None
+    batcher._worker.cancel()
+    done, _ = await asyncio.wait(waiting, timeout=5)
+    assert [type(one.exception()).__name__ for one in done] == ["BatchError"] * 3

@@ -116,7 +116,7 @@ class Hooks:
             try:
                 yield self
             finally:
-                await self.deliverer.stop()
+                await self.deliverer.stop(15)
                 await self.client.close()
 
     async def run_task(self, *polls: PollOutcome, url: str | None = None, dialect: str = "tasks") -> int:

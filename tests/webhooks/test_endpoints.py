@@ -220,7 +220,7 @@ async def test_an_old_url_that_is_gone_says_nothing_about_the_new_one(tmp_path: 
         await until(lambda: old.bodies)
         await hooks.endpoints.change(hooks.account, endpoint.id, url="https://new.test/")
         old.gate.set()
-        await hooks.deliverer.stop()
+        await hooks.deliverer.stop(15)
         assert (await hooks.endpoints.get(hooks.account, endpoint.id)).active
 
 

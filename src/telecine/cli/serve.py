@@ -39,7 +39,7 @@ def serve(
     from telecine.config import ConfigError, load
     from telecine.server import logs
     from telecine.server.lock import LockedError
-    from telecine.server.run import ListenError
+    from telecine.server.run import BrokenError, ListenError
     from telecine.server.run import serve as run
     from telecine.server.trouble import trouble_of
 
@@ -52,7 +52,7 @@ def serve(
         run(settings, host, port, lambda ready: _announce(ready, settings.data, Target(data, config)))
     except ConfigError as error:
         raise Failure(str(error), USAGE) from None
-    except (LockedError, ListenError) as error:
+    except (LockedError, ListenError, BrokenError) as error:
         raise Failure(str(error)) from None
     except Exception as error:
         if trouble_of(error) is None and not isinstance(error, SQLAlchemyError | OSError | ImportError):

@@ -41,6 +41,7 @@ def findings(figures: Figures) -> list[Finding]:
     """Everything that was looked at, in a fixed order."""
     return [
         _steps(figures),
+        *_loops(figures),
         _unknown(figures),
         *_given_up(figures),
         _parked(figures),
@@ -63,6 +64,21 @@ def _steps(figures: Figures) -> Finding:
     return Finding(
         "steps", level, what, "See that `telecine serve` runs, has processor time, and reaches its database."
     )
+
+
+def _loops(figures: Figures) -> Iterator[Finding]:
+    for one in figures.loops:
+        if one.failing or one.stalled:
+            why = f" ({one.error}, {one.failing} time(s) in a row)" if one.error else ""
+            yield Finding(
+                "loops",
+                "bad" if one.stalled else "warning",
+                f"The loop '{one.name}' last went well {_span(one.age)} ago{why}.",
+                "See that the database answers and has room; the log has the reason (`loop_failed`). "
+                "Where neither helps, restart the server.",
+            )
+    if figures.loops and not any(one.failing or one.stalled for one in figures.loops):
+        yield Finding("loops", "ok", "Every loop of the process goes well.")
 
 
 def _unknown(figures: Figures) -> Finding:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.loops import Pulse
 from telecine.nouns.rate import limited_channel
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
@@ -91,10 +92,19 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """By how much the database's clock is ahead of ours, in seconds; None where it has none of its own."""
     spend: tuple[Spend, ...]
     """Every configured channel."""
+    loops: tuple[Pulse, ...] = ()
+    """How what the process does again and again fares; nothing where it does no work."""
 
 
-async def measure(database: Database, router: Router, clock: Clock, data: Path, spend: Sequence[Spend] = ()) -> Figures:
-    """Look at everything once; `spend` has been looked at already."""
+async def measure(  # noqa: PLR0917  each of another kind
+    database: Database,
+    router: Router,
+    clock: Clock,
+    data: Path,
+    spend: Sequence[Spend] = (),
+    loops: tuple[Pulse, ...] = (),
+) -> Figures:
+    """Look at everything once; `spend` and `loops` have been looked at already."""
     now = clock.now()
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
@@ -119,6 +129,7 @@ async def measure(database: Database, router: Router, clock: Clock, data: Path, 
             disk_size=disk.total,
             skew=None if database.sqlite else await _skew(connection, clock),
             spend=tuple(spend),
+            loops=loops,
         )
 
 

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -39,6 +38,7 @@ from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks.render import callback_body
+from telecine.loops import LEAVING, Loop, Loops
 from telecine.media import spool
 from telecine.media.collect import Collector
 from telecine.media.intake import Intake
@@ -94,6 +94,9 @@ DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, TASKS, ACCOUNT, DASH
 PROVIDERS: Final = ("kling", "openai", "sandbox")
 """The names of those that a gateway makes."""
 _MAINTENANCE_SECONDS: Final = 5.0
+_DELIVERIES: Final = 5.0
+_CLOSING: Final = 5.0
+"""Seconds that a stop leaves: to webhooks under way, and to each room that is closed."""
 
 
 class FirstRun(msgspec.Struct, frozen=True):
@@ -106,12 +109,14 @@ class FirstRun(msgspec.Struct, frozen=True):
 class Gateway:
     """One process of Telecine: `async with gateway.opened():` while `gateway.app` serves."""
 
+    left: Sequence[str] = ()
+    """What did not stop in its time, once this has been closed."""
+
     def __init__(self, settings: Settings, clock: Clock | None = None, *, work: bool = True) -> None:
         """`work` False serves requests without running any step. Raises ConfigError."""
         config, data = settings.config, settings.data
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._settings = settings
-        self._work = work
+        self._settings, self._work = settings, work
         self._clock = clock = clock or SystemClock()
         self._secret = load_secret(data, settings.secret_key)
         self.address = ""
@@ -195,7 +200,9 @@ class Gateway:
             write=self._write,
             swap=self._swap,
             forget_jobs=self._sandbox.forget,
+            pulses=lambda: self.loops.pulses,
         )
+        self.loops = self._looping()
         self._health = Health(
             self._database,
             self.engine,
@@ -204,6 +211,7 @@ class Gateway:
             self._metrics,
             measure=self.upkeep.measure,
             key=lambda: self.upkeep.running.metrics_key,
+            pulses=lambda: self.loops.pulses,
             working=work,
         )
         self._balances = Balances(self._database, self.keys, clock, ids)
@@ -243,24 +251,50 @@ class Gateway:
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
             self.stranded = await self.upkeep.stranded()
-            loops = [self.engine.run(), self._deliverer.run(), self._maintain()] if self._work else []
-            loops += self.upkeep.loops() if self._work else []
-            running = [asyncio.create_task(loop) for loop in (self._endpoints.run(), *loops)]
+            self.loops.start()
             try:
                 yield first_run
             finally:
-                await self.engine.stop(self._settings.config.limits.shutdown)
-                for task in running:
-                    task.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
-                await self._deliverer.stop()
+                self.left = [*self.left, *await self.engine.stop(self._settings.config.limits.shutdown)]
+                self.left = [*self.left, *await self.loops.stop(LEAVING)]
+                patience = min(self._settings.config.limits.shutdown, _DELIVERIES)
+                self.left = [*self.left, *await self._deliverer.stop(patience)]
         finally:
-            await self._sandbox.close()
-            await self._workers.close()
-            await self._client.close()
-            await self._fetcher.close()
-            await self._messenger.close()
-            await self._database.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        """Close every room. One that cannot be closed in time is named in the log and left."""
+        rooms = {
+            "sandbox": self._sandbox.close,
+            "workers": self._workers.close,
+            "client": self._client.close,
+            "fetcher": self._fetcher.close,
+            "messenger": self._messenger.close,
+            "database": self._database.close,
+        }
+        for name, close in rooms.items():
+            try:
+                async with asyncio.timeout(_CLOSING):
+                    await close()
+            except TimeoutError:
+                _log.error("left_behind", tasks=[name], seconds=_CLOSING)
+                self.left = [*self.left, name]
+            except Exception:
+                _log.exception("close_failed", room=name)
+
+    def _looping(self) -> Loops:
+        """What this process does again and again."""
+        if not self._work:
+            return Loops((self._endpoints.loop,))
+        every = _MAINTENANCE_SECONDS
+        maintenance = Loop("maintenance", self._maintain, self._clock, every=every, first=every)
+        own = (self._endpoints.loop, self._deliverer.loop, maintenance)
+        return Loops((*self.engine.loops, *own, *self.upkeep.loops))
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long a stop may take, at most, once requests have ended."""
+        return self._settings.config.limits.shutdown + _DELIVERIES + 3 * LEAVING + 6 * _CLOSING
 
     def end_streams(self) -> None:
         """Whoever follows a task is to come back later: this process is about to end."""
@@ -321,14 +355,9 @@ class Gateway:
 
     async def _maintain(self) -> None:
         """What is looked after every few seconds."""
-        while True:
-            await self._clock.sleep(_MAINTENANCE_SECONDS)
-            try:
-                freed = await free_overdue_slots(self._database, self._clock.now())
-                if freed + await wake_lines(self._database, self._clock.now()):
-                    self.engine.nudge()
-            except (SQLAlchemyError, OSError):
-                _log.exception("maintenance_failed")
+        freed = await free_overdue_slots(self._database, self._clock.now())
+        if freed + await wake_lines(self._database, self._clock.now()):
+            self.engine.nudge()
 
     def _public_url(self) -> str:
         return (self._settings.config.public_url or self.address).rstrip("/")

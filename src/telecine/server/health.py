@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from telecine.clock import Clock
+from telecine.loops import Pulse
 from telecine.media.storage import Storage
 from telecine.nouns.errors import GatewayError
 from telecine.server.figures import Figures, states
@@ -39,9 +40,11 @@ class Health:
         *,
         measure: Callable[[], Awaitable[Figures]],
         key: Callable[[], str | None],
+        pulses: Callable[[], tuple[Pulse, ...]],
         working: bool,
     ) -> None:
-        """`key` is what the figures are shown for, where that is not None."""
+        """`pulses` says how the loops of the process fare; `key` is what the figures are shown for, where that is not
+        None."""
         self._database = database
         self._engine = engine
         self._storage = storage
@@ -49,6 +52,7 @@ class Health:
         self._metrics = metrics
         self._measure = measure
         self._key = key
+        self._pulses = pulses
         self._counted = Recent(self._count, _FRESH_SECONDS, clock)
         self._working = working
 
@@ -66,10 +70,11 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Database, engine and storage answer; 503 naming the one that does not."""
+        """Database, engine and storage answer, and every loop goes on; 503 naming the one that does not."""
         checks = {
             "database": await self._database_answers(),
             "engine": self._engine_answers(),
+            "loops": not any(one.stalled for one in self._pulses()),
             "storage": await self._storage_answers(),
         }
         good = all(checks.values())
@@ -99,7 +104,7 @@ class Health:
 
     def _engine_answers(self) -> bool:
         last = self._engine.last_claim
-        return not self._working or (last is not None and self._clock.now() - last < _SILENT_SECONDS)
+        return not self._working or (last is not None and self._clock.elapsed() - last < _SILENT_SECONDS)
 
     async def _storage_answers(self) -> bool:
         try:

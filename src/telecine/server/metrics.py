@@ -93,6 +93,10 @@ class Metrics:
             more["attempts_given_up_last_week"].labels(one.channel).set(one.week)
         for name, number in figures.abroad.stranded.items():
             more["tasks_stranded"].labels(name).set(number)
+        for loop in figures.loops:
+            more["loop_age_seconds"].labels(loop.name).set(loop.age)
+            more["loop_stalled"].labels(loop.name).set(loop.stalled)
+            more["loop_failures"].labels(loop.name).set(loop.failures)
         for spend in figures.spend:
             if spend.age is not None:
                 more["channel_report_age_seconds"].labels(spend.channel).set(spend.age)
@@ -116,6 +120,9 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
     "channel_report_age_seconds": ("How old the upstream's word on what it has deducted is", ("channel",)),
     "channel_units": ("Units since the oldest such word that compares, by who counted them", ("channel", "source")),
+    "loop_age_seconds": ("How long ago a loop of the process last went well", ("loop",)),
+    "loop_stalled": ("1 where a loop has ended or has not gone well for too long", ("loop",)),
+    "loop_failures": ("Turns of a loop that have failed since the start", ("loop",)),
     "tasks_stranded": ("Tasks at channels that this process cannot ask", ("channel",)),
     "tasks_waiting": ("Tasks that wait for a slot", ("pool",)),
     "tasks_waiting_oldest_seconds": ("How long ago the oldest of them was made", ("pool",)),

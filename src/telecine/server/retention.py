@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 import structlog
 from sqlalchemy import bindparam, case, delete, func, select, tuple_, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.accounts.erase import sandbox_handles
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
+from telecine.loops import Loop
 from telecine.media.sheets import sheet_key
 from telecine.media.storage import Storage
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
@@ -63,21 +63,15 @@ class Retention:
         self._config = config
         self._sweep = sweep
         self._forget_jobs = forget_jobs
+        self.loop = Loop("retention", self._round, clock, every=_ROUND_SECONDS, first=_FIRST_SECONDS)
         self._blanked = 0
         """The last delivery whose body has gone: those before it need no second look."""
 
-    async def run(self) -> None:
-        """A round every hour, until cancelled."""
-        await self._clock.sleep(_FIRST_SECONDS)
-        while True:
-            try:
-                gone = await self.prune()
-                gone["objects"] = await self._sweep()
-                if any(gone.values()):
-                    _log.info("pruned", **gone)
-            except (SQLAlchemyError, OSError):
-                _log.exception("pruning_failed")
-            await self._clock.sleep(_ROUND_SECONDS)
+    async def _round(self) -> None:
+        gone = await self.prune()
+        gone["objects"] = await self._sweep()
+        if any(gone.values()):
+            _log.info("pruned", **gone)
 
     async def prune(self) -> dict[str, int]:
         """One round; how many rows of each kind went."""

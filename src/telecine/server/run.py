@@ -8,16 +8,20 @@ import math
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final, cast
+from typing import Final, Self, cast
 
 import msgspec
+import structlog
 import uvicorn
 
 from telecine.clock import Clock
 from telecine.config import Settings
+from telecine.loops import end
 from telecine.server.connections import raise_file_limit
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
@@ -26,6 +30,8 @@ from telecine.server.protocol import Protocol
 
 _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
+_MARGIN: Final = 10.0
+_LEFT_SECONDS: Final = 1.0
 _GARBAGE: Final = (20_000, 50, 100)
 """How many new objects, and younger collections, come before a collection of each generation."""
 _BACKLOG: Final = 2048
@@ -33,9 +39,15 @@ _PATIENCE: Final = 5.0
 """Seconds to wait for a command that is using the data."""
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  names, not a binding
 
+_log = structlog.get_logger(__name__)
+
 
 class ListenError(Exception):
     """The address cannot be listened at; the message says why and what to do."""
+
+
+class BrokenError(Exception):
+    """Something without which a process is of no use has ended; the message says what, and what to do."""
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -66,8 +78,8 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
             lock.note(now.address)
             ready(now)
 
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_until_signal(gateway, listener, started, reloads=settings.file is not None))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner, _Overdue(runner.get_loop()) as overdue:
+            runner.run(_until_signal(gateway, listener, started, overdue, reloads=settings.file is not None))
 
 
 async def answer(
@@ -95,6 +107,8 @@ async def answer(
             await server.serve(sockets=[listener])
         finally:
             stopper.cancel()
+    if ended := gateway.loops.broken.is_set() and gateway.loops.ended:
+        raise BrokenError(f"A loop of the server has ended ({', '.join(ended)}): the log says why. Start it again.")
 
 
 def _ready(gateway: Gateway, first_run: FirstRun) -> Ready:
@@ -146,13 +160,56 @@ class _Server(uvicorn.Server):
 
 
 async def _stop(server: _Server, gateway: Gateway, stop: asyncio.Event) -> None:
-    await stop.wait()
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, gateway.loops.broken)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
     gateway.end_streams()
     server.should_exit = True
 
 
+class _Overdue:
+    """Ends the process where a stop does not: when the event loop itself stands still, or a thread does not end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: threading.Timer | None = None
+
+    def begin(self, seconds: float) -> None:
+        """The stop has begun, and may take `seconds`."""
+        self._timer = threading.Timer(seconds, self._end, (seconds,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self, seconds: float) -> None:
+        names: list[str] = []
+        with suppress(RuntimeError):  # raised where tasks come and go all the time
+            names = sorted(task.get_name() for task in asyncio.all_tasks(self._loop))
+        threads = sorted(one.name for one in threading.enumerate() if not one.daemon)
+        _log.critical("stop_overdue", seconds=seconds, tasks=names, threads=threads)
+        os._exit(1)
+
+
+async def _leave(gateway: Gateway) -> None:
+    """Everything is closed. What has not stopped was named in the log, and would keep the process for ever: end it."""
+    left = await end(asyncio.all_tasks() - {asyncio.current_task()}, _LEFT_SECONDS)
+    if left or gateway.left:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1 if gateway.loops.ended else 0)
+
+
 async def _until_signal(
-    gateway: Gateway, listener: socket.socket, ready: Callable[[Ready], None], *, reloads: bool
+    gateway: Gateway, listener: socket.socket, ready: Callable[[Ready], None], overdue: _Overdue, *, reloads: bool
 ) -> None:
     """`reloads`: SIGHUP reads the configuration file again; without a file it ends the process, as it always did."""
     loop = asyncio.get_running_loop()
@@ -162,11 +219,15 @@ async def _until_signal(
         if stop.is_set():
             os._exit(128 + number)
         stop.set()
+        overdue.begin(gateway.stop_seconds + _REQUEST_SECONDS + _MARGIN)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, received, number)
     if not reloads:
-        await answer(gateway, listener, stop, ready)
+        try:
+            await answer(gateway, listener, stop, ready)
+        finally:
+            await _leave(gateway)
         return
     asked, answering = asyncio.Event(), asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, asked.set)
@@ -180,6 +241,7 @@ async def _until_signal(
         await answer(gateway, listener, stop, answers)
     finally:
         reloading.cancel()
+        await _leave(gateway)
 
 
 async def _reload(gateway: Gateway, asked: asyncio.Event, answering: asyncio.Event) -> None:

@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 import structlog
 from sqlalchemy import and_, func, insert, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.loops import Loop
 from telecine.nouns.money import MICROS, units_of
 from telecine.providers.base import Reported, ReportOutcome, Traits, Unreadable
 from telecine.routing.router import Router
@@ -87,16 +87,7 @@ class Reports:
         self._router = router
         self._clock = clock
         self._made: tuple[float, tuple[str, ...], tuple[Spend, ...]] | None = None
-
-    async def run(self) -> None:
-        """A round every hour, until cancelled."""
-        await self._clock.sleep(_FIRST_SECONDS)
-        while True:
-            try:
-                await self.ask()
-            except (SQLAlchemyError, OSError):
-                _log.exception("reports_failed")
-            await self._clock.sleep(_ROUND_SECONDS)
+        self.loop = Loop("reports", self.ask, clock, every=_ROUND_SECONDS, first=_FIRST_SECONDS)
 
     async def ask(self) -> None:
         """Ask each upstream that can tell, and keep what can be read."""

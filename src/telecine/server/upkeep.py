@@ -3,12 +3,11 @@ in the records, and at the upstreams."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.routing import Route
 
@@ -16,6 +15,7 @@ from telecine.accounts.erase import Erasure
 from telecine.accounts.keys import Keys
 from telecine.accounts.secret import Secret
 from telecine.config import Config, ConfigError, Settings
+from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
 from telecine.server.figures import Figures, abroad, measure
 from telecine.server.reload import Reload, Revision
@@ -35,7 +35,8 @@ _ERASURES_SECONDS: Final = 60.0
 
 
 class Upkeep:
-    """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes the sandbox's jobs."""
+    """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes the sandbox's jobs;
+    `pulses` says how the loops of the process fare."""
 
     def __init__(
         self,
@@ -50,8 +51,10 @@ class Upkeep:
         write: Callable[[AsyncConnection, Config], Awaitable[None]],
         swap: Callable[[Config], None],
         forget_jobs: Callable[[Sequence[str]], Awaitable[None]],
+        pulses: Callable[[], tuple[Pulse, ...]],
     ) -> None:
         self._context = context
+        self._pulses = pulses
         self._engine = engine
         self._storage = storage
         self._data: Path = settings.data
@@ -66,6 +69,7 @@ class Upkeep:
             cancel=self._cancel,
             forget_jobs=forget_jobs,
         )
+        self._erasures = Loop("erasures", self._erasure.resume, clock, every=_ERASURES_SECONDS)
         self._reports = Reports(database, context.router, clock)
         sweep = Sweep(database, storage, clock)
         self._retention = Retention(
@@ -84,9 +88,10 @@ class Upkeep:
         """Bring the records in line with what this start runs with, and note it."""
         await self._reload.begin()
 
-    def loops(self) -> list[Coroutine[Any, Any, None]]:
+    @property
+    def loops(self) -> tuple[Loop, ...]:
         """What runs as long as the process works."""
-        return [self._retention.run(), self._resume_erasures(), self._reports.run()]
+        return (self._retention.loop, self._erasures, self._reports.loop)
 
     async def reload(self, actor: str) -> Revision | None:
         """Read the configuration again, and log what came of it.
@@ -109,7 +114,7 @@ class Upkeep:
         """What costs money when nobody looks at it."""
         context = self._context
         spend = await self._reports.compared()
-        return await measure(context.database, context.router, context.clock, self._data, spend)
+        return await measure(context.database, context.router, context.clock, self._data, spend, self._pulses())
 
     async def stranded(self) -> dict[str, int]:
         """The tasks, by channel, that nobody here can ask about; they are logged, for they may cost money unseen."""
@@ -118,14 +123,6 @@ class Upkeep:
         if found:
             _log.error("channels_missing", tasks=found)
         return found
-
-    async def _resume_erasures(self) -> None:
-        while True:
-            try:
-                await self._erasure.resume()
-            except (SQLAlchemyError, OSError):
-                _log.exception("erasure_failed")
-            await self._context.clock.sleep(_ERASURES_SECONDS)
 
     async def _cancel(self, task_id: int) -> None:
         await self._context.database.write(Mark(task_id, self._context.now(), cancel=True, delete=True))

@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 UnitT = TypeVar("UnitT")
 ResultT = TypeVar("ResultT")
 Run = Callable[[Sequence[UnitT]], Awaitable[Sequence[ResultT | Exception]]]
+
+
+class BatchError(Exception):
+    """The batch was cut short: its units may or may not have been run."""
+
+    def __init__(self) -> None:
+        super().__init__("the batch was cut short")
 
 
 class Batcher(Generic[UnitT, ResultT]):
@@ -35,7 +42,7 @@ class Batcher(Generic[UnitT, ResultT]):
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, unit: UnitT) -> ResultT:
-        """The result of `unit`, once its batch is done. Raises what the unit raised.
+        """The result of `unit`, once its batch is done. Raises what the unit raised, and BatchError.
 
         A caller that is cancelled meanwhile does not undo its unit.
         """
@@ -53,19 +60,41 @@ class Batcher(Generic[UnitT, ResultT]):
     async def _drain(self) -> None:
         while self._waiting:
             batch = self._next_batch()
-            units = [unit for unit, _ in batch]
-            results: Sequence[ResultT | Exception]
             try:
-                results = await self._run(units)
-            except Exception as error:
-                results = [error] if len(units) == 1 else [await self._alone(unit) for unit in units]
-            for (_, future), result in zip(batch, results, strict=True):
-                if future.cancelled():
+                results = await self._outcomes([unit for unit, _ in batch])
+                told = list(zip(batch, results, strict=True))
+            except BaseException as error:  # whoever waits must hear of it: nobody else ever would tell them
+                self._abandon(batch, error)
+                if not isinstance(error, Exception):
+                    self._abandon(self._waiting, error)
+                    self._waiting.clear()
+                    raise
+                continue
+            for (_, future), result in told:
+                if future.done():  # whoever waited has gone away
                     continue
                 if isinstance(result, Exception):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+
+    async def _outcomes(self, units: Sequence[UnitT]) -> Sequence[ResultT | Exception]:
+        try:
+            return await self._run(units)
+        except Exception as error:
+            return [error] if len(units) == 1 else [await self._alone(unit) for unit in units]
+        except asyncio.CancelledError as error:
+            if (worker := asyncio.current_task()) is not None and worker.cancelling():
+                raise
+            raise BatchError from error  # one that a library let escape: nobody wants this worker to end
+
+    @staticmethod
+    def _abandon(batch: Iterable[tuple[UnitT, asyncio.Future[ResultT]]], error: BaseException) -> None:
+        for _, future in batch:
+            if not future.done():
+                lost = BatchError()
+                lost.__cause__ = error
+                future.set_exception(lost)
 
     async def _alone(self, unit: UnitT) -> ResultT | Exception:
         try:

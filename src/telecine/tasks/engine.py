@@ -8,13 +8,12 @@ the schedule is never out of step with the records; what is left to this module 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 from telecine.tasks.writes import LEASE_SECONDS, Claim, Extend, StaleError
@@ -26,12 +25,13 @@ _TICK: Final = 1.0
 _GATHER: Final = 0.02
 """Between two claims: what falls due in the meantime is claimed in one statement."""
 _AFTER_BUG: Final = 30.0
+EXTEND_SECONDS: Final = LEASE_SECONDS / 3
 
 Advance = Callable[[Context, int, Work | None], Awaitable[None]]
 
 
 class Engine:
-    """Runs steps in this process. `run` until cancelled, then `stop`."""
+    """Runs steps in this process. Its `loops` run until they are stopped, then `stop`."""
 
     def __init__(self, context: Context, advance: Advance, *, most: int = 1024) -> None:
         self._context = context
@@ -40,10 +40,15 @@ class Engine:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._next: set[int] = set()
         """Claimed in the very batch that ended their last step, whose coroutine has not returned yet."""
-        self._nudged = asyncio.Event()
+        self._claims = Loop("claims", self._claim_due, context.clock, every=_TICK)
+        self.loops = (
+            self._claims,
+            Loop("leases", self._extend, context.clock, every=EXTEND_SECONDS, first=EXTEND_SECONDS),
+        )
+        """What finds due tasks, and what keeps them ours."""
         self._stopping = False
         self.last_claim: float | None = None
-        """When the schedule was last read (seconds since the epoch): readiness looks at it."""
+        """When the schedule was last read, by the clock's `elapsed`: readiness looks at it."""
         self.lateness: Callable[[float], None] = lambda _: None
         """Told how late each step begins, in seconds."""
 
@@ -62,13 +67,13 @@ class Engine:
 
     def nudge(self) -> None:
         """Something has fallen due: look at once."""
-        self._nudged.set()
+        self._claims.nudge()
 
     async def run(self) -> None:
-        """Claim and run until cancelled."""
+        """Claim and run until cancelled. For tests: a gateway starts the loops itself."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._claim_forever(), name="claims")
-            group.create_task(self._extend_forever(), name="leases")
+            for loop in self.loops:
+                group.create_task(loop.run(), name=loop.name)
 
     async def claim(self) -> tuple[int, float | None]:
         """Start the step of every task that is due now; how many, and when the next one is due."""
@@ -77,7 +82,7 @@ class Engine:
             return 0, None
         now = self._context.now()
         found, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
-        self.last_claim = now
+        self.last_claim = self._context.clock.elapsed()
         for task_id, due in found:
             self.lateness(now - due)
             self._context.pace.late(now - due)
@@ -96,15 +101,15 @@ class Engine:
             if self._running:
                 await asyncio.wait(list(self._running.values()))
 
-    async def stop(self, grace: float) -> None:
-        """Take no more work, let the steps under way finish for `grace` seconds, leave the rest to the next start."""
+    async def stop(self, grace: float) -> list[str]:
+        """Take no more work, let the steps under way finish for `grace` seconds, leave the rest to the next start.
+
+        The names of the steps that heeded no cancel.
+        """
         self._stopping = True
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=grace)
-        for step in list(self._running.values()):
-            step.cancel()
-        if self._running:
-            await asyncio.wait(list(self._running.values()))
+        return await end(self._running.values(), LEAVING)
 
     def _spawn(self, task_id: int, work: Work | None = None) -> asyncio.Task[None]:
         self._context.leases[task_id] = self._context.now() + LEASE_SECONDS
@@ -130,35 +135,26 @@ class Engine:
         except Exception:
             # A bug, or the database: the task keeps its state and is tried again, it does not fail for it.
             _log.exception("step_failed", task=task_id)
-            with contextlib.suppress(SQLAlchemyError, OSError):
+            try:
                 await self._context.rest(task_id, _AFTER_BUG)
+            except Exception:
+                _log.exception("rest_failed", task=task_id)  # then its lease runs out, and it is claimed anew
 
-    async def _claim_forever(self) -> None:
-        while True:
-            self._nudged.clear()
-            try:
-                claimed, upcoming = await self.claim()
-            except (SQLAlchemyError, OSError):
-                _log.exception("claim_failed")
-                claimed, upcoming = 0, None
-            if claimed == _CLAIM:
-                continue
-            await asyncio.sleep(_GATHER)
-            wait = _TICK if upcoming is None else min(max(upcoming - self._context.now(), 0.0), _TICK)
-            await self._context.clock.wait(self._nudged, wait)
+    async def _claim_due(self) -> float:
+        """A turn of the loop: claim what is due; seconds until the next."""
+        claimed, upcoming = await self.claim()
+        if claimed == _CLAIM:
+            return 0.0
+        await asyncio.sleep(_GATHER)
+        return _TICK if upcoming is None else min(max(upcoming - self._context.now(), 0.0), _TICK)
 
-    async def _extend_forever(self) -> None:
-        while True:
-            await self._context.clock.sleep(LEASE_SECONDS / 3)
-            ids = tuple(self._running)
-            if not ids:
-                continue
-            now = self._context.now()
-            try:
-                held = await self._context.database.write(Extend(self._context.owner, ids, now))
-            except (SQLAlchemyError, OSError):
-                _log.exception("extend_failed")
-                continue
-            for task_id in held:
-                if task_id in self._context.leases:
-                    self._context.leases[task_id] = now + LEASE_SECONDS
+    async def _extend(self) -> None:
+        """A turn of the loop: keep the leases of the steps that run."""
+        ids = tuple(self._running)
+        if not ids:
+            return
+        now = self._context.now()
+        held = await self._context.database.write(Extend(self._context.owner, ids, now))
+        for task_id in held:
+            if task_id in self._context.leases:
+                self._context.leases[task_id] = now + LEASE_SECONDS

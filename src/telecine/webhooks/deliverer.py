@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 import structlog
 from sqlalchemy import and_, exists, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.clock import Clock
+from telecine.loops import LEAVING, Loop, end
 from telecine.net.client import Client, FetchError
 from telecine.store import tables
 from telecine.store.database import Database
@@ -32,6 +32,8 @@ _LONGEST_PAUSE: Final = 3600.0
 _AT_ONCE: Final = 256
 _TICK: Final = 1.0
 _SWEEP: Final = 60.0
+_RECORD_AGAIN: Final = 1.0
+_RECORD_LATEST: Final = 30.0
 
 _D = tables.deliveries
 
@@ -79,12 +81,13 @@ class Deliverer:
         self._sending: set[int] = set()
         self._turns: set[tuple[int, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._nudged = asyncio.Event()
+        self.loop = Loop("deliveries", self._turn, clock, every=_TICK)
+        """Sends what falls due."""
         self._swept = 0.0
 
     def nudge(self) -> None:
         """A delivery may have fallen due: look soon."""
-        self._nudged.set()
+        self.loop.nudge()
 
     def pause(self, line: str) -> Pause | None:
         """Why the receiver behind `line` is left alone now, and until when."""
@@ -95,17 +98,10 @@ class Deliverer:
         self._lines.reset(line_of(account_id, endpoint_id, ""))
         self.nudge()
 
-    async def run(self) -> None:
-        """Send what falls due, until cancelled."""
-        while True:
-            self._nudged.clear()
-            try:
-                await self.send_due()
-                if self._clock.now() >= self._swept + _SWEEP:
-                    await self.give_up_stale()
-            except (SQLAlchemyError, OSError):
-                _log.exception("deliveries_failed")
-            await self._clock.wait(self._nudged, _TICK)
+    async def _turn(self) -> None:
+        await self.send_due()
+        if self._clock.now() >= self._swept + _SWEEP:
+            await self.give_up_stale()
 
     async def send_due(self) -> int:
         """Begin to send what is due now and may be sent; how many."""
@@ -146,12 +142,17 @@ class Deliverer:
     async def settle(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
         while await self.send_due() or self._tasks:
-            await self.stop()
+            if self._tasks:
+                await asyncio.wait(list(self._tasks))
 
-    async def stop(self) -> None:
-        """Let the tries under way finish; each is bounded by its time limit."""
+    async def stop(self, grace: float) -> list[str]:
+        """Let the tries under way finish for `grace` seconds; the names of those that heeded no cancel.
+
+        What is cut short is sent by the next start: a receiver that has not answered may then have it twice.
+        """
         if self._tasks:
-            await asyncio.wait(list(self._tasks))
+            await asyncio.wait(list(self._tasks), timeout=grace)
+        return await end(self._tasks, LEAVING)
 
     def _begin(self, one: _Due) -> bool:
         if one.turn in self._turns or not self._lines.take(one.line, self._clock.now(), asked=one.asked):
@@ -194,9 +195,9 @@ class Deliverer:
         outcome = None
         try:
             outcome = await self._try(one)
-            await self._record(one, outcome)
-        except (SQLAlchemyError, OSError):
-            _log.exception("delivery_not_recorded", delivery=one.id)
+            await self._record_surely(one, outcome)
+        except Exception:
+            _log.exception("delivery_not_sent", delivery=one.id)
         finally:
             # Neither a test nor an answer as plain as 410 says that the receiver is in trouble.
             trouble = outcome is not None and one.type != TEST and not outcome.gone
@@ -234,6 +235,19 @@ class Deliverer:
             return Try(now, _milliseconds(started), reason=error.reason)
         reason = GONE if reply.status == 410 else None
         return Try(now, _milliseconds(started), reply.status, reason, reply.body, reply.retry_after or 0.0)
+
+    async def _record_surely(self, one: _Due, outcome: Try | None) -> None:
+        """Record what came of a try, again and again where the database cannot take it now: it would be sent anew."""
+        pause = _RECORD_AGAIN
+        while True:
+            try:
+                await self._record(one, outcome)
+            except Exception:
+                _log.exception("delivery_not_recorded", delivery=one.id)
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _RECORD_LATEST)
+            else:
+                return
 
     async def _record(self, one: _Due, outcome: Try | None) -> None:
         now = self._clock.now()

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-import structlog
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
+from telecine.loops import Loop
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
@@ -23,8 +23,6 @@ from telecine.store.database import Database
 from telecine.webhooks.delivery import EVENTS
 from telecine.webhooks.sealing import OldSecret, Seal, packed, unpacked
 from telecine.webhooks.signing import new_secret, secret_text
-
-_log = structlog.get_logger(__name__)
 
 MOST: Final = 50
 """Endpoints of one account."""
@@ -63,7 +61,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoints:
-    """The endpoints of this installation. `refresh` once before use, `run` while in use."""
+    """The endpoints of this installation. `refresh` once before use; `loop` runs while they are in use."""
 
     def __init__(self, database: Database, clock: Clock, ids: IdSource, key: bytes | Sequence[bytes]) -> None:
         """`key`: 32 bytes that seal secrets; of several, the newest first."""
@@ -74,15 +72,8 @@ class Endpoints:
         self._known: dict[int, Endpoint] = {}
         self._by_account: dict[int, dict[int, Endpoint]] = {}
         self._seen_until = 0.0
-
-    async def run(self) -> None:
-        """Follow what other processes change, until cancelled."""
-        while True:
-            await self._clock.sleep(_FRESH)
-            try:
-                await self.refresh()
-            except (SQLAlchemyError, OSError):
-                _log.exception("endpoints_not_read")
+        self.loop = Loop("endpoints", self.refresh, clock, every=_FRESH, first=_FRESH)
+        """Follows what other processes change."""
 
     async def refresh(self) -> None:
         """Read what has changed since the last time."""
