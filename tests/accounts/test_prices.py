@@ -101,9 +101,11 @@ def output(kind: Any = "video", state: Any = "stored") -> Output:
 def test_what_was_really_made_is_charged() -> None:
     second = (Price("second", 70_000),)
     request = text_to_video(duration=5.0)
-    assert used(second, Usage(seconds=5.041), (output(),), request, 350_000) == 352_870
+    assert used(second, Usage(seconds=5.041), (output(),), request, 350_000) == 350_000
+    assert used(second, Usage(seconds=6.041), (output(),), request, 350_000) == 422_870
     assert used(second, Usage(), (output(state="pending"),), request, 350_000) == 350_000
-    assert used((Price("image", 20_000),), Usage(), (output("image"),) * 2, request, 60_000) == 40_000
+    images = replace(request, count=3)
+    assert used((Price("image", 20_000),), Usage(), (output("image"),) * 2, images, 60_000) == 40_000
     assert used((Price("call", 5),), Usage(), (output(),), request, 5) == 5
 
 
@@ -297,6 +299,12 @@ def test_a_hold_below_nothing_stops_the_start() -> None:
     for hold in ("-1", "nan", "-inf"):
         with pytest.raises(ConfigError, match="hold"):
             parse((TOKENS.format("input") + f"hold = {hold}").encode(), Path("f"), {})
+
+
+@pytest.mark.parametrize("bounds", ["most = 0", "most = -1", "most = nan", "most = 1e10", "hold = 2\nmost = 1.5"])
+def test_a_bound_that_cannot_be_stops_the_start(bounds: str) -> None:
+    with pytest.raises(ConfigError, match="The most of a price"):
+        parse((TOKENS.format("input") + bounds).encode(), Path("f"), {})
 
 
 @given(st.integers(0, 10**12), st.decimals(0, 10**5, places=3))

@@ -25,11 +25,12 @@ class FakeSeen(msgspec.Struct, frozen=True):
     width: int | None = None
     height: int | None = None
     duration: float | None = None
+    frame_rate: float | None = None
 
 
 _SEEN = {
     PNG[:4]: FakeSeen("image/png", "image", 640, 480),
-    MP4[:4]: FakeSeen("video/mp4", "video", 1280, 720, 5.0),
+    MP4[:4]: FakeSeen("video/mp4", "video", 1280, 720, 5.0, 24.0),
     WAV[:4]: FakeSeen("audio/wav", "audio", duration=2.0),
     BMP[:2]: FakeSeen("image/bmp", "image", 8, 8),
 }

@@ -183,14 +183,6 @@ async def test_one_charge_however_many_channels_it_took(tmp_path: Path) -> None:
         assert len(await one.entries()) == 2
 
 
-async def test_a_charge_may_exceed_its_hold_and_is_shown(tmp_path: Path) -> None:
-    async with bank(tmp_path, "0.3", prices=(replace(PRICE, hold=Decimal(1)),)) as one:
-        one.house.provider.submits = [Finished(DONE)]
-        view = await one.house.tasks.create(one.house.me, text_to_video(duration=5.0), "tasks")
-        assert (view.task.held, view.task.charged) == (70_000, 350_000)
-        assert await one.figures() == (-50_000, 0, 350_000)
-
-
 async def test_what_could_not_be_stored_is_charged_as_asked(tmp_path: Path) -> None:
     async with bank(tmp_path) as one:
         one.house.provider.submits = [Finished(DONE)]

@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from telecine.accounts.metering import counted, seconds
 from telecine.config import PriceConfig
 from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.money import TOKEN_UNITS, Price, Unit, exact, micros_of, total
+from telecine.nouns.money import MOST_MICROS, TOKEN_UNITS, Price, Unit, exact, micros_of, total
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
 
@@ -25,13 +26,23 @@ _DURATION: Final = 5.0
 TOKENS_HELD: Final = Decimal("0.01")
 """Millions of tokens that a token line without a `hold` of its own holds: nobody knows beforehand how many there will
 be."""
+_MOST: Final[dict[Unit, Decimal]] = {
+    "second": Decimal(60),  # of each file
+    "compute_second": Decimal(3600),
+    **dict.fromkeys(TOKEN_UNITS, Decimal(1)),
+}
+"""What a line without a `most` of its own charges at most, where nobody knows beforehand how many units there will be.
+Of every other unit a job is charged what was held, or less."""
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What a request is expected to cost: the lines that apply, and the micro-units to hold for them."""
+    """What a request is expected to cost: the lines that apply, and micro-units."""
 
     prices: tuple[Price, ...]
     hold: int
+    """What to set aside."""
+    most: int
+    """What may be charged in the end, whatever the upstream says."""
 
 
 class PriceBook:
@@ -70,12 +81,15 @@ class PriceBook:
     def _quote(self, request: GenerationRequest, billed: Billed) -> Quote | None:
         model = self._catalogue.find(request.model)
         default = float(model.default_duration) if model else _DURATION
-        billed = replace(billed, duration=billed.duration or request.duration or default)
-        lines = deciding([line for line in self.of(request.model) if _applies(line, request, billed)])
+        told = replace(billed, duration=billed.duration or request.duration)
+        supposed = replace(told, duration=told.duration or default)
+        lines = deciding([line for line in self.of(request.model) if _applies(line, request, supposed)])
         if not lines:
             return None
-        parts = [(Price(line.unit, micros_of(line.price)), _expected(line, request, billed)) for line in lines]
-        return Quote(tuple(price for price, _ in parts), total(parts))
+        prices = tuple(Price(line.unit, micros_of(line.price)) for line in lines)
+        held, most = zip(*(_bounds(line, request, told, supposed) for line in lines), strict=True)
+        most_micros = min(total(zip(prices, most, strict=True)), MOST_MICROS)
+        return Quote(prices, total(zip(prices, held, strict=True)), most_micros)
 
 
 def deciding(fitting: Sequence[PriceConfig]) -> list[PriceConfig]:
@@ -94,32 +108,38 @@ def deciding(fitting: Sequence[PriceConfig]) -> list[PriceConfig]:
 
 
 def used(
-    prices: Sequence[Price], usage: Usage, outputs: tuple[Output, ...], request: GenerationRequest, held: int
+    prices: Sequence[Price],
+    usage: Usage,
+    outputs: Sequence[Output],
+    request: GenerationRequest,
+    held: int,
+    *,
+    asked: float | None = None,
 ) -> int:
-    """What a finished task costs by what was really produced, in micro-units.
+    """What a finished task costs by what was really produced, in micro-units; `telecine.accounts.metering` says what
+    counts. `asked`: the seconds that each file was to have, where the request does not tell.
 
-    Seconds that nobody measured or reported count as they were asked for, for every output. What cannot be told either
-    way (the upstream reported no tokens, no compute seconds) costs what was held.
+    What nobody can tell (the upstream reported no tokens, no compute seconds) costs what was held.
     """
     parts = []
     for price in prices:
-        quantity = _quantity(price.unit, usage, outputs, request)
+        quantity = _quantity(price.unit, usage, outputs, request, asked)
         if quantity is None:
             return held
         parts.append((price, quantity))
     return total(parts)
 
 
-def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: GenerationRequest) -> Decimal | None:
+def _quantity(
+    unit: Unit, usage: Usage, outputs: Sequence[Output], request: GenerationRequest, asked: float | None
+) -> Decimal | None:
     """How many units were used; None where nobody knows."""
     match unit:
         case "second":
-            asked = request.duration * len(outputs) if request.duration is not None else None
-            seconds = usage.seconds if usage.seconds is not None else asked
-            return exact(seconds) if seconds is not None else None
+            length = seconds(usage, outputs, request.count, asked or request.duration)
+            return exact(length) if length is not None else None
         case "image" | "track":
-            kind = "image" if unit == "image" else "audio"
-            return Decimal(sum(1 for output in outputs if output.kind == kind))
+            return Decimal(len(counted(outputs, request.count, "image" if unit == "image" else "audio")))
         case "character":
             return None if request.blanked else Decimal(len(request.prompt))
         case "compute_second":
@@ -131,21 +151,42 @@ def _quantity(unit: Unit, usage: Usage, outputs: tuple[Output, ...], request: Ge
             return Decimal(count).scaleb(-6) if count is not None else None
 
 
-def _expected(line: PriceConfig, request: GenerationRequest, billed: Billed) -> Decimal:
-    """How many units a request is expected to use."""
-    if line.hold is not None:
-        return line.hold
-    match line.unit:
+def _bounds(line: PriceConfig, request: GenerationRequest, told: Billed, supposed: Billed) -> tuple[Decimal, Decimal]:
+    """How many units of a line are held, and how many may be charged.
+
+    A unit of which it is known beforehand how many there will be is held for all of them; a `hold` may raise that.
+    """
+    known = _known(line.unit, request, told)
+    if known is None:
+        guess = line.hold if line.hold is not None else _guess(line.unit, request, supposed)
+        files = request.count if line.unit == "second" else 1
+        most = line.most if line.most is not None else max(_MOST[line.unit] * files, guess)
+        return min(guess, most), most
+    held = max(known, line.hold or Decimal(0))
+    held = held if line.most is None else min(held, line.most)
+    return held, held
+
+
+def _known(unit: Unit, request: GenerationRequest, billed: Billed) -> Decimal | None:
+    """How many units a request asks for; None where that is not known before the end."""
+    match unit:
         case "second":
-            return exact(billed.duration or _DURATION) * request.count
+            return exact(billed.duration) * request.count if billed.duration is not None else None
         case "image" | "track":
             return Decimal(request.count)
         case "character":
             return Decimal(len(request.prompt))
-        case "call" | "compute_second":
+        case "call":
             return Decimal(1)
         case _:
-            return TOKENS_HELD
+            return None
+
+
+def _guess(unit: Unit, request: GenerationRequest, supposed: Billed) -> Decimal:
+    """How many units there may be, where nobody knows."""
+    if unit == "second":
+        return exact(supposed.duration or _DURATION) * request.count
+    return Decimal(1) if unit == "compute_second" else TOKENS_HELD
 
 
 def _applies(line: PriceConfig, request: GenerationRequest, billed: Billed) -> bool:

@@ -67,6 +67,8 @@ def _check_prices(config: Config) -> None:
         _check_amount(line.price, MOST_MICROS, f"A price of '{line.model}'")
         if line.hold is not None:
             _check_hold(line, line.hold)
+        if line.most is not None:
+            _check_most(line, line.most)
     for account in config.accounts:
         if account.balance is not None:
             _check_amount(account.balance, MOST_BUDGET, f"The balance of account '{account.name}'")
@@ -79,6 +81,14 @@ def _check_hold(line: PriceConfig, hold: Decimal) -> None:
         raise ConfigError(f"{what} must be a number of units, from 0 to {MOST_UNITS}.")
     if cost(Price(line.unit, micros_of(line.price)), hold) > MOST_MICROS:
         raise ConfigError(f"{what} comes to more than {MOST_MICROS // MICROS}, the most that one job may cost.")
+
+
+def _check_most(line: PriceConfig, most: Decimal) -> None:
+    what = f"The most of a price of '{line.model}'"
+    if not (most.is_finite() and 0 < most <= MOST_UNITS):
+        raise ConfigError(f"{what} must be a number of units, above 0 and up to {MOST_UNITS}.")
+    if line.hold is not None and line.hold > most:
+        raise ConfigError(f"{what} is less than its hold; what is held must not be more than what may be charged.")
 
 
 def _check_together(one: PriceConfig, other: PriceConfig) -> None:

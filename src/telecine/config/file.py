@@ -139,7 +139,9 @@ class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: dict[str, str | int | float | bool] = {}
     """Conditions on the request; of the lines that apply, the one with the most conditions wins. Token lines add up."""
     hold: Decimal | None = None
-    """Units to hold at create, in the place of those that the request tells."""
+    """Units to hold at create where the request does not tell how many there will be, or more than it tells."""
+    most: Decimal | None = None
+    """Units that a job is charged for at the very most, whatever its upstream says."""
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,6 +53,7 @@ class Collector:
             width=seen.width,
             height=seen.height,
             duration=seen.duration,
+            frame_rate=seen.frame_rate,
         )
 
     async def _look(self, path: Path, output: Output, account_id: int) -> Seen:

@@ -20,7 +20,7 @@ class UndecodableError(Exception):
 
 
 class Seen(Protocol):
-    """What a probe found. `duration` in seconds."""
+    """What a probe found. `duration` in seconds, `frame_rate` in frames a second."""
 
     @property
     def content_type(self) -> str: ...
@@ -32,6 +32,8 @@ class Seen(Protocol):
     def height(self) -> int | None: ...
     @property
     def duration(self) -> float | None: ...
+    @property
+    def frame_rate(self) -> float | None: ...
 
 
 class Decoders(Protocol):

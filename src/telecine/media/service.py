@@ -60,8 +60,7 @@ class MediaService:
     def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
         """A signed public URL; the upstream's own while the file is not stored; None where there is nothing."""
         if output.object_key is None:
-            url = output.upstream_url if variant == "file" else None
-            return url if url and url.startswith(("https://", "http://")) else None
+            return output.upstream_link if variant == "file" else None
         if variant == "poster" and output.poster_key is None:
             return None
         return self._signer.make(output, variant, self._signer.expiry(self._clock.now() + _MARGIN))

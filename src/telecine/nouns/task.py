@@ -76,7 +76,15 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     height: int | None = None
     duration: float | None = None
     """Seconds, as probed."""
+    frame_rate: float | None = None
+    """Frames a second, as probed; None for what has no frames."""
     tries: int = 0
+
+    @property
+    def upstream_link(self) -> str | None:
+        """Where the upstream offers the file to anybody; None where it is had with our key alone."""
+        url = self.upstream_url
+        return url if url and url.startswith(("https://", "http://")) else None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +166,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The lines of the price book that applied at create: one, or several token lines, which add up."""
     held: int = 0
     """Micro-units set aside at create."""
+    most: int | None = None
+    """Micro-units that it may cost at the very most; None for tasks older than this bound."""
     charged: int | None = None
     """Micro-units that it cost in the end; None until it is settled."""
     error: TaskError | None = None

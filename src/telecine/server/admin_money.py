@@ -59,13 +59,15 @@ class LedgerCheck(msgspec.Struct, frozen=True):
 
 
 class PriceInfo(msgspec.Struct, frozen=True):
-    """A line of the price book. `price` is a decimal string for one `unit`; `hold` units are held where that is set."""
+    """A line of the price book. `price` is a decimal string for one `unit`. Where they are set, `hold` units are held,
+    and `most` are charged at the most."""
 
     model: str
     unit: str
     price: str
     when: dict[str, str | int | float | bool]
     hold: str | None
+    most: str | None
 
 
 class PriceList(msgspec.Struct, frozen=True):
@@ -154,6 +156,7 @@ class Money:
                 price=amount_of(micros_of(line.price)),
                 when=line.when,
                 hold=None if line.hold is None else str(line.hold),
+                most=None if line.most is None else str(line.most),
             )
             for line in self._lines()
         ]

@@ -1,4 +1,8 @@
-"""Every table. Times are seconds since the Unix epoch (double), ids 63-bit integers, JSON is UTF-8 bytes."""
+"""Every table. Times are seconds since the Unix epoch (double), ids 63-bit integers, JSON is UTF-8 bytes.
+
+Sums of money stay whole numbers: PostgreSQL refuses what is too large for one by itself, SQLite by the triggers
+`accounts_whole` and `spending_whole`, which a migration that makes one of these tables anew has to make anew too.
+"""
 
 from __future__ import annotations
 
@@ -221,6 +225,7 @@ tasks = Table(  # written by tasks/
     Column("price_micros", BigInteger),
     *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
     Column("held", BigInteger, nullable=False),
+    Column("most", BigInteger),  # that may be charged, whatever the upstream says; null before there was such a bound
     Column("charged", BigInteger),
     Column("error_code", Text),
     Column("error_message", Text),
@@ -332,6 +337,7 @@ outputs = Table(  # written by tasks/
     Column("width", Integer),
     Column("height", Integer),
     Column("duration", Double),
+    Column("frame_rate", Double),
     Column("tries", Integer, nullable=False),
     Index(  # those not stored yet, or lost: looked at by the metrics
         "ix_outputs_state_task_id",

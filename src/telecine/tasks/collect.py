@@ -1,21 +1,26 @@
-"""collecting → succeeded: keep what was made. A file that cannot be stored now does not fail the task; it is tried
-again until the upstream's link expires."""
+"""collecting → succeeded: keep what was made. A file that cannot be stored now does not fail the task while clients can
+have it from the upstream; it is tried again until the upstream's link expires."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
 from telecine.accounts.ledger import Settlement
+from telecine.accounts.metering import measured
 from telecine.accounts.prices import used
 from telecine.net.client import FetchError
-from telecine.nouns.money import MOST_MICROS
+from telecine.nouns.errors import TaskError
+from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.context import Context
-from telecine.tasks.ending import charged, released
+from telecine.tasks.ending import charged, fail, released
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError
@@ -24,52 +29,124 @@ from telecine.tasks.writes import Change
 _log = structlog.get_logger(__name__)
 _TRIES_BEFORE_SUCCESS = 3
 _LONGEST_WAIT = 3600.0
-_LEAST_SECONDS, _MOST_SECONDS = 0.1, 3600.0
-"""An upstream that tells of a length outside these counts in something else."""
-_MOST_TIMES = 10
-"""The same, where the length was asked for: so many times that, or so small a part of it."""
+_LONGEST_WAIT_OF_CLIENTS: Final = 120.0
+_PATIENCE: Final = 86400.0
+"""Seconds for which a job that is done waits for a file that clients can have from nobody else."""
+_PATIENCE_DEAD: Final = 3600.0
+"""The same, where the upstream answers that there is no such file."""
+_PASSING: Final = frozenset({408, 425, 429})
+"""Answers of a file host that say nothing about the file."""
+_NO_FILES: Final = TaskError("upstream_failed", "The upstream finished the job, but none of its files could be had.")
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """An output after a try to store it. `dead`: its link answers that there is no such file."""
+
+    output: Output
+    dead: bool = False
+
+    @property
+    def pending(self) -> bool:
+        return self.output.state == "pending"
+
+    @property
+    def shown(self) -> bool:
+        """Whether clients can have the file, from us or from the upstream."""
+        return self.output.state == "stored" or (self.pending and not self.dead and self._linked)
+
+    @property
+    def _linked(self) -> bool:
+        return self.output.upstream_link is not None
 
 
 async def collect(context: Context, work: Work) -> None:
-    """Fetch every output that is still pending. Success does not wait for more than three tries."""
-    work = await _store(context, work)
-    pending = [output for output in work.outputs if output.state == "pending"]
-    tries = max((output.tries for output in pending), default=0)
-    if pending and tries < _TRIES_BEFORE_SUCCESS:
-        change = context.moved(work.task, Change(task=work.task, outputs=work.outputs), "collect_retry")
-        await context.commit(change, due=context.now() + backoff(tries - 1, 1.0))
-        return
-    now = context.now()
-    usage = _usage(work.task.usage or Usage(), work.outputs, work.task.request.duration)
-    task = replace(work.task, state="succeeded", progress=100, ended_at=now, usage=usage)
-    task, settlement = _priced(context, task, usage, work.outputs, now)
+    """Fetch every output that is still pending.
+
+    Success does not wait for more than three tries, unless clients could not have as many files as were asked for; and
+    a job none of whose files can be had has failed.
+    """
+    tried = await _store(context, work)
+    work = replace(work, outputs=tuple(one.output for one in tried))
+    if _waits(work, tried):
+        tries = max(one.output.tries for one in tried if one.pending)
+        early = tries < _TRIES_BEFORE_SUCCESS
+        change = Change(task=work.task, outputs=work.outputs)
+        change = context.moved(work.task, change, "collect_retry" if early else None)
+        await context.commit(change, due=context.now() + backoff(tries - 1, 1.0, _LONGEST_WAIT_OF_CLIENTS))
+    elif any(one.shown for one in tried):
+        await _succeed(context, work)
+    else:
+        await fail(context, work, _NO_FILES)
+
+
+def _waits(work: Work, tried: Sequence[Tried]) -> bool:
+    """Whether the job is not over yet."""
+    pending = [one for one in tried if one.pending]
+    if any(one.output.tries < _TRIES_BEFORE_SUCCESS for one in pending):
+        return True
+    there = sum(one.shown for one in tried)
+    return there < work.task.request.count and not all(one.shown for one in pending)
+
+
+async def _succeed(context: Context, work: Work) -> None:
+    asked = _asked(context, work)
+    usage = measured(work.task.usage or Usage(), work.outputs, work.task.request.count, asked)
+    task = replace(work.task, state="succeeded", progress=100, ended_at=context.now(), usage=usage)
+    task, settlement, detail = _priced(context, replace(work, task=task), usage, asked)
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
-    change = context.moved(work.task, change, "succeeded")
-    await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+    change = context.moved(work.task, change, "succeeded", detail)
+    await context.commit(change, due=_next_try(context, work.outputs))
     if usage.tokens is not None:
-        context.tokens.count(task.account_id, task.key_id, usage.tokens.total, now)
+        context.tokens.count(task.account_id, task.key_id, usage.tokens.total, context.now())
+
+
+def _asked(context: Context, work: Work) -> float | None:
+    """The seconds that each file was to have; by the vendor's own default where the client said nothing."""
+    request, attempt = work.task.request, work.attempt
+    found = context.router.of(attempt) if attempt is not None else None
+    if request.duration is not None or attempt is None or found is None:
+        return request.duration
+    try:
+        return found[1].check(request, attempt.model).duration
+    except Exception:  # of a job that is done, nothing is refused any more
+        _log.exception("adapter_failed", provider=found[1].name)
+        return None
 
 
 def _priced(
-    context: Context, task: Task, usage: Usage, outputs: tuple[Output, ...], now: float
-) -> tuple[Task, Settlement | None]:
-    """Charge what was really made. The sandbox costs nothing, unless its channel says so."""
+    context: Context, work: Work, usage: Usage, asked: float | None
+) -> tuple[Task, Settlement | None, str | None]:
+    """Charge what was really made, and say where that is more than was held. The sandbox costs nothing, unless its
+    channel says so."""
+    task, now = work.task, context.now()
     if not task.prices:
-        return task, None
+        return task, None, None
     if task.sandbox and not context.router.charges(task.channel or ""):
-        return released(task, now)
-    amount = used(task.prices, usage, outputs, task.request, task.held)
-    return charged(task, amount if amount <= MOST_MICROS else task.held, now)  # no upstream is believed that much
+        return (*released(task, now), None)
+    told = used(task.prices, usage, work.outputs, task.request, task.held, asked=asked)
+    amount = told if told <= MOST_MICROS else task.held  # no upstream is believed that much
+    if task.most is not None and amount > task.most:
+        _log.warning("charge_bounded", task=task.id, told=amount_of(amount), charged=amount_of(task.most))
+        amount = task.most
+    detail = None
+    if amount > task.held:
+        detail = f"charged {amount_of(amount)}, {amount_of(amount - task.held)} more than was held"
+        detail += f"; unbounded it would be {amount_of(told)}" if told > amount else ""
+    return (*charged(task, amount, now), detail)
+
+
+def _next_try(context: Context, outputs: Sequence[Output]) -> float | None:
+    """When to try again what is not stored yet; None where nothing is left to store."""
+    tries = [output.tries for output in outputs if output.state == "pending"]
+    return context.now() + backoff(max(tries), 2.0, _LONGEST_WAIT) if tries else None
 
 
 async def keep_on(context: Context, work: Work) -> None:
     """succeeded, with outputs that could not be stored yet."""
     if work.task.deleted_at is None and any(output.state == "pending" for output in work.outputs):
-        work = await _store(context, work)
-    pending = [output for output in work.outputs if output.state == "pending"]
+        work = replace(work, outputs=tuple(one.output for one in await _store(context, work)))
     change = context.moved(work.task, Change(task=work.task, outputs=work.outputs))
-    tries = max((output.tries for output in pending), default=0)
-    await context.commit(change, due=context.now() + backoff(tries, 2.0, _LONGEST_WAIT) if pending else None)
+    await context.commit(change, due=_next_try(context, work.outputs))
 
 
 async def bury(context: Context, work: Work) -> None:
@@ -87,7 +164,8 @@ async def bury(context: Context, work: Work) -> None:
     await context.commit(change, buried=True)
 
 
-async def _store(context: Context, work: Work) -> Work:
+async def _store(context: Context, work: Work) -> list[Tried]:
+    """Try to store what is pending; every output, in order."""
     found = context.router.of(work.attempt) if work.attempt else None
     if found is None or work.attempt is None:
         raise ChannelGoneError(work.attempt.channel if work.attempt else "")
@@ -98,19 +176,35 @@ async def _store(context: Context, work: Work) -> Work:
             for output in work.outputs
             if output.state == "pending"
         }
-    outputs = (storing[one.index].result() if one.index in storing else one for one in work.outputs)
-    return replace(work, outputs=tuple(outputs))
+    return [storing[one.index].result() if one.index in storing else Tried(one) for one in work.outputs]
 
 
-async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
+async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Tried:
     try:
-        return await context.library.keep(provider, channel, output, work.task.account_id)
+        return Tried(await context.library.keep(provider, channel, output, work.task.account_id))
     except (FetchError, OSError) as error:  # OSError: our own disk, which is no failure of the job either
-        tried = replace(output, tries=output.tries + 1)
-        if isinstance(error, FetchError) and error.status is not None and 400 <= error.status < 500:
-            tried = await _fresh_link(context, work, channel, provider, tried)
-    expires = tried.upstream_expires_at or work.task.expires_at
-    return replace(tried, state="lost") if expires is not None and context.now() >= expires else tried
+        tried = Tried(replace(output, tries=output.tries + 1), _is_dead(error))
+        if tried.dead:
+            tried = replace(tried, output=await _fresh_link(context, work, channel, provider, tried.output))
+    return replace(tried, output=replace(tried.output, state="lost")) if _is_lost(context, work, tried) else tried
+
+
+def _is_dead(error: FetchError | OSError) -> bool:
+    """Whether the file's host has answered that there is no such file, whoever asks."""
+    status = error.status if isinstance(error, FetchError) else None
+    return status is not None and 400 <= status < 500 and status not in _PASSING
+
+
+def _is_lost(context: Context, work: Work, tried: Tried) -> bool:
+    """Whether nobody will ever have the file: its link has expired, or clients have waited long enough for it."""
+    now = context.now()
+    expires = tried.output.upstream_expires_at or work.task.expires_at
+    if expires is not None and now >= expires:
+        return True
+    if work.task.ended or tried.shown:
+        return False
+    done = work.attempt.ended_at if work.attempt is not None else None
+    return done is not None and now >= done + (_PATIENCE_DEAD if tried.dead else _PATIENCE)
 
 
 async def _fresh_link(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Output:
@@ -128,23 +222,3 @@ async def _fresh_link(context: Context, work: Work, channel: Channel, provider: 
         return output
     fresh = outcome.outputs[output.index]
     return replace(output, upstream_url=fresh.url, upstream_expires_at=fresh.expires_at)
-
-
-def _usage(usage: Usage, outputs: tuple[Output, ...], asked: float | None) -> Usage:
-    """What was really made: as probed where every file is here, else in the upstream's own words, as far as they can be
-    believed. `asked`: the seconds that each output was to have."""
-    images = sum(1 for output in outputs if output.kind == "image")
-    lasting = [output for output in outputs if output.kind != "image"]
-    probed = [output.duration for output in lasting if output.state == "stored" and output.duration is not None]
-    if probed and len(probed) == len(lasting):
-        seconds: float | None = round(sum(probed), 3)
-    else:
-        seconds = _believed(usage.seconds, len(outputs), asked)
-    return replace(usage, seconds=seconds, images=images or usage.images)
-
-
-def _believed(told: float | None, outputs: int, asked: float | None) -> float | None:
-    """The length that the upstream tells of all outputs together; None where it is none, or another unit (frames,
-    milliseconds, minutes) passed off as seconds."""
-    least, most = (_LEAST_SECONDS, _MOST_SECONDS) if asked is None else (asked / _MOST_TIMES, asked * _MOST_TIMES)
-    return told if told is not None and least <= told / max(outputs, 1) <= most else None

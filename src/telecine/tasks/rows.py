@@ -73,6 +73,7 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "retry_of": task.retry_of,
         **_price_values(task.prices),
         "held": task.held,
+        "most": task.most,
         **task_values(task, None),
     }
 
@@ -109,6 +110,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         usage=_usage_of(row),
         prices=_prices_of(row),
         held=row["held"],
+        most=row["most"],
         charged=row["charged"],
         error=_error_of(row),
     )

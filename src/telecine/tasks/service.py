@@ -139,7 +139,7 @@ class TaskService:
             routes = context.router.candidates(request, after=source.attempt if source else None)
         quote = self._quote(routes, request)
         if quote is not None:
-            task = replace(task, prices=quote.prices, held=quote.hold)
+            task = replace(task, prices=quote.prices, held=quote.hold, most=quote.most)
         create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
         for _ in range(2):
             try:

@@ -15,7 +15,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
-from telecine.nouns.task import Status, Task, Tokens
+from telecine.nouns.task import Output, Status, Task, Tokens
 from telecine.tasks.view import Cancellation, View, made_seconds
 
 # The official pollers stop at any other word.
@@ -119,7 +119,7 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
     name = video_id(task.id)
     status = STATUS[task.status]
     completed = status == "completed"
-    output = view.outputs[0] if completed and view.outputs else None
+    output = shown(view) if completed else None
     link = media.link(output) if output is not None else None
     expires = media.link_expires_at(output) if output is not None and link is not None else None
     return Video(
@@ -140,6 +140,11 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
         video_url=link or UNSET,
         usage=_usage(task.usage.tokens if task.usage is not None else None),
     )
+
+
+def shown(view: View) -> Output | None:
+    """The one file of a video: the first that can be had, now or soon; None where all are lost."""
+    return next((one for one in view.outputs if one.state != "lost"), None)
 
 
 def answer(view: View, media: Media, models: Catalogue) -> Response:

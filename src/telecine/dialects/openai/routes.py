@@ -24,6 +24,7 @@ from telecine.dialects.openai.render import (
     callback_body,
     envelope,
     render_error,
+    shown,
     video,
 )
 from telecine.nouns.errors import GatewayError, invalid
@@ -34,6 +35,8 @@ _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "thumbnail": "poster",
     "spritesheet": "spritesheet",
 }
+_FETCHED_IN: Final = 5
+"""Seconds after which a file that is not stored yet may be asked for again."""
 
 
 async def create(request: Request) -> Response:
@@ -94,9 +97,17 @@ async def content(request: Request) -> Response:
     status = STATUS[view.task.status]
     if status != "completed":
         return envelope(f"The video '{video_id(view.task.id)}' has no content: it is {status}.", "video_not_ready", 400)
-    if not view.outputs:
+    output = shown(view)
+    if output is None:
         raise GatewayError("not_found", "The video's file is lost.", param="id")
-    return await edge_of(request).media.serve(request, view.outputs[0], variant)
+    if output.state == "pending":
+        message = (
+            f"The file of the video '{video_id(view.task.id)}' is still being fetched; come again, or take its url."
+        )
+        response = envelope(message, "video_not_ready", 503, kind="server_error")
+        response.headers["retry-after"] = str(_FETCHED_IN)
+        return response
+    return await edge_of(request).media.serve(request, output, variant)
 
 
 async def remix(request: Request) -> Response:
