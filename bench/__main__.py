@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from bench.flood import flood
 from bench.load import Result, request, run
 from bench.server import KEY, Server
 from bench.upstream import Upstream
@@ -120,6 +121,7 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "creates": creates,
     "reads": reads,
     "flight": flight,
+    "flood": flood,
 }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -17,16 +20,28 @@ from uvicorn.server import ServerState
 from telecine.server.address import Proxies
 from telecine.server.connections import Connections, Patience
 from telecine.server.metrics import Metrics
-from telecine.server.protocol import Protocol
+from telecine.server.protocol import MOST_HEADERS, MOST_HELD, Protocol
 
 PATIENCE = Patience(head=0.2, idle=0.3, unread=0.25)
 GET = b"GET /%s HTTP/1.1\r\nhost: a\r\n\r\n"
+ECHOED = re.compile(rb"\[.*\]")
 BLOCK = bytes(64 * 1024)
 BLOCKS = 200
 
 
+GONE: list[str] = []
+"""The paths of requests that were told that their caller is gone."""
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/slow` takes its time, `/stream` says little for long, `/large` and `/lump` say much; none looks at its body."""
+    """`/slow` takes its time, `/stream` says little for long, `/large` and `/lump` say much; `/echo` repeats what was
+    sent, `/ends` speaks until its caller leaves. The others do not look at bodies."""
+    if scope["path"] == "/ends":
+        await ends(scope, receive, send)
+        return
+    if scope["path"] == "/echo":
+        await echo(scope, receive, send)
+        return
     large, stream = scope["path"] == "/large", scope["path"] == "/stream"
     if scope["path"] == "/slow":
         await asyncio.sleep(0.6)
@@ -38,11 +53,38 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": BLOCK * BLOCKS if scope["path"] == "/lump" else b"done"})
 
 
+async def ends(scope: Scope, receive: Receive, send: Send) -> None:
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    listening = asyncio.create_task(gone())
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while not listening.done():
+        await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+        await asyncio.sleep(0.01)
+    GONE.append(scope["path"])
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    said = (
+        json.dumps([scope["method"], [name.decode() for name, _ in scope["headers"]], body.decode()]).encode() + b"\n"
+    )
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(said))]})
+    await send({"type": "http.response.body", "body": said})
+
+
 class Server:
     """What the protocol of each connection shares, and a port."""
 
-    def __init__(self, connections: Connections, metrics: Metrics, port: int) -> None:
+    def __init__(self, connections: Connections, metrics: Metrics, port: int, state: ServerState) -> None:
         self.connections = connections
+        self.state = state
         self.metrics = metrics
         self.port = port
 
@@ -68,7 +110,7 @@ async def serving(
 
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     try:
-        yield Server(connections, metrics, server.sockets[0].getsockname()[1])
+        yield Server(connections, metrics, server.sockets[0].getsockname()[1], state)
     finally:
         server.close()
         for one in list(state.connections):
@@ -233,3 +275,170 @@ async def test_a_trusted_proxy_is_limited_by_the_total_only() -> None:
         assert server.figure("connections_refused_total", limit="total") == 1
         for _, writer in kept:
             writer.close()
+
+
+def waiting(server: Server) -> tuple[int, int]:
+    """How many requests, and how many bytes of others, the server holds that are not being answered."""
+    protocols: list[Any] = list(server.state.connections)
+    return sum(len(one.pipeline) for one in protocols), sum(len(one._rest) for one in protocols)
+
+
+async def test_requests_behind_a_slow_one_are_not_read_and_all_are_answered_in_their_order() -> None:
+    """However many there are."""
+    number = 5000
+    paths = [b"slow", *(b"%d" % one for one in range(number))]
+    message = b"".join(GET % path for path in paths)
+    async with serving(patience=Patience(head=5, idle=5, unread=5)) as server:
+        reader, writer = await server.connect()
+        writer.write(message * 20)
+        await until(lambda: waiting(server)[0] > 0)
+        for _ in range(20):
+            requests, held = waiting(server)
+            assert requests <= 64
+            assert held <= 512 * 1024
+            await asyncio.sleep(0.01)
+        writer.close()
+        await until(lambda: server.figure("connections") == 0)
+
+        reader, writer = await server.connect()
+        writer.write(message)
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = await rest(reader)
+        assert answer.count(b"HTTP/1.1 200 ") == len(paths) + 1
+        writer.close()
+
+
+async def test_bodies_among_pipelined_requests_come_whole() -> None:
+    bodies = [b"a", b"b" * 3000, b"", b"c" * 200_000, b"d" * 1023]
+    message = b"".join(
+        b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body) for body in bodies
+    )
+    chunks = b"".join(b"%x;why=not\r\n%s\r\n" % (size, b"e" * size) for size in (1, 1000, 1, 5000))
+    message += b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    message += b"GET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    async with serving() as server:
+        for size in (len(message), 700):
+            reader, writer = await server.connect()
+            for start in range(0, len(message), size):
+                writer.write(message[start : start + size])
+                await writer.drain()
+            found = [json.loads(one)[2] for one in ECHOED.findall(await rest(reader))]
+            assert [len(one) for one in found] == [*map(len, bodies), 6002, 0]
+            writer.close()
+
+
+async def test_whoever_is_answered_hears_that_its_caller_left_also_with_requests_behind_it() -> None:
+    GONE.clear()
+    async with serving() as server:
+        _, writer = await server.connect()
+        writer.write(GET % b"ends" + GET % b"1" * 3)
+        await until(lambda: waiting(server)[0] == 3)
+        writer.close()
+        await until(lambda: GONE == ["/ends"])
+
+
+ENDLESS = {
+    "header": b"x" * 100,
+    "headers": b"x-%d: y\r\n",
+    "extension": b"x" * 100,
+    "extensions": b";a=b",
+    "trailer": b"x" * 100,
+    "trailers": b"a: b\r\n",
+}
+CHUNKED = b"POST /%s HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+BEGINNINGS = {
+    "header": b"GET / HTTP/1.1\r\nhost: a\r\nx: ",
+    "headers": b"GET / HTTP/1.1\r\nhost: a\r\n",
+    "extension": CHUNKED % b"echo" + b"1;",
+    "extensions": CHUNKED % b"echo" + b"1",
+    "trailer": CHUNKED % b"echo" + b"0\r\na: ",
+    "trailers": CHUNKED % b"echo" + b"0\r\n",
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_what_never_ends_is_ended(what: str) -> None:
+    async with serving(patience=Patience(head=20, idle=20)) as server:
+        reader, writer = await server.connect()
+        writer.write(BEGINNINGS[what])
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof() and sent < 8 * MOST_HELD:
+                block = b"".join(ENDLESS[what].replace(b"%d", b"%d" % one) for one in range(200))
+                writer.write(block)
+                await writer.drain()
+                sent += len(block)
+                await asyncio.sleep(0)
+        await until(lambda: server.figure("connections") == 0)
+        writer.close()
+
+
+async def test_more_headers_than_anybody_sends_are_answered_431() -> None:
+    async with serving() as server:
+        for number, status in ((MOST_HEADERS - 2, 200), (MOST_HEADERS, 431)):
+            more = b"".join(b"x%d: y\r\n" % one for one in range(number))
+            message = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n" + more + b"\r\n"
+            _, answer = await lasted(server, message)
+            assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_trailers_are_no_headers() -> None:
+    async with serving() as server:
+        message = CHUNKED % b"echo" + b"1\r\na\r\n0\r\nauthorization: Bearer x\r\nhost: b\r\n\r\n"
+        _, answer = await lasted(server, message + b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert b'["POST", ["host", "transfer-encoding"], "a"]' in answer
+        assert answer.count(b" 200 ") == 2
+
+
+OFFERS = [
+    b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA\r\n",
+    b"Connection: upgrade\r\nUpgrade: websocket\r\n",
+    b"connection: keep-alive\r\nconnection: UPGRADE\r\nupgrade: TLS/1.3, foo/2\r\n",
+]
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+async def test_an_offer_of_another_protocol_is_ignored_and_the_request_served(offer: bytes, size: int) -> None:
+    body = b'{"a": "%s"}' % (b"b" * 300)
+    post = b"POST /echo HTTP/1.1\r\nhost: a\r\n" + offer
+    message = (
+        post
+        + b"content-length: %d\r\n\r\n%s" % (len(body), body)
+        + post
+        + b"transfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        + post
+        + b"content-length: 0\r\n\r\n"
+        + b"GET /echo HTTP/1.1\r\nhost: a\r\n"
+        + offer
+        + b"\r\n"
+        + b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    )
+    async with serving(patience=Patience(head=5, idle=5)) as server:
+        reader, writer = await server.connect()
+        for start in range(0, len(message), size):
+            writer.write(message[start : start + size])
+            if size < 100:
+                await asyncio.sleep(0)
+        answer = await rest(reader)
+        writer.close()
+    said = [json.loads(one) for one in ECHOED.findall(answer)]
+    assert [(method, content.encode()) for method, _, content in said] == [
+        ("POST", body),
+        ("POST", body),
+        ("POST", b""),
+        ("GET", b""),
+    ]
+    assert not any({"upgrade", "http2-settings"} & set(names) for _, names, _ in said)
+    assert answer.count(b"HTTP/1.1 200 ") == 5
+    assert b"done" in answer
+
+
+@pytest.mark.parametrize(
+    "message", [b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n"]
+)
+async def test_what_is_no_request_is_answered_400(message: bytes) -> None:
+    async with serving() as server:
+        _, answer = await lasted(server, message)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert (await lasted(server, GET % b"slow" + message))[1].count(b" 400 ") == 0
