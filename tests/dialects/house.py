@@ -67,6 +67,8 @@ class FakeTasks:
             names = ", ".join(model.name for model in known.models)
             raise GatewayError("not_found", f"The model '{request.model}' does not exist; use: {names}.", param="model")
         known.check(request)
+        for name, novel in (request.native.novel if request.native is not None else {}).items():
+            raise invalid(novel.objection, name)  # no channel here speaks the client's own dialect
 
     async def create(
         self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None

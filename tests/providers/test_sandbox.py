@@ -471,6 +471,8 @@ KLINGS = VideoParameters(
         (replace(IMAGE, parameters=VideoParameters(mode="pro")), "parameters.mode"),
         (replace(VIDEO, inputs=(MediaInput("video", url="https://a"),)), "inputs.video"),
         (replace(VIDEO, inputs=(MediaInput("garment", url="https://a"),)), "inputs.garment"),
+        (replace(VIDEO, native=Native("kling", {"brand_new": msgspec.Raw(b"1")})), "brand_new"),
+        (replace(VIDEO, native=Native("openai", {"style": msgspec.Raw(b'"comic"')})), "style"),
     ],
 )
 def test_what_has_no_meaning_for_it_is_refused_by_name(
@@ -489,7 +491,7 @@ def test_what_has_no_meaning_for_it_is_refused_by_name(
         replace(VIDEO, audio=True, negative_prompt="fog", seed=1, parameters=KLINGS),
         replace(VIDEO, operation="image_to_video", inputs=(PICTURE, LAST, MediaInput("mask", url="https://a"))),
         replace(VIDEO, operation="remix", source_task=7),
-        replace(VIDEO, native=Native("kling", {"brand_new": msgspec.Raw(b"1")})),
+        replace(VIDEO, native=Native("kling", {"brand_new": msgspec.Raw(b"null"), "other": msgspec.Raw(b'""')})),
     ],
 )
 def test_a_rehearsal_of_another_vendors_request_is_taken(sandbox: SandboxProvider, request_: GenerationRequest) -> None:

@@ -110,10 +110,11 @@ def objection(operation: str, body: Any) -> tuple[int, str] | None:
     return _objection_to_pictures(body)
 
 
+# The last of each is not documented yet: a vendor has new things before we know of them.
 _ALLOWED: dict[str, tuple[Any, ...]] = {
-    "mode": (None, "std", "pro"),
-    "sound": (None, "on", "off"),
-    "aspect_ratio": (None, "16:9", "9:16", "1:1"),
+    "mode": (None, "std", "pro", "4k"),
+    "sound": (None, "on", "off", "music"),
+    "aspect_ratio": (None, "16:9", "9:16", "1:1", "21:9", "auto"),
     "duration": (None, *map(str, range(3, 16))),
 }
 

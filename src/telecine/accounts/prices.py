@@ -5,7 +5,7 @@ The most specific line wins, and stands alone, unless it is a token line: those 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -23,6 +23,7 @@ from telecine.nouns.task import Output, Usage
 
 _DURATION: Final = 5.0
 """Seconds of a video whose model nobody knows and whose client said nothing."""
+_NOTHING: Final[Mapping[str, str]] = {}
 TOKENS_HELD: Final = Decimal("0.01")
 """Millions of tokens that a token line without a `hold` of its own holds: nobody knows beforehand how many there will
 be."""
@@ -65,25 +66,33 @@ class PriceBook:
         names = [model] + ([known.name] if known is not None and known.name != model else [])
         return [line for name in names for line in self._lines.get(name, ())]
 
-    def quote(self, request: GenerationRequest, routes: Iterable[Billed]) -> Quote | None:
+    def quote(
+        self, request: GenerationRequest, routes: Iterable[Billed], named: Mapping[str, str] = _NOTHING
+    ) -> Quote | None:
         """The lines that apply to `request`, and what to hold; None where the model is free.
 
         `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
+        `named`: values, by what prices can depend on, that a line has to name itself for it to apply.
         Raises GatewayError (`permission`) where the model has prices, but none for this.
         """
-        if not self.of(request.model):
+        if not self.of(request.model) and not named:
             return None
-        quotes = [quote for billed in set(routes) if (quote := self._quote(request, billed)) is not None]
+        quotes = [quote for billed in set(routes) if (quote := self._quote(request, billed, named)) is not None]
+        if not quotes and named:
+            name, value = next(iter(named.items()))
+            message = f"'{request.model}' has no price that names {name} = {value}, so this account may not have it."
+            raise GatewayError("permission", message, param="model")
         if not quotes:
             raise GatewayError("permission", f"'{request.model}' has no price for a job like this one.", param="model")
         return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
 
-    def _quote(self, request: GenerationRequest, billed: Billed) -> Quote | None:
+    def _quote(self, request: GenerationRequest, billed: Billed, named: Collection[str]) -> Quote | None:
         model = self._catalogue.find(request.model)
         default = float(model.default_duration) if model else _DURATION
         told = replace(billed, duration=billed.duration or request.duration)
         supposed = replace(told, duration=told.duration or default)
-        lines = deciding([line for line in self.of(request.model) if _applies(line, request, supposed)])
+        fitting = [line for line in self.of(request.model) if _applies(line, request, supposed)]
+        lines = deciding([line for line in fitting if all(_names(line, name) for name in named)])
         if not lines:
             return None
         prices = tuple(Price(line.unit, micros_of(line.price)) for line in lines)
@@ -191,6 +200,13 @@ def _guess(unit: Unit, request: GenerationRequest, supposed: Billed) -> Decimal:
 
 def _applies(line: PriceConfig, request: GenerationRequest, billed: Billed) -> bool:
     return all(_fact(name, request, billed) == spelled(name, wanted) for name, wanted in line.when.items())
+
+
+def _names(line: PriceConfig, name: str) -> bool:
+    """Whether the line says what a value of `name` costs that is not known here: a length costs its seconds, a size is
+    told by its resolution too."""
+    ways = {"duration": ("duration",), "size": ("size", "resolution")}.get(name, (name,))
+    return any(way in line.when for way in ways) or (name == "duration" and line.unit == "second")
 
 
 def _fact(name: str, request: GenerationRequest, billed: Billed) -> object:

@@ -85,6 +85,11 @@ def pair(value: str, param: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def is_pair(value: str) -> bool:
+    """Whether `value` is `WIDTHxHEIGHT` or `W:H`."""
+    return _PAIR.fullmatch(value.lower()) is not None
+
+
 def aspect_ratio(value: str | None, param: str) -> str | None:
     """`W:H`, also from `WxH`. Raises GatewayError (`invalid_request`) naming `param`."""
     if value is None:

@@ -30,7 +30,8 @@ class Billed(msgspec.Struct, frozen=True):
     """`W:H`, in lowest terms."""
     duration: float | None = None
     """Seconds."""
-    audio: bool = False
+    audio: bool | str = False
+    """A word where the upstream has more than with and without."""
 
     @classmethod
     def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Billed:

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import GenerationRequest, Operation
+from telecine.nouns.request import GenerationRequest, Novel, Operation
 
 Kind = Literal["video", "image", "audio"]
 
@@ -75,16 +75,30 @@ class Catalogue:
         images = sum(1 for _ in request.with_role("image", "first_frame", "last_frame", "reference"))
         if images > model.max_images:
             raise invalid(f"'{model.name}' takes at most {model.max_images} images.", "inputs")
-        _one_of(request.duration, model.durations, "duration", model.name)
-        _one_of(request.size, model.sizes, "size", model.name)
-        _one_of(request.aspect_ratio, model.aspect_ratios, "aspect_ratio", model.name)
-        _one_of(request.resolution, model.resolutions, "resolution", model.name)
+        known = request.native.novel if request.native is not None else {}
+        for name, novel in self.strange(request).items():
+            if name not in known:
+                raise invalid(novel.objection, name)
 
-
-def _one_of(value: object, allowed: tuple[object, ...], param: str, model: str) -> None:
-    if value is not None and allowed and value not in allowed:
-        shown = f"{value:g}" if isinstance(value, float) else value
-        raise invalid(f"'{model}' has no {param} {shown}; use one of: {', '.join(map(str, allowed))}.", param)
+    def strange(self, request: GenerationRequest) -> dict[str, Novel]:
+        """By field, the values that the model is not known to have."""
+        model = self.find(request.model)
+        if model is None:
+            return {}
+        known: dict[str, tuple[object, ...]] = {
+            "duration": model.durations,
+            "size": model.sizes,
+            "aspect_ratio": model.aspect_ratios,
+            "resolution": model.resolutions,
+        }
+        found = {}
+        for name, allowed in known.items():
+            value = getattr(request, name)
+            if value is not None and allowed and value not in allowed:
+                shown = f"{value:g}" if isinstance(value, float) else str(value)
+                objection = f"'{model.name}' has no {name} {shown}; use one of: {', '.join(map(str, allowed))}."
+                found[name] = Novel(shown, objection)
+        return found
 
 
 @cache

@@ -48,6 +48,11 @@ def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, 
     return _scaled(across, down, _short_side(resolution or _DEFAULT_RESOLUTION))
 
 
+def is_size(text: str) -> bool:
+    """Whether `parse_size` can read it."""
+    return _SIZE.fullmatch(text.strip()) is not None
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """`1280x720` as numbers. Raises GatewayError naming `size`."""
     return _parse(_SIZE, text, "size", "WIDTHxHEIGHT in pixels, such as 1280x720")
@@ -65,7 +70,7 @@ def check_agreement(request: GenerationRequest) -> None:
 
     `2k` and the like are left alone: they mean one thing for pictures and another for videos.
     """
-    if request.size is None:
+    if request.size is None or (request.native is not None and "size" in request.native.novel):
         return
     width, height = parse_size(request.size)
     if request.aspect_ratio is not None:

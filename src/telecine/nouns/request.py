@@ -34,9 +34,10 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CameraMove(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A camera movement (Kling, `camera_control`); axes in [-10, 10], exactly one of them not zero for `simple`."""
+    """A camera movement (Kling, `camera_control`); axes in [-10, 10], exactly one of them not zero for `simple`;
+    the other types take none."""
 
-    type: Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+    type: str
     horizontal: float | None = None
     vertical: float | None = None
     pan: float | None = None
@@ -56,11 +57,11 @@ class Shot(msgspec.Struct, frozen=True):
 class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="video"):
     """Fields of video operations that only some vendors have. None or empty means not asked for."""
 
-    mode: Literal["std", "pro"] | None = None
+    mode: str | None = None
     cfg_scale: float | None = None
     camera: CameraMove | None = None
     multi_shot: bool | None = None
-    shot_type: Literal["customize", "intelligence"] | None = None
+    shot_type: str | None = None
     shots: tuple[Shot, ...] = ()
     voices: tuple[str, ...] = ()
     elements: tuple[int, ...] = ()
@@ -76,11 +77,23 @@ class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="imag
 Parameters = VideoParameters | ImageParameters
 
 
-class Native(msgspec.Struct, frozen=True):
-    """The fields of a client's body that this dialect does not know, byte for byte, for a same-dialect upstream."""
+class Novel(msgspec.Struct, frozen=True):
+    """A value of a known field that is not among those that we know: its vendor may have it by now.
+
+    `value` as the client wrote it; `objection` is what the client is told where it is not the vendor that is asked.
+    """
+
+    value: str
+    objection: str
+
+
+class Native(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What only an upstream of the client's own dialect may understand: the fields that this dialect does not know,
+    byte for byte, and by neutral name (`duration`, `parameters.mode`) the known ones whose values nobody here knows."""
 
     dialect: str
     fields: dict[str, msgspec.Raw]
+    novel: dict[str, Novel] = {}
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,6 +125,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     native: Native | None = None
     blanked: bool = False
     """What was asked for is no longer kept: prompts, vendor fields and inputs are gone."""
+
+    def novel(self, name: str, dialect: str) -> str | None:
+        """What the client wrote into the field `name`, where nobody but a vendor that speaks `dialect` may know it."""
+        found = self.native.novel.get(name) if self.native is not None and self.native.dialect == dialect else None
+        return None if found is None else found.value
 
     def with_role(self, *roles: Role) -> Iterator[MediaInput]:
         """The inputs that play one of `roles`, in the order in which they were given."""

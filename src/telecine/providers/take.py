@@ -9,14 +9,18 @@ from typing import Any, Final
 import msgspec
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 
 # Fields that say nothing about what is generated, so no upstream needs to take them.
 _OURS: Final = frozenset(
     {"operation", "model", "callback_url", "external_id", "metadata", "native", "source_task", "count"}
 )
 # The one short advisory list: hints that may drop without making the result wrong.
-_ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
+ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
+
+
+_ABSENT: Final = (b"null", b'""', b"[]", b"{}")
+"""What says nothing: some clients write every field that they know."""
 
 
 class Take:
@@ -55,7 +59,7 @@ class Take:
                 for name, default in _defaults(type(parameters))
                 if getattr(parameters, name) != default
             ]
-        return [name for name in names if name not in self._taken and name not in _ADVISORY]
+        return [name for name in names if name not in self._taken and name not in ADVISORY]
 
     def refuse_rest(self, provider: str) -> None:
         """Raise `unsupported_parameter` for the first field that nobody took.
@@ -63,19 +67,27 @@ class Take:
         Fields that a dialect does not know pass through to the provider that speaks the same wire, which has its name.
         """
         native = self._request.native
-        if native is not None and native.fields and native.dialect != provider:
-            name = min(native.fields)
-            raise GatewayError(
-                "unsupported_parameter",
-                f"The field '{name}' is not known here, and the provider '{provider}' speaks another wire format. "
-                "Leave it out.",
-                param=name,
-            )
+        if native is not None and native.dialect != provider:
+            _refuse(native, provider)
         for name in self.untaken():
             raise GatewayError(
                 "unsupported_parameter",
                 f"The provider '{provider}' cannot honour '{name.rpartition('.')[2]}' for this operation. "
                 "Leave it out, or use a model whose channel supports it.",
+                param=name,
+            )
+
+
+def _refuse(native: Native, provider: str) -> None:
+    """Raise GatewayError for what only an upstream of the client's own dialect may understand."""
+    for name, novel in native.novel.items():
+        raise GatewayError("invalid_request", novel.objection, param=name)
+    for name in sorted(native.fields):
+        if bytes(native.fields[name]) not in _ABSENT:
+            raise GatewayError(
+                "unsupported_parameter",
+                f"The field '{name}' is not known here, and the provider '{provider}' speaks another wire format. "
+                "Leave it out.",
                 param=name,
             )
 

@@ -137,7 +137,7 @@ class TaskService:
             await self.get(principal, request.source_task)
             source = await context.reads.work(request.source_task)
             routes = context.router.candidates(request, after=source.attempt if source else None)
-        quote = self._quote(routes, request)
+        quote = self._quote(principal, routes, request)
         if quote is not None:
             task = replace(task, prices=quote.prices, held=quote.hold, most=quote.most)
         create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
@@ -151,15 +151,15 @@ class TaskService:
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
-        self._quote(self._admit(principal, request), request)
+        self._quote(principal, self._admit(principal, request), request)
 
-    def _quote(self, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
+    def _quote(self, principal: Principal, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
         """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
         context = self._context
         charging = [route.billed for route in routes if context.router.charges(route.channel.name)]
         if not charging:
             return None
-        quote = context.prices.quote(request, charging)
+        quote = context.prices.quote(request, charging, _named(request) if principal.metered else {})
         if quote is None and context.limits.require_price:
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
         if quote is not None and quote.hold > MOST_MICROS:
@@ -312,6 +312,14 @@ class TaskService:
             return View(task, outputs, 30.0)
         elapsed = self._context.now() - task.created_at
         return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, provider.traits))
+
+
+def _named(request: GenerationRequest) -> dict[str, str]:
+    """The values that nobody here knows, of fields that prices depend on: an account with a balance may have what the
+    price book names, and nothing else, or it would have the dear variant at the price of the cheap one."""
+    novel = request.native.novel if request.native is not None else {}
+    plain = {name.removeprefix("parameters."): one.value for name, one in novel.items()}
+    return {name: value for name, value in plain.items() if name in ("mode", "audio", "duration", "size")}
 
 
 def _owns(principal: Principal, task: Task) -> bool:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+import msgspec
+
 from telecine.dialects import scalars
 from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.inline import Source, is_url
-from telecine.dialects.kling.wire import CameraControl, CreateTask
+from telecine.dialects.kling.wire import WORDS, CameraControl, CreateTask
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
-from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput, Native, Point, Role, Shot, VideoParameters
+from telecine.nouns.request import (
+    CameraMove,
+    GenerationRequest,
+    MediaInput,
+    Native,
+    Novel,
+    Point,
+    Role,
+    Shot,
+    VideoParameters,
+)
 
 PathKind = Literal["text2video", "image2video"]
 DEFAULT_MODEL: Final = "kling-v1"
@@ -34,22 +46,40 @@ def parse_create(kind: PathKind, body: Body) -> tuple[GenerationRequest, list[So
     parameters = _parameters(wire, duration)
     if wire.negative_prompt is not None and len(wire.negative_prompt) > _MAX_TEXT:
         raise invalid(f"negative_prompt: at most {_MAX_TEXT} characters.", "negative_prompt")
-    aspect_ratio = scalars.aspect_ratio(wire.aspect_ratio, "aspect_ratio")
     request = GenerationRequest(
         operation="text_to_video" if kind == "text2video" else "image_to_video",
         model=_model(wire),
         prompt=wire.prompt,
         negative_prompt=wire.negative_prompt,
         # Documented as ignored by image2video, whose output follows the picture.
-        aspect_ratio=aspect_ratio if kind == "text2video" else None,
+        aspect_ratio=wire.aspect_ratio if kind == "text2video" else None,
         duration=duration,
-        audio=None if wire.sound is None else wire.sound == "on",
+        audio=None if wire.sound is None else wire.sound != "off",
         parameters=parameters if parameters != VideoParameters() else None,
         callback_url=wire.callback_url,
         external_id=wire.external_task_id,
-        native=Native("kling", unknown) if unknown else None,
     )
-    return request, _sources(wire)
+    novel = _novel(wire, request)
+    native = Native("kling", unknown, novel) if unknown or novel else None
+    return msgspec.structs.replace(request, native=native), _sources(wire)
+
+
+def _novel(wire: CreateTask, request: GenerationRequest) -> dict[str, Novel]:
+    """What Kling alone can judge: words that it does not document, and what its model is not known to have."""
+    camera = wire.camera_control.type if wire.camera_control is not None else None
+    said: tuple[tuple[str, str, str | None], ...] = (
+        ("parameters.mode", "mode", wire.mode),
+        ("audio", "sound", wire.sound),
+        ("aspect_ratio", "aspect_ratio", request.aspect_ratio),
+        ("parameters.camera", "camera_control.type", camera),
+        ("parameters.shot_type", "shot_type", wire.shot_type),
+    )
+    words = {
+        neutral: Novel(word, f"{name}: '{word}' is not known here; use one of: {', '.join(WORDS[name])}.")
+        for neutral, name, word in said
+        if word is not None and word not in WORDS[name]
+    }
+    return catalogue.load().strange(request) | words
 
 
 def check_picture(picture: MediaInput, param: str) -> None:
@@ -120,9 +150,9 @@ def _camera(control: CameraControl) -> CameraMove:
     config = control.config
     axes = {axis: getattr(config, axis) for axis in _AXES if getattr(config, axis, None) is not None}
     if control.type != "simple":
-        if axes:
+        if axes and control.type in WORDS["camera_control.type"]:
             raise invalid(f"camera_control.config: must be absent for '{control.type}'.", "camera_control.config")
-        return CameraMove(control.type)
+        return CameraMove(control.type, **axes)
     for axis, value in axes.items():
         if not -10 <= value <= 10:
             raise invalid(f"camera_control.config.{axis}: must be from -10 to 10.", f"camera_control.config.{axis}")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from telecine.dialects.scalars import Int63, Number
+
+Word = Annotated[str, msgspec.Meta(max_length=64)]
+WORDS: Final = {
+    "mode": ("std", "pro"),
+    "sound": ("on", "off"),
+    "aspect_ratio": ("16:9", "9:16", "1:1"),
+    "camera_control.type": ("simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"),
+    "shot_type": ("customize", "intelligence"),
+}
+"""The values that Kling documents; it may have more by now."""
 
 
 class CameraConfig(msgspec.Struct, forbid_unknown_fields=True):
@@ -23,7 +33,7 @@ class CameraConfig(msgspec.Struct, forbid_unknown_fields=True):
 class CameraControl(msgspec.Struct, forbid_unknown_fields=True):
     """`config` is required for `simple` and must be absent otherwise."""
 
-    type: Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+    type: Word
     config: CameraConfig | None = None
 
 
@@ -76,13 +86,13 @@ class CreateTask(msgspec.Struct):
     prompt: str = ""
     negative_prompt: str | None = None
     cfg_scale: float | None = None
-    mode: Literal["std", "pro"] | None = None
-    sound: Literal["on", "off"] | None = None
+    mode: Word | None = None
+    sound: Word | None = None
     camera_control: CameraControl | None = None
-    aspect_ratio: str | None = None
+    aspect_ratio: Word | None = None
     duration: Number | None = None
     multi_shot: bool | None = None
-    shot_type: Literal["customize", "intelligence"] | None = None
+    shot_type: Word | None = None
     multi_prompt: list[ShotPrompt] = []
     voice_list: list[Voice] = []
     watermark_info: WatermarkInfo | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -12,10 +12,11 @@ from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, typed
 from telecine.dialects.inline import Source, data_of, is_url, merged
 from telecine.dialects.scalars import Number
+from telecine.nouns import catalogue
 from telecine.nouns.catalogue import alike
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
-from telecine.nouns.request import GenerationRequest, Native, Role, VideoParameters
+from telecine.nouns.request import GenerationRequest, Native, Novel, Role, VideoParameters
 
 DEFAULT_MODEL: Final = "sora-2"
 MAX_IMAGE: Final = 50 * 1024 * 1024
@@ -37,7 +38,7 @@ class CreateVideo(msgspec.Struct):
     prompt: str | None = None
     model: str | None = None
     seconds: Number | None = None
-    size: str | None = None
+    size: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     input_reference: Any = None
 
     duration: Number | None = None
@@ -88,8 +89,20 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
         metadata=_notes(body),
         native=native,
     )
+    request = _with_novel(request)
     check_agreement(request)
     return request, sources
+
+
+def _with_novel(request: GenerationRequest) -> GenerationRequest:
+    """`request` with what the vendor alone can judge: lengths and sizes that its model is not known to have."""
+    strange = catalogue.load().strange(request)
+    if request.size is not None and not scalars.is_pair(request.size):
+        objection = f"size: '{request.size[:40]}' is neither WIDTHxHEIGHT nor W:H."
+        strange["size"] = Novel(request.size, objection)
+    novel = {name: one for name, one in strange.items() if name in ("duration", "size")}
+    fields = request.native.fields if request.native is not None else {}
+    return msgspec.structs.replace(request, native=Native("openai", fields, novel) if fields or novel else None)
 
 
 def parse_remix(
@@ -112,7 +125,7 @@ def parse_remix(
         raise invalid("input_reference: a remix takes no picture.", "input_reference")
     asked = (request.size, request.aspect_ratio, request.resolution)
     frame = source if asked in ((None, None, None), (size, None, None)) else request
-    return msgspec.structs.replace(
+    made = msgspec.structs.replace(
         request,
         operation="remix",
         model=source.model,
@@ -122,6 +135,7 @@ def parse_remix(
         duration=source.duration,
         source_task=source_task,
     )
+    return _with_novel(made)
 
 
 def _read(body: Body) -> tuple[CreateVideo, Native | None]:
@@ -160,8 +174,9 @@ def _number(value: Note, param: str) -> Number | None:
 def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[str | None, str | None, str | None]:
     """(size, aspect ratio, resolution). Relays also write a ratio (`16x9`) or `small` and `large` as the size."""
     said = (wire.size or "").lower()
-    width, height = scalars.pair(said, "size") if said and said not in _NAMED_SIZES else (0, 0)
+    width, height = scalars.pair(said, "size") if scalars.is_pair(said) else (0, 0)
     shape = 0 < max(width, height) < _SMALLEST
+    size = f"{width}x{height}" if width else wire.size
     ratios = {
         "aspect_ratio": wire.aspect_ratio,
         "aspectRatio": wire.aspect_ratio_camel,
@@ -175,7 +190,7 @@ def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[str | None, str |
         "size": _NAMED_SIZES.get(said),
     }
     return (
-        f"{width}x{height}" if width and not shape else None,
+        None if shape or said in _NAMED_SIZES else size,
         agreed(*((name, scalars.aspect_ratio(value, name)) for name, value in ratios.items())),
         agreed(*((name, scalars.resolution(value, name)) for name, value in resolutions.items())),
     )

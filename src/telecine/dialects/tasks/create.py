@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ from telecine.nouns.request import (
     VideoParameters,
 )
 
+CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 MAX_INLINE: Final = 50 * 1024 * 1024
 _MAX_INPUTS: Final = 20
 _IMAGE_OPERATIONS: Final = ("text_to_image",)
@@ -69,7 +70,7 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Camera(CameraMove, frozen=True, forbid_unknown_fields=True):
-    pass
+    type: CameraType
 
 
 class _Shot(Shot, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +78,8 @@ class _Shot(Shot, frozen=True, forbid_unknown_fields=True):
 
 
 class _Video(VideoParameters, frozen=True, forbid_unknown_fields=True):
+    mode: Literal["std", "pro"] | None = None
+    shot_type: Literal["customize", "intelligence"] | None = None
     camera: _Camera | None = None
     shots: tuple[_Shot, ...] = ()
     elements: tuple[Int63, ...] = ()

@@ -6,7 +6,7 @@ the picture, the ratio must be one that Kling makes but is not sent: clients of 
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -29,13 +29,12 @@ from telecine.providers.kling.wire import (
 )
 from telecine.providers.take import Take
 
-Mode = Literal["std", "pro"]
-_Word = TypeVar("_Word", bound=str)
 _RATIOS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
-_MODES: Final[dict[str, Mode]] = {"720p": "std", "1080p": "pro"}
-_RESOLUTIONS: Final[dict[Mode, str]] = {mode: resolution for resolution, mode in _MODES.items()}
-_LINES: Final[dict[Mode, int]] = {"std": 720, "pro": 1080}
+_MODES: Final = {"720p": "std", "1080p": "pro"}
+_RESOLUTIONS: Final = {mode: resolution for resolution, mode in _MODES.items()}
+_LINES: Final = {"std": 720, "pro": 1080}
 _DURATION: Final = 5
+_SOUNDS: Final = {"on": True, "off": False}
 
 
 class Draft(msgspec.Struct):
@@ -57,11 +56,15 @@ class Draft(msgspec.Struct):
     @property
     def billed(self) -> Billed:
         """What the body comes to, with Kling's defaults (API, text2video). A picture's own shape is not known here."""
-        mode = self.body.mode or "std"
-        duration, audio = float(self.body.duration or _DURATION), self.body.sound == "on"
+        mode, ratio = self.body.mode or "std", self.body.aspect_ratio or "16:9"
+        audio = _SOUNDS.get(self.body.sound or "off", self.body.sound or False)
+        duration = float(self.body.duration or _DURATION)
+        told = Billed(mode=mode, resolution=_RESOLUTIONS.get(mode), duration=duration, audio=audio)
         if self.image is not None or self.image_tail is not None:
-            return Billed(mode=mode, resolution=_RESOLUTIONS[mode], duration=duration, audio=audio)
-        across, down = _RATIOS[self.body.aspect_ratio or "16:9"]
+            return told
+        if mode not in _LINES or ratio not in _RATIOS:  # the vendor's own business by now
+            return replace(told, aspect_ratio=ratio)
+        across, down = _RATIOS[ratio]
         short = _LINES[mode]
         size = (short * across // down, short) if across > down else (short, short * down // across)
         return replace(Billed.sized(*size, mode=mode, duration=duration), audio=audio)
@@ -81,15 +84,15 @@ def translate(request: GenerationRequest, model: str) -> Draft:
             param="operation",
         )
     take = Take(request)
-    draft = Draft(_common(take, model), passed=_passed(request))
+    draft = Draft(_common(take, model, request), passed=_passed(request))
     if request.operation == "image_to_video":
         _pictures(take, draft)
     take.refuse_rest("kling")
     return draft
 
 
-def _common(take: Take, model: str) -> CreateBody:
-    ratio, mode = _shape(take)
+def _common(take: Take, model: str, request: GenerationRequest) -> CreateBody:
+    ratio, mode = _shape(take, request)
     audio, watermark = take.field("audio"), take.parameter("watermark")
     image2video = take.field("operation") == "image_to_video"
     body = CreateBody(
@@ -98,8 +101,8 @@ def _common(take: Take, model: str) -> CreateBody:
         negative_prompt=take.field("negative_prompt") or None,
         mode=mode,
         cfg_scale=take.parameter("cfg_scale"),
-        sound=None if audio is None else ("on" if audio else "off"),
-        camera_control=_camera(take.parameter("camera")),
+        sound=None if audio is None else request.novel("audio", "kling") or ("on" if audio else "off"),
+        camera_control=_camera(take.parameter("camera"), request.novel("parameters.camera", "kling")),
         aspect_ratio=None if image2video else ratio,
         duration=_seconds(take.field("duration"), "duration"),
         multi_shot=take.parameter("multi_shot"),
@@ -146,12 +149,13 @@ def _single(items: list[MediaInput], what: str) -> MediaInput | None:
     return items[0] if items else None
 
 
-def _shape(take: Take) -> tuple[str | None, Mode | None]:
-    """The aspect ratio and the mode that the four ways of naming a size agree on."""
+def _shape(take: Take, request: GenerationRequest) -> tuple[str | None, str | None]:
+    """The aspect ratio and the mode that the four ways of naming a size agree on. Kling's own clients may name what
+    Kling has new."""
     ratio: str | None = take.field("aspect_ratio") or None
-    mode: Mode | None = take.parameter("mode")
+    mode: str | None = take.parameter("mode")
     resolution, size = take.field("resolution"), take.field("size")
-    if ratio is not None and ratio not in _RATIOS:
+    if ratio is not None and ratio not in _RATIOS and request.novel("aspect_ratio", "kling") is None:
         raise _no("aspect_ratio", ratio)
     if resolution:
         if resolution.lower() not in _MODES:
@@ -167,7 +171,7 @@ def _shape(take: Take) -> tuple[str | None, Mode | None]:
     return ratio, mode
 
 
-def _agreed(said: _Word | None, meant: _Word, param: str) -> _Word:
+def _agreed(said: str | None, meant: str, param: str) -> str:
     if said is not None and said != meant:
         raise invalid(f"The {param} means '{meant}' at Kling, but the request also asks for '{said}'.", param)
     return meant
@@ -189,11 +193,13 @@ def _seconds(value: float | None, param: str) -> str | None:
     return str(int(value))
 
 
-def _camera(move: CameraMove | None) -> CameraControl | None:
+def _camera(move: CameraMove | None, novel: str | None) -> CameraControl | None:
     if move is None:
         return None
     config = CameraConfig(move.horizontal, move.vertical, move.pan, move.tilt, move.roll, move.zoom)
     axes = [axis for axis in msgspec.structs.astuple(config) if axis is not None]
+    if novel is not None:
+        return CameraControl(move.type, config if axes else None)
     if move.type != "simple":
         if axes:
             raise invalid(f"The camera movement '{move.type}' takes no axes.", "parameters.camera")

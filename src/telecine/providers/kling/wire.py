@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -88,9 +88,9 @@ class CreateBody(msgspec.Struct, omit_defaults=True):
     image_tail: str | None = None
     static_mask: str | None = None
     dynamic_masks: list[DynamicMask] | None = None
-    mode: Literal["std", "pro"] | None = None
+    mode: str | None = None
     cfg_scale: float | None = None
-    sound: Literal["on", "off"] | None = None
+    sound: str | None = None
     camera_control: CameraControl | None = None
     aspect_ratio: str | None = None
     """text2video only: image2video follows the picture."""

@@ -13,7 +13,7 @@ import msgspec
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.geometry import parse_size
+from telecine.nouns.geometry import is_size, parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.openai.wire import BILLED, DEFAULT_SIZE, OURS, SHAPES
 from telecine.providers.take import Take
@@ -51,7 +51,7 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
     prompt = take.field("prompt")
     if not prompt.strip():
         raise invalid("The OpenAI Videos API needs a prompt.", "prompt")
-    size, duration = _size(take), take.field("duration")
+    size, duration = _size(take, request), take.field("duration")
     if request.operation == "remix":
         # The model and the length are the source's, which the upstream knows; OpenAI takes nothing but a prompt.
         draft = Draft({"prompt": prompt}, passed=_passed(request))
@@ -81,7 +81,11 @@ def billed_of(draft: Draft, request: GenerationRequest) -> Billed:
     size = draft.fields.get("size") or request.size or (DEFAULT_SIZE if request.model.startswith("sora") else None)
     seconds = draft.fields.get("seconds")
     duration = float(seconds) if seconds is not None else request.duration
-    return Billed.sized(*parse_size(size), duration=duration) if size else Billed(duration=duration)
+    return (
+        Billed.sized(*parse_size(size), duration=duration)
+        if size and is_size(size)
+        else Billed(size=size, duration=duration)
+    )
 
 
 def _same_frame(request: GenerationRequest, source: GenerationRequest | None) -> bool:
@@ -104,7 +108,7 @@ def _pictures(take: Take) -> tuple[MediaInput, ...]:
     return (*first, *last, *references)
 
 
-def _size(take: Take) -> str | None:
+def _size(take: Take, request: GenerationRequest) -> str | None:
     """The `size` that size, aspect ratio and resolution agree on; None where none of them is set.
 
     An explicit one is sent as it is, for relays make more than the four official ones. A resolution alone means the
@@ -113,6 +117,8 @@ def _size(take: Take) -> str | None:
     size, ratio = take.field("size"), take.field("aspect_ratio") or None
     resolution: str | None = (take.field("resolution") or "").lower() or None
     resolution = _ALIKE.get(resolution or "", resolution)
+    if size and (word := request.novel("size", "openai")) and not is_size(word):
+        return word
     if size:
         width, height = parse_size(size)
         _agrees(f"{width}x{height}", ratio, resolution)
@@ -160,6 +166,8 @@ def _passed(request: GenerationRequest) -> dict[str, msgspec.Raw]:
         plain = name.partition("[")[0].strip().lower()
         if plain in BILLED:
             raise GatewayError("unsupported_parameter", f"'{name}' changes the price and is not passed on.", param=name)
+        if plain in OURS and name != plain:
+            raise GatewayError("unsupported_parameter", f"'{name}' may be taken for '{plain}'; write that.", param=name)
         if plain not in OURS:
             passed[name] = raw
     return passed

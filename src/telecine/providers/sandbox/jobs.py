@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from os import getpid, utime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -42,6 +42,8 @@ class SandboxJob(msgspec.Struct, frozen=True):
     """Polls that are still to bring no verdict."""
     tokens: Tokens | None = None
     """What it is to report."""
+    undrawn: dict[str, Any] = {}
+    """What the request says besides; a rehearsal takes it, and draws the same."""
     compute_seconds: float | None = None
     """How long a worker drew at it; None until it is drawn."""
     crashes: int = 0

@@ -1,14 +1,15 @@
 """What exactly the sandbox will draw for a request, by take or refuse.
 
 A picture takes what shapes a picture. A video is the rehearsal of another vendor's, so it takes every field that some
-vendor's video has, also what is not drawn: what runs here is to run there. Fields that only the vendor knows are let
-pass for the same reason.
+vendor's video has, also what is not drawn: what runs here is to run there, and the job's file keeps it. What nobody
+here knows has nobody here to go to, so it is refused.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from telecine.nouns import catalogue
@@ -68,13 +69,14 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
         fail=orders.fail,
         unreadable=orders.unreadable,
         tokens=orders.tokens,
+        undrawn=_undrawn(request),
     )
 
 
 def _take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
     video = request.operation != "text_to_image"
-    take = Take(replace(request, native=None))
+    take = Take(request)
     for name in (*_DRAWN, *_NOT_DRAWN, *(_VIDEO if video else ())):
         take.field(name)
     for name in (VideoParameters if video else ImageParameters).__struct_fields__:
@@ -82,6 +84,21 @@ def _take(request: GenerationRequest) -> None:
     if video:
         take.inputs(*_VIDEO_INPUTS)
     take.refuse_rest("sandbox")
+
+
+def _undrawn(request: GenerationRequest) -> dict[str, Any]:
+    """What was taken and changes nothing in the drawing."""
+    first = opening(request)
+    more = tuple(item for item in request.inputs if item is not first)
+    said = {
+        "negative_prompt": request.negative_prompt,
+        "seed": request.seed,
+        "audio": request.audio,
+        "parameters": request.parameters,
+        "inputs": [{"role": item.role, "sha256": item.sha256, "url": item.url} for item in more] or None,
+    }
+    kept: dict[str, Any] = msgspec.to_builtins({name: value for name, value in said.items() if value is not None})
+    return kept
 
 
 def opening(request: GenerationRequest) -> MediaInput | None:

@@ -1,0 +1,160 @@
+"""Every field of every dialect, at every provider: carried, refused by name, or on the one advisory list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from telecine.dialects.bodies import Body, parse_object
+from telecine.dialects.fields import Fields
+from telecine.dialects.inline import Source
+from telecine.dialects.kling import create as kling
+from telecine.dialects.kling import render as kling_render
+from telecine.dialects.kling.wire import CreateTask as KlingWire
+from telecine.dialects.openai import create as openai
+from telecine.dialects.openai import render as openai_render
+from telecine.dialects.tasks import create as tasks
+from telecine.dialects.tasks import render as tasks_render
+from telecine.nouns import catalogue
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import GenerationRequest, ImageParameters, VideoParameters
+from telecine.providers.kling.translate import translate as to_kling
+from telecine.providers.openai.translate import translate as to_openai
+from telecine.providers.sandbox.plan import opening, plan
+from telecine.providers.take import ADVISORY
+
+URL, OTHER = "https://pictures.test/a.png", "https://pictures.test/b.png"
+POINTS = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
+SHOTS = [{"index": 1, "prompt": "a", "duration": 5}]
+
+OPENAI: dict[str, Any] = {
+    "prompt": "another", "model": "sora-2-pro", "seconds": 8, "duration": 8, "size": "1280x720",
+    "input_reference": URL, "images": [URL, OTHER], "image": {"url": URL}, "watermark": True, "aspectRatio": "16:9",
+    "aspect_ratio": "16:9", "resolution": "1080p", "negative_prompt": "fog", "seed": 7, "n": 2,
+    "webhook_url": "https://me.test/h", "callback_url": "https://me.test/h", "metadata": {"a": "b"},
+    "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
+KLING: dict[str, Any] = {
+    "model_name": "kling-v2-6", "model": "kling-v2-6", "prompt": "another", "negative_prompt": "fog", "cfg_scale": 0.3,
+    "mode": "pro", "sound": "on", "camera_control": {"type": "down_back"}, "aspect_ratio": "1:1", "duration": "10",
+    "multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS, "voice_list": [{"voice_id": "v"}],
+    "watermark_info": {"enabled": True}, "callback_url": "https://me.test/h", "external_task_id": "mine",
+    "image": OTHER, "image_tail": OTHER, "static_mask": OTHER,
+    "dynamic_masks": [{"mask": OTHER, "trajectories": POINTS}], "element_list": [{"element_id": 1}],
+    "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
+OWN: dict[str, Any] = {
+    "model": "kling-v2-6", "operation": "text_to_image", "prompt": "another", "negative_prompt": "fog",
+    "inputs": [{"role": "last_frame", "url": OTHER}], "count": 2, "size": "720x720", "aspect_ratio": "1:1",
+    "resolution": "1080p", "duration": 10, "seed": 7, "audio": True, "parameters": {"watermark": True},
+    "webhook_url": "https://me.test/h", "external_id": "mine", "metadata": {"a": "b"},
+    **{f"inputs:{role}": [{"role": role, "url": OTHER}] for role in
+       ("image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment")},
+    **{f"parameters:{name}": {name: value} for name, value in {
+        "mode": "pro", "cfg_scale": 0.3, "camera": {"type": "down_back"}, "multi_shot": True,
+        "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True}.items()},
+}  # fmt: skip
+OURS = {"webhook_url", "callback_url", "external_id", "external_task_id", "metadata"}
+"""Kept with the task, which shows them or calls them."""
+MULTI = {"multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS}
+"""Kling takes these together only."""
+ALIKE = {
+    "openai": [{"seconds", "duration"}, {"aspect_ratio", "aspectRatio"}, {"input_reference", "images", "image"}],
+    "kling": [set(MULTI), {"model", "model_name"}, {"static_mask", "dynamic_masks"}],
+    "tasks": [],
+}
+"""Names for one thing, any of which a refusal may name."""
+IGNORED = {("kling/image2video", "aspect_ratio")}
+"""What the client's own vendor documents as ignored."""
+Parsed = tuple[GenerationRequest, list[Source]]
+
+
+def to_own(body: Body) -> Parsed:
+    return tasks.parse_create(body, catalogue.load())
+
+
+DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, Any], Fields]] = {
+    "openai": (openai.parse_create, {"prompt": "a"}, OPENAI, openai_render.FIELDS),
+    "kling/text2video": (lambda body: kling.parse_create("text2video", body), {"prompt": "a", "model_name": "kling-v1"},
+                         {name: value for name, value in KLING.items() if name not in kling._IMAGE_ONLY},
+                         kling_render.FIELDS),
+    "kling/image2video": (lambda body: kling.parse_create("image2video", body), {"image": URL, "prompt": "a"}, KLING,
+                          kling_render.FIELDS),
+    "tasks": (to_own, {"model": "kling-v1", "prompt": "a"}, OWN, tasks_render.FIELDS),
+}  # fmt: skip
+
+
+def of_kling(request: GenerationRequest) -> Any:
+    draft = to_kling(request, request.model)
+    return draft.encode(), draft.image, draft.image_tail, draft.static_mask, draft.dynamic_masks
+
+
+def of_openai(request: GenerationRequest) -> Any:
+    draft = to_openai(request, request.model)
+    return draft.encode(), draft.pictures
+
+
+def of_sandbox(request: GenerationRequest) -> Any:
+    job = plan(request, "1", (320, 320) if request.inputs else None, 0.0)
+    return msgspec.json.encode(job), opening(request)
+
+
+PROVIDERS = {"kling": of_kling, "openai": of_openai, "sandbox": of_sandbox}
+
+
+def request_of(dialect: str, body: dict[str, Any]) -> GenerationRequest:
+    request, sources = DIALECTS[dialect][0](parse_object(json.dumps(body).encode()))
+    return msgspec.structs.replace(request, inputs=tuple(one.placeholder() for one in sources))
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    for dialect, (_, _, fields, _) in DIALECTS.items():
+        for provider in PROVIDERS:
+            for name in fields:
+                yield dialect, provider, name
+
+
+@pytest.mark.parametrize(("dialect", "provider", "name"), list(cases()))
+def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name: str) -> None:
+    _, base, fields, names = DIALECTS[dialect]
+    field, _, part = name.partition(":")
+    plain = {name: value for name, value in base.items() if (name, field) != ("model_name", "model")}
+    more = MULTI if dialect.startswith("kling") and field in MULTI else {}
+    refusal = None
+    try:
+        request = request_of(dialect, {**plain, **more, field: fields[name]})
+        sent = PROVIDERS[provider](request)
+    except GatewayError as error:
+        refusal = error
+    if refusal is not None:
+        assert refusal.code in ("invalid_request", "unsupported_parameter")
+        own = {field, part} | {one for group in ALIKE[dialect.partition("/")[0]] if field in group for one in group}
+        shown = names.name(refusal.param) or ""
+        told = {shown.partition("[")[0].partition(".")[0], shown.rpartition(".")[2]}
+        assert own & told, f"{name} is refused as {shown}: {refusal.message}"
+        return
+    before = request_of(dialect, plain)
+    assert request != before or (dialect, field) in IGNORED, "not even read"
+    carried = sent != PROVIDERS[provider](before)
+    hint = {"seed", "cfg_scale", "parameters:cfg_scale"}
+    assert carried or name in OURS | hint or (dialect, field) in IGNORED, "dropped in silence"
+
+
+def test_no_field_is_left_out_of_this_walk() -> None:
+    nobodys = "a_field_of_nobody"
+    assert {*openai.CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
+    assert {*KlingWire.__struct_encode_fields__, nobodys} == set(KLING)
+    own = {name for name in OWN if ":" not in name}
+    assert set(tasks.CreateTask.__struct_encode_fields__) == own
+    assert {f"parameters:{name}" for name in VideoParameters.__struct_fields__} == {
+        name for name in OWN if name.startswith("parameters:")
+    }
+    assert set(ImageParameters.__struct_fields__) == {"watermark"}
+
+
+def test_the_advisory_list_is_short() -> None:
+    assert set(ADVISORY) == {"seed", "parameters.cfg_scale"}

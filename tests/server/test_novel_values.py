@@ -1,0 +1,117 @@
+"""A vendor's new value of a known field reaches the vendor, and nobody else; and nobody has it at another's price."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.server.live import LiveServer, kling_channel
+from tests.upstreams.kling import API_KEY, FakeKling
+from tests.upstreams.openai_videos import API_KEY as OPENAI_KEY
+from tests.upstreams.openai_videos import FakeOpenAI
+
+KLING, OPENAI, OWN = "/kling/v1/videos/text2video", "/v1/videos", "/v1/tasks"
+TURBO = {"model_name": "kling-v2-5-turbo", "prompt": "a boat"}
+NEW: list[dict[str, Any]] = [
+    {"mode": "4k"},
+    {"sound": "music"},
+    {"aspect_ratio": "21:9"},
+    {"aspect_ratio": "auto"},
+    {"duration": "7"},
+    {"camera_control": {"type": "orbit", "config": {"pan": 3}}},
+    {"camera_control": {"type": "orbit"}},
+    {"multi_shot": True, "shot_type": "storyboard"},
+    {"mode": "4k", "duration": "7", "aspect_ratio": "21:9", "new_knob": {"a": 1}},
+]
+OPENAIS: list[dict[str, Any]] = [{"seconds": "7"}, {"size": "640x480"}, {"size": "auto"}, {"seconds": 7.0}]
+PRICES = """
+[[prices]]
+model = "kling-v2-5-turbo"
+unit = "call"
+price = 0.05
+[[prices]]
+model = "kling-v2-5-turbo"
+unit = "call"
+price = 0.90
+when = { mode = "4k" }
+[[prices]]
+model = "kling-v2-6"
+unit = "second"
+price = 0.01
+[[accounts]]
+name = "default"
+balance = 100
+"""
+
+
+def openai_channel(base_url: str) -> str:
+    return f"""
+[[channels]]
+name = "openai-main"
+provider = "openai"
+base_url = "{base_url}"
+api_key = "{OPENAI_KEY}"
+models = ["sora-*"]
+"""
+
+
+def test_klings_new_values_reach_kling(folder: Path) -> None:
+    with FakeKling().in_thread() as kling, LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+        for body in NEW:
+            answer = server.call("POST", KLING, {**TURBO, **body})
+            assert answer.status == 200, (body, answer)
+            sent = json.loads(kling.creates[-1])
+            assert {name: sent[name] for name in body} == body
+
+
+def test_openais_new_values_reach_openai(folder: Path) -> None:
+    with FakeOpenAI().in_thread() as fake, LiveServer(folder, openai_channel(fake.base_url)) as server:
+        for body in OPENAIS:
+            server.call("POST", OPENAI, {"prompt": "a boat", **body})
+            assert {name: fake.creates[-1][name] for name in body} == {
+                name: f"{value:g}" if isinstance(value, float) else value for name, value in body.items()
+            }
+
+
+def test_nobody_else_is_sent_them(folder: Path, tmp_path: Path) -> None:
+    with LiveServer(folder) as sandbox:
+        for path, known, bodies in ((KLING, TURBO, NEW), (OPENAI, {"prompt": "a boat"}, OPENAIS)):
+            for body in bodies:
+                answer = sandbox.call("POST", path, {**known, **body})
+                assert answer.status == 400, (body, answer)
+                assert any(name in answer.content.decode() for name in body), answer
+        assert (
+            sandbox.call("POST", OWN, {"model": "kling-v1", "prompt": "a", "parameters": {"mode": "4k"}}).status == 400
+        )
+        assert sandbox.count("tasks") == 0
+    with (
+        FakeKling().in_thread() as kling,
+        LiveServer(tmp_path / "data", kling_channel(kling.base_url, API_KEY)) as server,
+    ):
+        answer = server.call("POST", OPENAI, {"model": "kling-v2-5-turbo", "prompt": "a", "seconds": "7"})
+        assert (answer.status, answer.json["error"]["param"]) == (400, "seconds")
+        assert not kling.creates
+
+
+def test_an_account_with_a_balance_has_what_a_price_names(folder: Path) -> None:
+    with (
+        FakeKling().in_thread() as kling,
+        LiveServer(folder, kling_channel(kling.base_url, API_KEY) + PRICES) as server,
+    ):
+        for body in ({"sound": "music"}, {"duration": "7"}, {"mode": "8k"}, {"mode": "4k", "sound": "music"}):
+            answer = server.call("POST", KLING, {**TURBO, **body})
+            assert (answer.status, answer.json["code"]) == (403, 1103), (body, answer)
+            assert any(f"{'audio' if name == 'sound' else name} = " in answer.json["message"] for name in body)
+        assert not kling.creates
+        for body, held in (
+            ({"mode": "4k"}, "0.900000"),
+            ({"aspect_ratio": "21:9"}, "0.050000"),
+            ({"model_name": "kling-v2-6", "duration": "7"}, "0.070000"),
+        ):
+            answer = server.call("POST", KLING, {**TURBO, **body})
+            assert answer.status == 200, (body, answer)
+            task = server.call("GET", f"{OWN}/{answer.json['data']['task_id']}").json
+            assert task["cost"]["held"] == held
+        answer = server.call("POST", KLING, {"model_name": "kling-v1", "prompt": "a", "mode": "4k"})
+        assert answer.status == 403, "a model without any price names nothing"
