@@ -30,6 +30,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
+from telecine.server.entry import check, refuse_mark, shown, tidy, too_large
 from telecine.server.metrics import Metrics
 from telecine.server.trouble import trouble_of, unavailable
 
@@ -38,7 +39,6 @@ _log = structlog.get_logger(__name__)
 _OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
 _OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_MOST_HEADER_BYTES: Final = 64 * 1024
 
 _PREFLIGHT: Final = {
     "access-control-allow-origin": "*",
@@ -51,6 +51,7 @@ _ALWAYS_ALLOWED: Final = (
     "anthropic-beta, x-request-id"
 )
 _EXPOSED: Final = (
+    "accept-ranges, content-disposition, content-length, content-range, etag, "
     "openai-poll-after-ms, retry-after, x-request-id, x-should-retry, x-ratelimit-limit-requests, "
     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
     "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
@@ -105,6 +106,7 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
+        tidy(scope)
         dialect = self._dialect(scope["path"])
         scope["dialect"] = dialect
         status = 0
@@ -124,7 +126,7 @@ class Gate:
         try:
             await self._serve(scope, receive, answer, headers)
         except Exception as error:
-            _tell_operator(error, request_id, _shown(scope["path"]))
+            _tell_operator(error, request_id, shown(scope["path"]))
             if status == 0:
                 await render(error, scope)(scope, receive, answer)
         finally:
@@ -141,8 +143,7 @@ class Gate:
             reply = Response(status_code=204, headers={**_PREFLIGHT, "access-control-allow-headers": allowed})
             await reply(scope, receive, send)
             return
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
-            raise HTTPException(431, "The request's headers are larger than 64 KiB.")
+        check(scope, headers)
         path: str = scope["path"]
         if self._media_host is not None and not path.startswith("/media/") and self._is_media(scope, headers):
             raise HTTPException(404)
@@ -218,7 +219,7 @@ class Gate:
             if done:
                 return await receive()
             if declared > allowance.most:
-                raise _too_large(allowance.most)
+                raise too_large(allowance.most)
             began = clock()
             try:
                 async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
@@ -227,10 +228,12 @@ class Gate:
                 late = "The request's body did not arrive in time."
                 raise HTTPException(408, late, {"connection": "close"}) from None
             waited += clock() - began
+            if not seen:
+                refuse_mark(message.get("body", b""))
             seen += len(message.get("body", b""))
             done = not message.get("more_body", False)
             if seen > allowance.most:
-                raise _too_large(allowance.most)
+                raise too_large(allowance.most)
             return message
 
         return limited
@@ -246,7 +249,7 @@ class Gate:
             "request",
             request_id=request_id,
             method=scope["method"],
-            path=_shown(scope["path"]),
+            path=shown(scope["path"]),
             status=status,
             ms=round(seconds * 1000, 1),
             key=principal.name if principal else None,
@@ -316,14 +319,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes}m{rest}s"
 
 
-def _shown(path: str) -> str:
-    """`path` as it may be logged: without a link's ticket and a callback's token, which open doors by themselves."""
-    for prefix, parts in (("/media/", 3), ("/callbacks/", 2)):
-        if path.startswith(prefix):
-            return "/".join(path.split("/")[:parts])
-    return path
-
-
 def _tell_operator(error: Exception, request_id: str, path: str) -> None:
     """One line for what befalls the machine; for what nobody has thought of, all that is known of it."""
     if isinstance(error, GatewayError | HTTPException):
@@ -332,7 +327,3 @@ def _tell_operator(error: Exception, request_id: str, path: str) -> None:
         _log.error("machine_trouble", request_id=request_id, path=path, what=trouble.what, advice=trouble.advice)
     else:
         _log.exception("request_failed", request_id=request_id, path=path)
-
-
-def _too_large(most: int) -> GatewayError:
-    return GatewayError("too_large", f"The request's body is larger than {most} bytes.")

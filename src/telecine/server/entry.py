@@ -1,0 +1,76 @@
+"""What is looked at in every request before anyone else sees it: its path, its `Host`, its coding."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from telecine.nouns.errors import GatewayError, invalid
+
+_MOST_HEADER_BYTES: Final = 64 * 1024
+_SLASHES: Final = re.compile(rb"/{2,}")
+# RFC 3986, sections 3.2.2 and 3.2.3. It may be empty (RFC 9110, section 7.2).
+_HOST: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
+_NO_BODY: Final = ("GET", "HEAD", "OPTIONS")
+_MARKS: Final = {
+    b"\xef\xbb\xbf": "begins with a UTF-8 mark (the bytes EF BB BF); send it without one",
+    b"\x1f\x8b": "is compressed with gzip; send it as it is, without compression",
+    b"\xff\xfe": "is in UTF-16; send it in UTF-8",
+    b"\xfe\xff": "is in UTF-16; send it in UTF-8",
+    b"{\0": "is in UTF-16; send it in UTF-8",
+    b"\0{": "is in UTF-16; send it in UTF-8",
+}
+
+
+def tidy(scope: Scope) -> None:
+    """Take doubled slashes and those at the end out of the path, so that all that looks at it sees the same one.
+
+    A slash that is written `%2F` is part of a name, and stays.
+    """
+    path: str = scope["path"]
+    if "//" not in path and (path == "/" or not path.endswith("/")):
+        return
+    raw = _SLASHES.sub(b"/", scope["raw_path"]).rstrip(b"/") or b"/"
+    scope["raw_path"], scope["path"] = raw, unquote(raw.decode("ascii"))
+
+
+def check(scope: Scope, headers: Headers) -> None:
+    """Raise HTTPException: 400 for a request that does not say which host it is for (RFC 9112, section 3.2), 415 for a
+    body that is compressed, 431 for headers that are too large."""
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
+        raise HTTPException(431, "The request's headers are larger than 64 KiB.")
+    hosts = headers.getlist("host")
+    if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):
+        many = "more than one 'Host' header" if hosts else "no 'Host' header"
+        raise HTTPException(400, f"The request has {many}; it needs exactly one.", {"connection": "close"})
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise HTTPException(400, "The 'Host' header is no host and port.", {"connection": "close"})
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity") and scope["method"] not in _NO_BODY:
+        told = f"The body is compressed ('Content-Encoding: {coding[:32]}'); send it as it is, without that header."
+        raise HTTPException(415, told, {"accept-encoding": "identity"})
+
+
+def refuse_mark(beginning: bytes) -> None:
+    """Raise GatewayError (`invalid_request`) where a body begins as no text that we read does."""
+    for mark, what in _MARKS.items():
+        if beginning.startswith(mark):
+            raise invalid(f"The body {what}.")
+
+
+def shown(path: str) -> str:
+    """`path` as it may be logged: without a link's ticket and a callback's token, which open doors by themselves."""
+    for prefix, parts in (("/media/", 3), ("/callbacks/", 2)):
+        if path.startswith(prefix):
+            return "/".join(path.split("/")[:parts])
+    return path
+
+
+def too_large(most: int) -> GatewayError:
+    """For a body of more than `most` bytes."""
+    return GatewayError("too_large", f"The request's body is larger than {most} bytes.")
