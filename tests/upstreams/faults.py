@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from aiohttp import web
 
+from tests.upstreams.refusals import MESSAGE, SHAPES
 from tests.upstreams.server import ThreadedServer
 
 FOREVER: Final = 1 << 60
@@ -18,7 +19,9 @@ JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _PAGE: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
 Place = Literal["create", "query", "file", "costs"]
-Act = Literal["refuse", "drop", "html", "broken", "delay", "twice", "word", "status", "cut", "drip", "redirect"]
+Act = Literal[
+    "refuse", "shape", "drop", "html", "broken", "delay", "twice", "word", "status", "cut", "drip", "redirect"
+]
 Kind = Literal["accepted", "refused", "dropped", "query", "list", "download", "callback", "deleted"]
 
 
@@ -29,6 +32,7 @@ class Fault:
     | act | at | what happens |
     |---|---|---|
     | refuse | create, query, costs | an error with `code`, its own status (or `status`), `message`, `retry_after` |
+    | shape | create | `status` (400) with `message` in one of the `refusals.SHAPES` of others' errors, `code` |
     | drop | all | the connection breaks before an answer |
     | html | all | `status` (502) with a page |
     | broken | create, query, costs | 200 with half a body |
@@ -139,6 +143,13 @@ def page(fault: Fault) -> web.StreamResponse:
     """The error page of some proxy."""
     headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
     return web.Response(status=fault.status or 502, body=_PAGE, headers=headers | {"content-type": "text/html"})
+
+
+def shaped(fault: Fault) -> web.StreamResponse:
+    """An error in the shape that `fault.code` names."""
+    headers = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+    kind, body = SHAPES[str(fault.code)](fault.message or MESSAGE)
+    return web.Response(status=fault.status or 400, body=body, headers=headers | {"content-type": kind})
 
 
 def left(request: web.BaseRequest) -> bool:

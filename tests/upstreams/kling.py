@@ -118,8 +118,8 @@ class FakeKling(FaultyServer):
             return hung_up(request)
         fault = await self.due_fault("create")
         if fault and not fault.created and fault.act != "twice":
-            refused = fault.act == "refuse"
-            code = int(fault.code) if refused else -1
+            refused = fault.act in ("refuse", "shape")
+            code = int(fault.code) if fault.act == "refuse" else -1
             self._note("refused" if refused else "dropped", None, handle, code, fault.act)
             return spoiled(request, fault)
         if refusal := self._refusal(request, operation, body, handle):

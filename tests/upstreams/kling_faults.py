@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from tests.upstreams.faults import JSON, Fault, hung_up, page
+from tests.upstreams.faults import JSON, Fault, hung_up, page, shaped
 from tests.upstreams.kling_jobs import envelope
 
 STATUS_OF: Final[dict[int, int]] = {
@@ -24,6 +24,8 @@ def spoiled(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
     match fault.act:
         case "refuse":
             return error(int(fault.code), fault.message, fault.status, fault.retry_after)
+        case "shape":
+            return shaped(fault)
         case "html":
             return page(fault)
         case "broken":

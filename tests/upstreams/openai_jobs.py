@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from tests.upstreams.faults import JSON, Fault, hung_up, page
+from tests.upstreams.faults import JSON, Fault, hung_up, page, shaped
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 SIZES: Final = ("720x1280", "1280x720", "1024x1792", "1792x1024")
@@ -140,6 +140,8 @@ def spoiled(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
         case "refuse":
             code = fault.code if isinstance(fault.code, str) else "invalid_value"
             return error(code, fault.message, status=fault.status or 0, retry_after=fault.retry_after)
+        case "shape":
+            return shaped(fault)
         case "html":
             return page(fault)
         case "broken":

@@ -120,7 +120,7 @@ class FakeOpenAI(FaultyServer):
         fault = await self.due_fault("create")
         if fault and not fault.created and fault.act != "twice":
             response = spoiled(request, fault)
-            refused = fault.act == "refuse"
+            refused = fault.act in ("refuse", "shape")
             self._note("refused" if refused else "dropped", None, handle, response.status if refused else -1, fault.act)
             return response
         if refusal := self._refusal(fields, files, source):

@@ -43,6 +43,8 @@ class Refused(msgspec.Struct, frozen=True):
     elsewhere: bool = False
     capacity: bool = False
     retry_after: float | None = None
+    spared: bool = False
+    """It is about this request's model or path, so that it says nothing against the channel."""
 
 
 class NeverSent(msgspec.Struct, frozen=True):

@@ -99,7 +99,7 @@ def _note(context: Context, attempt: Attempt, outcome: SubmitOutcome) -> None:
     match outcome:
         case Refused(capacity=True, retry_after=seconds):
             circuit.trouble(attempt.id, seconds, full=True)
-        case Refused(elsewhere=True, retry_after=seconds):
+        case Refused(elsewhere=True, spared=False, retry_after=seconds):
             circuit.trouble(attempt.id, seconds)
         case NeverSent():
             circuit.trouble(attempt.id)

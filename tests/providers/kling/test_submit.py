@@ -42,7 +42,9 @@ FULL = {"elsewhere": False, "capacity": True}
             (code, "upstream_refused", ELSEWHERE)
             for code in (1000, 1001, 1002, 1003, 1004, 1100, 1101, 1102, 1103, 1304)
         ),
-        *((code, "invalid_request", HERE) for code in (1200, 1201, 1202, 1203)),
+        *((code, "invalid_request", HERE) for code in (1200, 1201)),
+        (1202, "upstream_refused", ELSEWHERE),
+        (1203, "invalid_request", ELSEWHERE),
         *((code, "content_policy", HERE) for code in (1300, 1301)),
         *((code, "capacity", FULL) for code in (1302, 1303)),
         (5001, "capacity", {"elsewhere": True, "capacity": True}),
@@ -61,7 +63,12 @@ async def test_each_error_code_is_a_refusal_of_its_kind(
 
 @pytest.mark.parametrize(
     ("status", "error", "where"),
-    [(400, "upstream_refused", HERE), (403, "upstream_refused", ELSEWHERE), (429, "capacity", FULL)],
+    [
+        (400, "invalid_request", HERE),
+        (403, "upstream_refused", ELSEWHERE),
+        (429, "capacity", FULL),
+        (200, "upstream_refused", HERE),
+    ],
 )
 async def test_an_undocumented_code_goes_by_its_status(
     *, provider: Provider, fake: FakeKling, channel: Channel, status: int, error: str, where: dict[str, bool]
@@ -79,11 +86,12 @@ UNKNOWN = [
     Fault("create", "refuse", code=5002),
     Fault("create", "refuse", code=5002, status=400),
     Fault("create", "refuse", code=1999, status=500),
-    Fault("create", "refuse", code=1999, status=200),
+    Fault("create", "refuse", code=5000, status=200),
+    *(Fault("create", "refuse", code=1200, status=status) for status in (408, 409, 499)),
     Fault("create", "refuse", code=0, status=500),
     Fault("create", "refuse", code=0, status=200),
     Fault("create", "html"),
-    Fault("create", "html", status=429),
+    Fault("create", "html", status=408),
     Fault("create", "html", created=True),
     Fault("create", "broken"),
     Fault("create", "broken", created=True),

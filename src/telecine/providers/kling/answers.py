@@ -17,7 +17,6 @@ from telecine.providers.base import (
     Channel,
     Failed,
     NotFound,
-    Refused,
     Reported,
     Running,
     SubmitOutcome,
@@ -26,41 +25,39 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.kling.wire import RETENTION, VERDICTS, Costs, Created, Envelope, TaskData, Verdict, Video
+from telecine.providers.complaint import Complaint, complaint_of
+from telecine.providers.kling.wire import PARAMS, RETENTION, VERDICTS, Costs, Created, Envelope, TaskData, Video
+from telecine.providers.refusal import refusal
 from telecine.providers.scrub import scrubbed
 
 _Wire = TypeVar("_Wire")
 _POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)
 _NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
 _HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
+_TWICE: Final = re.compile(r"exist|duplicate|unique|已存在|重复", re.IGNORECASE)
 
 
 def submitted(reply: Reply, channel: Channel) -> SubmitOutcome:
     """What became of a create."""
     envelope = _decoded(reply.body, Envelope)
-    if envelope is None:
-        return Unknown(f"HTTP {reply.status} with a body that cannot be read")
-    if 200 <= reply.status < 300 and envelope.code == 0:
+    if envelope is not None and 200 <= reply.status < 300:
         created = _decoded(envelope.data, Created)
-        return Accepted(created.task_id) if created and created.task_id else Unknown("accepted without a task id")
-    if envelope.message is None or envelope.code == 0:
-        return Unknown(f"HTTP {reply.status} with code {envelope.code} and no message")
-    if envelope.code in (1200, 1201) and _HANDLE.search(envelope.message):
+        named = created is not None and bool(created.task_id)
+        if envelope.code == 0:
+            return Accepted(created.task_id) if created and named else Unknown("accepted without a task id")
+        if named:
+            return Unknown(f"code {envelope.code} beside the id of a job")
+    said = complaint_of(reply.body)
+    if said is not None and _is_there(said):
         return Unknown("a job with this handle already exists")
-    verdict = VERDICTS.get(envelope.code) or _by_status(envelope.code, reply.status)
-    if verdict is None:
-        return Unknown(f"HTTP {reply.status} with code {envelope.code}")
-    said = scrubbed(envelope.message, channel) or f"The upstream refused the request with code {envelope.code}."
-    return Refused(TaskError(verdict.code, said), verdict.elsewhere, verdict.capacity, reply.retry_after)
+    return refusal(reply, channel, words=VERDICTS, params=PARAMS)
 
 
-def _by_status(code: int, status: int) -> Verdict | None:
-    """For codes that the vendor has not documented: a 4xx is a refusal, whatever its reason; anything else is open."""
-    if code in (5000, 5002) or not 400 <= status < 500 or status in (408, 499):
-        return None
-    if status == 429:
-        return Verdict("capacity", capacity=True)
-    return Verdict("upstream_refused", elsewhere=status in (401, 402, 403))
+def _is_there(said: Complaint) -> bool:
+    """Whether the handle was refused because a job has it: one that we made, for nobody else uses our handles."""
+    if not _HANDLE.search(said.message):
+        return False
+    return not {"1200", "1201"}.isdisjoint(said.words) or _TWICE.search(said.message) is not None
 
 
 def polled(
@@ -122,7 +119,7 @@ def pinged(reply: Reply, channel: Channel) -> str:
     said = f"HTTP {reply.status}, code {envelope.code}: {scrubbed(envelope.message or '', channel)}"
     if envelope.code in (0, 1200, 1201, 1202, 1203):
         return said
-    verdict = VERDICTS.get(envelope.code)
+    verdict = VERDICTS.get(str(envelope.code))
     refused = verdict is not None and verdict.code == "upstream_refused"
     code: ErrorCode = "authentication" if envelope.code < 1100 else "permission"
     raise GatewayError(code if refused else "upstream_failed", said)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.nouns.errors import ErrorCode
+from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words
 
 PATHS: Final = {"text_to_video": "/v1/videos/text2video", "image_to_video": "/v1/videos/image2video"}
 MAX_IMAGE: Final = 10 * 1024 * 1024
@@ -175,34 +175,41 @@ class Costs(msgspec.Struct):
     code: int = 0
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What one of Kling's error codes means for a create."""
-
-    code: ErrorCode
-    elsewhere: bool = False
-    capacity: bool = False
-
-
-_THEIR_ACCOUNT: Final = Verdict("upstream_refused", elsewhere=True)
-VERDICTS: Final[dict[int, Verdict]] = {
-    1000: _THEIR_ACCOUNT,  # authentication failed
-    1001: _THEIR_ACCOUNT,  # Authorization is empty
-    1002: _THEIR_ACCOUNT,  # Authorization is invalid
-    1003: _THEIR_ACCOUNT,  # Authorization is not yet valid
-    1004: _THEIR_ACCOUNT,  # Authorization has expired
-    1100: _THEIR_ACCOUNT,  # account exception
-    1101: _THEIR_ACCOUNT,  # account in arrears
-    1102: _THEIR_ACCOUNT,  # resource pack exhausted or expired
-    1103: _THEIR_ACCOUNT,  # no permission for the API or the model
-    1200: Verdict("invalid_request"),
-    1201: Verdict("invalid_request"),
-    1202: Verdict("invalid_request"),
-    1203: Verdict("invalid_request"),  # the resource, such as the model, does not exist
-    1300: Verdict("content_policy"),
-    1301: Verdict("content_policy"),
-    1302: Verdict("capacity", capacity=True),  # too many requests
-    1303: Verdict("capacity", capacity=True),  # parallel tasks over the resource pack's limit
-    1304: _THEIR_ACCOUNT,  # our address is not on their white list
-    5001: Verdict("capacity", elsewhere=True, capacity=True),  # maintenance
+VERDICTS: Final[Words] = {
+    **WORDS,  # relays put envelopes of their own around Kling's
+    "1000": THEIR_ACCOUNT,  # authentication failed
+    "1001": THEIR_ACCOUNT,  # Authorization is empty
+    "1002": THEIR_ACCOUNT,  # Authorization is invalid
+    "1003": THEIR_ACCOUNT,  # Authorization is not yet valid
+    "1004": THEIR_ACCOUNT,  # Authorization has expired
+    "1100": THEIR_ACCOUNT,  # account exception
+    "1101": THEIR_ACCOUNT,  # account in arrears
+    "1102": THEIR_ACCOUNT,  # resource pack exhausted or expired
+    "1103": THEIR_ACCOUNT,  # no permission for the API or the model
+    "1200": Verdict("invalid_request"),
+    "1201": Verdict("invalid_request"),
+    "1202": NO_SUCH_PATH,  # the method or the path
+    "1203": NO_SUCH_MODEL,  # the resource, such as the model, does not exist
+    "1300": POLICY,
+    "1301": POLICY,
+    "1302": FULL,  # too many requests
+    "1303": FULL,  # parallel tasks over the resource pack's limit
+    "1304": THEIR_ACCOUNT,  # our address is not on their white list
+    "5000": None,  # internal error
+    "5001": Verdict("capacity", elsewhere=True, capacity=True),  # maintenance
+    "5002": None,  # internal timeout
 }
-"""Error codes that surely mean that no job was created. 5000 and 5002 (internal error, internal timeout) do not."""
+"""What Kling's error codes mean for a create."""
+PARAMS: Final = {
+    "model_name": "model",
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "duration": "duration",
+    "aspect_ratio": "aspect_ratio",
+    "image": "inputs",
+    "image_tail": "inputs",
+    "mode": "parameters.mode",
+    "cfg_scale": "parameters.cfg_scale",
+    "sound": "audio",
+}
+"""The neutral names of the fields that an error may be about."""

@@ -5,7 +5,6 @@
 | `wire` | fields, sizes, status words and error codes, as OpenAI and the relays document them |
 | `translate` | from the shared request to form fields, by take or refuse; pure |
 | `form` | multipart bodies and bracket keys |
-| `problems` | what an error means |
 | `answers` | from an HTTP answer to an outcome |
 | `provider` | the verbs |
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.net.client import Reply
 from telecine.nouns.errors import GatewayError, TaskError
@@ -23,21 +24,10 @@ from telecine.providers.base import (
     Running,
     SubmitOutcome,
     Succeeded,
-    Unknown,
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.openai.problems import (
-    about_policy,
-    codes,
-    decoded,
-    error_of,
-    message,
-    problem,
-    text,
-    verdict,
-    word,
-)
+from telecine.providers.complaint import complaint_in, complaint_of, text, word
 from telecine.providers.openai.wire import (
     CONTENT,
     DONE,
@@ -48,11 +38,12 @@ from telecine.providers.openai.wire import (
     QUEUED,
     RETENTION,
     RUNNING,
-    ErrorBody,
     Video,
 )
+from telecine.providers.refusal import POLICY, WORDS, about_policy, asked, refusal
 from telecine.providers.scrub import scrubbed
 
+_Wire = TypeVar("_Wire")
 _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 
@@ -64,37 +55,28 @@ def root(channel: Channel) -> str:
 
 def submitted(reply: Reply, channel: Channel, operation: str, now: float) -> SubmitOutcome:
     """What became of a create."""
-    if 200 <= reply.status < 300:
-        video = _video(reply.body)
-        name = _name(video) if video else None
-        if video is None or name is None:
-            return Unknown(f"HTTP {reply.status} without the id of a job")
+    video = _video(reply.body) if 200 <= reply.status < 300 else None
+    name = _name(video) if video else None
+    if video is not None and name is not None:
         if word(video.status) in DONE and next(_links(video), None):
             return Finished(_succeeded(video, name, channel, now), name)
         return Accepted(name)
-    error = problem(reply.body)
-    if error is None or not 400 <= reply.status < 500 or reply.status in (408, 409, 499):
-        return Unknown(f"HTTP {reply.status}" + ("" if error else " with a body that cannot be read"))
-    return _refused(reply, error, channel, operation)
-
-
-def _refused(reply: Reply, error: ErrorBody, channel: Channel, operation: str) -> Refused:
-    said = message(error, channel, f"The upstream refused the request with HTTP {reply.status}.")
-    meant = verdict(reply.status, error)
-    # A remix keeps to its channel: 404 is its source that is gone.
-    elsewhere = meant.elsewhere and not (reply.status == 404 and operation == "remix")
-    at_fault = None if meant.elsewhere or meant.capacity else PARAMS.get(text(error.param).partition("[")[0])
-    return Refused(TaskError(meant.code, said, at_fault), elsewhere, meant.capacity, _asked(reply))
+    refused = refusal(reply, channel, params=PARAMS)
+    if operation == "remix" and isinstance(refused, Refused) and refused.spared:
+        return replace(refused, elsewhere=False)  # a remix keeps to its channel: it is its source that is gone
+    return refused
 
 
 def polled(reply: Reply, channel: Channel, name: str, now: float) -> PollOutcome:
     """What a query says about the job that the upstream calls `name`."""
-    wait = _asked(reply)
+    wait = asked(reply)
     if not 200 <= reply.status < 300:
-        error = problem(reply.body)
-        if error is not None and (reply.status == 404 or (reply.status == 400 and codes(error) & NO_TASK_CODES)):
+        said = complaint_of(reply.body)
+        if said is not None and (
+            reply.status == 404 or (reply.status == 400 and not NO_TASK_CODES.isdisjoint(said.words))
+        ):
             return NotFound()
-        return Unreadable(f"HTTP {reply.status}" + ("" if error else " with a body that cannot be read"), wait)
+        return Unreadable(f"HTTP {reply.status}" + ("" if said else " with a body that cannot be read"), wait)
     video = _video(reply.body)
     if video is None or not text(video.status):
         return Unreadable("an answer without a status", wait)
@@ -116,14 +98,15 @@ def _judged(video: Video, channel: Channel, name: str, now: float, wait: float |
 def pinged(reply: Reply, channel: Channel) -> str:
     """What the list of models says about the channel. Raises GatewayError where it does not work."""
     if 200 <= reply.status < 300:
-        listed = decoded(reply.body, dict[str, Any])
+        listed = _decoded(reply.body, dict[str, Any])
         if listed is None:
             raise GatewayError("upstream_failed", f"HTTP {reply.status} with a body that is not OpenAI's.")
         models = listed.get("data")
         return f"HTTP {reply.status}, {len(models) if isinstance(models, list) else 0} models"
-    error = problem(reply.body)
-    said = f"HTTP {reply.status}: {message(error, channel, 'no reason given') if error else 'not readable'}"
-    if error is not None and reply.status in (401, 403):
+    told = complaint_of(reply.body)
+    reason = (scrubbed(told.message, channel) or "no reason given") if told else "not readable"
+    said = f"HTTP {reply.status}: {reason}"
+    if told is not None and reply.status in (401, 403):
         raise GatewayError("authentication" if reply.status == 401 else "permission", said)
     raise GatewayError("upstream_failed", said)
 
@@ -136,7 +119,7 @@ def link_of(body: bytes) -> str | None:
 
 def _video(body: bytes) -> Video | None:
     """The job's object, out of new-api's `{code, message, data}` where it is in one."""
-    video = decoded(body, Video)
+    video = _decoded(body, Video)
     if video is not None and video.status is None and isinstance(video.data, dict):
         return msgspec.convert(video.data, Video)
     return video
@@ -182,12 +165,13 @@ def _links(video: Video) -> Iterator[str]:
 
 
 def _failure(video: Video, pending: dict[str, Any], channel: Channel, status: str) -> TaskError:
-    error = error_of(video.error) or ErrorBody()
-    reasons = (error.message, video.fail_reason, video.failure_reason, pending.get("failure_reason"))
-    said = scrubbed(next(filter(None, map(text, reasons)), ""), channel)
+    told = video.error, video.fail_reason, video.failure_reason, pending.get("failure_reason")
+    reasons = [one for one in map(complaint_in, told) if one is not None]
+    said = next((one for one in (scrubbed(reason.message, channel) for reason in reasons) if one), "")
     moderation = pending.get("moderation_result")
     blocked = isinstance(moderation, dict) and word(moderation.get("type")) not in ("", "passed")
-    if blocked or about_policy(error, said):
+    policy = any(WORDS.get(one) is POLICY for reason in reasons for one in reason.words)
+    if blocked or policy or about_policy(said):
         return TaskError("content_policy", said or "The upstream's moderation stopped the job.")
     cancelled = "The upstream cancelled the job." if status.startswith("cancel") else "The upstream gave no reason."
     return TaskError("upstream_failed", said or cancelled)
@@ -207,15 +191,6 @@ def _progress(video: Video, pending: dict[str, Any]) -> int | None:
     return None if percent is None else max(0, min(100, round(percent)))
 
 
-def _asked(reply: Reply) -> float | None:
-    """Seconds to wait, where the upstream says so: `openai-poll-after-ms`, `retry-after-ms`, `Retry-After`."""
-    told = [_number(reply.headers.get(name)) for name in ("openai-poll-after-ms", "retry-after-ms")]
-    waits = [value / 1000 for value in told if value is not None and value >= 0]
-    if reply.retry_after is not None:
-        waits.append(reply.retry_after)
-    return max(waits, default=None)
-
-
 def _number(value: object) -> float | None:
     """A finite number, also where it is written as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -225,3 +200,11 @@ def _number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _decoded(body: bytes, form: type[_Wire]) -> _Wire | None:
+    """The JSON in `body`; None where it is none, or of another form."""
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # ValidationError is a DecodeError
+        return None

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.nouns.errors import ErrorCode
-
 PATH: Final = "/v1/videos"
 MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
@@ -63,64 +61,6 @@ FAILED: Final = frozenset({"failed", "fail", "failure", "cancelled", "canceled"}
 
 NO_TASK_CODES: Final = frozenset({"task_not_exist", "task_not_found", "video_not_found"})
 """What a query answers for a job that is not there; new-api does so with status 400."""
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What a readable 4xx means for a create: no job was made, whatever the reason."""
-
-    code: ErrorCode
-    elsewhere: bool = False
-    capacity: bool = False
-
-
-POLICY: Final = Verdict("content_policy")
-THEIR_ACCOUNT: Final = Verdict("upstream_refused", elsewhere=True)
-NO_SUCH_MODEL: Final = Verdict("invalid_request", elsewhere=True)
-CODES: Final[dict[str, Verdict]] = {
-    "moderation_blocked": POLICY,
-    "content_policy_violation": POLICY,
-    "content_policy": POLICY,
-    "content_filter": POLICY,
-    "sentinel_block": POLICY,
-    "insufficient_quota": THEIR_ACCOUNT,
-    "insufficient_balance": THEIR_ACCOUNT,
-    "billing_hard_limit_reached": THEIR_ACCOUNT,
-    "billing_not_active": THEIR_ACCOUNT,
-    "insufficient_user_quota": THEIR_ACCOUNT,  # new-api, as the next
-    "pre_consume_token_quota_failed": THEIR_ACCOUNT,
-    "model_not_found": NO_SUCH_MODEL,
-}
-"""By `code` or `type` of the error, whatever its status."""
-STATUSES: Final[dict[int, Verdict]] = {
-    400: Verdict("invalid_request"),
-    401: THEIR_ACCOUNT,
-    402: THEIR_ACCOUNT,
-    403: THEIR_ACCOUNT,
-    404: NO_SUCH_MODEL,  # or no such path: this upstream has no videos
-    405: THEIR_ACCOUNT,
-    413: Verdict("invalid_request"),
-    415: Verdict("invalid_request"),
-    422: Verdict("invalid_request"),
-    429: Verdict("capacity", capacity=True),
-}
-
-
-class ErrorBody(msgspec.Struct):
-    """`error` of an error answer and of a failed job."""
-
-    message: Any = None
-    type: Any = None
-    code: Any = None
-    param: Any = None
-
-
-class Problem(msgspec.Struct):
-    """An error answer: OpenAI's `{error}`, new-api's `{code, message, data: null}`, or `{detail}` of some relays."""
-
-    error: Any = None
-    code: Any = None
-    message: Any = None
-    detail: Any = None
 
 
 class Video(msgspec.Struct):
