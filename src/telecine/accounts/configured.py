@@ -6,9 +6,9 @@ and their limits before keys come to spend from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts import holders, ledger
@@ -18,6 +18,8 @@ from telecine.config import AccountConfig, KeyConfig
 from telecine.nouns.ids import IdSource
 from telecine.nouns.money import micros_of
 from telecine.store import tables
+from telecine.store.inserts import insert_drawn
+from telecine.store.locks import Locks, lock
 
 
 async def sync(
@@ -32,12 +34,20 @@ async def sync(
 
     `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config` would have refused.
     """
-    there = {one.name: await holders.named(connection, one.name, ids, now) for one in accounts}
+    names = sorted({*(one.name for one in accounts), *(one.account for one in keys)})
+    there = {name: await holders.named(connection, name, ids, now) for name in names}
+    await _lock(connection, there.values())
     await holders.set_terms(connection, accounts)
     for account in accounts:
         if account.balance is not None:
             await _grant(connection, there[account.name], micros_of(account.balance), ids, now)
-    await _sync_keys(connection, keys, ids, now)
+    await _sync_keys(connection, keys, there, ids, now)
+
+
+async def _lock(connection: AsyncConnection, named: Iterable[int]) -> None:
+    """Lock the accounts that the file names, or has named: creates and steps hold several of them at once."""
+    filed = await connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.source == "file"))
+    await lock(connection, [Locks(accounts=frozenset({*named, *filed.scalars()}))])
 
 
 async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids: IdSource, now: float) -> None:
@@ -54,7 +64,9 @@ async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids:
     await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True))
 
 
-async def _sync_keys(connection: AsyncConnection, keys: Sequence[KeyConfig], ids: IdSource, now: float) -> None:
+async def _sync_keys(
+    connection: AsyncConnection, keys: Sequence[KeyConfig], accounts: Mapping[str, int], ids: IdSource, now: float
+) -> None:
     """Revoke the file's keys that are no longer in it; make or change those that are."""
     wanted = {digest_of(key.key): key for key in keys}
     table = tables.keys
@@ -72,7 +84,7 @@ async def _sync_keys(connection: AsyncConnection, keys: Sequence[KeyConfig], ids
         row = key_row(
             key.name,
             key.key,
-            await holders.named(connection, key.account, ids, now),
+            accounts[key.account],
             admin=key.admin,
             allow_unknown=key.allow_unknown_parameters,
             terms=Terms.configured(key),
@@ -80,6 +92,5 @@ async def _sync_keys(connection: AsyncConnection, keys: Sequence[KeyConfig], ids
         if digest in there:
             await connection.execute(update(table).where(table.c.id == there[digest].id).values(row))
         else:
-            await connection.execute(
-                insert(table).values({**row, "id": ids.next(now), "source": "file", "created_at": now})
-            )
+            row |= {"source": "file", "created_at": now}
+            await insert_drawn(connection, table, row, lambda: ids.next(now))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Delete, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
@@ -22,6 +22,7 @@ from telecine.nouns.names import ERASED
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.locks import in_order
 
 _BATCH: Final = 200
 _PAUSE: Final = 0.05
@@ -192,7 +193,7 @@ class Erasure:
                 .where(tables.attempts.c.task_id.in_(ids))
                 .values(prepared=None, error_message=_or_nothing(tables.attempts.c.error_message)),
                 update(tables.events).where(tables.events.c.task_id.in_(ids)).values(detail=None),
-                delete(tables.deliveries).where(tables.deliveries.c.task_id.in_(ids)),
+                _without_deliveries(tables.deliveries.c.task_id.in_(ids)),
             ):
                 await connection.execute(statement)
 
@@ -210,7 +211,7 @@ class Erasure:
                 .where(endpoint.c.account_id == account_id, endpoint.c.url.is_not(None))
                 .values(url="", events="[]")
             )
-            await connection.execute(delete(tables.deliveries).where(tables.deliveries.c.account_id == account_id))
+            await connection.execute(_without_deliveries(tables.deliveries.c.account_id == account_id))
             await connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
             await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
 
@@ -229,6 +230,11 @@ class Erasure:
             found = await connection.execute(select(tables.accounts.c.name).where(tables.accounts.c.id == account_id))
             name: str = found.scalar_one()
             return name
+
+
+def _without_deliveries(condition: ColumnElement[bool]) -> Delete:
+    table = tables.deliveries
+    return delete(table).where(table.c.id.in_(in_order(table.c.id, condition)))
 
 
 async def sandbox_handles(database: Database, task_ids: Sequence[int]) -> list[str]:

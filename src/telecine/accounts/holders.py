@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.principal import Bounds, Principal
@@ -15,6 +16,9 @@ from telecine.nouns import names
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
+from telecine.store.inserts import insert_missing
+
+_DRAWS: Final = 8
 
 
 async def named(connection: AsyncConnection, name: str, ids: IdSource, now: float) -> int:
@@ -24,13 +28,13 @@ async def named(connection: AsyncConnection, name: str, ids: IdSource, now: floa
     found: int | None = (await connection.execute(query)).scalar_one_or_none()
     if found is not None:
         return found
-    made = ids.next(now)
-    await connection.execute(
-        insert(_ACCOUNTS).values(
-            id=made, name=name, created_at=now, limited=False, balance=0, held=0, spent=0, source="admin"
-        )
-    )
-    return made
+    row = {"name": name, "created_at": now, "limited": False, "balance": 0, "held": 0, "spent": 0, "source": "admin"}
+    for _ in range(_DRAWS):
+        await insert_missing(connection, _ACCOUNTS, [{**row, "id": ids.next(now)}])
+        made: int | None = (await connection.execute(query)).scalar_one_or_none()
+        if made is not None:  # by us, or by another process just now; else somebody else has drawn the same id
+            return made
+    raise LookupError(f"no free id for the account '{name}' was drawn in {_DRAWS} tries")
 
 
 async def set_terms(connection: AsyncConnection, configured: Iterable[AccountConfig]) -> None:

@@ -50,16 +50,15 @@ class Settlement(msgspec.Struct, frozen=True):
 async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> set[int]:
     """Set aside what the accounts can cover; the ids of the tasks that could not be covered.
 
-    Holds are added up by account and written as one update each, rows locked in id order. Where the sum is more than
-    an account has, its holds are granted one by one.
+    The accounts are locked by now (`telecine.store.locks`). Holds are added up by account and written as one update
+    each. Where the sum is more than an account has, its holds are granted one by one.
     """
     if not holds:
         return set()
     rows = await connection.execute(
-        select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held)
-        .where(_ACCOUNTS.c.id.in_({one.account_id for one in holds}))
-        .order_by(_ACCOUNTS.c.id)
-        .with_for_update(key_share=True)
+        select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held).where(
+            _ACCOUNTS.c.id.in_({one.account_id for one in holds})
+        )
     )
     room = {row.id: row.balance - row.held if row.limited else None for row in rows.all()}
     granted: list[Hold] = []
@@ -79,15 +78,9 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> set[int]:
 
 
 async def settle(connection: AsyncConnection, settlements: Sequence[Settlement]) -> None:
-    """End holds by charges and releases."""
+    """End holds by charges and releases. The accounts are locked by now."""
     if not settlements:
         return
-    await connection.execute(
-        select(_ACCOUNTS.c.id)
-        .where(_ACCOUNTS.c.id.in_({one.account_id for one in settlements}))
-        .order_by(_ACCOUNTS.c.id)
-        .with_for_update(key_share=True)
-    )
     await _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
     await _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
     await note_spending(

@@ -75,18 +75,12 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dict[int, GatewayError]:
     """Why tasks may not be created, by task id, in the transaction that creates the others.
 
-    An account is locked where a limit of its own or of one of its keys has to be kept, so that no two creates can take
-    the same last place.
+    An account is locked by now where a limit of its own or of one of its keys has to be kept, so that no two creates
+    can take the same last place (`telecine.store.locks`).
     """
     checked = [(one, bound) for one in wanted for bound in one.bound if bound.bounds.at_create]
     if not checked:
         return {}
-    await connection.execute(
-        select(_ACCOUNTS.c.id)
-        .where(_ACCOUNTS.c.id.in_({one.account_id for one, _ in checked}))
-        .order_by(_ACCOUNTS.c.id)
-        .with_for_update(key_share=True)
-    )
     flying = await _in_flight(connection, {one.account_id for one, bound in checked if bound.bounds.tasks is not None})
     spent = await committed(connection, {(bound.owner, bound.id) for _, bound in checked if bound.bounds.budgeted})
     refused: dict[int, GatewayError] = {}
@@ -132,6 +126,3 @@ async def _in_flight(connection: AsyncConnection, accounts: Collection[int]) -> 
 def _too_many(owner: Owner, rate: Rate, wait: float) -> GatewayError:
     message = f"This {owner} may send {rate.amount} requests in {rate.seconds} seconds; wait {ceil(wait)} s."
     return GatewayError("rate_limited", message, retry_after=wait)
-
-
-_ACCOUNTS = tables.accounts

@@ -339,9 +339,9 @@ class Gateway:
     async def _write(self, connection: AsyncConnection, config: Config) -> None:
         """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
         now = self._clock.now()
+        await set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
         await configured.sync(connection, config.accounts, self._given(config), ids=self._ids, now=now)
         await record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
-        await set_pools(connection, pools_of(config))
 
     def _swap(self, config: Config) -> None:
         """Go on with `config`, which is in the records, in one step."""

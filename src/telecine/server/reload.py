@@ -24,6 +24,7 @@ from telecine.config import Config, ConfigError, Settings, parse
 from telecine.nouns.money import TOKEN_UNITS
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.locks import lock_whole
 
 _SECRET_WORDS: Final = ("key", "secret", "token", "password")
 _NO_SECRETS: Final = frozenset({"token_limit"})
@@ -97,6 +98,7 @@ class Reload:
             if not changes:
                 return None
             async with self._database.writing() as connection:
+                await lock_whole(connection, tables.config_revisions)
                 await self._write(connection, config)
                 made = await self._record(connection, actor, digest, changes)
             self._swap(config)
@@ -108,10 +110,10 @@ class Reload:
         """Bring the records in line with the configuration of this start; it is noted as a revision where it is not
         the one that ran last."""
         digest = None if self._settings.file is None else await asyncio.to_thread(lambda: self._read()[1])
-        last = await self.revisions(1)
         async with self._database.writing() as connection:
+            await lock_whole(connection, tables.config_revisions)
             await self._write(connection, self.running)
-            if digest is not None and (not last or last[0].sha256 != digest):
+            if digest is not None and await _newest(connection) != digest:
                 await self._record(connection, "start", digest, ())
 
     async def revisions(self, limit: int = 100) -> list[Revision]:
@@ -143,6 +145,13 @@ class Reload:
         row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
         await connection.execute(insert(table).values(row))
         return made
+
+
+async def _newest(connection: AsyncConnection) -> str | None:
+    """The digest of the file that ran last."""
+    table = tables.config_revisions.c
+    found: str | None = (await connection.execute(select(table.sha256).order_by(table.number.desc()).limit(1))).scalar()
+    return found
 
 
 def providers_of(config: Config) -> dict[str, str]:

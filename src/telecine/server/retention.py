@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import Column, bindparam, case, delete, func, select, tuple_, update
 
 from telecine.accounts.erase import sandbox_handles
 from telecine.clock import Clock
@@ -24,6 +24,7 @@ from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.locks import in_order
 
 _log = structlog.get_logger(__name__)
 
@@ -120,30 +121,35 @@ class Retention:
         )
         ids = await self._find(old.order_by(table.c.id))
         self._blanked = ids[-1] if ids else self._blanked
-        await self._execute(update(_TRIES).values(answer=None), _TRIES.c.delivery_id, ids)
-        return await self._execute(update(table).values(body=b"", answer=None), table.c.id, ids)
+        if not ids:
+            return 0
+        async with self._database.writing() as connection:
+            mine = list((await connection.execute(in_order(table.c.id, table.c.id.in_(ids), skip=True))).scalars())
+            await connection.execute(update(_TRIES).where(_TRIES.c.delivery_id.in_(mine)).values(answer=None))
+            await connection.execute(update(table).where(table.c.id.in_(mine)).values(body=b"", answer=None))
+        return len(mine)
 
     async def _drop_deliveries(self, before: float) -> int:
         table = tables.deliveries
         ids = await self._find(select(table.c.id).where(table.c.id < first_id(before), table.c.state != "pending"))
-        return await self._execute(delete(table), table.c.id, ids)
+        return await self._execute(delete(table), (table.c.id,), ids)
 
     async def _drop_events(self, before: float) -> int:
         """Only of tasks made before that time: the primary key finds them, and no younger one has older events."""
         table = tables.events
         old = select(table.c.task_id, table.c.sequence).where(table.c.task_id < first_id(before), table.c.at < before)
         keys = await self._find(old)
-        return await self._execute(delete(table), tuple_(table.c.task_id, table.c.sequence), keys)
+        return await self._execute(delete(table), (table.c.task_id, table.c.sequence), keys)
 
     async def _drop_idempotency(self, before: float) -> int:
         table = tables.idempotency
         keys = await self._find(select(table.c.account_id, table.c.key).where(table.c.expires_at < before))
-        return await self._execute(delete(table), tuple_(table.c.account_id, table.c.key), keys)
+        return await self._execute(delete(table), (table.c.account_id, table.c.key), keys)
 
     async def _drop_reports(self, before: float) -> int:
         table = tables.channel_reports
         keys = await self._find(select(table.c.channel, table.c.at, table.c.pack).where(table.c.at < before))
-        return await self._execute(delete(table), tuple_(table.c.channel, table.c.at, table.c.pack), keys)
+        return await self._execute(delete(table), (table.c.channel, table.c.at, table.c.pack), keys)
 
     async def _drop_outputs(self, before: float) -> int:
         output, task = tables.outputs.c, tables.tasks.c
@@ -163,7 +169,7 @@ class Retention:
 
     async def _lose(self, outputs: list[dict[str, int]]) -> None:
         async with self._database.writing() as connection:
-            await connection.execute(_LOSE, outputs)
+            await connection.execute(_LOSE, sorted(outputs, key=lambda row: (row["b_task"], row["b_index"])))
 
     async def _forget(self, keys: list[str | None]) -> None:
         for key in keys:
@@ -176,11 +182,15 @@ class Retention:
             rows = (await connection.execute(query.limit(BATCH))).all()
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    async def _execute(self, statement: Any, column: Any, keys: list[Any]) -> int:
-        if keys:
-            async with self._database.writing() as connection:
-                await connection.execute(statement.where(column.in_(keys)))
-        return len(keys)
+    async def _execute(self, statement: Any, columns: tuple[Column[Any], ...], keys: list[Any]) -> int:
+        """Apply `statement` to the rows with these `keys`, but for those that another process has in hand just now; to
+        how many."""
+        if not keys:
+            return 0
+        key: Any = columns[0] if len(columns) == 1 else tuple_(*columns)
+        mine = select(*columns).where(key.in_(keys)).order_by(*columns).with_for_update(skip_locked=True)
+        async with self._database.writing() as connection:
+            return (await connection.execute(statement.where(key.in_(mine)))).rowcount
 
 
 async def blank(database: Database, requests: dict[int, GenerationRequest], now: float) -> None:

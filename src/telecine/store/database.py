@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
+import structlog
 from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from telecine.store.batcher import Batcher
+from telecine.store.locks import Locks, collided, lock
 
 _BUSY = 30_000
 """Milliseconds for which a statement waits for another's lock."""
+_TRIES = 5
+"""How often a transaction that collided with another one is run, all in all."""
+_PAUSE = 0.02
+"""Seconds, at most, before the second try; each time twice as many."""
+_MIGRATING = 0x7E1EC14E
+"""The advisory lock of whoever brings the schema up to date: two processes may start at once."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_log = structlog.get_logger(__name__)
 
 
 class CommitUnknownError(Exception):
@@ -31,11 +42,16 @@ class DatabaseUnreachableError(ConnectionError):
 class Write(Protocol):
     """A unit of a write batch. Units of one class are applied together, classes in the order of `order`.
 
-    Every statement of `apply` runs in the batch's one transaction, so a class locks its rows in id order and classes
-    go table by table: that keeps concurrent processes free of deadlocks.
+    Every statement of `apply` runs in the batch's one transaction, which has locked by then what the `locks` of all its
+    writes name: see `telecine.store.locks` for the order that keeps concurrent processes free of deadlocks.
     """
 
     order: ClassVar[int]
+
+    @property
+    def locks(self) -> Locks:
+        """The rows that it will change."""
+        ...
 
     @property
     def key(self) -> Hashable | None:
@@ -71,6 +87,8 @@ class Database:
     async def open(self) -> None:
         """Bring the schema up to date."""
         async with self._writer.connect() as connection:
+            if not self.sqlite:  # there SQLite's own lock does it
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             await connection.run_sync(_migrate)
             await connection.commit()
 
@@ -129,15 +147,28 @@ class Database:
     async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
         again = any(id(write) in self._unsure for write in writes)
         try:
-            return await self._transaction(writes, again=again)
+            return await self._tried(writes, again=again)
         except CommitUnknownError:
             self._unsure.update(id(write) for write in writes)
-            return await self._transaction(writes, again=True)
+            return await self._tried(writes, again=True)
+
+    async def _tried(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
+        """The transaction, tried again where the database gave it up for the sake of another one."""
+        for number in range(_TRIES - 1):
+            try:
+                return await self._transaction(writes, again=again)
+            except DBAPIError as error:
+                if not collided(error):
+                    raise
+                _log.warning("transaction_collided", writes=len(writes))
+            await asyncio.sleep(random.uniform(0, _PAUSE * 2.0**number))  # noqa: S311  spreading load, not a secret
+        return await self._transaction(writes, again=again)
 
     async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
         results: dict[int, object | Exception] = {}
         numbered = sorted(enumerate(writes), key=lambda item: (item[1].order, item[0]))
         async with self._writer.connect() as connection:
+            await lock(connection, (write.locks for write in writes))
             for kind, group in groupby(numbered, key=lambda item: type(item[1])):
                 members = list(group)
                 outcomes = await kind.apply(connection, [write for _, write in members], again=again)

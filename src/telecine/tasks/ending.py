@@ -22,9 +22,9 @@ def closed(attempt: Attempt, state: AttemptState, now: float, error: TaskError |
     return replace(attempt, state=state, ended_at=now, error=error, slot_held=False, slot_until=None)
 
 
-def slot_of(attempt: Attempt | None) -> tuple[str, int] | None:
-    """The slot that `attempt` holds, to be given back."""
-    return (attempt.pool, attempt.weight) if attempt is not None and attempt.slot_held else None
+def slot_of(attempt: Attempt | None) -> str | None:
+    """The pool in which `attempt` holds slots, to be given back."""
+    return attempt.pool if attempt is not None and attempt.slot_held else None
 
 
 def released(task: Task, now: float) -> tuple[Task, Settlement | None]:

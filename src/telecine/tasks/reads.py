@@ -206,7 +206,7 @@ class TaskReads:
         if not channels:
             return {}
         async with self._database.reading() as connection:
-            return await read_uses(connection, channels, lock=False)
+            return await read_uses(connection, channels)
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""

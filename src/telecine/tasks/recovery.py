@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.rate import limited_channel
 from telecine.store import tables
 from telecine.store.database import Database
-from telecine.tasks.writes import free_slots
-from telecine.tasks.writes.schedule import WAKE
+from telecine.store.inserts import insert_missing
+from telecine.store.locks import Locks, lock
+from telecine.tasks.writes.lines import wake_first
+from telecine.tasks.writes.pools import give_back, take_away, wake_heads
 
 
 async def recover(database: Database, pools: dict[str, int]) -> None:
@@ -32,40 +34,34 @@ async def recover(database: Database, pools: dict[str, int]) -> None:
 
 async def set_pools(connection: AsyncConnection, pools: Mapping[str, int]) -> None:
     """Give the pools their sizes, count what is taken of them anew, and let whoever waits look again."""
+    await insert_missing(
+        connection, tables.pools, [{"name": name, "slots": pools[name], "used": 0} for name in sorted(pools)]
+    )
     # Locked, so that nobody takes or frees a slot between the count and its writing.
-    rows = await connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update())
-    known = set(rows.scalars())
-    for name, slots in pools.items():
-        if name in known:
-            await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
-        else:
-            await connection.execute(insert(tables.pools).values(name=name, slots=slots, used=0))
+    await connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update(key_share=True))
+    for name, slots in sorted(pools.items()):
+        await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
     await _recount(connection)
-    # Pools and quotas may have grown, shrunk or gone. Until those in line have looked, nobody overtakes them.
-    await connection.execute(update(tables.schedule).where(tables.schedule.c.pool.is_not(None)).values(due=0.0))
+    # Pools and quotas may have grown, shrunk or gone. Until those in line have looked, nobody overtakes them. Those
+    # whose rows are locked look anyhow; to wait for them, with the pools in hand, would be against the order of locks.
+    row = tables.schedule.c
+    waiting = select(row.task_id).where(row.pool.is_not(None)).with_for_update(skip_locked=True)
+    await connection.execute(update(tables.schedule).where(row.task_id.in_(waiting)).values(due=0.0))
 
 
 async def free_overdue_slots(database: Database, now: float) -> int:
-    """Free the slots of unknown attempts whose jobs must have ended by now; how many."""
+    """Free the slots of unknown attempts whose jobs must have ended by now; how many slots."""
     table = tables.attempts.c
+    overdue = and_(table.slot_held, table.slot_until < now)
+    async with database.reading() as connection:
+        pools = frozenset((await connection.execute(select(table.pool).where(overdue).distinct())).scalars())
+    if not pools:
+        return 0
     async with database.writing() as connection:
-        rows = (
-            await connection.execute(
-                select(table.id, table.pool, table.weight).where(table.slot_held, table.slot_until < now).limit(1000)
-            )
-        ).all()
-        if not rows:
-            return 0
-        await connection.execute(
-            update(tables.attempts)
-            .where(table.id.in_([row.id for row in rows]))
-            .values(slot_held=False, slot_until=None)
-        )
-        freed: dict[str, int] = {}
-        for row in rows:
-            freed[row.pool] = freed.get(row.pool, 0) + row.weight
-        await free_slots(connection, freed, now)
-    return len(rows)
+        await lock(connection, [Locks(pools=pools)])
+        freed = await take_away(connection, and_(overdue, table.pool.in_(pools)))
+        await give_back(connection, freed, now)
+    return freed.total()
 
 
 async def wake_lines(database: Database, now: float) -> int:
@@ -78,23 +74,20 @@ async def wake_lines(database: Database, now: float) -> int:
         waiting = list((await connection.execute(select(line).where(line.is_not(None)).distinct())).scalars())
         idle = select(pool.name).where(pool.used < pool.slots, pool.name.in_(waiting))
         names = list((await connection.execute(idle)).scalars())
-        quotas = [one for one in waiting if limited_channel(one) is not None]
-        asleep = [task_id for one in quotas for task_id in await _asleep(connection, one)]
+        asleep = [one for one in waiting if limited_channel(one) is not None and await _asleep(connection, one)]
     if names or asleep:
         async with database.writing() as connection:
-            await free_slots(connection, dict.fromkeys(names, 0), now)
-            if asleep:
-                await connection.execute(WAKE, [{"b_task_id": one, "b_now": now} for one in sorted(asleep)])
+            await wake_heads(connection, names, now)
+            for one in asleep:
+                await wake_first(connection, one, 1, now)
     return len(names) + len(asleep)
 
 
-async def _asleep(connection: AsyncConnection, line: str) -> list[int]:
-    """The first in a line, where nothing makes it due."""
+async def _asleep(connection: AsyncConnection, line: str) -> bool:
+    """Whether nothing makes the first in a line due."""
     row = tables.schedule.c
-    rows = await connection.execute(
-        select(row.task_id, row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1)
-    )
-    return [task_id for task_id, due in rows.all() if due is None]
+    rows = await connection.execute(select(row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1))
+    return any(due is None for due in rows.scalars())
 
 
 async def _recount(connection: AsyncConnection) -> None:
@@ -103,5 +96,5 @@ async def _recount(connection: AsyncConnection) -> None:
         select(table.pool, func.sum(table.weight)).where(table.slot_held).group_by(table.pool)
     )
     await connection.execute(update(tables.pools).values(used=0))
-    for name, weight in held.all():
+    for name, weight in sorted(held.all()):
         await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(used=int(weight)))

@@ -15,6 +15,7 @@ from telecine.loops import LEAVING, Loop, end
 from telecine.net.client import Client, FetchError
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.locks import in_order
 from telecine.webhooks.delivery import TEST, asked_for, line_of
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.lines import Lines, Pause
@@ -126,16 +127,17 @@ class Deliverer:
         broken = self._lines.broken()
         if not broken:
             return
+        stale = and_(
+            _D.c.state == "pending",
+            _D.c.due.is_not(None),
+            _D.c.line.in_(broken),
+            _D.c.created_at < now - GIVE_UP_SECONDS,
+            _D.c.id.not_in(self._sending),
+        )
         async with self._database.writing() as connection:
             await connection.execute(
                 update(_D)
-                .where(
-                    _D.c.state == "pending",
-                    _D.c.due.is_not(None),
-                    _D.c.line.in_(broken),
-                    _D.c.created_at < now - GIVE_UP_SECONDS,
-                    _D.c.id.not_in(self._sending),
-                )
+                .where(_D.c.id.in_(in_order(_D.c.id, stale, skip=True)))
                 .values(state="failed", due=None, reason="the receiver took nothing for a day")
             )
 

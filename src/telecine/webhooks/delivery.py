@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import and_, insert, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+from telecine.store.locks import in_order
 
 PROGRESS: Final = "task.progress"
 EVENTS: Final = ("task.queued", "task.running", PROGRESS, "task.succeeded", "task.failed", "task.cancelled")
@@ -47,13 +48,19 @@ async def add_deliveries(connection: AsyncConnection, deliveries: Iterable[Deliv
         }
         for one in deliveries
     ]
-    older = [
-        {"b_task_id": row["task_id"], "b_endpoint_id": row["endpoint_id"]}
-        for row in sorted(rows, key=lambda row: row["task_id"])
-        if row["type"] == PROGRESS and row["redelivery_of"] is None
+    newer = [
+        (row["task_id"], row["endpoint_id"]) for row in rows if row["type"] == PROGRESS and row["redelivery_of"] is None
     ]
-    if older:
-        await connection.execute(_SUPERSEDE, older)
+    if newer:
+        older = and_(
+            tuple_(_D.c.task_id, _D.c.endpoint_id).in_(newer),
+            _D.c.type == PROGRESS,
+            _D.c.state == "pending",
+            _D.c.redelivery_of.is_(None),
+        )
+        await connection.execute(
+            update(_D).where(_D.c.id.in_(in_order(_D.c.id, older))).values(state="superseded", due=None)
+        )
     if rows:
         await connection.execute(insert(tables.deliveries), rows)
 
@@ -72,15 +79,3 @@ def line_of(account_id: int, endpoint_id: int, url: str) -> str:
 
 
 _D = tables.deliveries
-
-_SUPERSEDE = (
-    update(_D)
-    .where(
-        _D.c.task_id == bindparam("b_task_id"),
-        _D.c.endpoint_id == bindparam("b_endpoint_id"),
-        _D.c.type == PROGRESS,
-        _D.c.state == "pending",
-        _D.c.redelivery_of.is_(None),
-    )
-    .values(state="superseded", due=None)
-)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.locks import in_order
 from telecine.webhooks.delivery import EVENTS
 from telecine.webhooks.sealing import OldSecret, Seal, packed, unpacked
 from telecine.webhooks.signing import new_secret, secret_text
@@ -277,7 +278,8 @@ async def _one(
 async def _tell_waiting(connection: AsyncConnection, endpoint_id: int, values: dict[str, Any]) -> None:
     """What a change of an endpoint means for the deliveries that wait for it."""
     table = tables.deliveries
-    waiting = update(table).where(table.c.endpoint_id == endpoint_id, table.c.state == "pending")
+    theirs = and_(table.c.endpoint_id == endpoint_id, table.c.state == "pending")
+    waiting = update(table).where(table.c.id.in_(in_order(table.c.id, theirs)))
     if values.get("deleted_at") is not None:
         await connection.execute(waiting.values(state="failed", due=None, reason="the webhook was deleted"))
     elif values.get("inactive_reason") is not None:

@@ -3,7 +3,6 @@
 from telecine.tasks.writes.changes import Change, Event, StaleError
 from telecine.tasks.writes.create import Create
 from telecine.tasks.writes.marks import Mark
-from telecine.tasks.writes.pools import free_slots
 from telecine.tasks.writes.schedule import LEASE_SECONDS, Claim, Extend, Rest
 from telecine.tasks.writes.start import Alternative, Start
 from telecine.tasks.writes.step import Step
@@ -21,5 +20,4 @@ __all__ = [
     "StaleError",
     "Start",
     "Step",
-    "free_slots",
 ]

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.accounts.ledger import Settlement, settle
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.store import tables
+from telecine.store.locks import Locks
 from telecine.tasks.rows import alike, attempt_values, output_values, task_values
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
@@ -41,14 +42,26 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     new_outputs: tuple[Output, ...] = ()
     outputs: tuple[Output, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    free: tuple[str, int] | None = None
-    """A pool and the slots in it that this step gives back."""
+    free: str | None = None
+    """The pool to which this step gives back the slots of its `attempt`."""
     settlement: Settlement | None = None
     """How the task's hold ends, where this step ends it."""
 
+    @property
+    def locks(self) -> Locks:
+        """The rows that it changes."""
+        mine = frozenset({self.task.id})
+        return Locks(
+            tasks=mine,
+            schedule=mine,
+            pools=frozenset() if self.free is None else frozenset({self.free}),
+            accounts=frozenset() if self.settlement is None else frozenset({self.settlement.account_id}),
+        )
+
 
 async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
-    """Lock the rows of the tasks in id order; their version, token, channel, wish to cancel and lease owner by id."""
+    """The version, token, channel, wish to cancel and lease owner of tasks that are locked, by id. The owner is None
+    too where nothing is left to do for the task."""
     rows = await connection.execute(
         select(
             tables.tasks.c.id,
@@ -58,10 +71,8 @@ async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int
             tables.tasks.c.cancel_requested_at,
             tables.schedule.c.lease_owner,
         )
-        .join(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
+        .outerjoin(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
         .where(tables.tasks.c.id.in_(sorted(task_ids)))
-        .order_by(tables.tasks.c.id)
-        .with_for_update()
     )
     return {row["id"]: row for row in rows.mappings()}
 

@@ -17,6 +17,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
 from telecine.store import tables
+from telecine.store.locks import NO_LOCKS, Locks
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import alike, new_task_values
 from telecine.tasks.writes.idempotency import remember, resolve
@@ -51,6 +52,13 @@ class Create(msgspec.Struct, frozen=True, dict=True):
         """Two creates under one name never share a batch: what became of the first has to be seen by the second."""
         name = self.once.key or self.once.external_id
         return self.task.id if name is None else (self.once.account_id, name)
+
+    @property
+    def locks(self) -> Locks:
+        """Its account, where something is held or a limit has to be kept; the rest is new."""
+        if self.hold is None and not any(bound.bounds.at_create for bound in self.bound):
+            return NO_LOCKS
+        return Locks(accounts=frozenset({self.task.account_id}))
 
     @property
     def hold(self) -> Hold | None:
@@ -114,6 +122,8 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
     if not writes:
         return
     tasks = [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes]
+    # Two processes that use the same names at once wait for each other in one order only (`telecine.store.locks`).
+    tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
     for rows in alike(tasks).values():
         await connection.execute(insert(tables.tasks), rows)
     await connection.execute(

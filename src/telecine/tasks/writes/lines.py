@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.task import Task
 from telecine.store import tables
-from telecine.tasks.writes.schedule import COME
+from telecine.tasks.writes.schedule import COME, WAKE
 
 
 class Line:
@@ -62,3 +62,21 @@ async def call(connection: AsyncConnection, name: str, number: int, due: float) 
     called = [{"b_task_id": one, "b_due": due} for one in rows.scalars()]
     if called:
         await connection.execute(COME, called)
+
+
+async def wake_first(connection: AsyncConnection, name: str, number: int, now: float) -> None:
+    """Wake the first `number` of the line called `name`. Those whose rows are locked are under way anyhow, and look for
+    themselves: whoever waited for them here, with a pool in hand, would wait for somebody who waits for that pool."""
+    if number <= 0:
+        return
+    row = tables.schedule.c
+    rows = await connection.execute(
+        select(row.task_id)
+        .where(row.pool == name)
+        .order_by(row.rank, row.task_id)
+        .limit(number)
+        .with_for_update(skip_locked=True)
+    )
+    heads = [{"b_task_id": one, "b_now": now} for one in rows.scalars()]
+    if heads:
+        await connection.execute(WAKE, heads)

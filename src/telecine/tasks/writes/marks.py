@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+from telecine.store.locks import Locks
 from telecine.tasks.writes.schedule import WAKE
 
 
@@ -28,6 +29,12 @@ class Mark(msgspec.Struct, frozen=True):
     @property
     def key(self) -> None:
         return None
+
+    @property
+    def locks(self) -> Locks:
+        """The task's own row only where it changes."""
+        mine = frozenset({self.task_id})
+        return Locks(tasks=mine if self.cancel or self.delete else frozenset(), schedule=mine)
 
     @classmethod
     async def apply(

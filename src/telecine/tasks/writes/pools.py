@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.task import Attempt, Task
 from telecine.store import tables
-from telecine.tasks.writes.lines import Line
-from telecine.tasks.writes.schedule import WAKE
+from telecine.tasks.writes.lines import Line, wake_first
 
 
 class PoolLines:
-    """The pools of one batch of starts, locked, and who stands first in their lines."""
+    """The pools of one batch of starts, and who stands first in their lines."""
 
     def __init__(self) -> None:
         self._lines: dict[str, Line] = {}
         self._taken: dict[str, int] = {}
 
     @classmethod
-    async def lock(cls, connection: AsyncConnection, names: Iterable[str]) -> PoolLines:
-        """Lock the pools called `names`, in the order of their names."""
+    async def read(cls, connection: AsyncConnection, names: Iterable[str]) -> PoolLines:
+        """The pools called `names`, which are locked by now."""
         pools = cls()
         names = sorted(names)
         if not names:
             return pools
         rows = await connection.execute(
-            select(tables.pools).where(tables.pools.c.name.in_(names)).order_by(tables.pools.c.name).with_for_update()
+            select(tables.pools).where(tables.pools.c.name.in_(names)).order_by(tables.pools.c.name)
         )
         for name, slots, used in rows.all():
             pools._lines[name] = await Line.read(connection, name, slots - used)
@@ -52,29 +52,40 @@ class PoolLines:
             )
 
 
-async def free_slots(connection: AsyncConnection, freed: dict[str, int], now: float) -> None:
-    """Give `freed` slots back to their pools and wake the heads of their lines, in the caller's transaction."""
-    if not freed:
-        return
-    await connection.execute(
-        MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(freed.items())]
+async def take_away(connection: AsyncConnection, attempts: ColumnElement[bool]) -> Counter[str]:
+    """Take the slots of those `attempts` that hold one; how many of each pool, which is to be told with `give_back`.
+
+    It is the update itself that says what it has taken, so that no slot is given back twice, whoever else frees it.
+    """
+    table = tables.attempts
+    taken = await connection.execute(
+        update(table)
+        .where(attempts, table.c.slot_held)
+        .values(slot_held=False, slot_until=None)
+        .returning(table.c.pool, table.c.weight)
     )
-    for name in sorted(freed):
+    given: Counter[str] = Counter()
+    for pool, weight in taken.all():
+        given[pool] += weight
+    return given
+
+
+async def give_back(connection: AsyncConnection, slots: Mapping[str, int], now: float) -> None:
+    """Give `slots` back to their pools, which are locked by now, and wake the heads of their lines."""
+    if slots:
+        await connection.execute(
+            MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(slots.items())]
+        )
+        await wake_heads(connection, slots, now)
+
+
+async def wake_heads(connection: AsyncConnection, names: Iterable[str], now: float) -> None:
+    """Make as many of those who wait for each of these pools due as there is room for."""
+    for name in sorted(names):
         pool = await connection.execute(
             select(tables.pools.c.slots - tables.pools.c.used).where(tables.pools.c.name == name)
         )
-        room = pool.scalar_one_or_none() or 0
-        if room <= 0:
-            continue
-        line = await connection.execute(
-            select(tables.schedule.c.task_id)
-            .where(tables.schedule.c.pool == name)
-            .order_by(tables.schedule.c.rank, tables.schedule.c.task_id)
-            .limit(room)
-        )
-        heads = [{"b_task_id": one, "b_now": now} for one in line.scalars()]
-        if heads:
-            await connection.execute(WAKE, heads)
+        await wake_first(connection, name, pool.scalar_one_or_none() or 0, now)
 
 
 MOVE_POOL = (

@@ -23,7 +23,7 @@ _MOST: Final = 1000
 
 
 class Quotas:
-    """The use of the limited channels of one batch of starts, locked, and who stands first in their lines."""
+    """The use of the limited channels of one batch of starts, and who stands first in their lines."""
 
     def __init__(self, quotas: Mapping[str, Quota], now: float) -> None:
         self._quotas = {name: quotas[name] for name in sorted(quotas) if quotas[name] != UNLIMITED}
@@ -34,17 +34,17 @@ class Quotas:
         self._changed: set[str] = set()
 
     @classmethod
-    async def lock(cls, connection: AsyncConnection, quotas: Mapping[str, Quota], now: float) -> Quotas:
-        """Lock the rows of the channels that have one of `quotas`, in the order of their names."""
-        locked = cls(quotas, now)
-        if locked._quotas:
-            locked._uses = await read_uses(connection, locked._quotas, lock=True)
-            locked._there = set(locked._uses)
-        for name, quota in locked._quotas.items():
-            use = locked._uses.setdefault(name, Use())
+    async def read(cls, connection: AsyncConnection, quotas: Mapping[str, Quota], now: float) -> Quotas:
+        """Those of the channels that have one of `quotas`; their rows are locked by now."""
+        known = cls(quotas, now)
+        if known._quotas:
+            known._uses = await read_uses(connection, known._quotas)
+            known._there = set(known._uses)
+        for name, quota in known._quotas.items():
+            use = known._uses.setdefault(name, Use())
             room = sum(number for at, number in use.openings(quota, now) if at <= now)
-            locked._lines[name] = await Line.read(connection, quota_line(name), min(room, _MOST))
-        return locked
+            known._lines[name] = await Line.read(connection, quota_line(name), min(room, _MOST))
+        return known
 
     def fits(self, channel: str, task: Task) -> bool:
         """Whether one more submit fits that is not the turn of somebody before `task`."""
@@ -92,10 +92,9 @@ class Quotas:
                     break
 
 
-async def read_uses(connection: AsyncConnection, channels: Iterable[str], *, lock: bool) -> dict[str, Use]:
+async def read_uses(connection: AsyncConnection, channels: Iterable[str]) -> dict[str, Use]:
     """What `channels` have been sent lately; those that never were are left out."""
-    query = select(_USE).where(_USE.c.channel.in_(list(channels))).order_by(_USE.c.channel)
-    rows = await connection.execute(query.with_for_update() if lock else query)
+    rows = await connection.execute(select(_USE).where(_USE.c.channel.in_(list(channels))))
     return {
         row.channel: Use(row.day, row.today, msgspec.json.decode(row.marks, type=list[tuple[float, int]]))
         for row in rows.all()

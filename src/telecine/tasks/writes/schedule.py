@@ -10,6 +10,7 @@ from sqlalchemy import Double, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+from telecine.store.locks import NO_LOCKS, Locks
 
 LEASE_SECONDS = 60.0
 
@@ -26,6 +27,11 @@ class Rest(msgspec.Struct, frozen=True):
     @property
     def key(self) -> int:
         return self.task_id
+
+    @property
+    def locks(self) -> Locks:
+        """Its row of the schedule."""
+        return Locks(schedule=frozenset({self.task_id}))
 
     @classmethod
     async def apply(
@@ -55,6 +61,11 @@ class Claim(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         return "claim"
+
+    @property
+    def locks(self) -> Locks:
+        """None: what it finds it takes only where nobody else has it."""
+        return NO_LOCKS
 
     @classmethod
     async def apply(
@@ -91,6 +102,11 @@ class Extend(msgspec.Struct, frozen=True):
     @property
     def key(self) -> None:
         return None
+
+    @property
+    def locks(self) -> Locks:
+        """Their rows of the schedule."""
+        return Locks(schedule=frozenset(self.task_ids))
 
     @classmethod
     async def apply(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.rate import UNLIMITED, Quota, quota_line
 from telecine.nouns.task import Attempt, Task
+from telecine.store.locks import Locks
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
 from telecine.tasks.writes.pools import PoolLines
 from telecine.tasks.writes.quotas import Quotas
@@ -59,6 +60,17 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> int:
         return self.task.id
 
+    @property
+    def locks(self) -> Locks:
+        """Its task, and wherever it may take a place."""
+        mine = frozenset({self.key})
+        return Locks(
+            tasks=mine,
+            schedule=mine,
+            pools=frozenset(one.attempt.pool for one in self.alternatives if one.slots is not None),
+            channels=frozenset(one.attempt.channel for one in self.alternatives if one.quota != UNLIMITED),
+        )
+
     def choose(self, pools: PoolLines, quotas: Quotas) -> int | dict[str, Any]:
         """The first alternative that has room, which is taken; where none has, how the task waits (see PARK)."""
         lines: list[tuple[float, str, int]] = []
@@ -89,11 +101,11 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         cls, connection: AsyncConnection, writes: Sequence[Start], *, again: bool
     ) -> Sequence[int | Exception | None]:
         rows = await held(connection, [write.key for write in writes])
-        pools = await PoolLines.lock(
+        pools = await PoolLines.read(
             connection,
             {one.attempt.pool for write in writes for one in write.alternatives if one.slots is not None},
         )
-        quotas = await Quotas.lock(
+        quotas = await Quotas.read(
             connection,
             {one.attempt.channel: one.quota for write in writes for one in write.alternatives},
             max(write.now for write in writes),
@@ -104,7 +116,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         for write in sorted(writes, key=lambda write: (-write.task.priority, write.task.id)):
             task = write.task
             found = rows.get(task.id)
-            if again and found and found["step_token"] == write.token:
+            if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
                 outcomes[task.id] = next(
                     index for index, one in enumerate(write.alternatives) if one.attempt.channel == found["channel"]
                 )

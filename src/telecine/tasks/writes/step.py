@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,8 +11,9 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+from telecine.store.locks import Locks
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
-from telecine.tasks.writes.pools import free_slots
+from telecine.tasks.writes.pools import give_back, take_away
 from telecine.tasks.writes.schedule import reschedule
 
 _SCHEDULE = tables.schedule
@@ -35,6 +37,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> int:
         return self.change.task.id
 
+    @property
+    def locks(self) -> Locks:
+        """What its change touches."""
+        return self.change.locks
+
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Step], *, again: bool
@@ -52,6 +59,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 outcomes.append(None)
                 good.append(write)
+        freed = await _freed(connection, good)  # before the attempts are written, which hold none from then on
         await write_changes(connection, [(write.change, write.token) for write in good])
         await reschedule(
             connection,
@@ -62,8 +70,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             ],
         )
         await _end_schedule(connection, [write for write in good if not write.keep_lease and write.due is None])
-        await _free_slots(connection, good)
+        await give_back(connection, freed, max((write.now for write in good), default=0.0))
         return outcomes
+
+
+async def _freed(connection: AsyncConnection, steps: Sequence[Step]) -> Counter[str]:
+    """The slots that these steps give back, by pool."""
+    changes = [step.change for step in steps]
+    done = [one.attempt.id for one in changes if one.free is not None and one.attempt is not None]
+    return await take_away(connection, tables.attempts.c.id.in_(done)) if done else Counter()
 
 
 async def _end_schedule(connection: AsyncConnection, steps: Sequence[Step]) -> None:
@@ -75,14 +90,3 @@ async def _end_schedule(connection: AsyncConnection, steps: Sequence[Step]) -> N
     await reschedule(
         connection, [{"b_task_id": one, "b_due": None, "b_now": step.now} for one, step in zip(ids, steps, strict=True)]
     )
-
-
-async def _free_slots(connection: AsyncConnection, steps: Sequence[Step]) -> None:
-    """Give slots back, and make as many of those who wait for them due."""
-    freed: dict[str, int] = {}
-    for step in steps:
-        if step.change.free is not None:
-            name, weight = step.change.free
-            freed[name] = freed.get(name, 0) + weight
-    if freed:
-        await free_slots(connection, freed, steps[0].now)
