@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.principal import Bounds, Principal
+from telecine.accounts.principal import Bound, Bounds, Principal
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput, Native, VideoParameters
@@ -299,6 +300,52 @@ async def test_a_retry_in_one_batch_with_what_it_retries_joins_it(tmp_path: Path
             house.database.write(Create(made[2], "me", said=Idempotency("k", 1))),
         )
         assert list(answers) == [None, made[0].id, None]
+
+
+async def test_retries_without_a_key_leave_the_batch_of_everyone_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two connections that send the same, and a hundred that have nothing to do with it."""
+    async with House(tmp_path).opened() as house:
+        task = (await create(house, None, prompt="another")).task
+        commits = 0
+        commit = AsyncConnection.commit
+
+        async def counted(self: AsyncConnection) -> None:
+            nonlocal commits
+            commits += 1
+            await commit(self)
+
+        monkeypatch.setattr(AsyncConnection, "commit", counted)
+        now = house.clock.now()
+
+        def new(prompt: str, said: Idempotency | None = None) -> Create:
+            return Create(
+                replace(task, id=house.context.ids.next(now), request=text_to_video(prompt=prompt)), "me", said=said
+            )
+
+        same = [new("same", RETRY) for _ in range(3)]
+        others = [new(str(number)) for number in range(100)]
+        answers = await asyncio.gather(*(house.database.write(one) for one in [*same, *others]))
+        assert answers == [None, same[0].task.id, same[0].task.id, *[None] * 100]
+        assert commits <= 2
+
+
+async def test_a_retry_is_not_refused_for_what_the_first_has_spent(tmp_path: Path) -> None:
+    """Each is admitted by the limits of its own key."""
+    async with House(tmp_path).opened() as house:
+        task = (await create(house, None, prompt="another")).task
+        now = house.clock.now()
+        tight = (Bound("account", task.account_id, Bounds(tasks=0)),)
+        made = [replace(task, id=house.context.ids.next(now), request=text_to_video()) for _ in range(3)]
+        answers = await asyncio.gather(
+            house.database.write(Create(made[0], "me", bound=tight)),
+            house.database.write(Create(made[1], "me", said=RETRY)),
+            house.database.write(Create(made[2], "me", said=RETRY)),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[0], GatewayError)
+        assert list(answers[1:]) == [None, made[1].id]
 
 
 async def test_media_stored_for_a_replay_go_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,9 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
 from telecine.providers.base import Channel, Job, Running
 from telecine.store import tables
-from telecine.tasks.writes import Change, Claim, Create, Extend, Mark, StaleError, Step
+from telecine.store.database import CommitUnknownError
+from telecine.tasks.writes import Change, Claim, Create, Event, Extend, Mark, StaleError, Step
+from telecine.webhooks.delivery import Delivery
 from tests.tasks.scripted import House, text_to_video
 
 
@@ -142,13 +144,116 @@ async def test_a_claim_takes_each_due_task_once(tmp_path: Path) -> None:
         made = [new_task(house) for _ in range(5)]
         await asyncio.gather(*(house.database.write(Create(one, "gone")) for one in made))
         now = house.clock.now()
-        nobody, upcoming = await house.database.write(Claim("me", 10, now))
+        nobody, upcoming = await house.database.write(Claim("me", 10, now, token=10))
         assert (nobody, upcoming) == ([], None), "their leases still hold"
         house.clock.advance(61)
-        first, _ = await house.database.write(Claim("me", 3, house.clock.now()))
-        second, _ = await house.database.write(Claim("you", 10, house.clock.now()))
+        first, _ = await house.database.write(Claim("me", 3, house.clock.now(), token=3))
+        second, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=10))
         assert len(first) == 3
         assert sorted(one for one, _ in first + second) == sorted(one.id for one in made)
+
+
+class LostCommits:
+    """COMMITs whose answers are lost: each entry says whether it had happened by then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.coming: list[bool] = []
+        self._commit = AsyncConnection.commit
+
+        async def lose(connection: AsyncConnection) -> None:
+            await self._lose(connection)
+
+        monkeypatch.setattr(AsyncConnection, "commit", lose)
+
+    async def _lose(self, connection: AsyncConnection) -> None:
+        if not self.coming:
+            await self._commit(connection)
+            return
+        await (self._commit(connection) if self.coming.pop(0) else connection.rollback())
+        raise OperationalError("COMMIT", None, Exception("connection lost"))
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> LostCommits:
+    return LostCommits(monkeypatch)
+
+
+@pytest.mark.parametrize("answers", [[True], [True, False], [True, True], [False, True]])
+async def test_a_claim_whose_answer_is_lost_leaves_nobody_idle(
+    tmp_path: Path, lost: LostCommits, answers: list[bool]
+) -> None:
+    """The second answer is that of the look whether the first has happened."""
+    async with House(tmp_path).opened() as house:
+        views = [await house.tasks.create(house.me, text_to_video(prompt=str(number)), "tasks") for number in range(3)]
+        house.clock.advance(60)
+        lost.coming = answers[:]
+        try:
+            await house.engine.claim()
+        except CommitUnknownError:  # the engine's loop tries again soon, long before the leases have run out
+            assert len(answers) == 2
+            await house.engine.claim()
+        await house.engine.settle()
+        assert len(house.provider.polled) == len(views), "each once, at once"
+
+
+async def test_a_claim_takes_nothing_twice(tmp_path: Path, lost: LostCommits) -> None:
+    async with House(tmp_path).opened() as house:
+        made = [new_task(house) for _ in range(3)]
+        await asyncio.gather(*(house.database.write(Create(one, "me")) for one in made))
+        lost.coming = [True]
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=7))
+        assert found == [], "what a create has leased to us is no claim's"
+        house.clock.advance(61)
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=8))
+        assert len(found) == 3
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=9, unheard=True))
+        assert found == [], "another claim has those"
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_step_that_was_committed_is_no_lost_lease(tmp_path: Path, lost: LostCommits, ends: bool) -> None:
+    """Whether it has ended its task, whose row in the schedule is gone, or somebody has gone on with it since."""
+    async with House(tmp_path).opened() as house:
+        task = new_task(house)
+        await house.database.write(Create(task, house.context.owner))
+        told: list[str] = []
+        house.context.told = lambda: told.append("told")
+        change = Change(
+            task=replace(task, version=2, progress=50),
+            event=Event("progress", house.clock.now()),
+            deliveries=(hook(house, task),),
+        )
+        house.context.leases[task.id] = house.clock.now() + 60
+        lost.coming = [True]
+        if not ends:
+            transaction = house.database._transaction
+
+            async def overtaken(writes: Sequence[Any], *, again: bool) -> Sequence[Any]:
+                if again:  # by another process
+                    async with house.database.writing() as connection:
+                        await connection.execute(update(tables.tasks).values(version=3, step_token=99))
+                        await connection.execute(update(tables.schedule).values(lease_owner="other"))
+                return await transaction(writes, again=again)
+
+            house.database._transaction = overtaken  # type: ignore[method-assign]
+        with house.context.watch.watching(task.id) as changed:
+            await house.context.commit(change, due=None if ends else house.clock.now())
+            assert changed.is_set()
+        assert told == ["told"]
+
+
+def hook(house: House, task: Task) -> Delivery:
+    now = house.clock.now()
+    return Delivery(
+        id=house.context.ids.next(now),
+        task_id=task.id,
+        account_id=task.account_id,
+        sequence=2,
+        type="task.progress",
+        url="https://app.example/hook",
+        body=b"{}",
+        created_at=now,
+    )
 
 
 async def test_a_wake_during_a_step_is_not_lost(tmp_path: Path) -> None:
@@ -158,7 +263,7 @@ async def test_a_wake_during_a_step_is_not_lost(tmp_path: Path) -> None:
         await house.database.write(Mark(task.id, house.clock.now(), cancel=True))
         wished = replace(step(house, task), keep_lease=False, due=house.clock.now() + 1000)
         await house.database.write(wished)
-        claimed, _ = await house.database.write(Claim("me", 10, house.clock.now()))
+        claimed, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=10))
         assert [one for one, _ in claimed] == [task.id]
         found = await house.reads.task(task.id)
         assert found is not None

@@ -372,6 +372,7 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     Column("woken", Boolean, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", Double),
+    Column("claim", BigInteger),  # the claim that took the lease: one whose answer was lost finds its own by it
     Index("ix_schedule_due", "due"),
     Index(
         "ix_schedule_pool_rank_task_id",

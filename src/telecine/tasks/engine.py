@@ -8,6 +8,7 @@ the schedule is never out of step with the records; what is left to this module 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -46,6 +47,8 @@ class Engine:
             Loop("leases", self._extend, context.clock, every=EXTEND_SECONDS, first=EXTEND_SECONDS),
         )
         """What finds due tasks, and what keeps them ours."""
+        self._unheard: list[int] = []
+        """The tokens of claims that were not answered."""
         self._stopping = False
         self.last_claim: float | None = None
         """When the schedule was last read, by the clock's `elapsed`: readiness looks at it."""
@@ -81,7 +84,7 @@ class Engine:
         if room <= 0 or self._stopping:
             return 0, None
         now = self._context.now()
-        found, upcoming = await self._context.database.write(Claim(self._context.owner, min(room, _CLAIM), now))
+        found, upcoming = await self._claim(min(room, _CLAIM), now)
         self.last_claim = self._context.clock.elapsed()
         for task_id, due in found:
             self.lateness(now - due)
@@ -91,6 +94,18 @@ class Engine:
             else:
                 self._spawn(task_id)
         return len(found), upcoming
+
+    async def _claim(self, limit: int, now: float) -> tuple[list[tuple[int, float]], float | None]:
+        """One claim; with the token of one that was not answered, for nobody knows what that has taken."""
+        unheard = bool(self._unheard)
+        token = self._unheard.pop() if unheard else secrets.randbits(62)
+        answer: tuple[list[tuple[int, float]], float | None] | None = None
+        try:
+            answer = await self._context.database.write(Claim(self._context.owner, limit, now, token, unheard))
+        finally:
+            if answer is None:
+                self._unheard.append(token)
+        return answer
 
     async def settle(self) -> None:
         """Run everything that is due now, and what becomes due at once from it. For tests and one-off commands."""

@@ -85,24 +85,54 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Create], *, again: bool
     ) -> Sequence[int | Exception | None]:
-        if again:
-            there = await _existing(connection, [write.task.id for write in writes])
-            writes_left = [write for write in writes if write.task.id not in there]
+        answers: dict[int, int | Exception | None] = {}
+        there = await _existing(connection, writes) if again else set()
+        left = [write for write in writes if write.task.id not in there]
+        while left:
+            followers = _parted(left)
+            answers.update(await _create(connection, [write for write in left if write.task.id not in followers]))
+            left = []
+            for write in writes:
+                leader = followers.get(write.task.id)
+                if leader is None:
+                    continue
+                if isinstance(answers[leader], Exception):  # perhaps for a reason of the other key's
+                    left.append(write)
+                else:
+                    answers[write.task.id] = answers[leader] or leader
+        return [answers.get(write.task.id) for write in writes]
+
+
+def _parted(writes: Sequence[Create]) -> dict[int, int]:
+    """The retries without a key that come with what they retry, or with another retry of it: by the id of their task
+    that of the one whose answer is theirs too."""
+    followers: dict[int, int] = {}
+    leaders: dict[tuple[int, bytes], int] = {}
+    if not any(write.once.retry for write in writes):
+        return followers
+    for write in writes:
+        wanted = (write.once.account_id, write.once.fingerprint)
+        if write.once.retry and wanted in leaders:
+            followers[write.task.id] = leaders[wanted]
         else:
-            writes_left = list(writes)
-        known = await _known(connection, writes_left)
-        writes_left = [write for write in writes_left if write.task.id not in known]
-        known.update(await admit(connection, [write.admission for write in writes_left]))
-        writes_left = [write for write in writes_left if write.task.id not in known]
-        uncovered = await hold(connection, [write.hold for write in writes_left if write.hold is not None])
-        made = [write for write in writes_left if write.task.id not in uncovered]
-        await _insert_tasks(connection, made)
-        await remember(connection, [(write.once, write.task.id) for write in made])
-        return [_uncovered(write.task) if write.task.id in uncovered else known.get(write.task.id) for write in writes]
+            leaders[wanted] = write.task.id
+    return followers
 
 
-class _TogetherError(Exception):
-    """A retry is in one batch with what it retries. The batcher then runs each alone, the first one first."""
+async def _create(connection: AsyncConnection, writes: Sequence[Create]) -> dict[int, int | Exception | None]:
+    """By the id of the new task: None where it was made, the earlier task that was asked for, or why neither can be
+    had."""
+    answers: dict[int, int | Exception | None] = dict.fromkeys((write.task.id for write in writes), None)
+    answers.update(await _known(connection, writes))
+    left = [write for write in writes if answers[write.task.id] is None]
+    answers.update(await admit(connection, [write.admission for write in left]))
+    left = [write for write in left if answers[write.task.id] is None]
+    uncovered = await hold(connection, [write.hold for write in left if write.hold is not None])
+    answers.update({write.task.id: _uncovered(write.task) for write in left if write.task.id in uncovered})
+    made = [write for write in left if write.task.id not in uncovered]
+    await _insert_tasks(connection, made)
+    await remember(connection, [(write.once, write.task.id) for write in made])
+    return answers
 
 
 async def _known(connection: AsyncConnection, writes: Sequence[Create]) -> dict[int, int | GatewayError]:
@@ -110,10 +140,6 @@ async def _known(connection: AsyncConnection, writes: Sequence[Create]) -> dict[
     named = [write for write in writes if write.once.named]
     if not named:
         return {}
-    if any(write.once.retry for write in named):
-        fingerprints = [(write.once.account_id, write.once.fingerprint) for write in writes]
-        if len(set(fingerprints)) < len(fingerprints):
-            raise _TogetherError
     answers = await resolve(connection, [write.once for write in named])
     return {write.task.id: one for write, one in zip(named, answers, strict=True) if one is not None}
 
@@ -161,9 +187,14 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
     await add_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
 
 
-async def _existing(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
-    rows = await connection.execute(select(tables.tasks.c.id).where(tables.tasks.c.id.in_(ids)))
-    return set(rows.scalars())
+async def _existing(connection: AsyncConnection, writes: Sequence[Create]) -> set[int]:
+    """Those that an earlier COMMIT has made: not tasks of others that have drawn the same id."""
+    table = tables.tasks.c
+    rows = await connection.execute(
+        select(table.id, table.account_id, table.fingerprint).where(table.id.in_([one.task.id for one in writes]))
+    )
+    mine = {(write.task.id, write.once.account_id, write.once.fingerprint) for write in writes}
+    return {row.id for row in rows.all() if (row.id, row.account_id, row.fingerprint) in mine}
 
 
 def _uncovered(task: Task) -> GatewayError:

@@ -50,13 +50,18 @@ class Rest(msgspec.Struct, frozen=True):
 class Claim(msgspec.Struct, frozen=True):
     """Lease at most `limit` due tasks to `owner`.
 
-    Result: each task's id with the time at which it was due, the earliest first; and when the next one will be.
+    Result: each task's id with the time at which it was due, the earliest first; and when the next one will be. A claim
+    whose answer was lost answers the tasks that it has already: nobody else would come for them while the lease lasts.
     """
 
     order: ClassVar[int] = 50
     owner: str
     limit: int
     now: float
+    token: int
+    """Drawn at random for each claim; the same one where a claim that was not answered is made again."""
+    unheard: bool = False
+    """An earlier claim with this token was not answered."""
 
     @property
     def key(self) -> str:
@@ -72,23 +77,36 @@ class Claim(msgspec.Struct, frozen=True):
         cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
     ) -> Sequence[tuple[list[tuple[int, float]], float | None] | Exception]:
         (write,) = writes
-        table = tables.schedule.c
-        unleased = (table.lease_until.is_(None)) | (table.lease_until < write.now)
-        rows = await connection.execute(
-            select(table.task_id, table.due)
-            .where(table.due <= write.now, unleased)
-            .order_by(table.due)
-            .limit(write.limit)
-            .with_for_update(skip_locked=True)
-        )
-        found = [(task_id, due) for task_id, due in rows.all()]
+        found = await _claimed(connection, write) if again or write.unheard else []
+        found = found or await _due(connection, write)
         if found:
-            until = write.now + LEASE_SECONDS
-            await connection.execute(
-                _LEASE, [{"b_task_id": one, "b_owner": write.owner, "b_until": until} for one, _ in sorted(found)]
-            )
-        upcoming = await connection.execute(select(table.due).where(table.due > write.now).order_by(table.due).limit(1))
+            lease = {"b_owner": write.owner, "b_until": write.now + LEASE_SECONDS, "b_claim": write.token}
+            await connection.execute(_LEASE, [{"b_task_id": one, **lease} for one, _ in sorted(found)])
+        upcoming = await connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
         return [(found, upcoming.scalar_one_or_none())]
+
+
+async def _due(connection: AsyncConnection, claim: Claim) -> list[tuple[int, float]]:
+    """What is due and nobody's."""
+    rows = await connection.execute(
+        select(_S.c.task_id, _S.c.due)
+        .where(_S.c.due <= claim.now, (_S.c.lease_until.is_(None)) | (_S.c.lease_until < claim.now))
+        .order_by(_S.c.due)
+        .limit(claim.limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(task_id, due) for task_id, due in rows.all()]
+
+
+async def _claimed(connection: AsyncConnection, claim: Claim) -> list[tuple[int, float]]:
+    """What this very claim has leased before, and nobody was told of."""
+    rows = await connection.execute(
+        select(_S.c.task_id, _S.c.due)
+        .where(_S.c.lease_owner == claim.owner, _S.c.claim == claim.token)
+        .order_by(_S.c.due)
+        .with_for_update(skip_locked=True)
+    )
+    return [(task_id, claim.now if due is None else due) for task_id, due in rows.all()]
 
 
 class Extend(msgspec.Struct, frozen=True):
@@ -135,7 +153,7 @@ _S = tables.schedule
 # A wake that came while the step ran is kept: the task is due at once, whatever the step wished.
 _WISHED = case((_S.c.woken, bindparam("b_now", type_=Double)), else_=bindparam("b_due", type_=Double))
 
-_RELEASED = {"due": _WISHED, "woken": False, "lease_owner": None, "lease_until": None, "pool": None}
+_RELEASED = {"due": _WISHED, "woken": False, "lease_owner": None, "lease_until": None, "claim": None, "pool": None}
 
 RESCHEDULE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(_RELEASED)
 
@@ -150,7 +168,7 @@ COME = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindp
 _LEASE = (
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"))
-    .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), woken=False)
+    .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), claim=bindparam("b_claim"), woken=False)
 )
 
 _EXTEND = (
@@ -169,6 +187,7 @@ PARK = (
         woken=False,
         lease_owner=None,
         lease_until=None,
+        claim=None,
     )
 )
 

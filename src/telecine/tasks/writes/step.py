@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
@@ -54,6 +54,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             found = rows.get(task.id)
             if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
                 outcomes.append(None)
+            elif again and found and found["version"] >= task.version and await _told(connection, write.change):
+                outcomes.append(None)  # and somebody has gone on with it since
             elif not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes.append(StaleError(f"task {task.id} has moved on"))
             else:
@@ -79,6 +81,22 @@ async def _freed(connection: AsyncConnection, steps: Sequence[Step]) -> Counter[
     changes = [step.change for step in steps]
     done = [one.attempt.id for one in changes if one.free is not None and one.attempt is not None]
     return await take_away(connection, tables.attempts.c.id.in_(done)) if done else Counter()
+
+
+async def _told(connection: AsyncConnection, change: Change) -> bool:
+    """Whether the line that `change` writes into the timeline is there."""
+    table, line = tables.events.c, change.event
+    if line is None:
+        return False
+    rows = await connection.execute(
+        select(table.task_id).where(
+            table.task_id == change.task.id,
+            table.sequence == change.task.version,
+            table.type == line.type,
+            table.at == line.at,
+        )
+    )
+    return rows.first() is not None
 
 
 async def _end_schedule(connection: AsyncConnection, steps: Sequence[Step]) -> None:
