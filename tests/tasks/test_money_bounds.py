@@ -34,6 +34,9 @@ def made(*kinds: Kind, usage: Usage | None = None) -> Succeeded:
     return Succeeded(tuple(links), usage or Usage())
 
 
+VIDEOS: list[Kind] = ["video"] * 1000
+
+
 class Files:
     """A library with a file of its own length for each output; those in `failing` cannot be had."""
 
@@ -89,14 +92,14 @@ async def test_what_counts_is_at_most_what_was_asked_for(
 async def test_a_thousand_links_that_cannot_be_fetched_cost_at_most_the_one_that_was_asked_for(tmp_path: Path) -> None:
     async with bank(tmp_path, "10", prices=(line("0.1", "second"),)) as one:
         Files(one, failing={-1: CUT})
-        task = await ended(one, made(*["video"] * 1000), VIDEO)
+        task = await ended(one, made(*VIDEOS), VIDEO)
         assert (task.state, task.charged) == ("succeeded", 500_000)
 
 
 async def test_links_that_lead_nowhere_cost_nothing(tmp_path: Path) -> None:
     async with bank(tmp_path, "10", prices=(line("0.1", "second"),)) as one:
         Files(one, failing={-1: GONE})
-        task = await ended(one, made(*["video"] * 1000), VIDEO)
+        task = await ended(one, made(*VIDEOS), VIDEO)
         assert (task.status, task.charged) == ("running", None)
         await one.house.pass_time(3900, 60)
         assert await one.figures() == (10_000_000, 0, 0)
