@@ -45,9 +45,10 @@ balance = 100
 """
 
 
-def openai_channel(base_url: str) -> str:
+def openai_channel(base_url: str, *, private: bool = False) -> str:
     return f"""
 [[channels]]
+allow_private = {str(private).lower()}
 name = "openai-main"
 provider = "openai"
 base_url = "{base_url}"

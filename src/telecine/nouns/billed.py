@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,7 +15,7 @@ _SIDES = {1024: "1k", 1440: "2k", 2160: "4k"}
 _ALIKE = {f"{side}p": name for side, name in _SIDES.items()}
 
 
-class Billed(msgspec.Struct, frozen=True):
+class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one upstream will be asked for, whichever fields of the request say it, with that upstream's defaults.
 
     So nobody gets the dear variant at the price of the cheap one by calling it otherwise. None: the upstream is told
@@ -45,6 +46,17 @@ class Billed(msgspec.Struct, frozen=True):
             aspect_ratio=f"{width // common}:{height // common}",
             duration=duration,
         )
+
+
+def common(billed: Sequence[Billed]) -> Billed:
+    """What they all agree on, of one at least."""
+    first = billed[0]
+    told = {
+        name: getattr(first, name)
+        for name in Billed.__struct_fields__
+        if all(getattr(one, name) == getattr(first, name) for one in billed)
+    }
+    return Billed(**told)
 
 
 def spelled(name: str, value: object) -> object:

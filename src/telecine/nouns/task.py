@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import Price
 from telecine.nouns.request import GenerationRequest
@@ -137,6 +138,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     model: str
     request: GenerationRequest
+    asked: Billed | None = None
+    """What the upstream is asked for, its defaults filled in; before one is chosen, what all that could be agree on.
+    None for tasks older than this note."""
     external_id: str | None = None
     priority: int = 0
     progress: int = 0

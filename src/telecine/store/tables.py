@@ -198,6 +198,7 @@ tasks = Table(  # written by tasks/
     Column("kind", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("request", LargeBinary, nullable=False),
+    Column("asked", LargeBinary),  # what the upstream is asked for, its defaults filled in; null in older rows
     Column("external_id", Text),
     Column("priority", Integer, nullable=False),
     Column("progress", Integer, nullable=False),

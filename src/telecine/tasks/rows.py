@@ -7,12 +7,14 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.money import TOKEN_UNITS, Price
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task, Tokens, Usage
 
 _decode_request = msgspec.json.Decoder(GenerationRequest).decode
+_decode_asked = msgspec.json.Decoder(Billed).decode
 _encode = msgspec.json.Encoder().encode
 
 _USAGE_TOKENS: Final = {kind: f"usage_{kind}_tokens" for kind in Tokens.__struct_fields__}
@@ -43,6 +45,8 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         "charged": task.charged,
         **_error_values(task.error),
     }
+    if task.state in ("queued", "submitting"):  # later steps do not choose a channel
+        values["asked"] = _encode(task.asked) if task.asked is not None else None
     if task.usage is not None:
         values.update(_usage_values(task.usage))
     if task.cancel_refused:
@@ -90,6 +94,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         operation=row["operation"],
         model=row["model"],
         request=_decode_request(row["request"]),
+        asked=_decode_asked(row["asked"]) if row["asked"] is not None else None,
         external_id=row["external_id"],
         priority=row["priority"],
         progress=row["progress"],

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from telecine.accounts.holders import stand_in
 from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
+from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import MOST_MICROS, amount_of
@@ -137,6 +138,7 @@ class TaskService:
             await self.get(principal, request.source_task)
             source = await context.reads.work(request.source_task)
             routes = context.router.candidates(request, after=source.attempt if source else None)
+        task = replace(task, asked=common([route.billed for route in routes]))
         quote = self._quote(principal, routes, request)
         if quote is not None:
             task = replace(task, prices=quote.prices, held=quote.hold, most=quote.most)

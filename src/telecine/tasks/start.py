@@ -112,6 +112,7 @@ def _alternative(context: Context, work: Work, route: Route) -> Alternative:
         channel=route.channel.name,
         attempt_id=identity,
         attempts=number,
+        asked=route.billed,
         sandbox=route.provider.name == "sandbox",
     )
     change = context.moved(work.task, Change(task=task, new_attempt=attempt), "submitting", route.channel.name)

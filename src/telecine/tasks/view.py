@@ -46,6 +46,12 @@ class Page(msgspec.Struct, frozen=True):
     has_more: bool
 
 
+def asked_seconds(task: Task) -> float | None:
+    """How long the upstream is asked to make each output; None where it is told nothing."""
+    told = task.asked.duration if task.asked is not None else None
+    return told if told is not None else task.request.duration
+
+
 def made_seconds(view: View, index: int = 0) -> float | None:
     """How long output number `index` is: as measured, else its share of what the upstream says. None before the end,
     and where nobody knows."""

@@ -16,7 +16,7 @@ from telecine.nouns.ids import output_id
 from telecine.nouns.request import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
-from telecine.tasks.view import View, made_seconds
+from telecine.tasks.view import View, asked_seconds, made_seconds
 
 STATUS: Final[dict[Status, str]] = {
     "queued": "submitted",
@@ -184,7 +184,7 @@ def _result(view: View, media: Media) -> TaskResult:
         url = media.link(output)
         if url is not None:
             made = made_seconds(view, output.index)
-            seconds = made if made is not None else view.task.request.duration
+            seconds = made if made is not None else asked_seconds(view.task)
             shown = "" if seconds is None else f"{round(seconds, 3):g}"
             videos.append(KlingVideo(output_id(output.task_id, output.index), url, shown))
     return TaskResult(videos)

@@ -16,7 +16,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Output, Status, Task, Tokens
-from telecine.tasks.view import Cancellation, View, made_seconds
+from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -182,10 +182,10 @@ def code_of(error: GatewayError) -> str:
 
 
 def _seconds(view: View, models: Catalogue) -> str | None:
-    """How long the finished video is; until then what was asked for, or what the model makes by default."""
+    """How long the finished video is; until then what the upstream is asked for, or what the model makes by default."""
     seconds = made_seconds(view)
     if seconds is None:
-        seconds = view.task.request.duration
+        seconds = asked_seconds(view.task)
     if seconds is None:
         model = models.find(view.task.model)
         seconds = model.default_duration if model is not None else None
@@ -193,13 +193,19 @@ def _seconds(view: View, models: Catalogue) -> str | None:
 
 
 def _size(view: View, models: Catalogue) -> str | None:
-    """What came, once it has; what was asked for; until then what the model makes by default."""
-    for output in view.outputs:
+    """The size of the finished video; until then what the upstream is asked for, None where nobody knows."""
+    task = view.task
+    for output in view.outputs if task.status == "succeeded" else ():
         if output.width and output.height:
             return f"{output.width}x{output.height}"
-    if view.task.request.size is not None:
-        return view.task.request.size
-    model = models.find(view.task.model)
+    request = task.request
+    if request.size is None and request.inputs and not (request.aspect_ratio or request.resolution):
+        return None  # it may follow the picture
+    if task.asked is not None:
+        return task.asked.size
+    if request.size is not None or request.aspect_ratio or request.resolution:
+        return request.size
+    model = models.find(task.model)
     return model.default_size if model is not None else None
 
 

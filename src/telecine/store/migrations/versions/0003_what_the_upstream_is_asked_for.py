@@ -1,0 +1,17 @@
+"""What the upstream of a task is asked for, as its object shows it until the files tell."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("tasks", sa.Column("asked", sa.LargeBinary(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("tasks", "asked")
