@@ -6,12 +6,14 @@ openai-node). Values stay strings; files are spooled to disk by Starlette.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -28,6 +30,9 @@ _MAX_FIELDS: Final = 200
 _MAX_FILES: Final = 20
 _MAX_KEYS: Final = 8
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_EXTENDED: Final = re.compile(rb"(;\s*filename)\*(?=\s*=)", re.IGNORECASE)
+_MEDIA: Final = ("image/", "video/", "audio/")
+_LOOK: Final = 4096
 _TYPES: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -58,11 +63,24 @@ async def read_form(request: Request, media: Collection[str]) -> Body:
     for name, value in form.multi_items():
         if isinstance(value, str):
             texts.append((name, value))
-        elif value.filename is None:
+        elif value.filename is None and not await _is_file(value):
             texts.append((name, await _text(request, name, value)))
         elif value.size or value.filename:  # a browser sends an empty part for a file field left alone
             files.append((name.partition("[")[0], value))
     return Body(nest(texts, media), files=tuple(files))
+
+
+async def _is_file(value: UploadFile) -> bool:
+    """Whether a part without a file name is a file all the same: its type says so, or it is no text."""
+    if (value.content_type or "").strip().lower().startswith(_MEDIA):
+        return bool(value.size)
+    beginning = await value.read(_LOOK)
+    await value.seek(0)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)  # the last character may be cut
+    except UnicodeDecodeError:
+        return True
+    return b"\0" in beginning
 
 
 async def _text(request: Request, name: str, value: UploadFile) -> str:
@@ -80,7 +98,8 @@ async def _text(request: Request, name: str, value: UploadFile) -> str:
 class _WholeForm(MultiPartParser):
     """Refuses a body that ends before its last boundary: Starlette drops the part that is cut, without a word.
 
-    Fields of `media` are spooled as files are, named or not, because they may be long.
+    Fields of `media` are spooled as files are, named or not, because they may be long. A file name that is there in the
+    extended form alone (`filename*`, RFC 5987), which Starlette overlooks, is a file name.
     """
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], media: Collection[str]) -> None:
@@ -92,12 +111,14 @@ class _WholeForm(MultiPartParser):
         self._ended = False
 
     def on_headers_finished(self) -> None:
-        super().on_headers_finished()
         part = self._current_part
+        if b"filename" not in parse_options_header(part.content_disposition)[1]:
+            part.content_disposition = _EXTENDED.sub(rb"\1", part.content_disposition or b"")
+        super().on_headers_finished()
         if part.file is None and part.field_name.partition("[")[0] in self._media:
             file = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115  closed with the request
             self._files_to_close_on_error.append(file)
-            part.file = UploadFile(file, size=0)  # type: ignore[arg-type]
+            part.file = UploadFile(file, size=0, headers=Headers(raw=part.item_headers))  # type: ignore[arg-type]
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._current_part.file is None:
