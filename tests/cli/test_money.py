@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.house import Served, good, telecine
 
-RULES = ["sums", "open holds", "unsettled ends", "ends", "charges", "budgets"]
+RULES = ["sums", "open holds", "unsettled ends", "ends", "charges", "budgets", "holds", "owners", "outcomes"]
 
 
 def test_money_is_deposited_listed_and_checked(served: Served, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from telecine.accounts import ledger
+from telecine.accounts import audit
 from telecine.accounts.erase import Erasure
 from telecine.accounts.principal import Principal
 from telecine.config import PriceConfig
@@ -167,7 +167,7 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     assert bob.files() == []
     assert await bob.entries() == before
     async with bob.house.database.reading() as connection:
-        assert await ledger.check(connection) == []
+        assert await audit.check(connection) == []
         charged = await connection.execute(text("SELECT model, charged FROM tasks"))
         assert [tuple(one) for one in charged.all()] == [("kling-v2-5-turbo", 500_000)] * 3
     with pytest.raises(GatewayError, match="no account 'bob'"):

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from telecine.accounts import ledger
-from telecine.accounts.ledger import RULES
+from telecine.accounts import audit
+from telecine.accounts.audit import RULES
 from telecine.config import ChannelConfig, Config, ConfigError, LimitsConfig, ModelMap, NetworkConfig, PriceConfig, load
 from telecine.nouns import catalogue
 from telecine.nouns.money import Price, amount_of, cost
@@ -260,15 +260,15 @@ async def test_the_check_sees_one_moment(tmp_path: Path) -> None:
     await database.open()
     try:
         async with database.snapshot() as before:
-            assert await ledger.check(before) == []
+            assert await audit.check(before) == []
             async with database.writing() as connection:
                 await connection.exec_driver_sql(
                     "INSERT INTO accounts (id, name, created_at, limited, balance, held, spent, source)"
                     " VALUES (1, 'x', 0, 1, 5, 0, 0, 'admin')"
                 )
-            assert await ledger.check(before) == []
+            assert await audit.check(before) == []
         async with database.snapshot() as after:
-            (problem,) = await ledger.check(after)
+            (problem,) = await audit.check(after)
         assert (problem.rule in RULES, problem.subject) == (True, "account x")
     finally:
         await database.close()

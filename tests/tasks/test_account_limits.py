@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from telecine.accounts import ledger
+from telecine.accounts import audit
 from telecine.accounts.balances import Balances
 from telecine.accounts.terms import ChangedLimits, Changes
 from telecine.config import AccountConfig, Limits, PriceConfig
@@ -29,7 +29,7 @@ CALL = PriceConfig("kling-v2-5-turbo", "call", Decimal(2))
 async def committed(house: House) -> dict[str, int]:
     """What is counted in all, by kind of owner; the books are right."""
     async with house.database.reading() as connection:
-        assert await ledger.check(connection) == []
+        assert await audit.check(connection) == []
         rows = await connection.execute(select(tables.spending.c.owner, tables.spending.c.committed))
         found: dict[str, int] = {}
         for owner, amount in rows.all():

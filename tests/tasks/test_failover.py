@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from telecine.accounts import ledger
+from telecine.accounts import audit
 from telecine.config import ChannelConfig, Config, LimitsConfig, PriceConfig
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Task
@@ -78,7 +78,7 @@ class Pair:
         """What the ledger says of the task, once the books have been checked."""
         table = tables.ledger_entries.c
         async with self.house.database.reading() as connection:
-            assert await ledger.check(connection) == []
+            assert await audit.check(connection) == []
             rows = await connection.execute(
                 select(table.kind, table.held_delta).where(table.ref_type == "task", table.ref_id == str(task_id))
             )

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from telecine.accounts import ledger
+from telecine.accounts import audit, ledger
 from telecine.accounts.balances import Balance, Balances
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
@@ -40,7 +40,7 @@ class Bank:
     async def figures(self) -> tuple[int | None, int, int]:
         """(balance, held, spent), once the books have been checked."""
         async with self.house.database.reading() as connection:
-            assert await ledger.check(connection) == []
+            assert await audit.check(connection) == []
         found = await self.balance()
         return found.balance, found.held, found.spent
 
@@ -265,7 +265,7 @@ async def test_the_checker_finds_what_is_wrong(tmp_path: Path, statement: str, r
         async with one.house.database.writing() as connection:
             await connection.exec_driver_sql(statement)
         async with one.house.database.reading() as connection:
-            assert rule in {problem.rule for problem in await ledger.check(connection)}
+            assert rule in {problem.rule for problem in await audit.check(connection)}
 
 
 async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> Non
             await connection.execute(text("DROP INDEX uq_ledger_entries_end"))
             await ledger.settle(connection, [late])
         async with one.house.database.reading() as connection:
-            problems = {problem.rule: problem.detail for problem in await ledger.check(connection)}
+            problems = {problem.rule: problem.detail for problem in await audit.check(connection)}
         assert problems["ends"] == "it was held 1 times and ended 2 times, and -350000 of it is left"
         assert problems["charges"] == "it says 0, its entries say 350000"
 

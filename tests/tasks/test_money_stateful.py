@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from telecine.accounts import ledger
+from telecine.accounts import audit
 from telecine.accounts.balances import Balances
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
@@ -140,9 +140,9 @@ class Books(RuleBasedStateMachine):
         if self.house is not None:
             assert self.do(self._problems()) == []
 
-    async def _problems(self) -> list[ledger.Problem]:
+    async def _problems(self) -> list[audit.Problem]:
         async with self.here.database.reading() as connection:
-            return await ledger.check(connection)
+            return await audit.check(connection)
 
     def teardown(self) -> None:
         if self.house is not None:

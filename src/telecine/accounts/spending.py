@@ -95,7 +95,7 @@ async def room(connection: AsyncConnection, owner: Owner, identity: int, bounds:
 
 def month_of(at: float) -> int:
     """The calendar month of a moment, UTC, as `202611`."""
-    moment = datetime.fromtimestamp(at, UTC)
+    moment = datetime.fromtimestamp(int(at), UTC)
     return moment.year * 100 + moment.month
 
 

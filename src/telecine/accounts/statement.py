@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.audit import RULES, Problem, check
 from telecine.accounts.balances import Balance, Balances
-from telecine.accounts.ledger import RULES, Problem, check
 from telecine.accounts.principal import Principal
 from telecine.accounts.spending import room
 from telecine.clock import Clock

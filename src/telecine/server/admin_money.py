@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from telecine.accounts.audit import RULES, Problem
 from telecine.accounts.balances import Balances
-from telecine.accounts.ledger import RULES, Problem
 from telecine.accounts.statement import Margin, Statement
 from telecine.config import PriceConfig
 from telecine.dialects.bodies import json_response

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from telecine.accounts.metering import counted
 from telecine.nouns.task import Output, Task
 
 Cancellation = Literal["cancelled", "requested_upstream", "marked"]
@@ -62,4 +63,5 @@ def made_seconds(view: View, index: int = 0) -> float | None:
     if measured is not None:
         return measured
     told = task.usage.seconds if task.usage is not None else None
-    return None if told is None else told / len(view.outputs)
+    files = len(counted(view.outputs, task.request.count, "lasting"))  # those that it is told of
+    return None if told is None or not files else told / files
