@@ -17,7 +17,7 @@ from sqlalchemy import event, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.ledger import check
+from telecine.accounts.audit import check
 from telecine.clock import SystemClock
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
 from telecine.providers.base import Accepted
