@@ -180,6 +180,69 @@ def test_the_own_price_of_an_alias_stands_before_a_condition_of_its_model() -> N
     assert quote.prices == (Price("second", 2_000_000),)
 
 
+@pytest.mark.parametrize(
+    ("model", "micros"),
+    [
+        ("kling-v2-5-turbo", 7),  # its own line, though others have conditions that hold
+        ("kling-v2-6", 5),
+        ("kling-v3", 4),
+        ("kling-v12", 3),
+        ("kling-next", 2),
+        ("flux-1", 1),
+        ("sora-2", 8),
+        ("sora-2-2025-10-06", 8),  # the model that it is an alias of, before any glob
+        ("sora-2-2025-12-08", 9),
+        ("sora-2-pro", 6),
+        ("odd[1", 10),
+        ("odd1", 1),
+    ],
+)
+def test_the_line_closest_to_the_name_wins(model: str, micros: int) -> None:
+    lines = {
+        "*": 1,
+        "kling-*": 2,
+        "kling-v*": 3,
+        "kling-v?": 4,
+        "kling-v2-*": 5,
+        "sora-2*": 6,
+        "kling-v2-5-turbo": 7,
+        "sora-2": 8,
+        "sora-2-2025-12-08": 9,
+        "odd[1": 10,
+    }
+    dearer = [line("0.5", model=glob, duration=5) for glob in ("*", "kling-*")]
+    for order in (1, -1):
+        priced = [line(f"0.{number:06}", model=name) for name, number in lines.items()][::order]
+        quote = quoted(book(*dearer, *priced), text_to_video(model=model, duration=5.0))
+        assert quote is not None
+        wanted = 500_000 if model in {"kling-next", "flux-1", "odd1"} else micros
+        assert quote.prices == (Price("second", wanted),), model
+
+
+def test_conditions_decide_among_lines_of_the_same_glob_and_a_glob_stands_in_where_none_holds() -> None:
+    prices = book(line("1", model="kling-*"), line("2", model="kling-*", duration=10), line("3", audio=True))
+    requests = (text_to_video(), text_to_video(duration=10.0), text_to_video(audio=True, duration=10.0))
+    for request, micros in zip(requests, (1_000_000, 2_000_000, 3_000_000), strict=True):
+        quote = quoted(prices, request)
+        assert quote is not None
+        assert quote.prices == (Price("second", micros),)
+
+
+def test_token_lines_of_a_glob_add_to_those_of_a_name() -> None:
+    prices = book(
+        line("1", "million_input_tokens", model="*"),
+        line("2", "million_output_tokens", model="*"),
+        line("9", "million_output_tokens"),
+    )
+    quote = quoted(prices, text_to_video())
+    assert quote is not None
+    assert [price.micros for price in quote.prices] == [1_000_000, 9_000_000]
+
+
+def test_a_name_that_looks_like_one_is_none() -> None:
+    assert quoted(book(line("1", model="sora2"), line("1", model="sora")), text_to_video(model="sora-2")) is None
+
+
 KLING = KlingProvider.check
 OPENAI = OpenAIProvider.check
 

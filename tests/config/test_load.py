@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def test_an_end_that_is_no_time_is_refused(said: str) -> None:
 def test_what_the_books_could_not_hold_is_refused(text: str, why: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config(text)
-    assert str(caught.value).startswith(why)
+    where, _, said = str(caught.value).partition(": ")
+    assert said.startswith(why)
+    assert re.fullmatch(r"telecine\.toml, line \d \(\w+\)", where)
 
 
 def test_what_they_just_hold_is_not() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from telecine.config import Config, ConfigError, load, parse
-from telecine.server.gateway import check_config
+from telecine.server.rules import check_config
 
 GOOD = "w4tL0n8qZ2xV7bK3mR9cT1"
 KEY = f'[[keys]]\nname = "a"\nkey = "{GOOD}"\n'
@@ -87,7 +87,7 @@ def test_a_file_of_bytes_is_no_secret(tmp_path: Path) -> None:
 def test_what_makes_sense_is_taken() -> None:
     found = config(
         f'public_url = "https://media.example/base"\ncurrency = "CNY"\n{KEY}account = "Größe 工作室 (1)"\n'
-        f'{CHANNEL}models = []\ndraining = true\nmax_in_flight = 0\n[[pools]]\nname = "p"\nslots = 0\n'
+        f'{CHANNEL}api_key = "k"\nmodels = []\ndraining = true\nmax_in_flight = 0\n[[pools]]\nname = "p"\nslots = 0\n'
         "[limits]\nshutdown = 0.0"
     )
     assert found.channels[0].draining

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from telecine.accounts import audit
@@ -16,7 +17,7 @@ from telecine.accounts.audit import RULES
 from telecine.config import ChannelConfig, Config, ConfigError, LimitsConfig, ModelMap, NetworkConfig, PriceConfig, load
 from telecine.nouns import catalogue
 from telecine.nouns.money import Price, amount_of, cost
-from telecine.server.metering import check_metered, is_exposed, is_published, unpriced
+from telecine.server.metering import check_metered, check_priced, is_exposed, is_published, unpriced
 from telecine.server.run import bind, serve
 from telecine.store.database import Database
 from tests.dialects.house import picture
@@ -312,10 +313,87 @@ def test_what_is_counted_may_be_served_to_others(good: Config) -> None:
 
 def test_what_nobody_counts_is_not_served_to_others() -> None:
     globs = ChannelConfig("k", "kling", models=("*", ModelMap("named", "kling-v1"), "kling-v1"))
-    config = configured("kling-v1", channels=(globs,))
-    assert unpriced(config, catalogue.load()) == ["k: *", "k: named"]
-    with pytest.raises(ConfigError, match=r"k: \*, k: named.*require_price = true.*allow_unmetered = true"):
-        check_metered(config, catalogue.load())
+    with pytest.raises(
+        ConfigError, match=r"k: \*, k: named, k: kling-v1.*require_price = true.*allow_unmetered = true"
+    ):
+        check_metered(configured(channels=(globs,)), catalogue.load())
+
+
+GLOBS = ChannelConfig("k", "kling", models=("*", ModelMap("named", "kling-v1"), "kling-v1"))
+
+
+@pytest.mark.parametrize(
+    ("prices", "without"),
+    [
+        (("kling-v1",), ["named"]),
+        (("named",), ["kling-v1"]),
+        (("kling",), ["named", "kling-v1"]),  # a slip of the pen is no glob
+        (("kling-v1", "n?med"), []),
+        (("*",), []),
+        (("kling-*", "nam[a-f]d"), []),
+    ],
+)
+def test_where_there_are_prices_a_real_model_has_one(prices: tuple[str, ...], without: list[str]) -> None:
+    """The glob of a channel counts for nothing: what it serves beyond the prices is refused when it is asked for."""
+    config = configured(
+        *prices, channels=(GLOBS, ChannelConfig("s", "sandbox"), ChannelConfig("d", "kling", draining=True))
+    )
+    assert unpriced(config, catalogue.load()) == [(0, name) for name in without]
+    check_metered(config, catalogue.load())
+    if not without:
+        check_priced(config, catalogue.load())
+        return
+    for more in ({}, {"allow_unmetered": True}, {"limits": LimitsConfig(require_price=True)}):
+        with pytest.raises(ConfigError, match=f"none for k: {', k: '.join(without)}. .*'price = 0'") as caught:
+            check_priced(msgspec.structs.replace(config, **more), catalogue.load())
+        assert caught.value.path == ("channels", 0, "models")
+
+
+def test_without_prices_nothing_needs_one() -> None:
+    check_priced(configured(channels=(GLOBS,)), catalogue.load())
+
+
+FREE = '[[prices]]\nmodel = "kling-v2-6"\nunit = "call"\nprice = 0\n'
+
+
+def test_a_start_and_a_reload_want_a_price_for_every_model_by_name(folder: Path, kling: FakeKling) -> None:
+    models = 'models = ["kling-v2-5-turbo", "kling-v2-6"]'
+    config = house(kling, "1").replace('models = ["kling-*"]', models)
+    with (
+        pytest.raises(ConfigError, match=r"line 10 \(models\): .*none for kling-main: kling-v2-6"),
+        LiveServer(folder, config),
+    ):
+        pass
+    with LiveServer(folder, config + FREE) as server:
+        made = server.call("POST", PATH, {**PRO, "model_name": "kling-v2-6"}).json["data"]["task_id"]
+        assert server.call("GET", f"/v1/tasks/{made}").json["cost"]["held"] == "0.000000"
+        server._file.write_text(server._file.read_text().replace(FREE, FREE.replace("kling-v2-6", "kling-v2-6 ")))
+        reply = server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY)
+        assert (reply.status, "kling-main: kling-v2-6" in reply.json["error"]["message"]) == (400, True)
+        assert len(admin(server, "prices")["data"]) == 3
+
+
+def test_what_only_a_glob_serves_has_a_price_or_is_refused(folder: Path, kling: FakeKling) -> None:
+    with LiveServer(folder, house(kling, "1")) as server:
+        for name in ("kling-v2-6", "kling-v9-of-next-year"):
+            reply = server.call("POST", PATH, {**PRO, "model_name": name})
+            assert (reply.status, reply.json["code"]) == (403, 1103), reply
+            reply = server.call("POST", "/v1/tasks", {"model": name, "prompt": "a boat", "duration": 5})
+            assert (reply.status, reply.json["error"]["code"]) == (403, "permission"), reply
+        assert [one["id"] for one in server.call("GET", "/v1/models").json["data"]] == ["kling-v2-5-turbo"]
+        server._file.write_text(server._file.read_text() + FREE.replace("v2-6", "v9*"))
+        assert server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).status == 200
+        assert server.call("POST", PATH, {**PRO, "model_name": "kling-v9-of-next-year"}).status == 200
+        assert server.call("POST", PATH, {**PRO, "model_name": "kling-v2-6"}).status == 403
+
+
+def test_the_sandbox_is_free_beside_prices(folder: Path, kling: FakeKling) -> None:
+    more = '[[channels]]\nname = "sandbox"\nprovider = "sandbox"\nmodels = ["sora-2", "sora-2-pro"]\npriced = true\n'
+    price = '[[prices]]\nmodel = "sora-2-*"\nunit = "call"\nprice = 0.25\n'
+    with LiveServer(folder, house(kling, "1") + more + price) as server:
+        for name, held in (("sora-2", "0.000000"), ("sora-2-pro", "0.250000")):
+            made = server.call("POST", "/v1/tasks", {"model": name, "prompt": "a boat [[delay:30]]"})
+            assert (made.status, made.json["cost"]["held"]) == (200, held), made
 
 
 def test_serve_refuses_other_machines_where_nobody_counts(tmp_path: Path) -> None:

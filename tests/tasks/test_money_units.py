@@ -62,8 +62,8 @@ async def test_tokens_are_held_by_line_and_charged_by_their_sum(tmp_path: Path) 
 
 
 async def test_tasks_with_and_without_token_lines_share_a_batch(tmp_path: Path) -> None:
-    call = PriceConfig("kling-v1", "call", Decimal("0.01"))
-    async with bank(tmp_path, "10", prices=(*FAMILY, call)) as one:
+    call, free = PriceConfig("kling-v1", "call", Decimal("0.01")), PriceConfig("sora-*", "call", Decimal(0))
+    async with bank(tmp_path, "10", prices=(*FAMILY, call, free)) as one:
         one.house.provider.polls = [replace(DONE, usage=Usage(tokens=TAKEN))]
         models = [MODEL, "kling-v1", "sora-2"] * 4
         made = await asyncio.gather(
@@ -72,8 +72,8 @@ async def test_tasks_with_and_without_token_lines_share_a_batch(tmp_path: Path) 
         assert [view.task.held for view in made] == [HELD, 10_000, 0] * 4
         await one.house.pass_time(60)
         tasks = [(await one.house.tasks.get(one.house.me, view.task.id)).task for view in made]
-        assert [len(task.prices) for task in tasks] == [3, 1, 0] * 4
-        assert [task.charged for task in tasks] == [63_632, 10_000, None] * 4
+        assert [len(task.prices) for task in tasks] == [3, 1, 1] * 4
+        assert [task.charged for task in tasks] == [63_632, 10_000, 0] * 4
         assert {task.usage for task in tasks} == {Usage(seconds=5.0, tokens=TAKEN)}
         assert await one.figures() == (10_000_000 - 4 * 73_632, 0, 4 * 73_632)
 

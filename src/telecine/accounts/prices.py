@@ -1,6 +1,8 @@
 """The price book: what a model costs, by unit, under conditions.
 
-The most specific line wins, and stands alone, unless it is a token line: those of the five token units add up.
+The most specific line wins, and stands alone, unless it is a token line: those of the five token units add up. A line
+is the more specific the closer its `model` is to the name that was asked for: that very name, then the model that it is
+an alias of, then a glob, the more of the name it spells out, `*` last; and after that, the more conditions it has.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from telecine.config import PriceConfig
 from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.globs import is_glob, matches, specificity
 from telecine.nouns.money import MOST_MICROS, TOKEN_UNITS, Price, Unit, exact, micros_of, total
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
@@ -47,13 +50,14 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class PriceBook:
-    """The lines of the configuration. A model without a line is free."""
+    """The lines of the configuration. Where there is none at all, everything is free."""
 
     def __init__(self, lines: Iterable[PriceConfig], catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._lines: dict[str, list[PriceConfig]] = {}
         for line in lines:
             self._lines.setdefault(line.model, []).append(line)
+        self._globs = sorted(filter(is_glob, self._lines), key=specificity, reverse=True)
 
     @property
     def lines(self) -> list[PriceConfig]:
@@ -61,15 +65,16 @@ class PriceBook:
         return [line for name in sorted(self._lines) for line in self._lines[name]]
 
     def of(self, model: str) -> list[PriceConfig]:
-        """The lines of the public name `model`, and of the model that it is an alias of."""
+        """The lines that can count for the public name `model`, the closest to that name first."""
         known = self._catalogue.find(model)
-        names = [model] + ([known.name] if known is not None and known.name != model else [])
-        return [line for name in names for line in self._lines.get(name, ())]
+        names = [model] if known is None or known.name == model else [model, known.name]
+        globs = (glob for glob in self._globs if glob != model and any(matches(glob, name) for name in names))
+        return [line for name in (*names, *globs) for line in self._lines.get(name, ())]
 
     def quote(
         self, request: GenerationRequest, routes: Iterable[Billed], named: Mapping[str, str] = _NOTHING
     ) -> Quote | None:
-        """The lines that apply to `request`, and what to hold; None where the model is free.
+        """The lines that apply to `request`, and what to hold; None where the model has no line.
 
         `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
         `named`: values, by what prices can depend on, that a line has to name itself for it to apply.
@@ -92,7 +97,7 @@ class PriceBook:
         told = replace(billed, duration=billed.duration or request.duration)
         supposed = replace(told, duration=told.duration or default)
         fitting = [line for line in self.of(request.model) if _applies(line, request, supposed)]
-        lines = deciding([line for line in fitting if all(_names(line, name) for name in named)])
+        lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], request.model)
         if not lines:
             return None
         prices = tuple(Price(line.unit, micros_of(line.price)) for line in lines)
@@ -101,19 +106,27 @@ class PriceBook:
         return Quote(prices, total(zip(prices, held, strict=True)), most_micros)
 
 
-def deciding(fitting: Sequence[PriceConfig]) -> list[PriceConfig]:
-    """Of lines that all apply, those that count, the token lines in the order of their units.
+def deciding(fitting: Sequence[PriceConfig], model: str) -> list[PriceConfig]:
+    """Of the lines of `model` that all apply, those that count, the token lines in the order of their units.
 
-    The most specific one decides, the first among equals; one for the very name that was asked for goes before any of
-    the model that it is an alias of. Where that is a token line, the most specific line of every token unit counts.
+    The most specific one decides, the first among equals. Where that is a token line, the most specific line of every
+    token unit counts.
     """
     if not fitting:
         return []
-    ordered = sorted(fitting, key=lambda line: (line.model != fitting[0].model, -len(line.when)))
+    ordered = sorted(fitting, key=lambda line: (*_distance(line.model, model), -len(line.when)))
     if ordered[0].unit not in TOKEN_UNITS:
         return ordered[:1]
     firsts = (next((line for line in ordered if line.unit == unit), None) for unit in TOKEN_UNITS)
     return [line for line in firsts if line is not None]
+
+
+def _distance(pattern: str, model: str) -> tuple[int, int, int]:
+    """How far the `model` of a line that counts for a name is from that name."""
+    if not is_glob(pattern) or pattern == model:
+        return (0 if pattern == model else 1), 0, 0
+    spelled_out, counted = specificity(pattern)
+    return 2, -spelled_out, -counted
 
 
 def used(

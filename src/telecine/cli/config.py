@@ -67,7 +67,7 @@ def check(
 ) -> None:
     """Validate a configuration file, and print how it differs from what the server on this machine runs."""
     from telecine.config import ConfigError, load
-    from telecine.server.gateway import check_config
+    from telecine.server.rules import check_config
 
     try:
         settings = load(data, file)

@@ -17,6 +17,7 @@ from telecine.config.file import (
     PriceConfig,
     RetentionConfig,
 )
+from telecine.config.lines import located
 from telecine.config.load import Settings, load, parse, read, with_environment
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "fault_of",
     "load",
+    "located",
     "parse",
     "read",
     "with_environment",

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Annotated, Final
 
 import msgspec
 
+from telecine.nouns.globs import is_glob, matches
 from telecine.nouns.money import Unit
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message says what is wrong and what to do."""
+    """The configuration cannot be used; the message says what is wrong and what to do.
+
+    `path`: the setting that is at fault, from the top of the file: `"channels", 0, "models"`. Without one, the message
+    stands for itself.
+    """
+
+    def __init__(self, problem: str, *path: str | int) -> None:
+        super().__init__(problem)
+        self.path = path
 
 
 class ModelMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +74,7 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             item = ModelMap(entry) if isinstance(entry, str) else entry
             if item.public == public:
                 return item
-            if glob is None and any(mark in item.public for mark in "*?[") and fnmatchcase(public, item.public):
+            if glob is None and matches(item.public, public):
                 glob = item
         return glob
 
@@ -74,7 +82,7 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def names(self) -> list[str]:
         """The public names that are spelled out (no globs)."""
         entries = [entry if isinstance(entry, str) else entry.public for entry in self.models]
-        return [name for name in entries if not any(mark in name for mark in "*?[")]
+        return [name for name in entries if not is_glob(name)]
 
 
 class PoolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,14 +132,17 @@ class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
 
 
 class AccountConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
-    """`[[accounts]]`. `balance` is all that the file has granted, in the currency; without it spending is unlimited."""
+    """`[[accounts]]`. `balance` is all that the file has granted, in the currency."""
 
     name: str
     balance: Decimal | None = None
+    unlimited: bool = False
+    """It spends without having a balance. Without either, an account that is made where there are prices has nothing.
+    """
 
 
 class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[prices]]`: one line of the price book, in the currency for one unit."""
+    """`[[prices]]`: one line of the price book, in the currency for one unit. `model`: a public name, or a glob."""
 
     model: str
     unit: Unit

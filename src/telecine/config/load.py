@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from telecine.config.checks import check, check_origin
+from telecine.config.explain import explained
 from telecine.config.file import Config, ConfigError
+from telecine.config.lines import located
 from telecine.config.values import url_problem
 from telecine.nouns.strength import HOW, is_strong
 
@@ -54,9 +56,10 @@ def load(data: Path | None = None, file: Path | None = None, environment: Mappin
 
 def with_environment(config: Config, environment: Mapping[str, str]) -> Config:
     """`config` with what the environment says in place of the file. Raises ConfigError where these do not agree."""
-    url = environment.get("TELECINE_PUBLIC_URL") or config.public_url
+    given = environment.get("TELECINE_PUBLIC_URL")
+    url = given or config.public_url
     if url is not None and (problem := url_problem(url)):
-        raise ConfigError(f"The public_url '{url}' {problem}.")
+        raise ConfigError(f"The public_url '{url}' {problem}.", *(() if given else ("public_url",)))
     config = msgspec.structs.replace(config, public_url=url)
     check_origin(config)
     return config
@@ -74,39 +77,66 @@ def read(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
 def parse(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
     """The same for `content`, which was read from `file`."""
     try:
+        return _parsed(content, file, environment)
+    except ConfigError as error:
+        raise located(error, file, content) from None
+
+
+def _parsed(content: bytes, file: Path, environment: Mapping[str, str]) -> Config:
+    try:
         raw = tomllib.loads(content.decode(), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not valid: {error}.") from None
+    try:
         config = msgspec.convert(_dated(raw), Config)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(f"The configuration file {file} is not valid: {error}") from None
-    config = msgspec.structs.replace(
-        config,
-        channels=tuple(
-            msgspec.structs.replace(
-                channel,
-                **{
-                    name: _secret(getattr(channel, name), environment, f"channel '{channel.name}'")
-                    for name in ("api_key", "access_key", "secret_key", "webhook_secret")
-                },
-            )
-            for channel in config.channels
-        ),
-        keys=tuple(
-            msgspec.structs.replace(key, key=_secret(key.key, environment, f"key '{key.name}'") or "")
-            for key in config.keys
-        ),
-    )
-    config = msgspec.structs.replace(config, metrics_key=_secret(config.metrics_key, environment, "metrics_key"))
+    except msgspec.ValidationError as error:
+        raise explained(error) from None
+    config = _with_secrets(config, environment)
     check(config)
     return with_environment(config, environment)
+
+
+def _with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
+    """`config` with what `env:` and `file:` stand for. Raises ConfigError."""
+
+    def secret(value: str | None, owner: str, *path: str | int) -> str | None:
+        try:
+            return _secret(value, environment, owner)
+        except ConfigError as error:
+            raise ConfigError(str(error), *path) from None
+
+    channels = [
+        msgspec.structs.replace(
+            channel,
+            **{
+                name: secret(getattr(channel, name), f"channel '{channel.name}'", "channels", number, name)
+                for name in ("api_key", "access_key", "secret_key", "webhook_secret")
+            },
+        )
+        for number, channel in enumerate(config.channels)
+    ]
+    keys = [
+        msgspec.structs.replace(key, key=secret(key.key, f"key '{key.name}'", "keys", number, "key") or "")
+        for number, key in enumerate(config.keys)
+    ]
+    return msgspec.structs.replace(
+        config,
+        channels=tuple(channels),
+        keys=tuple(keys),
+        metrics_key=secret(config.metrics_key, "metrics_key", "metrics_key"),
+    )
 
 
 def _dated(raw: dict[str, Any]) -> dict[str, Any]:
     """`raw` with each `expires` as a date-time with an offset: a date is its beginning, and what has none is UTC."""
     for section in ("keys", "accounts"):
         listed = raw.get(section)
-        for entry in listed if isinstance(listed, list) else ():
+        for number, entry in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(entry, dict) and "expires" in entry:
-                entry["expires"] = _moment(entry["expires"], f"[[{section}]] '{entry.get('name')}'")
+                try:
+                    entry["expires"] = _moment(entry["expires"], f"[[{section}]] '{entry.get('name')}'")
+                except ConfigError as error:
+                    raise ConfigError(str(error), section, number, "expires") from None
     return raw
 
 

@@ -6,13 +6,13 @@ request, when it is too late to refuse the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Final
 from urllib.parse import urlsplit
 
-from telecine.config.file import ChannelConfig, Config, KeyConfig
+from telecine.config.file import ChannelConfig, Config, ConfigError, KeyConfig
 from telecine.nouns.money import MOST_MICROS, micros_of
 from telecine.nouns.names import check_account_name, check_name
 from telecine.nouns.strength import HOW, is_strong
@@ -26,23 +26,29 @@ _MOST_WEIGHT: Final = 1_000_000
 _CREDENTIALS: Final = ("api_key", "access_key", "secret_key", "webhook_secret")
 
 
-def problems(config: Config) -> Iterator[str]:
-    """What is wrong with the values of `config`, a sentence each."""
+def problems(config: Config) -> Iterator[ConfigError]:
+    """What is wrong with the values of `config`."""
     yield from _names(config)
     yield from _twice(config)
-    for channel in config.channels:
-        yield from _channel(channel)
-    for pool in config.pools:
-        yield from _whole(f"slots of pool '{pool.name}'", pool.slots, 0)
-    for key in config.keys:
-        yield from _key(key)
-    for line in config.prices:
+    for number, channel in enumerate(config.channels):
+        yield from _channel(channel, number)
+    for number, pool in enumerate(config.pools):
+        yield from _whole(f"slots of pool '{pool.name}'", pool.slots, 0, at=("pools", number, "slots"))
+    for number, key in enumerate(config.keys):
+        yield from _key(key, number)
+    for number, line in enumerate(config.prices):
         if not line.model.strip():
-            yield "A price names no model; write the public name of one."
+            yield ConfigError("A price names no model; write the public name of one.", "prices", number, "model")
+    for number, account in enumerate(config.accounts):
+        if account.unlimited and account.balance is not None:
+            yield ConfigError(
+                f"The account '{account.name}' is unlimited and has a balance; take one of the two away.",
+                *("accounts", number, "unlimited"),
+            )
     if not 1 <= len(config.currency) <= 16 or not config.currency.isprintable() or " " in config.currency:
-        yield f'currency = "{config.currency}" is none; write its code, such as "USD".'
+        yield ConfigError(f'currency = "{config.currency}" is none; write its code, such as "USD".', "currency")
     if config.metrics_key is not None and not is_strong(config.metrics_key):
-        yield f"The metrics_key is too easy to guess to be safe: {HOW}."
+        yield ConfigError(f"The metrics_key is too easy to guess to be safe: {HOW}.", "metrics_key")
     yield from _limits(config)
 
 
@@ -58,97 +64,118 @@ def url_problem(url: str) -> str | None:
     return "must end before any '?' or '#'" if "?" in url or "#" in url else None
 
 
-def _names(config: Config) -> Iterator[str]:
-    named: tuple[tuple[str, Iterable[str], Callable[[str], str]], ...] = (
-        ("channel", (one.name for one in config.channels), check_name),
-        ("pool", (one.name for one in config.pools), check_name),
-        ("key", (one.name for one in config.keys), check_name),
-        ("account", (one.name for one in config.accounts), check_account_name),
-        ("account", (one.account for one in config.keys), check_account_name),
+def _names(config: Config) -> Iterator[ConfigError]:
+    named: tuple[tuple[str, str, Sequence[str], Callable[[str], str], str], ...] = (
+        ("channel", "channels", [one.name for one in config.channels], check_name, "name"),
+        ("pool", "pools", [one.name for one in config.pools], check_name, "name"),
+        ("key", "keys", [one.name for one in config.keys], check_name, "name"),
+        ("account", "accounts", [one.name for one in config.accounts], check_account_name, "name"),
+        ("account", "keys", [one.account for one in config.keys], check_account_name, "account"),
     )
-    for what, names, check in named:
-        for name in names:
+    for what, section, names, check, field in named:
+        for number, name in enumerate(names):
             try:
                 check(name)
             except ValueError as error:
-                yield f"The name of the {what} {name[:120]!r} {error}."
+                yield ConfigError(f"The name of the {what} {name[:120]!r} {error}.", section, number, field)
 
 
-def _twice(config: Config) -> Iterator[str]:
-    for what, names in (
-        ("channel", [one.name for one in config.channels]),
-        ("pool", [one.name for one in config.pools]),
-        ("key", [one.name for one in config.keys]),
-        ("account", [one.name for one in config.accounts]),
+def _twice(config: Config) -> Iterator[ConfigError]:
+    for what, section, names in (
+        ("channel", "channels", [one.name for one in config.channels]),
+        ("pool", "pools", [one.name for one in config.pools]),
+        ("key", "keys", [one.name for one in config.keys]),
+        ("account", "accounts", [one.name for one in config.accounts]),
     ):
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            yield f"There is more than one {what} named '{min(twice)}'; names must be unique."
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                said = f"There is more than one {what} named '{name}'; names must be unique."
+                yield ConfigError(said, section, number, "name")
     seen: dict[str, str] = {}
-    for key in config.keys:
+    for number, key in enumerate(config.keys):
         if (other := seen.setdefault(key.key, key.name)) != key.name:
-            yield f"The keys '{other}' and '{key.name}' have the same text; give each one of its own."
+            said = f"The keys '{other}' and '{key.name}' have the same text; give each one of its own."
+            yield ConfigError(said, "keys", number, "key")
 
 
-def _channel(channel: ChannelConfig) -> Iterator[str]:
-    name = f"channel '{channel.name}'"
+def _channel(channel: ChannelConfig, number: int) -> Iterator[ConfigError]:
+    name, at = f"channel '{channel.name}'", ("channels", number)
     if not channel.models and not channel.draining:
-        yield f'The {name} serves no models; name some, write ["*"] for all, or set draining = true.'
-    for entry in channel.models:
+        said = f'The {name} serves no models; name some, write ["*"] for all, or set draining = true.'
+        yield ConfigError(said, *at, "models")
+    for index, entry in enumerate(channel.models):
+        here = (*at, "models", index)
         public = entry if isinstance(entry, str) else entry.public
         if not public.strip() or (not isinstance(entry, str) and entry.upstream is not None and not entry.upstream):
-            yield f"The {name} has a model without a name; write one."
+            yield ConfigError(f"The {name} has a model without a name; write one.", *here)
         if not isinstance(entry, str):
-            yield from _whole(f"slots of the model '{public}' of {name}", entry.slots, 1)
-    yield from _whole(f"max_in_flight of {name}", channel.max_in_flight, 0)
-    yield from _whole(f"daily_cap of {name}", channel.daily_cap, 1)
-    yield from _whole(f"weight of {name}", channel.weight, 1, _MOST_WEIGHT)
-    yield from _amount(f"unit_cost of {name}", channel.unit_cost)
+            yield from _whole(f"slots of the model '{public}' of {name}", entry.slots, 1, at=here)
+    yield from _whole(f"max_in_flight of {name}", channel.max_in_flight, 0, at=(*at, "max_in_flight"))
+    yield from _whole(f"daily_cap of {name}", channel.daily_cap, 1, at=(*at, "daily_cap"))
+    yield from _whole(f"weight of {name}", channel.weight, 1, _MOST_WEIGHT, at=(*at, "weight"))
+    yield from _amount(f"unit_cost of {name}", channel.unit_cost, (*at, "unit_cost"))
     for field in _CREDENTIALS:
         text = getattr(channel, field)
         if text is not None and not (text and text.isascii() and text.isprintable() and text == text.strip()):
-            yield (
+            yield ConfigError(
                 f"The {field} of {name} is empty, or has a line break, a blank at its end or another character that no "
-                "header takes; write it in one line, as the vendor shows it."
+                "header takes; write it in one line, as the vendor shows it.",
+                *(*at, field),
             )
 
 
-def _key(key: KeyConfig) -> Iterator[str]:
+def _key(key: KeyConfig, number: int) -> Iterator[ConfigError]:
+    at = ("keys", number, "key")
     if not (key.key.isascii() and key.key.isprintable() and " " not in key.key):
-        yield f"Key '{key.name}' has a line break, a blank or another character that no header takes; {HOW}."
+        yield ConfigError(
+            f"Key '{key.name}' has a line break, a blank or another character that no header takes; {HOW}.", *at
+        )
     elif not is_strong(key.key):
-        yield f"Key '{key.name}' is too easy to guess to be safe: {HOW}, or leave it to `telecine keys create`."
+        yield ConfigError(
+            f"Key '{key.name}' is too easy to guess to be safe: {HOW}, or leave it to `telecine keys create`.", *at
+        )
 
 
-def _limits(config: Config) -> Iterator[str]:
+def _limits(config: Config) -> Iterator[ConfigError]:
     limits, retention = config.limits, config.retention
     for name in ("body", "json_body"):
-        yield from _whole(f"[limits] {name}", getattr(limits, name), 1, _MOST_BYTES)
-    yield from _whole("[limits] failed_authentication", limits.failed_authentication, 1)
-    yield from _whole("[limits] failovers", limits.failovers, 0)
+        yield from _whole(f"[limits] {name}", getattr(limits, name), 1, _MOST_BYTES, at=("limits", name))
+    yield from _whole(
+        "[limits] failed_authentication",
+        limits.failed_authentication,
+        1,
+        at=("limits", "failed_authentication"),
+    )
+    yield from _whole("[limits] failovers", limits.failovers, 0, at=("limits", "failovers"))
     for name in ("first_step", "unreachable", "shutdown"):
         seconds = getattr(limits, name)
         if not (isfinite(seconds) and 0 <= seconds <= _MOST_SECONDS):
-            yield f"[limits] {name} is {seconds}; it must be a number of seconds, 0 or more, and no more than a year."
+            yield ConfigError(
+                f"[limits] {name} is {seconds}; it must be a number of seconds, 0 or more, and no more than a year.",
+                *("limits", name),
+            )
     for name in retention.__struct_fields__:
-        yield from _whole(f"[retention] {name}", getattr(retention, name), 1 if name == "link_days" else 0, _MOST_DAYS)
+        least = 1 if name == "link_days" else 0
+        yield from _whole(f"[retention] {name}", getattr(retention, name), least, _MOST_DAYS, at=("retention", name))
 
 
-def _whole(what: str, number: int | None, least: int, most: int = _MOST) -> Iterator[str]:
+def _whole(
+    what: str, number: int | None, least: int, most: int = _MOST, *, at: tuple[str | int, ...]
+) -> Iterator[ConfigError]:
     if number is not None and not least <= number <= most:
         wanted = f"{least} or more" if number < least else f"{most} or less"
-        yield f"The {what} is {number}; it must be {wanted}."
+        yield ConfigError(f"The {what} is {number}; it must be {wanted}.", *at)
 
 
-def _amount(what: str, amount: Decimal | None) -> Iterator[str]:
+def _amount(what: str, amount: Decimal | None, at: tuple[str | int, ...]) -> Iterator[ConfigError]:
     if amount is None:
         return
     try:
         micros = micros_of(amount)
     except ValueError as error:
-        yield f"The {what} is not valid: {error}."
+        yield ConfigError(f"The {what} is not valid: {error}.", *at)
         return
     if micros < 0:
-        yield f"The {what} is negative."
+        yield ConfigError(f"The {what} is negative.", *at)
     elif micros > MOST_MICROS:
-        yield f"The {what} is {amount}; it must be at most a thousand million."
+        yield ConfigError(f"The {what} is {amount}; it must be at most a thousand million.", *at)

@@ -13,6 +13,7 @@ from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.globs import is_glob
 from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.request import GenerationRequest
@@ -138,6 +139,15 @@ class Router:
         config = self._known_as(name)
         return config is None or config.provider != "sandbox" or config.priced
 
+    def is_real(self, name: str) -> bool:
+        """Whether a job on this channel can cost money: it is none of the sandbox's."""
+        config = self._known_as(name)
+        return config is None or config.provider != "sandbox"
+
+    def sells(self, model: str) -> bool:
+        """Whether a real channel serves the public model name."""
+        return any(one.provider != "sandbox" and self._mapping(one, model) for one in self._open)
+
     def cost(self, name: str, units: str | None) -> int | None:
         """What `units` of the upstream's own accounting cost us, in micro-units; None where nobody can tell."""
         config = self._known_as(name)
@@ -199,7 +209,7 @@ class Router:
 
     def _route(self, config: ChannelConfig, mapping: ModelMap, request: GenerationRequest) -> Route:
         """How the channel would run `request`. Raises GatewayError where it cannot."""
-        model = mapping.upstream or (request.model if any(mark in mapping.public for mark in "*?[") else mapping.public)
+        model = mapping.upstream or (request.model if is_glob(mapping.public) else mapping.public)
         pool = mapping.pool or config.pool or config.name
         provider = self._providers[config.provider]
         route = Route(

@@ -28,8 +28,7 @@ from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
 from telecine.accounts.statement import Statement
 from telecine.clock import Clock, SystemClock
-from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings
-from telecine.config.values import url_problem
+from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings, located
 from telecine.dialects.base import Dialect, Edge, Media
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.kling import KLING
@@ -50,7 +49,6 @@ from telecine.media.sheets import Sheets
 from telecine.media.storage import Storage
 from telecine.media.worker_decoders import WorkerDecoders
 from telecine.net.client import Client
-from telecine.net.guard import AddressPolicy
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
@@ -68,8 +66,9 @@ from telecine.server.connections import Connections, Patience, room_for_connecti
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
-from telecine.server.metering import check_currency, check_metered, is_published, settle_currency
+from telecine.server.metering import check_currency, settle_currency
 from telecine.server.metrics import Metrics
+from telecine.server.rules import advice, check_config, check_rules, policy
 from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
 from telecine.server.webhooks import Webhooks
@@ -91,8 +90,6 @@ _log = structlog.get_logger(__name__)
 
 DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, TASKS, ACCOUNT, DASHBOARD, RELAY, OPENAI)
 """In the order of their routes; the last one renders the errors of paths that belong to none."""
-PROVIDERS: Final = ("kling", "openai", "sandbox")
-"""The names of those that a gateway makes."""
 _MAINTENANCE_SECONDS: Final = 5.0
 _DELIVERIES: Final = 5.0
 _CLOSING: Final = 5.0
@@ -127,11 +124,12 @@ class Gateway:
         """Tasks that the start found at channels, by name, that this process cannot ask."""
         known = catalogue.load()
         self._ids = ids = IdSource()
-        policy = _policy(config.network.allow_private)
+        self._located(check_config, config)
+        addresses = policy(config.network.allow_private)
 
         self._database = Database(settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}")
-        self._client = Client(policy)
-        self._fetcher = Client(policy)  # of inputs: clients' slow servers take no connection from providers
+        self._client = Client(addresses)
+        self._fetcher = Client(addresses)  # of inputs: clients' slow servers take no connection from providers
         self._workers = Workers()
         self._sandbox = SandboxProvider(data / "sandbox", clock, self._workers)
         providers: dict[str, Provider] = {
@@ -139,7 +137,6 @@ class Gateway:
             "kling": KlingProvider(self._client, clock),
             "openai": OpenAIProvider(self._client, clock),
         }
-        check_config(config)
         self._router = Router(config, providers, known, clock)
 
         self._scratch = data / "tmp"
@@ -148,13 +145,13 @@ class Gateway:
         link_seconds = config.retention.link_days * 86400
         self.media = MediaService(
             storage,
-            Intake(storage, decoders, policy, self._scratch),
+            Intake(storage, decoders, addresses, self._scratch),
             Signer(self._secret.derive_all("media links"), config.media_origin or self._public_url, link_seconds),
             Sheets(storage, decoders, self._scratch),
             clock,
         )
         self.keys = Keys(self._database, clock, ids)
-        self._messenger = Client(policy)  # of its own, so that slow receivers take no connection from providers
+        self._messenger = Client(addresses)  # of its own, so that slow receivers take no connection from providers
         self._endpoints = Endpoints(self._database, clock, ids, self._secret.derive_all("webhook secrets"))
         self._deliverer = Deliverer(self._database, self._messenger, clock, self._endpoints)
         self._webhooks = Webhooks(self._endpoints, DeliveryLog(self._database, clock, ids), self._deliverer, self.media)
@@ -317,6 +314,7 @@ class Gateway:
                 _, api = await self.keys.create("first", source="first_run")
             made = FirstRun(admin, api)
         await self.upkeep.begin()
+        self._advise(self._settings.config)
         return made
 
     def _given(self, config: Config) -> list[KeyConfig]:
@@ -328,13 +326,22 @@ class Gateway:
 
     def _check(self, config: Config) -> None:
         """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
-        check_config(config)
+        known = catalogue.load()
+        self._located(lambda one: check_rules(self._settings, one, known, exposed=self.exposed), config)
         check_currency(self._settings.config.currency, config.currency)
-        for key in config.keys:
-            if key.key == self._settings.admin_key:
-                raise ConfigError(f"The key '{key.name}' is the one in TELECINE_ADMIN_KEY; take one of the two away.")
-        if self.exposed or is_published(config):
-            check_metered(config, catalogue.load())
+
+    def _located(self, check: Callable[[Config], None], config: Config) -> None:
+        """Let `check` raise ConfigError with the line of the file that is at fault."""
+        try:
+            check(config)
+        except ConfigError as error:
+            raise located(error, self._settings.file) from None
+
+    def _advise(self, config: Config) -> None:
+        """Log what nothing is refused for, and somebody should know."""
+        for one in advice(config, catalogue.load()):
+            if one.level == "warning":
+                _log.warning("config_warning", about=one.about, what=str(one))
 
     async def _write(self, connection: AsyncConnection, config: Config) -> None:
         """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
@@ -352,6 +359,7 @@ class Gateway:
         self.context.prices = prices
         self.keys.check_anew()
         self.engine.nudge()
+        self._advise(config)
 
     async def _maintain(self) -> None:
         """What is looked after every few seconds."""
@@ -366,7 +374,13 @@ class Gateway:
         return self.context.prices.of(model)
 
     def _models(self, principal: Principal) -> list[str]:
-        return [name for name in self._router.names() if principal.may_use(name)]
+        """What the caller can use: not what would be refused for want of a price."""
+        return [name for name in self._router.names() if principal.may_use(name) and self._offered(name)]
+
+    def _offered(self, model: str) -> bool:
+        book = self.context.prices
+        wanted = self.context.limits.require_price or (book.lines and self._router.sells(model))
+        return not wanted or bool(book.of(model))
 
     def _application(self) -> Gate:
         routes = [
@@ -406,26 +420,6 @@ class Gateway:
             patience=lambda: self.patience,
             media_origin=self._settings.config.media_origin,
         )
-
-
-def _policy(allowed: tuple[str, ...]) -> AddressPolicy:
-    try:
-        return AddressPolicy(allowed)
-    except ValueError as error:
-        raise ConfigError(f"[network] allow_private must list networks such as 10.0.0.0/8: {error}.") from None
-
-
-def check_config(config: Config) -> None:
-    """Raise ConfigError for what only a gateway can find wrong with `config`."""
-    _policy(config.network.allow_private)
-    for channel in config.channels:
-        if channel.provider not in PROVIDERS:
-            raise ConfigError(
-                f"Channel '{channel.name}' names the provider '{channel.provider}'; "
-                f"these exist: {', '.join(PROVIDERS)}."
-            )
-        if channel.provider != "sandbox" and (problem := url_problem(channel.base_url)):
-            raise ConfigError(f"The base_url of channel '{channel.name}' {problem}.")
 
 
 def _announcers(media: MediaService) -> dict[str, Announce]:

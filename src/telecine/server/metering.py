@@ -1,4 +1,4 @@
-"""Whether strangers could spend what nobody counts, and in which currency it is counted."""
+"""Whether anybody could spend what nobody counts, and in which currency it is counted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select
 
+from telecine.accounts.prices import PriceBook
 from telecine.config import Config, ConfigError
 from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.globs import is_glob
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -18,36 +20,49 @@ _CURRENCY: Final = "currency"
 _SHOWN: Final = 5
 
 
-def unpriced(config: Config, catalogue: Catalogue) -> list[str]:
-    """`channel: model` for each model of a real channel that no price line names.
+def unpriced(config: Config, catalogue: Catalogue) -> list[tuple[int, str]]:
+    """The number of each real channel that takes tasks with each model of it that no price line is for.
 
-    A glob counts as one: it serves names that no line can know. With `require_price`, what has no price is refused.
+    A glob of a channel counts as a model only where there are no prices at all. Where there are, whatever it serves
+    without one is refused when it is asked for, as nobody knows those names beforehand.
     """
-    if config.limits.require_price:
-        return []
-    priced = {line.model for line in config.prices}
+    book = PriceBook(config.prices, catalogue)
     found = []
-    for channel in config.channels:
+    for number, channel in enumerate(config.channels):
         if channel.provider == "sandbox" or channel.draining:
             continue
-        for entry in channel.models:
-            name = entry if isinstance(entry, str) else entry.public
-            known = catalogue.find(name)
-            if name not in priced and not (known is not None and known.name in priced):
-                found.append(f"{channel.name}: {name}")
+        names = [entry if isinstance(entry, str) else entry.public for entry in channel.models]
+        found += [(number, name) for name in names if not book.of(name) and not (config.prices and is_glob(name))]
     return found
 
 
+def check_priced(config: Config, catalogue: Catalogue) -> None:
+    """Raise ConfigError where there are prices, and none for a model of a real channel."""
+    if config.prices and (found := unpriced(config, catalogue)):
+        raise ConfigError(
+            f"There are prices, but none for {_shown(config, found)}. Add [[prices]] for each; "
+            "'price = 0' says that a model is free.",
+            *("channels", found[0][0], "models"),
+        )
+
+
 def check_metered(config: Config, catalogue: Catalogue) -> None:
-    """Raise ConfigError where other machines could use a real channel for nothing."""
-    if config.allow_unmetered or not (found := unpriced(config, catalogue)):
+    """Raise ConfigError where other machines could use a real channel for nothing: there are no prices."""
+    if config.prices or config.allow_unmetered or config.limits.require_price:
         return
-    shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
-    raise ConfigError(
-        f"Other machines could spend on models without a price ({shown}). Add [[prices]] for them, or set "
-        "'require_price = true' in [limits] to refuse what has none, or 'allow_unmetered = true' at the top of the "
-        "file to serve it for nothing, or serve this machine only (127.0.0.1, no public_url, no trusted_proxies)."
-    )
+    if found := unpriced(config, catalogue):
+        raise ConfigError(
+            f"Other machines could spend on models without a price ({_shown(config, found)}). Add [[prices]] for "
+            "them, or set 'require_price = true' in [limits] to refuse what has none, or 'allow_unmetered = true' at "
+            "the top of the file to serve it for nothing, or serve this machine only (127.0.0.1, no public_url, no "
+            "trusted_proxies).",
+            *("channels", found[0][0], "models"),
+        )
+
+
+def _shown(config: Config, found: list[tuple[int, str]]) -> str:
+    names = [f"{config.channels[number].name}: {name}" for number, name in found]
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def is_exposed(listener: socket.socket) -> bool:
@@ -71,7 +86,8 @@ def check_currency(settled: str, wanted: str) -> None:
         raise ConfigError(
             f'This installation counts in {settled}, and the configuration says currency = "{wanted}". A currency is '
             "set once, at the first start, because amounts are not converted: write the old one again, or start with "
-            "new data."
+            "new data.",
+            "currency",
         )
 
 

@@ -156,13 +156,19 @@ class TaskService:
         self._quote(principal, self._admit(principal, request), request)
 
     def _quote(self, principal: Principal, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
-        """What the request will cost; None where it is free. Raises GatewayError where it may not be free."""
-        context = self._context
-        charging = [route.billed for route in routes if context.router.charges(route.channel.name)]
+        """What the request will cost; None where it is free. Raises GatewayError where it may not be free.
+
+        Where there are prices at all, what a real channel would do without one is refused: names that only a glob of a
+        channel serves are known no sooner.
+        """
+        context, router = self._context, self._context.router
+        charging = [route for route in routes if router.charges(route.channel.name)]
         if not charging:
             return None
-        quote = context.prices.quote(request, charging, _named(request) if principal.metered else {})
-        if quote is None and context.limits.require_price:
+        named = _named(request) if principal.metered else {}
+        quote = context.prices.quote(request, [route.billed for route in charging], named)
+        sold = any(router.is_real(route.channel.name) for route in charging)
+        if quote is None and (context.limits.require_price or (context.prices.lines and sold)):
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
         if quote is not None and quote.hold > MOST_MICROS:
             raise invalid(f"The job would cost {amount_of(quote.hold)}; no job may cost that much: ask for less.")

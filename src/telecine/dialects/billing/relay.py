@@ -164,7 +164,7 @@ def _maker(name: str, catalogue: Catalogue) -> str:
 def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbers: dict[str, int]) -> ModelPricing:
     known = catalogue.find(name)
     maker = _maker(name, catalogue)
-    plain = deciding(_plain(lines))
+    plain = deciding(_plain(lines), name)
     by_token = {line.unit: line.price for line in plain if line.unit in TOKEN_UNITS}
     told = ModelPricing(
         model_name=name,
