@@ -44,7 +44,20 @@ def test_keys_and_accounts_are_bound_and_changed(served: Served, tmp_path: Path)
 
     limits = ("--rate-limit", "9/minute", "--token-limit", "7/hour", "--max-tasks", "3", "--ip", "127.0.0.0/8")
     made = msgspec.json.decode(
-        run("keys", "create", "ann", "--account", "anns", *limits, "--budget", "20.5", "--monthly-budget", 5, "--json")
+        run(
+            "keys",
+            "create",
+            "ann",
+            "--account",
+            "anns",
+            "--new-account",
+            *limits,
+            "--budget",
+            "20.5",
+            "--monthly-budget",
+            5,
+            "--json",
+        )
     )
     assert made["limits"] == {
         "rate_limit": "9/minute",
@@ -79,7 +92,9 @@ def test_a_bound_that_cannot_be_is_refused(served: Served, tmp_path: Path) -> No
 
 
 def test_a_key_works_until_it_is_revoked(served: Served, tmp_path: Path) -> None:
-    made = good("keys", "create", "eve", "--account", "eves", "--json", "--data", served.data, cwd=tmp_path)
+    made = good(
+        "keys", "create", "eve", "--account", "eves", "--new-account", "--json", "--data", served.data, cwd=tmp_path
+    )
     eve = msgspec.json.decode(made)
     theirs = ("tasks", "list", "--server", served.address, "--key", eve["key"])
     assert telecine(*theirs, cwd=tmp_path).stderr == "No tasks.\n"

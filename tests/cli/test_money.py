@@ -16,7 +16,7 @@ RULES = ["sums", "open holds", "unsettled ends", "ends", "charges", "budgets", "
 
 def test_money_is_deposited_listed_and_checked(served: Served, tmp_path: Path) -> None:
     where = ("--data", served.data)
-    good("keys", "create", "rich", "--account", "rich", *where, cwd=tmp_path)
+    good("keys", "create", "rich", "--account", "rich", "--new-account", *where, cwd=tmp_path)
     for _ in range(2):
         told = good("accounts", "deposit", "rich", "12.5", "--ref", "one", *where, cwd=tmp_path)
         assert told == "The account 'rich' has 12.500000 USD, of which 12.500000 can be spent.\n"

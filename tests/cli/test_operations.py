@@ -76,7 +76,7 @@ def test_without_a_server_there_is_nothing_to_reload(data: Path) -> None:
 
 def test_an_account_is_erased(data: Path) -> None:
     where = data.parent
-    left = telecine("keys", "create", "k", "--account", "bob", "--data", data, cwd=where)
+    left = telecine("keys", "create", "k", "--account", "bob", "--new-account", "--data", data, cwd=where)
     assert left.returncode == 0
     names = [one["name"] for one in _data(good("accounts", "list", "--json", "--data", data, cwd=where))]
     assert names == ["bob", "default"]

@@ -75,7 +75,9 @@ def test_durations_are_never_too_short(seconds: float, written: str) -> None:
 
 def test_an_account_and_a_key_are_changed_while_they_are_used(folder: Path) -> None:
     with LiveServer(folder, speed=1.0) as server:
-        made = server.call("POST", "/admin/v1/keys", {"name": "narrow one", "account": "film"}, key=ADMIN_KEY).json
+        made = server.call(
+            "POST", "/admin/v1/keys", {"name": "narrow one", "account": "film", "new_account": True}, key=ADMIN_KEY
+        ).json
 
         def patch(path: str, body: Any) -> Any:
             return server.call("PATCH", f"/admin/v1/{path}", body, key=ADMIN_KEY)

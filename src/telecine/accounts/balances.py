@@ -62,7 +62,7 @@ class Balances:
         """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has.
 
         `ref` names the payment: the same one of the same amount again moves nothing. Raises GatewayError (`conflict`)
-        where it was of another amount.
+        where it was of another amount, and where the file says that the account is unlimited.
         """
         account_id = await self._keys.account(name)
         now = self._clock.now()
@@ -73,10 +73,10 @@ class Balances:
             )
             before = await _deposited(connection, ref_id)
             if before is None:
+                await _check_limited(connection, account_id)
                 await ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now)
-                await connection.execute(
-                    update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True)
-                )
+                spends = {"limited": True, "unlimited": False}
+                await connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
             elif before != micros:
                 raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
         self._keys.check_anew()
@@ -85,6 +85,14 @@ class Balances:
 
 _A = tables.accounts.c
 _COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent, _A.created_at, _A.budget, _A.monthly_budget)
+
+
+async def _check_limited(connection: AsyncConnection, account_id: int) -> None:
+    """Raise GatewayError where a deposit would end what the next reload would bring back."""
+    found = (await connection.execute(select(_A.name, _A.unlimited, _A.source).where(_A.id == account_id))).one()
+    if found.unlimited and found.source == "file":
+        message = f"The configuration file says that '{found.name}' is unlimited; take that out of it first."
+        raise GatewayError("conflict", message, param="name")
 
 
 async def _deposited(connection: AsyncConnection, ref_id: str) -> int | None:

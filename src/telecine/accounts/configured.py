@@ -27,16 +27,20 @@ async def sync(
     accounts: Sequence[AccountConfig],
     keys: Sequence[KeyConfig],
     *,
+    priced: bool = False,
     ids: IdSource,
     now: float,
 ) -> None:
     """Bring accounts, what they have been granted, and keys in line with the file; other keys stay as they are.
 
-    `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config` would have refused.
+    `priced`: the file has prices. `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config`
+    would have refused.
     """
+    await holders.note_prices(connection, priced=priced)
     names = sorted({*(one.name for one in accounts), *(one.account for one in keys)})
     there = {name: await holders.named(connection, name, ids, now) for name in names}
     await _lock(connection, there.values())
+    await holders.set_unlimited(connection, accounts, priced=priced)
     await holders.set_terms(connection, accounts)
     for account in accounts:
         if account.balance is not None:
@@ -61,7 +65,8 @@ async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids:
     difference = micros - int(granted.scalar_one())
     if difference:
         await ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=str(ids.next(now)), at=now)
-    await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(limited=True))
+    spends = {"limited": True, "unlimited": False}
+    await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(spends))
 
 
 async def _sync_keys(

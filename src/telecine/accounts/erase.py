@@ -15,7 +15,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Delete, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.accounts.holders import DEFAULT_ACCOUNT
+from telecine.accounts.keys import Keys
 from telecine.clock import Clock
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.names import ERASED

@@ -1,40 +1,122 @@
-"""Accounts as holders of keys and limits: made, brought in line with the file, changed, stood in for."""
+"""Accounts as holders of keys and limits: made, brought in line with the file, changed, stood in for.
+
+Guarantees: in an installation that has prices, an account that is made, other than the operator's own, has nothing to
+spend until somebody grants it something or says that it is unlimited. Accounts that were made before there were prices
+go on as they were.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select, update
+from msgspec import UNSET
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts import ledger
 from telecine.accounts.principal import Bounds, Principal
-from telecine.accounts.terms import NO_TERMS, Changes, Terms, bounds_of
-from telecine.config import AccountConfig
+from telecine.accounts.terms import NO_LIMITS, NO_TERMS, AccountChanges, Changes, Terms, bounds_of
+from telecine.config import AccountConfig, Limits
 from telecine.nouns import names
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
+from telecine.nouns.money import MOST_MICROS, micros_of
 from telecine.store import tables
-from telecine.store.inserts import insert_missing
+from telecine.store.inserts import insert_drawn, insert_missing
 
 _DRAWS: Final = 8
+
+DEFAULT_ACCOUNT: Final = "default"
+"""The operator's own."""
+_PRICED: Final = "priced"
+"""The setting that says whether the installation has prices: whoever makes an account finds it in the records, whatever
+configuration it was started with itself."""
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /admin/v1/accounts`. `balance`: a decimal string, its first deposit; `expires_at` in seconds since the Unix
+    epoch."""
+
+    name: str
+    balance: str | None = None
+    unlimited: bool = False
+    models: tuple[str, ...] | None = None
+    expires_at: float | None = None
+    limits: Limits = NO_LIMITS
+
+
+async def note_prices(connection: AsyncConnection, *, priced: bool) -> None:
+    """Note whether the installation has prices."""
+    settings = tables.settings
+    if priced:
+        await insert_missing(connection, settings, [{"name": _PRICED, "value": "yes"}])
+    else:
+        await connection.execute(delete(settings).where(settings.c.name == _PRICED))
+
+
+async def is_priced(connection: AsyncConnection) -> bool:
+    """Whether the installation has prices."""
+    query = select(tables.settings.c.value).where(tables.settings.c.name == _PRICED)
+    return (await connection.execute(query)).first() is not None
+
+
+async def find(connection: AsyncConnection, name: str) -> int | None:
+    """The id of the account called `name`. Raises GatewayError for what is no name."""
+    names.named("account", name, names.check_account_name)
+    found: int | None = (
+        await connection.execute(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name))
+    ).scalar_one_or_none()
+    return found
 
 
 async def named(connection: AsyncConnection, name: str, ids: IdSource, now: float) -> int:
     """The id of the account called `name`, made where it does not exist. Raises GatewayError for what is no name."""
-    names.named("account", name, names.check_account_name)
-    query = select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name)
-    found: int | None = (await connection.execute(query)).scalar_one_or_none()
+    found = await find(connection, name)
     if found is not None:
         return found
-    row = {"name": name, "created_at": now, "limited": False, "balance": 0, "held": 0, "spent": 0, "source": "admin"}
+    row = await _row(connection, name, now)
     for _ in range(_DRAWS):
         await insert_missing(connection, _ACCOUNTS, [{**row, "id": ids.next(now)}])
-        made: int | None = (await connection.execute(query)).scalar_one_or_none()
+        made = await find(connection, name)
         if made is not None:  # by us, or by another process just now; else somebody else has drawn the same id
             return made
     raise LookupError(f"no free id for the account '{name}' was drawn in {_DRAWS} tries")
+
+
+async def create(connection: AsyncConnection, wanted: NewAccount, ids: IdSource, now: float) -> None:
+    """Make an account. Raises GatewayError (`conflict`, `invalid_request`), and IntegrityError where another process
+    makes it at the same moment."""
+    balance = 0 if wanted.balance is None else _amount(wanted.balance)
+    if wanted.unlimited and wanted.balance is not None:
+        raise invalid("An unlimited account needs no balance: leave one of the two out.", "balance")
+    if await find(connection, wanted.name) is not None:
+        raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name")
+    terms = Terms(models=wanted.models, expires_at=wanted.expires_at, limits=wanted.limits)
+    row = await _row(connection, wanted.name, now) | terms.row()
+    if wanted.unlimited or wanted.balance is not None:
+        row |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
+    made: int = await insert_drawn(connection, _ACCOUNTS, row, lambda: ids.next(now))
+    if balance:
+        await ledger.deposit(connection, made, balance, ref_type="manual", ref_id=str(ids.next(now)), at=now)
+
+
+async def _row(connection: AsyncConnection, name: str, now: float) -> dict[str, Any]:
+    """What is stored of a new account, but its id."""
+    limited = name != DEFAULT_ACCOUNT and await is_priced(connection)
+    row = {"name": name, "created_at": now, "limited": limited, "unlimited": False, "source": "admin"}
+    return {**row, "balance": 0, "held": 0, "spent": 0}
+
+
+async def set_unlimited(connection: AsyncConnection, configured: Iterable[AccountConfig], *, priced: bool) -> None:
+    """Free the accounts of which the file says so. Of which it does so no longer, those are as if they were new."""
+    said = [account.name for account in configured if account.unlimited]
+    table = _ACCOUNTS.c
+    taken_back = (table.source == "file", table.unlimited, table.name.not_in(said))
+    limited = case((table.name == DEFAULT_ACCOUNT, False), else_=priced)
+    await connection.execute(update(_ACCOUNTS).where(*taken_back).values(limited=limited, unlimited=False))
+    await connection.execute(update(_ACCOUNTS).where(table.name.in_(said)).values(limited=False, unlimited=True))
 
 
 async def set_terms(connection: AsyncConnection, configured: Iterable[AccountConfig]) -> None:
@@ -51,15 +133,17 @@ async def set_terms(connection: AsyncConnection, configured: Iterable[AccountCon
 
 
 async def change(connection: AsyncConnection, name: str, wanted: Changes) -> None:
-    """Change the bounds of one account. Raises GatewayError (`not_found`, `conflict`, `invalid_request`)."""
+    """Change what bounds one account. Raises GatewayError (`not_found`, `conflict`, `invalid_request`)."""
     query = select(_ACCOUNTS).where(_ACCOUNTS.c.name == name).with_for_update(key_share=True)
     row = (await connection.execute(query)).mappings().first() if name.isprintable() else None
     if row is None:
         raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
     if row["source"] == "file":
         raise GatewayError("conflict", f"The account '{name}' comes from the configuration file; change it there.")
-    terms = Terms.kept(row).changed(wanted)
-    await connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.id == row["id"]).values(terms.row()))
+    values = Terms.kept(row).changed(wanted).row()
+    if isinstance(wanted, AccountChanges) and wanted.unlimited is not UNSET:
+        values |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
+    await connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.id == row["id"]).values(values))
 
 
 async def stand_in(connection: AsyncConnection, principal: Principal, account_id: int, now: float) -> Principal:
@@ -79,6 +163,17 @@ async def stand_in(connection: AsyncConnection, principal: Principal, account_id
         bounds=Bounds(models=principal.bounds.models),
         account_bounds=bounds_of(row),
     )
+
+
+def _amount(text: str) -> int:
+    """Raises GatewayError (`invalid_request`)."""
+    try:
+        micros = micros_of(text)
+    except ValueError as error:
+        raise invalid(f"balance: {error}.", "balance") from None
+    if not 0 <= micros <= MOST_MICROS:
+        raise invalid("balance: must be 0 or more, and at most a thousand million.", "balance")
+    return micros
 
 
 _ACCOUNTS = tables.accounts

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts import holders
+from telecine.accounts.holders import DEFAULT_ACCOUNT, NewAccount
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
@@ -22,7 +24,6 @@ from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 
-DEFAULT_ACCOUNT: Final = "default"
 _PREFIX: Final = "sk-tc-"
 _FRESH: Final = 1.0
 """Seconds for which a checked key is believed without asking the database."""
@@ -91,6 +92,7 @@ class Keys:
         name: str,
         *,
         account: str = DEFAULT_ACCOUNT,
+        new_account: bool = True,
         models: Sequence[str] | None = None,
         expires_at: float | None = None,
         admin: bool = False,
@@ -99,13 +101,19 @@ class Keys:
         allow_unknown: bool = False,
         limits: Limits = NO_LIMITS,
     ) -> tuple[KeyInfo, str]:
-        """Make a key; the answer holds its text, which nothing else will ever show. Raises GatewayError."""
+        """Make a key; the answer holds its text, which nothing else will ever show.
+
+        `new_account`: make the account where it does not exist. Raises GatewayError.
+        """
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
         text = text or _PREFIX + secrets.token_urlsafe(32)
         terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
         async with self._database.writing() as connection:
+            if not new_account and await holders.find(connection, account) is None:
+                message = f"There is no account '{account}'; make it first, or ask for a new one with the key."
+                raise GatewayError("not_found", message, param="account")
             account_id = await holders.named(connection, account, self._ids, now)
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
@@ -167,6 +175,14 @@ class Keys:
         """The id of the account called `name`, made where it does not exist."""
         async with self._database.writing() as connection:
             return await holders.named(connection, name, self._ids, self._clock.now())
+
+    async def create_account(self, wanted: NewAccount) -> None:
+        """Make an account. Raises GatewayError (`conflict`, `invalid_request`)."""
+        try:
+            async with self._database.writing() as connection:
+                await holders.create(connection, wanted, self._ids, self._clock.now())
+        except IntegrityError:  # another process has just done so
+            raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name") from None
 
     async def change_account(self, name: str, wanted: Changes) -> None:
         """Change what bounds an account, from the next request of its keys on. Raises GatewayError (`not_found`,

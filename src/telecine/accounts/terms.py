@@ -42,6 +42,12 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     limits: ChangedLimits = ChangedLimits()
 
 
+class AccountChanges(Changes, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same for an account. `unlimited`: whether it may spend without having a balance."""
+
+    unlimited: bool | UnsetType = UNSET
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What bounds a key, or all keys of an account together; None is no bound. `expires_at`: seconds since the Unix
     epoch."""
@@ -93,7 +99,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def changed(self, wanted: Changes) -> Terms:
         """These, with what is `wanted` in their place."""
         limits = msgspec.structs.replace(self.limits, **_given(wanted.limits))
-        return Terms(**{"models": self.models, "expires_at": self.expires_at, **_given(wanted), "limits": limits})
+        own = {name: value for name, value in _given(wanted).items() if name in {"models", "expires_at"}}
+        return Terms(**{"models": self.models, "expires_at": self.expires_at, **own, "limits": limits})
 
 
 def bounds_of(row: Any) -> Bounds:

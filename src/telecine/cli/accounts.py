@@ -11,24 +11,26 @@ import typer
 
 from telecine.cli import limits, printing
 from telecine.cli.connection import Connection, connect, decode
-from telecine.cli.failure import FAILED, Failure
+from telecine.cli.failure import FAILED, USAGE, Failure
 from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
 from telecine.cli.wire import Page, Terms
 
-app = typer.Typer(help="Look at accounts, bound them, top them up, and erase them.", no_args_is_help=True)
+app = typer.Typer(help="Make accounts, look at them, bound them, top them up, and erase them.", no_args_is_help=True)
 
 _LOOK_AGAIN: Final = 1.0
 Name = Annotated[str, typer.Argument(help="The account's name.")]
 
 
 class Account(Terms, frozen=True, kw_only=True):
-    """An account. Amounts are decimal strings in the currency; without a balance it may spend without limit."""
+    """An account. Amounts are decimal strings in the currency; without a balance it may spend without limit, which
+    somebody has said where it is `unlimited`."""
 
     name: str
     created_at: float
     balance: str | None
+    unlimited: bool = False
     held: str
     spent: str
     keys: int
@@ -69,7 +71,7 @@ def show(
         [
             ("name", found.name),
             ("made", printing.moment(found.created_at)),
-            ("balance", found.balance),
+            ("balance", found.balance or ("unlimited" if found.unlimited else None)),
             ("held", found.held),
             ("spent", found.spent),
             ("keys", str(found.keys)),
@@ -80,10 +82,58 @@ def show(
     )
 
 
+@app.command("create")
+def create(
+    *,
+    name: Name,
+    balance: Annotated[str | None, typer.Option(help="What it has to begin with, in the currency.")] = None,
+    unlimited: Annotated[bool, typer.Option("--unlimited", help="It spends without having a balance.")] = False,
+    model: limits.Models = None,
+    expires: limits.Expires = None,
+    rate_limit: limits.RateLimit = None,
+    token_limit: limits.TokenLimit = None,
+    max_tasks: limits.MaxTasks = None,
+    ip: limits.Ips = None,
+    budget: limits.Budget = None,
+    monthly_budget: limits.MonthlyBudget = None,
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Make an account. Where there are prices, it has nothing to spend unless that is said here."""
+    if unlimited and balance is not None:
+        raise Failure(text("unlimited_and_balance"), USAGE)
+    wanted = limits.asked(
+        model=model,
+        expires=expires,
+        rate_limit=rate_limit,
+        token_limit=token_limit,
+        max_tasks=max_tasks,
+        ip=ip,
+        budget=budget,
+        monthly_budget=monthly_budget,
+    )
+    wanted |= {"name": name, "balance": balance, "unlimited": unlimited}
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("POST", "/admin/v1/accounts", wanted)
+    if json:
+        printing.raw(content)
+        return
+    made = decode(Account, content)
+    has = "account_made_unlimited" if made.balance is None else "account_made"
+    typer.echo(text(has, name=made.name, balance=made.balance))
+
+
 @app.command("update")
 def update(
     *,
     name: Name,
+    unlimited: Annotated[
+        bool | None,
+        typer.Option("--unlimited/--limited", help="Whether it spends without having a balance.", show_default=False),
+    ] = None,
     model: limits.Models = None,
     expires: limits.Expires = None,
     rate_limit: limits.RateLimit = None,
@@ -111,6 +161,8 @@ def update(
         budget=budget,
         monthly_budget=monthly_budget,
     )
+    if unlimited is not None:
+        wanted["unlimited"] = unlimited
     with connect(Target(data, config, server, key)) as connection:
         content = connection.call("PATCH", f"/admin/v1/accounts/{quote(name, safe='')}", wanted)
     if json:

@@ -25,7 +25,10 @@ def create(
     *,
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     admin: Annotated[bool, typer.Option("--admin", help="The key may also administer the server.")] = False,
-    account: Annotated[str | None, typer.Option(help="The account that it spends from; made where it is new.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account that it spends from.", show_default="default")
+    ] = None,
+    new_account: Annotated[bool, typer.Option("--new-account", help="Make the account where it is new.")] = False,
     model: limits.Models = None,
     expires: limits.Expires = None,
     rate_limit: limits.RateLimit = None,
@@ -53,7 +56,7 @@ def create(
     )
     wanted: dict[str, object] = {"name": name, "admin": admin, **terms}
     if account is not None:
-        wanted["account"] = account
+        wanted |= {"account": account, "new_account": new_account}
     with connect(Target(data, config, server, key)) as connection:
         content = connection.call("POST", "/admin/v1/keys", wanted)
     if json:

@@ -45,6 +45,18 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "密钥 “{name}”（{id}）已创建，仅显示这一次：",
     ),
     "key_changed": ("Key '{name}' ({id}) has been changed.", "密钥 “{name}”（{id}）已更改。"),
+    "account_made": (
+        "The account '{name}' was made; it has {balance} to spend.",
+        "账户 “{name}” 已创建，余额 {balance}。",
+    ),
+    "account_made_unlimited": (
+        "The account '{name}' was made; it spends without limit.",
+        "账户 “{name}” 已创建，消费不设上限。",
+    ),
+    "unlimited_and_balance": (
+        "--unlimited and --balance exclude each other.",
+        "--unlimited 与 --balance 不能同时使用。",
+    ),
     "account_changed": ("The account '{name}' has been changed.", "账户 “{name}” 已更改。"),
     "unset_unknown": ("--unset {name}: it must be one of {names}.", "--unset {name}：只能是 {names} 之一。"),
     "unset_and_set": ("--{name} and --unset {name} exclude each other.", "--{name} 与 --unset {name} 不能同时使用。"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.accounts.holders import DEFAULT_ACCOUNT
+from telecine.accounts.keys import Keys
 from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.config import Limits
 from telecine.net.client import FetchError
@@ -17,12 +19,16 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
 
+Asked = TypeVar("Asked", bound=Changes)
+
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
-    """`POST /admin/v1/keys`. `expires_at` in seconds since the Unix epoch."""
+    """`POST /admin/v1/keys`. `new_account`: the account is made where it does not exist. `expires_at` in seconds since
+    the Unix epoch."""
 
     name: str
     account: str = DEFAULT_ACCOUNT
+    new_account: bool = False
     models: list[str] | None = None
     expires_at: float | None = None
     admin: bool = False
@@ -92,6 +98,7 @@ class Admin:
         info, text = await self._keys.create(
             wanted.name,
             account=wanted.account,
+            new_account=wanted.new_account,
             models=wanted.models,
             expires_at=wanted.expires_at,
             admin=wanted.admin,
@@ -101,7 +108,7 @@ class Admin:
 
     async def change_key(self, request: Request) -> Response:
         """Change what bounds a key, by id or name, from its next request on."""
-        return _json(await self._keys.change(request.path_params["key"], changes(await request.body())))
+        return _json(await self._keys.change(request.path_params["key"], changes(await request.body(), Changes)))
 
     async def revoke_key(self, request: Request) -> Response:
         """Revoke a key by id or name."""
@@ -146,10 +153,10 @@ class Admin:
         )
 
 
-def changes(body: bytes) -> Changes:
+def changes(body: bytes, kind: type[Asked]) -> Asked:
     """What the body of a PATCH asks for. Raises GatewayError (`invalid_request`)."""
     try:
-        return msgspec.json.decode(body, type=Changes)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"The body is not valid: {error}") from None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
+from telecine.accounts.holders import NewAccount
 from telecine.accounts.keys import KeyInfo
 from telecine.accounts.statement import EntryPage
-from telecine.accounts.terms import Changes
+from telecine.accounts.terms import AccountChanges, Changes
 from telecine.dialects.billing.account import AccountObject
 from telecine.dialects.billing.dashboard import BillingUsage, Subscription
 from telecine.dialects.billing.kling import CostsEnvelope
@@ -205,6 +206,7 @@ def _admin() -> list[Operation]:
     change = {"expires_at": None, "limits": {"rate_limit": "600/minute", "monthly_budget": "50"}}
     top_up = {"amount": "12.5", "ref": "invoice 1"}
     erase = "Erase an account's prompts, media and deliveries; the ledger stays"
+    account = {"name": "studio", "balance": "100"}
     new, test = {"name": "laptop"}, "Ask a channel's upstream something that costs nothing"
     return [
         Operation("admin", "GET", keys, "List keys, without their texts", KeyList),
@@ -214,9 +216,16 @@ def _admin() -> list[Operation]:
         Operation("admin", "GET", channels, "List channels", ChannelList),
         Operation("admin", "POST", f"{channels}/{{name}}/test", test, ChannelTest),
         Operation("admin", "GET", accounts, "List accounts", _ANY),
+        Operation("admin", "POST", accounts, "Make an account", AccountInfo, NewAccount, account, 201),
         Operation("admin", "GET", f"{accounts}/{{name}}", "Read an account", AccountInfo),
         Operation(
-            "admin", "PATCH", f"{accounts}/{{name}}", "Change what bounds an account", AccountInfo, Changes, change
+            "admin",
+            "PATCH",
+            f"{accounts}/{{name}}",
+            "Change what bounds an account",
+            AccountInfo,
+            AccountChanges,
+            change,
         ),
         Operation("admin", "POST", f"{accounts}/{{name}}/erase", erase, _ANY, WantedErasure, {"force": False}),
         Operation("admin", "POST", f"{accounts}/{{name}}/deposit", "Top up an account", Deposited, NewDeposit, top_up),

@@ -22,6 +22,7 @@ _LINE_AGE: Final = 3600.0
 _REPORT_AGE: Final = 6 * 3600.0
 _SKEW: Final = 2.0
 _GIB: Final = 1 << 30
+_SHOWN: Final = 20
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,6 +54,8 @@ def findings(figures: Figures) -> list[Finding]:
         _disk(figures),
         *_skew(figures),
         *_bills(figures),
+        *_accounts(figures),
+        *(Finding(one.about, one.level, one.what, one.do) for one in figures.advice),
     ]
 
 
@@ -246,6 +249,29 @@ def _bills(figures: Figures) -> Iterator[Finding]:
     yield from (_bill(one) for one in figures.spend if one.tells)
     if not figures.spend:
         yield Finding("upstream_bills", "info", "There is no channel to compare.")
+
+
+def _accounts(figures: Figures) -> Iterator[Finding]:
+    if figures.unlimited is None:
+        return
+    nobody, said = ([one.name for one in figures.unlimited if one.said is wanted] for wanted in (False, True))
+    if nobody:
+        yield Finding(
+            "accounts",
+            "warning",
+            f"{len(nobody)} account(s) spend without limit, and nobody has said that they should: {_some(nobody)}. "
+            "They were made before there were prices.",
+            "Grant what they may spend (`telecine accounts deposit`), or say it: `telecine accounts update NAME "
+            "--unlimited`, or `unlimited = true` in the file.",
+        )
+    if said:
+        yield Finding("accounts", "info", f"{len(said)} account(s) are unlimited, as was said: {_some(said)}.")
+    if not figures.unlimited:
+        yield Finding("accounts", "ok", "No account but the operator's own spends without limit.")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _bill(spend: Spend) -> Finding:

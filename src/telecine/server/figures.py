@@ -13,11 +13,14 @@ import msgspec
 from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.holders import DEFAULT_ACCOUNT, is_priced
 from telecine.clock import Clock
 from telecine.loops import Pulse
+from telecine.nouns.names import ERASED
 from telecine.nouns.rate import limited_channel
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
+from telecine.server.rules import Advice
 from telecine.server.spend import Spend
 from telecine.store import tables
 from telecine.store.database import Database
@@ -60,6 +63,13 @@ class Abroad(msgspec.Struct, frozen=True):
     """At channels that this process cannot ask: they were removed or moved before it started."""
 
 
+class Unlimited(msgspec.Struct, frozen=True):
+    """An account that spends without having a balance. `said`: somebody wanted it so."""
+
+    name: str
+    said: bool
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one installation at one moment."""
 
@@ -94,6 +104,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Every configured channel."""
     loops: tuple[Pulse, ...] = ()
     """How what the process does again and again fares; nothing where it does no work."""
+    unlimited: tuple[Unlimited, ...] | None = None
+    """Accounts but the operator's own; None where nothing costs anything."""
+    advice: tuple[Advice, ...] = ()
+    """What the configuration is to be warned of."""
 
 
 async def measure(  # noqa: PLR0917  each of another kind
@@ -103,8 +117,9 @@ async def measure(  # noqa: PLR0917  each of another kind
     data: Path,
     spend: Sequence[Spend] = (),
     loops: tuple[Pulse, ...] = (),
+    advice: Sequence[Advice] = (),
 ) -> Figures:
-    """Look at everything once; `spend` and `loops` have been looked at already."""
+    """Look at everything once; `spend`, `loops` and `advice` have been looked at already."""
     now = clock.now()
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
@@ -130,6 +145,8 @@ async def measure(  # noqa: PLR0917  each of another kind
             skew=None if database.sqlite else await _skew(connection, clock),
             spend=tuple(spend),
             loops=loops,
+            unlimited=await _unlimited(connection) if await is_priced(connection) else None,
+            advice=tuple(advice),
         )
 
 
@@ -242,6 +259,16 @@ async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
             case "unknown":
                 stranded[one.channel] += one.number
     return Abroad(draining, dict(leaving), dict(stranded))
+
+
+async def _unlimited(connection: AsyncConnection) -> tuple[Unlimited, ...]:
+    table = tables.accounts.c
+    found = await connection.execute(
+        select(table.name, table.unlimited)
+        .where(table.limited.is_(False), table.name != DEFAULT_ACCOUNT, table.name.not_like(f"{ERASED}%"))
+        .order_by(table.name)
+    )
+    return tuple(Unlimited(name, said) for name, said in found.all())
 
 
 async def _outputs(connection: AsyncConnection, state: str, since: float) -> int:

@@ -22,7 +22,8 @@ from starlette.routing import Route
 from telecine import __version__
 from telecine.accounts import configured
 from telecine.accounts.balances import Balances
-from telecine.accounts.keys import DEFAULT_ACCOUNT, Keys
+from telecine.accounts.holders import DEFAULT_ACCOUNT
+from telecine.accounts.keys import Keys
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
@@ -347,7 +348,9 @@ class Gateway:
         """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
         now = self._clock.now()
         await set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
-        await configured.sync(connection, config.accounts, self._given(config), ids=self._ids, now=now)
+        await configured.sync(
+            connection, config.accounts, self._given(config), priced=bool(config.prices), ids=self._ids, now=now
+        )
         await record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
 
     def _swap(self, config: Config) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from telecine.accounts.keys import DEFAULT_ACCOUNT
+from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.prices import PriceBook
 from telecine.config import ChannelConfig, Config, ConfigError, Settings
 from telecine.config.explain import nearest

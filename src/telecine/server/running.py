@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.accounts.erase import Erasure
+from telecine.accounts.holders import NewAccount
 from telecine.accounts.keys import Keys
 from telecine.accounts.principal import Principal
-from telecine.accounts.terms import Terms
+from telecine.accounts.terms import AccountChanges, Terms
 from telecine.config import ConfigError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
@@ -42,6 +43,8 @@ class AccountInfo(Terms, frozen=True, kw_only=True):
     source: str
     created_at: float
     balance: str | None
+    unlimited: bool
+    """It was said that it needs none."""
     held: str
     spent: str
     keys: int
@@ -76,6 +79,7 @@ class Operations:
             ("POST", "/admin/v1/config/reload", self.reload),
             ("GET", "/admin/v1/config/revisions", self.revisions),
             ("GET", "/admin/v1/accounts", self.list_accounts),
+            ("POST", "/admin/v1/accounts", self.create_account),
             ("GET", "/admin/v1/accounts/{name}", self.show_account),
             ("PATCH", "/admin/v1/accounts/{name}", self.change_account),
             ("POST", "/admin/v1/accounts/{name}/erase", self.erase),
@@ -112,9 +116,18 @@ class Operations:
             raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
         return _json(found[0])
 
+    async def create_account(self, request: Request) -> Response:
+        """Make an account. Where the installation has prices it can spend nothing until it has been granted some."""
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=NewAccount)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise invalid(f"The body is not valid: {error}") from None
+        await self._keys.create_account(wanted)
+        return _json((await self._accounts(wanted.name))[0], 201)
+
     async def change_account(self, request: Request) -> Response:
         """Change what bounds an account, from the next request of its keys on."""
-        await self._keys.change_account(request.path_params["name"], changes(await request.body()))
+        await self._keys.change_account(request.path_params["name"], changes(await request.body(), AccountChanges))
         return await self.show_account(request)
 
     async def erase(self, request: Request) -> Response:
@@ -155,6 +168,7 @@ def _account(row: Any) -> AccountInfo:
         name=row["name"],
         created_at=row["created_at"],
         balance=amount_of(row["balance"]) if row["limited"] else None,
+        unlimited=row["unlimited"],
         held=amount_of(row["held"]),
         spent=amount_of(row["spent"]),
         keys=row["keys"],

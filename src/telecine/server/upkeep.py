@@ -17,9 +17,11 @@ from telecine.accounts.secret import Secret
 from telecine.config import Config, ConfigError, Settings
 from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
+from telecine.nouns import catalogue
 from telecine.server.figures import Figures, abroad, measure
 from telecine.server.reload import Reload, Revision
 from telecine.server.retention import Retention
+from telecine.server.rules import advice
 from telecine.server.running import Operations
 from telecine.server.spend import Reports
 from telecine.server.sweep import Sweep
@@ -114,7 +116,9 @@ class Upkeep:
         """What costs money when nobody looks at it."""
         context = self._context
         spend = await self._reports.compared()
-        return await measure(context.database, context.router, context.clock, self._data, spend, self._pulses())
+        # Accounts are looked for in the records, which know more of them than the file.
+        warned = [one for one in advice(self.running, catalogue.load()) if one.about != "accounts"]
+        return await measure(context.database, context.router, context.clock, self._data, spend, self._pulses(), warned)
 
     async def stranded(self) -> dict[str, int]:
         """The tasks, by channel, that nobody here can ask about; they are logged, for they may cost money unseen."""

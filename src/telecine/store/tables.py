@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -53,7 +54,7 @@ def _terms() -> tuple[Column[Any], ...]:
     )
 
 
-settings = Table(  # written by server/: what this installation made for itself at its first start
+settings = Table(  # written by server/: what this installation made for itself; `priced` by accounts/
     "settings",
     metadata,
     Column("name", Text, primary_key=True),
@@ -86,6 +87,7 @@ accounts = Table(  # written by accounts/
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
     Column("limited", Boolean, nullable=False),  # False: it may spend without having a balance
+    Column("unlimited", Boolean, nullable=False, server_default=false()),  # that was said, and did not come about
     Column("balance", BigInteger, nullable=False),  # micro-units, as are the two below; sums of its entries
     Column("held", BigInteger, nullable=False),
     Column("spent", BigInteger, nullable=False),
