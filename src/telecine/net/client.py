@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
@@ -16,14 +16,18 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
+from telecine.net.heads import HeadFirstConnector
+from telecine.net.urls import joined, origin_of, sent_as
 
 MAX_REPLY: Final = 16 * 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 STALL_SECONDS: Final = 30.0
 CHUNK: Final = 256 * 1024
 _USER_AGENT: Final = "telecine"
-_Use = Literal["answers", "once", "files"]
-"""What a connection is for: requests that may be repeated, one that may not, files as they come."""
+_Use = Literal["answers", "once", "heads", "files"]
+"""What a connection is for: requests that may be repeated, one that may not, one of whose answer only the head counts,
+files as they come."""
+_LINGER: Final = 2.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; anything else could be a credential of the first.
 _PORTABLE: Final = frozenset({"accept", "accept-encoding", "range"})
@@ -83,9 +87,10 @@ def checked(url: str, policy: AddressPolicy) -> URL:
     """`url` parsed. Raises FetchError for other schemes, credentials in it, and addresses and names not permitted.
 
     aiohttp asks the resolver about names only, so literals are checked here, as aiohttp will dial them (`raw_host`).
+    Path and query go out as they are written (telecine.net.urls.sent_as).
     """
     try:
-        target = URL(url)
+        target = sent_as(url)
         host = target.raw_host
         plain = target.user is None and target.password is None
     except ValueError:
@@ -103,7 +108,8 @@ class Client:
     Streams have connections of their own. How many are open at a time is for the callers to bound, who share that
     fairly (telecine.shares.Shares): a queue in here would serve whoever asks for the most.
 
-    `stall` is how many seconds a streamed body may stay silent; `resolver` asks something else than the system.
+    `stall` is how many seconds a streamed body may stay silent, `linger` how many the beginning of a body that is cut
+    may take; `resolver` asks something else than the system.
     """
 
     def __init__(
@@ -112,11 +118,13 @@ class Client:
         *,
         resolver: AbstractResolver | None = None,
         stall: float = STALL_SECONDS,
+        linger: float = _LINGER,
     ) -> None:
         self.policy = policy or AddressPolicy()
         self._opened = self.policy.opened()
         self._resolver = resolver
         self._stall = stall
+        self._linger = linger
         self._sessions: dict[tuple[bool, _Use], aiohttp.ClientSession] = {}
 
     async def request(
@@ -134,7 +142,8 @@ class Client:
     ) -> Reply:
         """One request and its whole answer; redirects are not followed.
 
-        `cut` keeps the first `max_bytes` of a longer answer, where it is otherwise an error.
+        `cut`: the answer is its status. Of the body, which may break, drip or never end, the first `max_bytes` that
+        come within `linger` seconds are kept, as they were sent.
 
         `fresh` opens a connection of its own: a request that must not be repeated never meets a kept-alive connection
         that the peer has just closed. Raises FetchError; `sent=False` means that nothing left this machine.
@@ -147,10 +156,10 @@ class Client:
             body=body,
             limits=limits,
             allow_private=allow_private,
-            use="once" if fresh else "answers",
+            use="heads" if cut else "once" if fresh else "answers",
         ) as response:
             if cut:
-                return Reply(response.status, _lower(response), await _beginning(response, max_bytes))
+                return Reply(response.status, _lower(response), await _beginning(response, max_bytes, self._linger))
             content = bytearray()
             async for chunk in _chunks(response, max_bytes):
                 content += chunk
@@ -178,7 +187,7 @@ class Client:
         limits = _limits(timeout, self._stall)
         here = url
         for _ in range(redirects + 1):
-            private = allow_private or (trusted and URL(here).origin() == URL(url).origin())
+            private = allow_private or (trusted and origin_of(here) == origin_of(url))
             async with self._open(
                 "GET", here, headers=sent, limits=limits, allow_private=private, use="files"
             ) as response:
@@ -186,18 +195,11 @@ class Client:
                 if response.status not in _REDIRECTS or location is None:
                     yield Stream(response.status, _lower(response), _chunks(response, max_bytes))
                     return
-            there = self._joined(here, location, private)
-            if there.origin() != URL(here).origin():
+            there = joined(here, location)
+            if origin_of(there) != origin_of(here):
                 sent = {name: value for name, value in sent.items() if name in _PORTABLE}
-            here = str(there)
+            here = there
         raise FetchError("too many redirects", refused=True)
-
-    def _joined(self, here: str, location: str, allow_private: bool) -> URL:
-        try:
-            there = str(URL(here).join(URL(location)))
-        except ValueError:
-            raise FetchError("the redirect is malformed", refused=True) from None
-        return checked(there, self._policy_for(allow_private))
 
     @asynccontextmanager
     async def _open(
@@ -227,13 +229,15 @@ class Client:
         session = self._sessions.get((allow_private, use))
         if session is None:
             resolver = GuardedResolver(self._policy_for(allow_private), self._resolver)
+            kind = HeadFirstConnector if use == "heads" else aiohttp.TCPConnector
             connector = (
-                aiohttp.TCPConnector(resolver=resolver, limit=0, force_close=True)
+                kind(resolver=resolver, limit=0, force_close=True)
                 if use == "once"
-                else aiohttp.TCPConnector(resolver=resolver, limit=0, keepalive_timeout=10)
+                else kind(resolver=resolver, limit=0, keepalive_timeout=10)
             )
             session = aiohttp.ClientSession(
                 connector=connector,
+                auto_decompress=use != "heads",
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": _USER_AGENT},
                 trust_env=False,
@@ -300,12 +304,14 @@ async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIter
         yield chunk
 
 
-async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The first `most` bytes of the body; the connection is dropped where there are more."""
+async def _beginning(response: aiohttp.ClientResponse, most: int, seconds: float) -> bytes:
+    """What comes of the first `most` bytes of the body; the connection is dropped with the rest."""
     content = b""
-    with _translated():
-        while len(content) < most and (chunk := await response.content.read(most - len(content))):
-            content += chunk
+    with suppress(FetchError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            with _translated():
+                while len(content) < most and (chunk := await response.content.read(most - len(content))):
+                    content += chunk
     if not response.content.at_eof():
         response.close()
     return content

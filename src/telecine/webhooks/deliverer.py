@@ -227,7 +227,11 @@ class Deliverer:
             reply = await self._client.request(
                 "POST",
                 one.url,
-                headers={"content-type": "application/json; charset=utf-8", **signed},
+                headers={
+                    "content-type": "application/json; charset=utf-8",
+                    "accept-encoding": "identity",  # its answer is kept as it comes
+                    **signed,
+                },
                 body=one.body,
                 timeout=TRY_SECONDS,
                 max_bytes=ANSWER_BYTES,

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import and_, insert, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.net.urls import origin_of
 from telecine.store import tables
 from telecine.store.locks import in_order
 
@@ -74,8 +75,7 @@ def line_of(account_id: int, endpoint_id: int, url: str) -> str:
     """What shares a limit and a circuit: one endpoint, or an account's URLs at one origin."""
     if endpoint_id:
         return f"{account_id}:{endpoint_id}"
-    origin = "/".join(url.partition("?")[0].split("/", 3)[:3])
-    return f"{account_id}:{origin}"
+    return f"{account_id}:{origin_of(url)}"
 
 
 _D = tables.deliveries

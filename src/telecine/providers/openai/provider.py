@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Stream
+from telecine.net.urls import origin_of
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
@@ -121,7 +122,7 @@ class OpenAIProvider:
         marked = output.url.startswith(CONTENT)
         url = f"{root(channel)}{PATH}/{_quoted(output.url.removeprefix(CONTENT))}/content" if marked else output.url
         for again in (True, False):
-            ours = _origin(url) == _origin(channel.base_url)
+            ours = origin_of(url) == origin_of(channel.base_url)
             async with self._client.stream(
                 url,
                 headers=_signed(channel) if ours else None,
@@ -166,12 +167,6 @@ def _signed(channel: Channel) -> dict[str, str]:
 def _quoted(name: str) -> str:
     """An id in a path; relays have colons in theirs."""
     return quote(name, safe=":")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    """Scheme and authority; comparing text is strict enough, for what differs is only sent less."""
-    parts = urlsplit(url)
-    return parts.scheme.lower(), parts.netloc.lower()
 
 
 async def _link(answer: Stream) -> str | None:
