@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from telecine.nouns.errors import invalid
+from telecine.nouns.text import check_plain
 
 Number = int | float | str
 """On the wire. Kling documents strings, its relays send integers (wire tables, `duration` and `seconds`)."""
@@ -114,4 +115,5 @@ def metadata(value: dict[str, str] | None) -> dict[str, str] | None:
     for name, text in (value or {}).items():
         if len(name) > 64 or len(text) > 512:
             raise invalid("metadata: names have at most 64 characters and values 512.", "metadata")
+        check_plain(name, "metadata")
     return value or None

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from telecine.nouns.text import plain
 from telecine.providers.base import Channel
 
 READ: Final = 4096
@@ -24,12 +25,13 @@ _WHOLE_PORT: Final = 10_000
 
 
 def scrubbed(text: str, channel: Channel) -> str:
-    """`text` on one line without the upstream's addresses and our credentials, 500 characters at most."""
+    """`text` on one line without control characters, the upstream's addresses and our credentials, 500 characters at
+    most."""
     if len(text) > READ:
         text = _without_halves(text[:READ], channel)
     for pattern in _patterns(channel):
         text = pattern.sub(r"\g<stays>***", text)
-    return " ".join(_RUN.sub(_without_token, text).split())[:_MOST]
+    return " ".join(plain(_RUN.sub(_without_token, text)).split())[:_MOST]
 
 
 def _without_halves(text: str, channel: Channel) -> str:

@@ -63,6 +63,7 @@ def _tasks() -> list[Operation]:
     page = (
         one_of("status", "Only with this status.", get_args(Status)),
         Query("model", "Only of this model."),
+        Query("external_id", "The one task that you named so; it stands alone."),
         Query("key_name", "Only made with this API key, by its name or its id."),
         moment("created_after", "Only made after this."),
         moment("created_before", "Only made before this."),

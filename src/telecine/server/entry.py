@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.text import check_plain, control_in
 
 _MOST_HEADER_BYTES: Final = 64 * 1024
 _SLASHES: Final = re.compile(rb"/{2,}")
 # RFC 3986, sections 3.2.2 and 3.2.3. It may be empty (RFC 9110, section 7.2).
 _HOST: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
+_CONTROL: Final = re.compile(rb"%(?:[01]|7[fF]|[cC]2%[89])")
+"""How one may begin in a URL: C0, DEL and C1 in UTF-8."""
 _NO_BODY: Final = ("GET", "HEAD", "OPTIONS")
 _MARKS: Final = {
     b"\xef\xbb\xbf": "begins with a UTF-8 mark (the bytes EF BB BF); send it without one",
@@ -54,6 +57,19 @@ def check(scope: Scope, headers: Headers) -> None:
     if coding not in ("", "identity") and scope["method"] not in _NO_BODY:
         told = f"The body is compressed ('Content-Encoding: {coding[:32]}'); send it as it is, without that header."
         raise HTTPException(415, told, {"accept-encoding": "identity"})
+
+
+def check_target(scope: Scope) -> None:
+    """Raise GatewayError for a control character in the path, which is no thing's name, or in the query: nothing of it
+    may reach the records."""
+    if _CONTROL.search(scope["raw_path"]) and (found := control_in(scope["path"])):
+        raise GatewayError("not_found", f"There is nothing at this path: it holds the control character {found}.")
+    query: bytes = scope["query_string"]
+    if _CONTROL.search(query):
+        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+            if found := control_in(name):
+                raise invalid(f"The name of a query parameter holds the control character {found}.")
+            check_plain(value, name)
 
 
 def refuse_mark(beginning: bytes) -> None:

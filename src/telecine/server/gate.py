@@ -30,7 +30,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
-from telecine.server.entry import check, refuse_mark, shown, tidy, too_large
+from telecine.server.entry import check, check_target, refuse_mark, shown, tidy, too_large
 from telecine.server.metrics import Metrics
 from telecine.server.trouble import trouble_of, unavailable
 
@@ -144,6 +144,7 @@ class Gate:
             await reply(scope, receive, send)
             return
         check(scope, headers)
+        check_target(scope)
         path: str = scope["path"]
         if self._media_host is not None and not path.startswith("/media/") and self._is_media(scope, headers):
             raise HTTPException(404)

@@ -16,9 +16,11 @@ from telecine.accounts.principal import Principal
 from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import parse_task_id
 from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
+from telecine.nouns.text import check_plain, control_in
 from telecine.routing.router import Route
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
@@ -112,6 +114,7 @@ class TaskService:
         retry_of: int | None,
     ) -> Work | int:
         """The new task, committed, with its channels; the id of the one that the request, sent again, has already."""
+        _check_names(request)
         context = self._context
         now = context.now()
         task = Task(
@@ -133,6 +136,8 @@ class TaskService:
             raise earlier
         if earlier is not None:
             return earlier
+        if request.external_id is not None:
+            await self._check_no_id(principal, request.external_id)
         routes = self._admit(principal, request)
         if request.source_task is not None:
             await self.get(principal, request.source_task)
@@ -153,6 +158,7 @@ class TaskService:
 
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
+        _check_names(request)
         self._quote(principal, self._admit(principal, request), request)
 
     def _quote(self, principal: Principal, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
@@ -183,8 +189,6 @@ class TaskService:
         if not principal.may_use(request.model, known.name if known else request.model):
             raise GatewayError("permission", f"This key may not use the model '{request.model}'.", param="model")
         self._catalogue.check(request)
-        if request.external_id is not None and not 1 <= len(request.external_id) <= 256:
-            raise invalid("The external id must have 1 to 256 characters.", "external_id")
         if principal.metered and not principal.allow_unknown and request.native and request.native.fields:
             name = min(request.native.fields)
             raise GatewayError(
@@ -196,6 +200,13 @@ class TaskService:
         self._context.tokens.check(principal, self._context.now())
         return router.candidates(request)
 
+    async def _check_no_id(self, principal: Principal, external_id: str) -> None:
+        """Raise GatewayError where the external id is the id of a task of the account: a query could mean either."""
+        number = parse_task_id(external_id)
+        found = await self._context.reads.task(number) if number is not None else None
+        if found is not None and found[0].account_id == principal.account_id:
+            raise invalid("external_id: is the id of another task; choose another one.", "external_id")
+
     async def get(self, principal: Principal, task_id: int) -> View:
         """One task. Raises GatewayError (`not_found`)."""
         found = await self._context.reads.task(task_id)
@@ -205,6 +216,8 @@ class TaskService:
 
     async def find_external(self, principal: Principal, external_id: str) -> View:
         """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""
+        if control_in(external_id):
+            raise _not_found()
         task_id = await self._context.reads.external(principal.account_id, external_id)
         if task_id is None:
             raise _not_found()
@@ -328,6 +341,19 @@ def _named(request: GenerationRequest) -> dict[str, str]:
     novel = request.native.novel if request.native is not None else {}
     plain = {name.removeprefix("parameters."): one.value for name, one in novel.items()}
     return {name: value for name, value in plain.items() if name in ("mode", "audio", "duration", "size")}
+
+
+def _check_names(request: GenerationRequest) -> None:
+    """Raise GatewayError for a name that could not be kept, or that no path could hold."""
+    check_plain(request.model, "model")
+    external_id = request.external_id
+    if external_id is None:
+        return
+    check_plain(external_id, "external_id")
+    if not 1 <= len(external_id) <= 256:
+        raise invalid("The external id must have 1 to 256 characters.", "external_id")
+    if external_id in (".", ".."):  # clients resolve these before they send them, even percent-encoded
+        raise invalid(f"external_id: '{external_id}' means something else in a path; choose another.", "external_id")
 
 
 def _owns(principal: Principal, task: Task) -> bool:

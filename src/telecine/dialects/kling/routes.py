@@ -91,7 +91,8 @@ def _routes() -> Iterator[Route]:
         for kind in get_args(PathKind):
             path = f"{prefix}/v1/videos/{kind}"
             yield Route(path, partial(collection, kind), methods=_ALL)
-            yield Route(f"{path}/{{id}}", partial(retrieve, kind), methods=_ALL)
+            # The client's own ids may have slashes in them, written %2F.
+            yield Route(f"{path}/{{id:path}}", partial(retrieve, kind), methods=_ALL)
 
 
 KLING: Final = Dialect(

@@ -17,7 +17,7 @@ from telecine.dialects.lookup import find, moment, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import TaskList, TaskObject, callback_body, render_error, task_object
-from telecine.nouns.errors import invalid
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.task import Status
 from telecine.tasks.view import View
@@ -49,9 +49,12 @@ async def retrieve(request: Request) -> Response:
 
 
 async def list_tasks(request: Request) -> Response:
-    """`GET /v1/tasks?status=&model=&key_name=&created_after=&created_before=&limit=&after=`, newest first."""
+    """`GET /v1/tasks?status=&model=&key_name=&created_after=&created_before=&limit=&after=`, newest first; or
+    `?external_id=`, the one task that the client named so."""
     edge = edge_of(request)
     query = request.query_params
+    if external_id := query.get("external_id"):
+        return await _named(request, external_id)
     status = query.get("status") or None
     if status is not None and status not in get_args(Status):
         raise invalid(f"status: must be one of {', '.join(get_args(Status))}.", "status")
@@ -71,6 +74,19 @@ async def list_tasks(request: Request) -> Response:
     )
     data = await _all_shown(request, page.views)
     return json_response(TaskList(data, page.has_more, data[-1].id if data else None))
+
+
+async def _named(request: Request, external_id: str) -> Response:
+    if others := [name for name in request.query_params if name not in ("external_id", "key")]:
+        raise invalid(f"{others[0]}: 'external_id' names one task and stands alone.", others[0])
+    try:
+        views = [await edge_of(request).tasks.find_external(principal_of(request), external_id)]
+    except GatewayError as error:
+        if error.code != "not_found":
+            raise
+        views = []
+    data = await _all_shown(request, views)
+    return json_response(TaskList(data, has_more=False, last_id=data[-1].id if data else None))
 
 
 async def cancel(request: Request) -> Response:
