@@ -181,9 +181,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("kling", {"prompt": 5}, "prompt"),
     ("kling", {"prompt": "x" * 2501}, "prompt"),
     ("kling", {"duration": {}}, "duration"),
-    ("kling", {"duration": "seven"}, "duration"),
     ("kling", {"duration": "five"}, "duration"),
-    ("kling", {"sound": "loud"}, "sound"),
     ("kling", {"cfg_scale": "high"}, "cfg_scale"),
     ("kling", {"cfg_scale": 1.5}, "cfg_scale"),
     ("kling", {"camera_control": {"type": "simple", "config": {"zoom": 11}}}, "camera_control.config.zoom"),
@@ -373,7 +371,7 @@ def test_methods_in_klings_words(server: LiveServer) -> None:
 
 
 def test_paths_and_pages(server: LiveServer) -> None:
-    for path in ("/v1/nothing", "/v1/videos/", "/kling/v1/nothing", "/kling", "/nothing", "/v1/videos/edits"):
+    for path in ("/v1/nothing", "/kling/v1/nothing", "/kling", "/nothing", "/v1/videos/edits"):
         assert server.call("POST", path, {}).status == 404, path
     for path, param in (
         ("/v1/videos?limit=0", "limit"),
