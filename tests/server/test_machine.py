@@ -1,21 +1,24 @@
-"""What the machine does to a server: a full disk, a locked database; seen from outside."""
+"""What the machine does to a server: a full disk, a locked database, a PostgreSQL that restarts; seen from outside."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests import postgres
 from tests.server.pictures import picture
 from tests.server.process import KEY, ServerProcess
 from tests.upstreams.kling import API_KEY, FakeKling
@@ -90,6 +93,16 @@ def eventually(good: Callable[[], bool], what: str, seconds: float = 30.0) -> No
         time.sleep(0.05)
 
 
+def unready(process: ServerProcess, **checks: bool) -> None:
+    """`/readyz` comes to say what creates need and do not have."""
+
+    def told() -> bool:
+        status, answer = process.call("GET", "/readyz")
+        return status == 503 and checks.items() <= answer["checks"].items()
+
+    eventually(told, f"not ready, for {checks}")
+
+
 def works(process: ServerProcess) -> None:
     """Creates in every dialect, and a file, are taken and end well; nobody has done anything for it."""
     for path in CREATES:
@@ -112,7 +125,7 @@ def kling() -> Iterator[FakeKling]:
 def no_room(process: ServerProcess) -> Iterator[None]:
     """No file of the process may grow, as on a full disk."""
     _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, hard))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1024, hard))
     try:
         yield
     finally:
@@ -130,6 +143,53 @@ def test_files_that_cannot_grow(tmp_path: Path, kling: FakeKling) -> None:
             clean(reply(process, "DELETE", f"{OPENAI}/{made}"), OPENAI)
             clean(reply(process, "POST", "/v1/webhooks", b'{"url": "https://example.com/hook"}'), TASKS)
             assert reply(process, "GET", f"{TASKS}/{made}").status == 200
+            unready(process, writes=False, storage=False)
+        works(process)
+        assert "request_failed" not in process.log
+
+
+SPACE = 128 * MIB
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[list[str]]:
+    """A command that runs another one with a disk of its own at `folder`, which is gone when that ends."""
+    folder.mkdir()
+    unshare, sh = shutil.which("unshare"), shutil.which("sh")
+    if unshare is None or sh is None:
+        pytest.skip("there is no unshare")
+    own = [unshare, "--user", "--map-root-user", "--mount", sh, "-c"]
+    mount = f"mount -t tmpfs -o size={SPACE} none '{folder}'"
+    if subprocess.run([*own, mount], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a small disk")
+    yield [*own, f'{mount} && exec "$@"', "sh"]
+
+
+def fill(process: ServerProcess) -> Path:
+    """Fill the disk of `process` to the last byte; the file that did it."""
+    file = Path(f"/proc/{process.pid}/root{process.data}/filler")
+    with suppress(OSError), file.open("wb", buffering=0) as target:
+        for size in (MIB, 4096, 1):
+            with suppress(OSError):
+                while target.write(bytes(size)) == size:
+                    pass
+    return file
+
+
+def test_a_full_disk(tmp_path: Path, kling: FakeKling) -> None:
+    with (
+        small_disk(tmp_path / "data") as inside,
+        ServerProcess(tmp_path, kling.base_url, API_KEY, inside=inside) as process,
+    ):
+        assert create(process, TASKS).status == 200
+        filler = fill(process)
+        answers = {path: create(process, path) for path in CREATES for _ in range(40)}  # the log has some room left
+        for path, answer in answers.items():
+            clean(answer, path)
+        clean(upload(process), OPENAI)
+        unready(process, room=False, writes=False, storage=False)
+        filler.unlink()
+        works(process)
         assert "request_failed" not in process.log
 
 
@@ -181,6 +241,36 @@ def test_a_database_that_is_locked(tmp_path: Path, kling: FakeKling) -> None:
                 assert "locked" in answer.content.decode()
             clean(upload(process), OPENAI)
             assert process.call("GET", f"{TASKS}?limit=5")[0] == 200
+            unready(process, writes=False)
             other.execute("ROLLBACK")
+        works(process)
+        assert "request_failed" not in process.log
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    with postgres.running() as data:
+        yield data
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_postgresql_that_restarts(tmp_path: Path, kling: FakeKling, cluster: Path, mode: str) -> None:
+    url = asyncio.run(postgres.create(cluster, f"restarts_{mode}"))
+    with ServerProcess(tmp_path, kling.base_url, API_KEY, options=("--database", url)) as process:
+        assert create(process, TASKS).status == 200
+        postgres.control(cluster, "stop", mode)
+        try:
+            for path in CREATES:
+                answer = create(process, path)
+                clean(answer, path)
+                assert str(cluster) not in answer.content.decode()
+                clean(reply(process, "GET", path), path)
+            clean(upload(process), OPENAI)
+            unready(process, database=False, writes=False)
+            status, said = serve(tmp_path / "another", database=url)
+            assert (status, said.count("\n")) == (1, 1), said
+            assert "the database cannot be reached" in said
+        finally:
+            postgres.control(cluster, "start", mode)
         works(process)
         assert "request_failed" not in process.log

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 256 * 1024
 _PAGE: Final = 500
+_BLOCK: Final = 4096
 _UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
 _KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,3}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
 
@@ -59,6 +60,19 @@ class Storage:
         """`root` is the folder behind a local `store`."""
         self._store = store
         self._root = root
+
+    @property
+    def root(self) -> Path | None:
+        """The folder, where it is one."""
+        return self._root
+
+    async def check(self) -> None:
+        """Write something to the disk and take it away again; ask a remote store for something. Raises what that
+        raises."""
+        if self._root is not None:
+            await asyncio.to_thread(_try, self._root)
+        else:
+            await self.size("a0/t0/0.probe")
 
     @classmethod
     def on_disk(cls, root: Path) -> Self:
@@ -153,6 +167,15 @@ def _place(source: Path, root: Path, key: str) -> None:
         _sync(draft)
         draft.replace(target)
         _sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _try(root: Path) -> None:
+    draft = root / f".probe.{secrets.token_hex(8)}"
+    try:
+        draft.write_bytes(bytes(_BLOCK))
+        _sync(draft)
     finally:
         draft.unlink(missing_ok=True)
 

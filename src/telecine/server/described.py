@@ -249,7 +249,9 @@ def _server() -> list[Operation]:
     return [
         Operation(group, "GET", "/", "What this is", _ANY, open=True),
         Operation(group, "GET", "/healthz", "The process answers", _ANY, open=True),
-        Operation(group, "GET", "/readyz", "Database, engine and storage answer", Readiness, more=unready, open=True),
+        Operation(
+            group, "GET", "/readyz", "Whether it can serve, and take creates", Readiness, more=unready, open=True
+        ),
         Operation(group, "GET", "/metrics", "Figures for Prometheus", kind="text/plain", open=True),
         Operation(
             group,

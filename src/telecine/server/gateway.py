@@ -69,6 +69,7 @@ from telecine.server.gate import Gate, render
 from telecine.server.health import Health
 from telecine.server.metering import check_currency, settle_currency
 from telecine.server.metrics import Metrics
+from telecine.server.needs import Needs
 from telecine.server.rules import advice, check_config, check_rules, policy
 from telecine.server.strict import strict
 from telecine.server.upkeep import Upkeep
@@ -204,7 +205,7 @@ class Gateway:
         self._health = Health(
             self._database,
             self.engine,
-            storage,
+            Needs(self._database, storage, data, clock),
             clock,
             self._metrics,
             measure=self.upkeep.measure,

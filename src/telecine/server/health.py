@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from telecine.clock import Clock
 from telecine.loops import Pulse
-from telecine.media.storage import Storage
 from telecine.nouns.errors import GatewayError
 from telecine.server.figures import Figures, states
 from telecine.server.metrics import Metrics
+from telecine.server.needs import Needs
 from telecine.server.recent import Recent
 from telecine.store.database import Database
 from telecine.tasks.engine import Engine
@@ -34,7 +34,7 @@ class Health:
         self,
         database: Database,
         engine: Engine,
-        storage: Storage,
+        needs: Needs,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -47,7 +47,7 @@ class Health:
         None."""
         self._database = database
         self._engine = engine
-        self._storage = storage
+        self._needs = needs
         self._clock = clock
         self._metrics = metrics
         self._measure = measure
@@ -70,12 +70,12 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Database, engine and storage answer, and every loop goes on; 503 naming the one that does not."""
+        """Database and engine answer, every loop goes on, creates have what they need; 503 naming what is not so."""
         checks = {
             "database": await self._database_answers(),
             "engine": self._engine_answers(),
             "loops": not any(one.stalled for one in self._pulses()),
-            "storage": await self._storage_answers(),
+            **await self._needs.met(),
         }
         good = all(checks.values())
         return JSONResponse({"status": "ok" if good else "unavailable", "checks": checks}, 200 if good else 503)
@@ -105,13 +105,6 @@ class Health:
     def _engine_answers(self) -> bool:
         last = self._engine.last_claim
         return not self._working or (last is not None and self._clock.elapsed() - last < _SILENT_SECONDS)
-
-    async def _storage_answers(self) -> bool:
-        try:
-            await self._storage.size("a0/t0/0.probe")
-        except Exception:
-            return False
-        return True
 
     async def _count(self) -> None:
         there, slots = await states(self._database)
