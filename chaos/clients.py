@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -24,10 +24,11 @@ _WRONG: dict[str, tuple[dict[str, Any], ...]] = {
 
 
 class Clients:
-    """Creates jobs and asks about them. `address` is where the server is; `keys` are the API keys by account."""
+    """Creates jobs and asks about them. `addresses` are where the servers are, any of which will do; `keys` are
+    the API keys by account."""
 
-    def __init__(self, address: str, callbacks: str, model: str, keys: dict[str, str]) -> None:
-        self._address = address
+    def __init__(self, addresses: Sequence[str], callbacks: str, model: str, keys: dict[str, str]) -> None:
+        self._addresses = addresses
         self._callbacks = callbacks
         self._model = model
         self._keys = keys
@@ -123,7 +124,8 @@ class Clients:
         """The third says whether the answer leaves it to the client to try again."""
         assert self._session is not None
         headers = {"authorization": f"Bearer {self._keys[account]}"} | (headers or {})
-        async with self._session.request(method, self._address + path, json=body, headers=headers) as response:
+        address = random.choice(self._addresses)
+        async with self._session.request(method, address + path, json=body, headers=headers) as response:
             retry = response.headers.get("x-should-retry") != "false"
             if response.content_type == "application/json":
                 return response.status, await response.json(), retry

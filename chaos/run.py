@@ -48,7 +48,7 @@ async def _drive(
 ) -> tuple[Verdict, dict[str, int]]:
     tasks, kills = size
     seconds = max(2.0, tasks / _PER_SECOND, kills * 1.5)
-    async with Clients(world.server.address, receiver.base_url, MODEL, KEYS) as clients:
+    async with Clients(world.addresses, receiver.base_url, MODEL, KEYS) as clients:
         trouble = asyncio.create_task(asyncio.to_thread(world.trouble, kills, seconds))
         plan = sorted(((chance.uniform(0, seconds), one) for one in _wishes(tasks, chance)), key=lambda pair: pair[0])
         said = await _create(clients, plan, world, chance, progress)

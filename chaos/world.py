@@ -1,10 +1,11 @@
-"""Three upstreams that misbehave, and the server in front of them, which is killed again and again."""
+"""Three upstreams that misbehave, and the servers in front of them, which are killed again and again."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ _SECRET = "whsec_c2VjcmV0LW9mLXRoZS13ZWJob29rcw=="  # noqa: S105  of a fake
 _SPEED = 20.0
 """Of the server's clock. Much faster, and the leases of steps run out under the hands of a busy machine: what is then
 given up as unknown was never sent."""
+_SPEED_OF_TWO = 8.0
+"""Of two: a lease that runs out is the other's at once, and two take their time to start."""
 _JOB_SECONDS = 0.4
 _TICK = 0.25
 _MOST_FAULTS = 6
@@ -40,7 +43,8 @@ _PORTS = range(20_000, 30_000)
 
 
 class World:
-    """The upstreams and the server. Entering it starts them; leaving ends everything."""
+    """The upstreams and the server; two servers where the records are in PostgreSQL, which share them and the media.
+    Entering it starts them; leaving ends everything."""
 
     def __init__(self, folder: Path, chance: random.Random, *, on_postgres: bool = False) -> None:
         self._chance = chance
@@ -50,7 +54,8 @@ class World:
         self._folder = folder
         self._on_postgres = on_postgres
         self._database = ""
-        self._server: ServerProcess | None = None
+        self._speed = _SPEED_OF_TWO if on_postgres else _SPEED
+        self._servers: list[ServerProcess] = []
         self._open = ExitStack()
         self._down: tuple[Upstream, float] | None = None
         self.kills = 0
@@ -69,13 +74,14 @@ class World:
         return {"kling-main": self.klings[0], "kling-spare": self.klings[1], "openai-main": self._openai}
 
     @property
-    def server(self) -> ServerProcess:
-        assert self._server is not None
-        return self._server
+    def addresses(self) -> list[str]:
+        """Where the servers are."""
+        return [server.address for server in self._servers]
 
     def machine_time(self, moment: float) -> float:
         """By the machine's clock, what is `moment` by the server's, which runs faster."""
-        return self.server.epoch + (moment - self.server.epoch) / _SPEED
+        epoch = self._servers[0].epoch
+        return epoch + (moment - epoch) / self._speed
 
     def __enter__(self) -> World:
         if self._on_postgres:
@@ -86,22 +92,36 @@ class World:
             fake.port = _free_port()
             fake.start()
             self._open.callback(fake.stop)
-        port = _free_port()
-        self._server = ServerProcess(
-            self._folder,
+        self._serve("one")
+        if self._on_postgres:
+            self._serve("two")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _serve(self, name: str) -> None:
+        """Start a server with a folder of its own. The second has the first one's clock, secret and media."""
+        folder, port = self._folder / name, _free_port()
+        folder.mkdir()
+        server = ServerProcess(
+            folder,
             self.klings[0].base_url,
             KLING_KEY,
             channel=self._rest(),
             top=f'public_url = "http://127.0.0.1:{port}"',
             port=port,
-            speed=_SPEED,
+            speed=self._speed,
             options=["--database", self._database, "--submit-timeout", str(SUBMIT_TIMEOUT)],
         )
-        self._open.enter_context(self._server)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+        if self._servers:
+            first = self._servers[0]
+            server.epoch = first.epoch
+            server.data.mkdir()
+            shutil.copy(first.data / "secret.key", server.data)
+            (server.data / "media").symlink_to(first.data / "media")
+        self._servers.append(server)
+        self._open.enter_context(server)
 
     def trouble(self, kills: int, seconds: float) -> None:
         """For at least `seconds`: upset the upstreams all the time, take one down now and then, and kill the server at
@@ -134,16 +154,17 @@ class World:
         self._bring_back()
 
     def _kill(self) -> None:
+        server = self._chance.choice(self._servers)
         self.breaks.append(time.time())
         if self._chance.random() < _ORDERLY:
             self.stops += 1
-            if status := self.server.stop():
+            if status := server.stop():
                 self._bad_stops.append(f"asked to stop, the server ended with {status}")
             self.breaks.append(time.time())
         else:
-            self.server.kill()
+            server.kill()
         self.kills += 1
-        self.server.start()
+        server.start()
 
     def _take_down(self) -> None:
         """One upstream refuses connections, for up to a minute and a half by the server's clock."""
@@ -164,14 +185,15 @@ class World:
             upstream.soon(upstream.faults.clear)
 
     def check_ledger(self) -> str:
-        """Stop the server in an orderly way and run `telecine ledger check` on its data; empty where that is clean, and
-        every stop was."""
-        if status := self.server.stop():
-            self._bad_stops.append(f"the server ended with {status}")
+        """Stop the servers in an orderly way and run `telecine ledger check` on their data; empty where that is clean
+        and every stop was."""
+        for server in self._servers:
+            if status := server.stop():
+                self._bad_stops.append(f"the server ended with {status}")
         if self._bad_stops:
             return "; ".join(self._bad_stops)
-        command = [sys.executable, "-m", "telecine", "ledger", "check", "--data", str(self._folder / "data")]
-        command += ["--config", str(self._folder / "telecine.toml")]
+        command = [sys.executable, "-m", "telecine", "ledger", "check", "--data", str(self._folder / "one" / "data")]
+        command += ["--config", str(self._folder / "one" / "telecine.toml")]
         environment = {**os.environ, "TELECINE_DATABASE_URL": self._database}
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
         return f"{done.stdout}{done.stderr}" if done.returncode else ""

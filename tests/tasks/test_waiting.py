@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import insert
 
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Cancelled, Failed, Unknown, Unreadable
+from telecine.store import tables
+from telecine.tasks.reads import FARTHEST
 from telecine.tasks.view import Place
 from telecine.tasks.watch import Watch
 from tests.clock import FastClock, HandClock
@@ -111,6 +114,56 @@ async def test_those_in_line_know_their_place(tmp_path: Path) -> None:
         await house.tasks.cancel(house.me, ids[1])
         views = [await house.tasks.get(house.me, one) for one in ids]
         assert await house.tasks.places(views) == {ids[2]: Place(1, 60), ids[3]: Place(2, 120)}
+
+
+async def crowd(house: House, number: int, first: int = 0) -> None:
+    """As many stand in line behind everybody, the ids of their tasks one after the other."""
+    rows = [
+        {"task_id": (1 << 62) + first + one, "rank": 0, "pool": "main", "weight": 1, "woken": False}
+        for one in range(number)
+    ]
+    async with house.database.writing() as connection:
+        await connection.execute(insert(tables.schedule), rows)
+
+
+async def test_places_are_counted_only_so_far(tmp_path: Path) -> None:
+    async with House(tmp_path, ONE_SLOT).opened() as house:
+        await crowd(house, FARTHEST + 5)
+        wanted = [(1 << 62) + one for one in (0, 998, 999, 1000, 1004)]
+        found = await house.reads.positions(wanted)
+        assert [found[one] for one in wanted] == [("main", n) for n in (1, 999, 1000, 1000, 1000)]
+
+
+async def test_a_place_costs_the_same_in_a_long_line(tmp_path: Path) -> None:
+    """Counted in instructions of the database's machine, so that a busy computer changes nothing."""
+    async with House(tmp_path, ONE_SLOT).opened() as house:
+        if not house.database.sqlite:
+            pytest.skip("its machine counts nothing")
+        steps = 0
+
+        def counted() -> None:
+            nonlocal steps
+            steps += 1
+
+        async with house.database.reading() as one, house.database.reading() as two:
+            for connection in (one, two):
+                raw = await connection.get_raw_connection()
+                await raw.driver_connection.set_progress_handler(counted, 100)  # type: ignore[union-attr]
+        costs: list[tuple[int, int]] = []
+        for more, reach in ((1000, 900), (49_000, 45_000)):
+            await crowd(house, more, 1000 if costs else 0)
+            wanted = [(1 << 62) + reach + one for one in range(20)]
+            steps = 0
+            await house.reads.positions(wanted[:1])
+            single = steps
+            steps = 0
+            await house.reads.positions(wanted)
+            costs.append((single, steps))
+        (short, short_list), (long, long_list) = costs
+        assert short > 0
+        assert long < 1.2 * short
+        assert long_list < 1.2 * short_list
+        assert short_list < 2 * short, "twenty share one look at their line"
 
 
 async def test_lines_of_two_pools_are_two_lines(tmp_path: Path) -> None:

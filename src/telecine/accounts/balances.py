@@ -66,19 +66,22 @@ class Balances:
         """
         account_id = await self._keys.account(name)
         now = self._clock.now()
-        ref_id = f"{account_id}:{ref}" if ref is not None else str(self._ids.next(now))
         async with self._database.writing() as connection:
             await connection.execute(
                 select(tables.accounts.c.id).where(tables.accounts.c.id == account_id).with_for_update(key_share=True)
             )
-            before = await _deposited(connection, ref_id)
-            if before is None:
-                await _check_limited(connection, account_id)
-                await ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now)
-                spends = {"limited": True, "unlimited": False}
-                await connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
-            elif before != micros:
-                raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
+            while True:
+                ref_id = f"{account_id}:{ref}" if ref is not None else str(self._ids.next(now))
+                if await ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now):
+                    await _check_limited(connection, account_id)
+                    spends = {"limited": True, "unlimited": False}
+                    await connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
+                    break
+                if ref is not None:  # else somebody has drawn the same one
+                    before = await _deposited(connection, ref_id)
+                    if before is not None and before != micros:
+                        raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
+                    break
         self._keys.check_anew()
         return await self.read(account_id)
 

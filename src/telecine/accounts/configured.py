@@ -63,8 +63,10 @@ async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids:
         )
     )
     difference = micros - int(granted.scalar_one())
-    if difference:
-        await ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=str(ids.next(now)), at=now)
+    while difference:  # under a name that nobody else has drawn
+        ref_id = str(ids.next(now))
+        if await ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=ref_id, at=now):
+            break
     spends = {"limited": True, "unlimited": False}
     await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(spends))
 

@@ -24,9 +24,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
 from telecine.nouns.money import MOST_MICROS, micros_of
 from telecine.store import tables
-from telecine.store.inserts import insert_drawn, insert_missing
-
-_DRAWS: Final = 8
+from telecine.store.inserts import DRAWS, insert_drawn, insert_missing
 
 DEFAULT_ACCOUNT: Final = "default"
 """The operator's own."""
@@ -77,12 +75,12 @@ async def named(connection: AsyncConnection, name: str, ids: IdSource, now: floa
     if found is not None:
         return found
     row = await _row(connection, name, now)
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         await insert_missing(connection, _ACCOUNTS, [{**row, "id": ids.next(now)}])
         made = await find(connection, name)
         if made is not None:  # by us, or by another process just now; else somebody else has drawn the same id
             return made
-    raise LookupError(f"no free id for the account '{name}' was drawn in {_DRAWS} tries")
+    raise LookupError(f"no free id for the account '{name}' was drawn in {DRAWS} tries")
 
 
 async def create(connection: AsyncConnection, wanted: NewAccount, ids: IdSource, now: float) -> None:
@@ -98,8 +96,9 @@ async def create(connection: AsyncConnection, wanted: NewAccount, ids: IdSource,
     if wanted.unlimited or wanted.balance is not None:
         row |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
     made: int = await insert_drawn(connection, _ACCOUNTS, row, lambda: ids.next(now))
-    if balance:
-        await ledger.deposit(connection, made, balance, ref_type="manual", ref_id=str(ids.next(now)), at=now)
+    while balance:  # under a name that nobody else has drawn
+        if await ledger.deposit(connection, made, balance, ref_type="manual", ref_id=str(ids.next(now)), at=now):
+            break
 
 
 async def _row(connection: AsyncConnection, name: str, now: float) -> dict[str, Any]:

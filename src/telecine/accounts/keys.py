@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts import holders
@@ -23,6 +23,7 @@ from telecine.nouns.names import check_name, named
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
+from telecine.store.inserts import insert_drawn
 
 _PREFIX: Final = "sk-tc-"
 _FRESH: Final = 1.0
@@ -117,11 +118,10 @@ class Keys:
             account_id = await holders.named(connection, account, self._ids, now)
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
-                "id": self._ids.next(now),
                 "source": source,
                 "created_at": now,
             }
-            await connection.execute(insert(tables.keys).values(row))
+            row["id"] = await insert_drawn(connection, tables.keys, row, lambda: self._ids.next(now))
         return _info({**row, "account": account}), text
 
     async def list(self) -> list[KeyInfo]:

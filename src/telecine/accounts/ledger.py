@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.spending import note_spending
 from telecine.store import tables
+from telecine.store.inserts import insert_new
 
 EntryKind = Literal["deposit", "hold", "charge", "release"]
 
@@ -88,24 +89,23 @@ async def settle(connection: AsyncConnection, settlements: Sequence[Settlement])
 
 async def deposit(
     connection: AsyncConnection, account_id: int, micros: int, *, ref_type: str, ref_id: str, at: float
-) -> None:
-    """Add `micros` (negative: take away) to an account's balance."""
-    await _move(connection, [(account_id, micros, 0, 0)])
-    await _record(
-        connection,
-        [
-            {
-                "ref_type": ref_type,
-                "ref_id": ref_id,
-                "kind": "deposit",
-                "account_id": account_id,
-                "key_id": None,
-                "balance_delta": micros,
-                "held_delta": 0,
-                "at": at,
-            }
-        ],
-    )
+) -> bool:
+    """Add `micros` (negative: take away) to an account's balance; False where there is a deposit of that name, and then
+    nothing moves."""
+    row = {
+        "ref_type": ref_type,
+        "ref_id": ref_id,
+        "kind": "deposit",
+        "account_id": account_id,
+        "key_id": None,
+        "balance_delta": micros,
+        "held_delta": 0,
+        "at": at,
+    }
+    made = await insert_new(connection, _ENTRIES, row)
+    if made:
+        await _move(connection, [(account_id, micros, 0, 0)])
+    return made
 
 
 async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, int, int]]) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_DRAWS = 8
+DRAWS = 8
+"""How often an id is drawn for one row."""
 
 
 async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -19,21 +20,23 @@ async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequen
         await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
-async def insert_drawn(
-    connection: AsyncConnection, table: Table, row: Mapping[str, Any], draw: Callable[[], Any], column: str = "id"
-) -> Any:
-    """Insert `row` with a value of `draw` in `column`, part of its primary key, that nobody has yet; that value.
+async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert `row`; False where its primary key is taken. Raises IntegrityError for any other conflict."""
+    key = [column.name for column in table.primary_key]
+    statement = _insert(connection, table).values(dict(row)).on_conflict_do_nothing(index_elements=key)
+    made = await connection.execute(statement.returning(*table.primary_key))
+    return made.first() is not None
 
-    Raises IntegrityError for any other conflict.
-    """
-    key = [one.name for one in table.primary_key]
-    statement = _insert(connection, table).on_conflict_do_nothing(index_elements=key).returning(table.c[column])
-    for _ in range(_DRAWS):
-        made = await connection.execute(statement.values({**row, column: draw()}))
-        value = made.scalar_one_or_none()
-        if value is not None:
-            return value
-    raise LookupError(f"no free {column} for {table.name} was drawn in {_DRAWS} tries")
+
+async def insert_drawn(
+    connection: AsyncConnection, table: Table, row: Mapping[str, Any], draw: Callable[[], int]
+) -> int:
+    """Insert `row` under an `id` of `draw` that nobody has; that id. Raises IntegrityError for any other conflict."""
+    for _ in range(DRAWS):
+        identity = draw()
+        if await insert_new(connection, table, {**row, "id": identity}):
+            return identity
+    raise LookupError(f"no free id for {table.name} was drawn in {DRAWS} tries")
 
 
 def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:

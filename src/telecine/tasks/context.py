@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.tokens import TokenMeter
@@ -20,6 +20,7 @@ from telecine.nouns.task import Output, Task
 from telecine.providers.base import Channel, MediaReader, Provider
 from telecine.routing.router import Router
 from telecine.store.database import Database
+from telecine.store.inserts import DRAWS
 from telecine.tasks.events import news_of
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
@@ -190,9 +191,15 @@ class Context(msgspec.Struct, kw_only=True):
     async def _persist(self, step: Step) -> None:
         """Commit a step, again and again while the lease lasts where the database cannot take it now: what has become
         known in it, such as the id of an upstream's job, may be known nowhere else."""
+        draws = DRAWS
         while True:
             try:
                 await self.database.write(step)
+            except IntegrityError:  # another process has drawn the id of one of its webhooks
+                draws -= 1
+                if not draws or not step.change.deliveries:
+                    raise
+                step = self._redrawn(step)
             except (OperationalError, InterfaceError, OSError):
                 if self.now() + _AGAIN >= self.leases.get(step.key, 0.0):
                     raise
@@ -200,6 +207,11 @@ class Context(msgspec.Struct, kw_only=True):
                 await self.clock.sleep(_AGAIN)
             else:
                 return
+
+    def _redrawn(self, step: Step) -> Step:
+        """`step` with other ids for its webhooks."""
+        told = tuple(msgspec.structs.replace(one, id=self.ids.next(one.created_at)) for one in step.change.deliveries)
+        return msgspec.structs.replace(step, change=msgspec.structs.replace(step.change, deliveries=told))
 
     async def rest(self, task_id: int, seconds: float) -> None:
         """Give the lease back and come again in `seconds`; nothing else has changed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
@@ -21,6 +22,9 @@ from telecine.tasks.use import Use
 from telecine.tasks.view import Owner
 from telecine.tasks.writes.idempotency import resolve
 from telecine.tasks.writes.quotas import read_uses
+
+FARTHEST: Final = 1000
+"""Positions in a line are counted up to this one."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -67,6 +71,7 @@ class TaskReads:
         self._database = database
         self._tasks: Batcher[int, tuple[Task, tuple[Output, ...]] | None] = Batcher(self._load_tasks)
         self._works: Batcher[int, Work | None] = Batcher(self._load_works)
+        self._positions: Batcher[int, tuple[str, int] | None] = Batcher(self._load_positions)
 
     async def task(self, task_id: int) -> tuple[Task, tuple[Output, ...]] | None:
         """The task with its outputs, or None."""
@@ -176,18 +181,32 @@ class TaskReads:
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
     async def positions(self, task_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """The line that each of the tasks stands in (a pool's, or see `quota_line`), and its position there from 1."""
-        own, other = tables.schedule.c, tables.schedule.alias().c
-        ahead = (
-            select(func.count())
-            .where(other.pool == own.pool, tuple_(other.rank, other.task_id) <= tuple_(own.rank, own.task_id))
-            .scalar_subquery()
-        )
+        """The line that each of the tasks stands in (a pool's, or see `quota_line`), and its position there from 1.
+
+        Positions are counted up to `FARTHEST`; whoever stands further back has that one. So they cost the same however
+        long the line is, and all who ask at once share the look at a line.
+        """
+        found = await asyncio.gather(*(self._positions.submit(task_id) for task_id in task_ids))
+        return {task_id: place for task_id, place in zip(task_ids, found, strict=True) if place is not None}
+
+    async def _load_positions(self, ids: Sequence[int]) -> Sequence[tuple[str, int] | None]:
+        row = tables.schedule.c
+        places: dict[int, tuple[str, int]] = {}
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(own.task_id, own.pool, ahead).where(own.task_id.in_(task_ids), own.pool.is_not(None))
+                select(row.task_id, row.pool).where(row.task_id.in_(set(ids)), row.pool.is_not(None))
             )
-            return {task_id: (pool, position) for task_id, pool, position in rows.all()}
+            for task_id, line in rows.all():
+                places[task_id] = (line, FARTHEST)
+            for line in sorted({line for line, _ in places.values()}):
+                first = select(row.rank, row.task_id).where(row.pool == line)
+                head = first.order_by(row.rank, row.task_id).limit(FARTHEST).subquery()
+                numbered = select(
+                    head.c.task_id, func.row_number().over(order_by=(head.c.rank, head.c.task_id)).label("position")
+                ).subquery()
+                found = await connection.execute(select(numbered).where(numbered.c.task_id.in_(list(places))))
+                places.update({task_id: (line, position) for task_id, position in found.all()})
+        return [places.get(one) for one in ids]
 
     async def owners(self, task_ids: Sequence[int]) -> dict[int, Owner]:
         """Whose these tasks are."""

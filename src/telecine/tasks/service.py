@@ -22,6 +22,7 @@ from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.nouns.text import check_plain, control_in
 from telecine.routing.router import Route
+from telecine.store.inserts import DRAWS
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.events import News, Timelines, follow
@@ -147,12 +148,15 @@ class TaskService:
         quote = self._quote(principal, routes, request)
         if quote is not None:
             task = replace(task, prices=quote.prices, held=quote.hold, most=quote.most)
-        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
-        for _ in range(2):
+        for _ in range(DRAWS):
+            create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
             try:
                 earlier = await context.database.write(create)
             except IntegrityError:
-                continue  # another process has used the same key or external id just now, so now it can be seen
+                # Another process has just used the same key or external id, so now that can be seen; or it has drawn
+                # the same id, of the task or of a webhook.
+                task = replace(task, id=context.ids.next(now))
+                continue
             return Work(task, None, (), tuple(routes)) if earlier is None else earlier
         raise GatewayError("internal", "The task could not be stored; send the request again.")
 

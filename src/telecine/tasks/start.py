@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 from collections.abc import Sequence
 
 from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
 
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import Attempt
 from telecine.routing.router import Route
+from telecine.store.inserts import DRAWS
 from telecine.tasks.candidates import candidates, last_error, others, patience
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, fail
@@ -39,11 +42,23 @@ async def start(context: Context, work: Work) -> Work | None:
     if pause > 0:
         await _wait(context, work, routes, pause if len(routes) == len(known) else min(pause, _LOOK_AGAIN))
         return None
-    alternatives = tuple(_alternative(context, work, route) for route in routes if pauses[route.channel.name] == 0)
-    chosen = await _begin(context, alternatives, alone=len(known) == 1)
+    ready = [route for route in routes if pauses[route.channel.name] == 0]
+    chosen = await _draw(context, work, ready, alone=len(known) == 1)
     if chosen is None:
         return None
     return Work(chosen.change.task, chosen.attempt, ())
+
+
+async def _draw(context: Context, work: Work, routes: Sequence[Route], *, alone: bool) -> Alternative | None:
+    """Begin an attempt on the first of `routes` that has room, under an id that nobody else has drawn."""
+    for _ in range(DRAWS - 1):
+        with contextlib.suppress(IntegrityError):
+            return await _begin(context, _alternatives(context, work, routes), alone=alone)
+    return await _begin(context, _alternatives(context, work, routes), alone=alone)
+
+
+def _alternatives(context: Context, work: Work, routes: Sequence[Route]) -> tuple[Alternative, ...]:
+    return tuple(_alternative(context, work, route) for route in routes)
 
 
 async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: float) -> None:

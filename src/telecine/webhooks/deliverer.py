@@ -28,6 +28,8 @@ TRY_SECONDS: Final = 15.0
 GIVE_UP_SECONDS: Final = 24 * 3600.0
 ANSWER_BYTES: Final = 1024
 """How much of a receiver's answer is kept."""
+_TAKEN: Final = 4 * TRY_SECONDS
+"""Seconds for which nobody else sends what a process has taken: far longer than a try may last."""
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 3600.0
 _AT_ONCE: Final = 256
@@ -51,6 +53,7 @@ class _Due(msgspec.Struct, frozen=True):
     tries: int
     redelivery_of: int | None
     created_at: float
+    due: float
 
     @property
     def turn(self) -> tuple[int, int]:
@@ -68,7 +71,8 @@ _ASKED: Final = and_(_D.c.tries == 0, or_(_D.c.type == TEST, _D.c.redelivery_of.
 
 
 class Deliverer:
-    """One per installation: it holds the deliveries that it is sending in memory only.
+    """One per process. What it is sending it holds in memory; on PostgreSQL, where others look at the same deliveries,
+    it also takes each one before it sends it.
 
     `client` should be one of its own, so that slow receivers take no connection from providers.
     """
@@ -212,6 +216,15 @@ class Deliverer:
             self._turns.discard(one.turn)
             self._sending.discard(one.id)
             self.nudge()
+
+    async def _taken(self, one: _Due) -> bool:
+        """Whether no other process sends `one`. Should this one die, it is due again after a while."""
+        if self._database.sqlite:  # nobody else is there
+            return True
+        mine = update(_D).where(_D.c.id == one.id, _D.c.state == "pending", _D.c.due == one.due)
+        async with self._database.writing() as connection:
+            taken = await connection.execute(mine.values(due=self._clock.now() + _TAKEN).returning(_D.c.id))
+            return taken.first() is not None
 
     async def _try(self, one: _Due) -> Try | None:
         """One try; None where the endpoint is gone."""

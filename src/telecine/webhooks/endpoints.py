@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.inserts import DRAWS, insert_new
 from telecine.store.locks import in_order
 from telecine.webhooks.delivery import EVENTS
 from telecine.webhooks.sealing import OldSecret, Seal, packed, unpacked
@@ -203,22 +204,23 @@ class Endpoints:
 
     async def _insert(self, account_id: int, url: str | None, events: tuple[str, ...]) -> tuple[Endpoint, str]:
         now, secret = self._clock.now(), new_secret()
-        identity = self._ids.next(now)
-        endpoint = Endpoint(
-            id=identity,
-            account_id=account_id,
-            url=url,
-            events=events,
-            secret=self._seal.close(secret, identity),
-            created_at=now,
-            changed_at=now,
-        )
-        async with self._database.writing() as connection:
-            await connection.execute(
-                insert(_E).values(
-                    {**msgspec.structs.asdict(endpoint), "events": _encoded(endpoint.events), "old_secrets": packed([])}
-                )
+        for _ in range(DRAWS):
+            identity = self._ids.next(now)
+            endpoint = Endpoint(
+                id=identity,
+                account_id=account_id,
+                url=url,
+                events=events,
+                secret=self._seal.close(secret, identity),
+                created_at=now,
+                changed_at=now,
             )
+            row = {**msgspec.structs.asdict(endpoint), "events": _encoded(events), "old_secrets": packed([])}
+            async with self._database.writing() as connection:
+                if await insert_new(connection, _E, row):
+                    break
+        else:
+            raise LookupError(f"no free id for a webhook was drawn in {DRAWS} tries")
         self._learn([endpoint])
         return endpoint, secret_text(secret)
 

@@ -8,12 +8,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import and_, case, func, select
+from sqlalchemy.exc import IntegrityError
 
 from telecine.clock import Clock
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.inserts import DRAWS
 from telecine.webhooks.delivery import TEST, Delivery, add_deliveries, asked_for
 from telecine.webhooks.endpoints import Endpoint
 from telecine.webhooks.tries import Tried, tries_of
@@ -145,8 +147,13 @@ class DeliveryLog:
         )
 
     async def _add(self, delivery: Delivery) -> Logged:
-        async with self._database.writing() as connection:
-            await add_deliveries(connection, [delivery])
+        for _ in range(DRAWS):
+            try:
+                async with self._database.writing() as connection:
+                    await add_deliveries(connection, [delivery])
+                break
+            except IntegrityError:  # another process has drawn the same id
+                delivery = msgspec.structs.replace(delivery, id=self._ids.next(delivery.created_at))
         return await self.get(delivery.account_id, delivery.id)
 
 
