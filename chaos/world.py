@@ -28,7 +28,7 @@ _SECRET = "whsec_c2VjcmV0LW9mLXRoZS13ZWJob29rcw=="  # noqa: S105  of a fake
 _SPEED = 20.0
 """Of the server's clock. Much faster, and the leases of steps run out under the hands of a busy machine: what is then
 given up as unknown was never sent."""
-_SPEED_OF_TWO = 8.0
+_SPEED_OF_TWO = 4.0
 """Of two: a lease that runs out is the other's at once, and two take their time to start."""
 _JOB_SECONDS = 0.4
 _TICK = 0.25
