@@ -34,6 +34,7 @@ async def test_our_own_account() -> None:
         "held": "0.350000",
         "spent": "1.250000",
         "available": "9.650000",
+        "overdraft": "0.000000",
         "currency": "USD",
     }
 
@@ -43,6 +44,13 @@ async def test_an_account_without_a_limit_has_no_balance() -> None:
     house.accounts.has = Balance("tests", None, 350_000, 0, NOW)
     found = await read(house, "/v1/account")
     assert (found["balance"], found["available"], found["held"]) == (None, None, "0.350000")
+
+
+async def test_an_account_that_owes_says_so() -> None:
+    house = House(ACCOUNT)
+    house.accounts.has = Balance("tests", -1_300_000, 200_000, 1_500_000, NOW)
+    found = await read(house, "/v1/account")
+    assert (found["balance"], found["available"], found["overdraft"]) == ("-1.300000", "-1.500000", "1.500000")
 
 
 async def test_entries_are_the_accounts_own() -> None:

@@ -82,6 +82,7 @@ def test_all_is_well() -> None:
         ({"abroad": Abroad(leaving={"gone": 2})}, "channel", "warning"),
         ({"unknown": Count(1, 10.0)}, "unknown_attempts", "warning"),
         ({"parked": Count(1, 90000.0), "parked_micros": 5}, "parked_holds", "warning"),
+        ({"overdrawn": 2, "overdraft_micros": 5}, "overdrafts", "warning"),
     ],
 )
 def test_each_trouble_is_said_with_what_to_do(change: dict[str, Any], name: str, level: str) -> None:

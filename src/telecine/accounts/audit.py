@@ -5,7 +5,6 @@ They read every entry and every task that was ever priced, so they leave the com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.money import TOKEN_UNITS, amount_of
 from telecine.store import tables
+from telecine.store.sums import parts, whole
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -67,16 +67,12 @@ async def check(connection: AsyncConnection) -> list[Problem]:
 
 
 async def _sums(connection: AsyncConnection) -> list[Problem]:
-    """Balances, held and spent sums equal the sums of the entries. Those are added up in two parts: SQLite gives up a
-    sum that is too large on the way, though it would not be in the end."""
+    """Balances, held and spent sums equal the sums of the entries."""
     charge = _ENTRY.kind == "charge"
-    parts = (_ENTRY.balance_delta, _ENTRY.held_delta, case((charge, -_ENTRY.balance_delta), else_=0))
-    sums = [func.coalesce(func.sum(part), 0) for whole in parts for part in (whole // _PART, whole % _PART)]
+    columns = (_ENTRY.balance_delta, _ENTRY.held_delta, case((charge, -_ENTRY.balance_delta), else_=0))
+    sums = [half for column in columns for half in parts(column)]
     found = await connection.execute(select(_ENTRY.account_id, *sums).group_by(_ENTRY.account_id))
-    should = {
-        row[0]: [int(high) * _PART + int(low) for high, low in zip(*_halves(row[1:]), strict=True)]
-        for row in found.all()
-    }
+    should = {row[0]: [whole(*row[at : at + 2]) for at in (1, 3, 5)] for row in found.all()}
     account = tables.accounts.c
     rows = await connection.execute(select(account.id, account.name, account.balance, account.held, account.spent))
     return [
@@ -85,10 +81,6 @@ async def _sums(connection: AsyncConnection) -> list[Problem]:
         for what, is_, sum_ in zip(("balance", "held", "spent"), figures, should.get(identity, (0, 0, 0)), strict=True)
         if is_ != sum_
     ]
-
-
-def _halves(row: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-    return row[::2], row[1::2]
 
 
 async def _open_holds(connection: AsyncConnection) -> list[Problem]:
@@ -273,4 +265,3 @@ _PRICED: Final = or_(
 )
 _ENDS: Final = ("charge", "release")
 _TERMINAL: Final = ("succeeded", "failed", "cancelled")
-_PART: Final = 10**9

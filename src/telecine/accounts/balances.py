@@ -31,6 +31,11 @@ class Balance(msgspec.Struct, frozen=True):
     """What its budgets leave; None without any."""
 
     @property
+    def overdraft(self) -> int:
+        """What it owes: charges may exceed what was held for them, and so what there was."""
+        return 0 if self.balance is None else max(0, self.held - self.balance)
+
+    @property
     def available(self) -> int | None:
         """What new jobs may still cost; None where there is no limit."""
         free = None if self.balance is None else self.balance - self.held
@@ -62,7 +67,8 @@ class Balances:
         """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has.
 
         `ref` names the payment: the same one of the same amount again moves nothing. Raises GatewayError (`conflict`)
-        where it was of another amount, and where the file says that the account is unlimited.
+        where it was of another amount, and where the file says that the account is unlimited; `invalid_request` where
+        the balance would grow too large.
         """
         account_id = await self._keys.account(name)
         now = self._clock.now()

@@ -7,13 +7,15 @@ what is available, a charge ends it by what was really used, a release ends it f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.spending import note_spending
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.money import MICROS, MOST_SUM, amount_of
 from telecine.store import tables
 from telecine.store.inserts import insert_new
 
@@ -46,30 +48,32 @@ class Settlement(msgspec.Struct, frozen=True):
     at: float
 
 
-async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> set[int]:
-    """Set aside what the accounts can cover; the ids of the tasks that could not be covered.
+async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[int, GatewayError]:
+    """Set aside what the accounts can cover; by the ids of the tasks that could not be covered, why.
 
     The accounts are locked by now (`telecine.store.locks`). Holds are added up by account and written as one update
     each. Where the sum is more than an account has, its holds are granted one by one.
     """
     if not holds:
-        return set()
+        return {}
     rows = await connection.execute(
-        select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held).where(
+        select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held, _ACCOUNTS.c.spent).where(
             _ACCOUNTS.c.id.in_({one.account_id for one in holds})
         )
     )
-    room = {row.id: row.balance - row.held if row.limited else None for row in rows.all()}
+    left = {row.id: [MOST_SUM - row.spent - row.held, row.balance - row.held, row.limited] for row in rows.all()}
     granted: list[Hold] = []
-    refused: set[int] = set()
+    refused: dict[int, GatewayError] = {}
     for one in sorted(holds, key=lambda item: item.task_id):
-        free = room[one.account_id]
-        if free is not None and free < one.amount:
-            refused.add(one.task_id)
-            continue
-        if free is not None:
-            room[one.account_id] = free - one.amount
-        granted.append(one)
+        room, free, limited = left[one.account_id]
+        if room < one.amount:
+            refused[one.task_id] = GatewayError("insufficient_balance", _FULL)
+        elif limited and free < one.amount:
+            message = f"The account's balance does not cover this job, which needs {amount_of(one.amount)}."
+            refused[one.task_id] = GatewayError("insufficient_balance", message)
+        else:
+            left[one.account_id] = [room - one.amount, free - one.amount, limited]
+            granted.append(one)
     await _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
     await _record(connection, [_entry(one, "hold", balance=0, held=one.amount) for one in granted])
     await note_spending(connection, [(one.account_id, one.key_id, one.at, one.amount) for one in granted])
@@ -91,7 +95,7 @@ async def deposit(
     connection: AsyncConnection, account_id: int, micros: int, *, ref_type: str, ref_id: str, at: float
 ) -> bool:
     """Add `micros` (negative: take away) to an account's balance; False where there is a deposit of that name, and then
-    nothing moves."""
+    nothing moves. Raises GatewayError (`invalid_request`) where the balance would grow too large to be counted with."""
     row = {
         "ref_type": ref_type,
         "ref_id": ref_id,
@@ -104,8 +108,15 @@ async def deposit(
     }
     made = await insert_new(connection, _ENTRIES, row)
     if made:
+        await _check_room(connection, account_id, micros)
         await _move(connection, [(account_id, micros, 0, 0)])
     return made
+
+
+async def _check_room(connection: AsyncConnection, account_id: int, micros: int) -> None:
+    there = select(_ACCOUNTS.c.balance).where(_ACCOUNTS.c.id == account_id).with_for_update(key_share=True)
+    if abs((await connection.execute(there)).scalar_one() + micros) > MOST_SUM:
+        raise invalid(f"amount: no balance may come to more than {MOST_SUM // MICROS}.", "amount")
 
 
 async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, int, int]]) -> None:
@@ -142,6 +153,10 @@ def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) 
 
 
 _ACCOUNTS = tables.accounts
+_FULL: Final = (
+    f"What the account has spent and holds would come to more than {MOST_SUM // MICROS}, the most that can be counted "
+    "with; use another account."
+)
 _ENTRIES = tables.ledger_entries
 _MOVE = (
     update(_ACCOUNTS)

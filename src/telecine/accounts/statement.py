@@ -20,6 +20,7 @@ from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.sums import parts, whole
 
 Figure = TypeVar("Figure", int, float)
 
@@ -28,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One line of the ledger. Amounts are decimal strings in the currency; `at` in seconds since the Unix epoch.
 
     `amount` is what the balance changed by, `held` what was set aside or let go. `task` is None for deposits.
+    `overdraft`: by how much a charge exceeds what was held for it.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True):
     amount: str
     held: str
     at: float
+    overdraft: str = "0.000000"
 
 
 class EntryPage(msgspec.Struct, frozen=True):
@@ -136,17 +139,17 @@ class Statement:
         """By model, what tasks that ended since then were charged, and what their attempts cost us upstream."""
         task, attempt = tables.tasks.c, tables.attempts.c
         ended = and_(task.ended_at >= since, task.charged.is_not(None))
-        earned = select(task.model, func.count(), func.sum(task.charged)).where(ended).group_by(task.model)
+        earned = select(task.model, func.count(), *parts(task.charged)).where(ended).group_by(task.model)
         paid = (
-            select(task.model, func.count(attempt.cost), func.sum(attempt.cost))
+            select(task.model, func.count(attempt.cost), *parts(attempt.cost))
             .join(tables.attempts, attempt.task_id == task.id)
             .where(ended)
             .group_by(task.model)
         )
         async with self._database.snapshot() as connection:
-            costs = {model: (known, int(cost or 0)) for model, known, cost in (await connection.execute(paid)).all()}
+            costs = {model: (known, whole(*cost)) for model, known, *cost in (await connection.execute(paid)).all()}
             rows = (await connection.execute(earned.order_by(task.model))).all()
-        return [_margin(model, count, int(charged), *costs.get(model, (0, 0))) for model, count, charged in rows]
+        return [_margin(model, count, whole(*charged), *costs.get(model, (0, 0))) for model, count, *charged in rows]
 
     async def account_id(self, name: str) -> int:
         """The id of the account called `name`. Raises GatewayError (`not_found`)."""
@@ -211,6 +214,7 @@ def _entry(row: Any) -> Entry:
         amount=amount_of(row.balance_delta),
         held=amount_of(row.held_delta),
         at=row.at,
+        overdraft=amount_of(max(0, row.held_delta - row.balance_delta) if row.kind == "charge" else 0),
     )
 
 

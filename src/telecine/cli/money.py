@@ -58,6 +58,7 @@ class Entry(msgspec.Struct, frozen=True):
     amount: str
     held: str
     at: float
+    overdraft: str
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -112,7 +113,7 @@ def entries(
 ) -> None:
     """List the ledger, newest first."""
     path = query("/admin/v1/ledger/entries", account=account, limit=limit, after=after)
-    headings = ["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD"]
+    headings = ["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD", "OVERDRAFT"]
     listing(Target(data, config, server, key), path, Page[Entry], headings, _entry, json=json)
 
 
@@ -161,7 +162,7 @@ def deposit(
 
 
 def _entry(one: Entry) -> list[str]:
-    return [one.id, printing.moment(one.at), one.account, one.kind, one.amount, one.held]
+    return [one.id, printing.moment(one.at), one.account, one.kind, one.amount, one.held, one.overdraft]
 
 
 def _price(one: Price) -> list[str]:

@@ -36,6 +36,9 @@ MOST_MICROS: Final = 10**15
 """The most that one line, one job or one deposit may come to: a thousand million. Sums stay far inside 63 bits."""
 MOST_BUDGET: Final = 10**18
 """The most that an account may be granted, and that a budget may say."""
+MOST_SUM: Final = 4 * 10**18
+"""The most that a balance, or what an account holds and has spent together, may come to. 63 bits take twice as much,
+which leaves room for charges that exceed their holds: 5,000 jobs under way by `MOST_MICROS` each."""
 MOST_UNITS: Final = 10**9
 _MOST_DIGITS: Final = 30
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from telecine.nouns.money import MICROS
+from telecine.nouns.money import MICROS, amount_of
 from telecine.server.figures import Figures
 from telecine.server.spend import Spend
 
@@ -46,6 +46,7 @@ def findings(figures: Figures) -> list[Finding]:
         _unknown(figures),
         *_given_up(figures),
         _parked(figures),
+        _overdrawn(figures),
         _deliveries(figures),
         *_channels(figures),
         *_lines(figures),
@@ -120,6 +121,18 @@ def _parked(figures: Figures) -> Finding:
         f"{figures.parked.number} hold(s), {figures.parked_micros / 1e6:.6f} in all, wait for an upstream's word, "
         f"the oldest for {_span(figures.parked.age)}.",
         "Find the jobs in the upstream's console; they are settled when it answers or no longer keeps them.",
+    )
+
+
+def _overdrawn(figures: Figures) -> Finding:
+    if not figures.overdrawn:
+        return Finding("overdrafts", "ok", "No account owes more than it has.")
+    return Finding(
+        "overdrafts",
+        "warning",
+        f"{figures.overdrawn} account(s) owe {amount_of(figures.overdraft_micros)} more than they have in all: jobs "
+        "cost more than was held for them, or money was taken away.",
+        "See `telecine accounts balances`; give the price lines a larger `hold`, or a smaller `most`.",
     )
 
 

@@ -24,6 +24,7 @@ from telecine.server.rules import Advice
 from telecine.server.spend import Spend
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.sums import parts, whole
 
 DAY: Final = 86400.0
 
@@ -81,6 +82,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     parked: Count
     """Holds of tasks that have been waiting for an upstream's word for more than a day."""
     parked_micros: int
+    overdrawn: int = 0
+    """Accounts that owe: what they hold exceeds their balance."""
+    overdraft_micros: int = 0
+    """What they owe together."""
     deliveries: Count
     lines: dict[str, Count]
     """Tasks that wait for a slot, by pool."""
@@ -124,6 +129,7 @@ async def measure(  # noqa: PLR0917  each of another kind
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
         parked, micros = await _parked(connection, now)
+        overdrawn, overdraft = await _overdrawn(connection)
         lines = await _lines(connection, now)
         return Figures(
             late=await _late(connection, now),
@@ -131,6 +137,8 @@ async def measure(  # noqa: PLR0917  each of another kind
             given_up=await _given_up(connection, now),
             parked=parked,
             parked_micros=micros,
+            overdrawn=overdrawn,
+            overdraft_micros=overdraft,
             deliveries=await _deliveries(connection, now),
             lines={line: count for line, count in lines.items() if limited_channel(line) is None},
             quotas={name: count for line, count in lines.items() if (name := limited_channel(line)) is not None},
@@ -213,8 +221,16 @@ async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:
     table = tables.tasks.c
     which = (_RECONCILING, table.held > 0, table.created_at < now - DAY)
     found = await _count(connection, select(func.count(), func.min(table.created_at)).where(*which), now)
-    micros = (await connection.execute(select(func.coalesce(func.sum(table.held), 0)).where(*which))).scalar_one()
-    return found, int(micros)
+    return found, whole(*(await connection.execute(select(*parts(table.held)).where(*which))).one())
+
+
+async def _overdrawn(connection: AsyncConnection) -> tuple[int, int]:
+    table = tables.accounts.c
+    which = (table.limited.is_(True), table.balance < table.held)
+    number, *micros = (
+        await connection.execute(select(func.count(), *parts(table.held - table.balance)).where(*which))
+    ).one()
+    return number, whole(*micros)
 
 
 async def _deliveries(connection: AsyncConnection, now: float) -> Count:

@@ -21,6 +21,7 @@ class AccountObject(msgspec.Struct, frozen=True):
 
     `held` is set aside for jobs under way. `balance` is null where the account needs none; `available` is what new jobs
     may cost, by the balance without what is held and by the account's budgets, and null where nothing bounds it.
+    `overdraft` is by how much charges above their holds, or what was taken away, exceed the balance.
     """
 
     name: str
@@ -28,6 +29,7 @@ class AccountObject(msgspec.Struct, frozen=True):
     held: str
     spent: str
     available: str | None
+    overdraft: str
     currency: str
     object: str = "account"
 
@@ -43,6 +45,7 @@ async def account(request: Request) -> Response:
             held=amount_of(found.held),
             spent=amount_of(found.spent),
             available=_amount(found.available),
+            overdraft=amount_of(found.overdraft),
             currency=accounts.currency,
         )
     )

@@ -14,7 +14,6 @@ from telecine.accounts.ledger import Hold, hold
 from telecine.accounts.limits import Admission, admit
 from telecine.accounts.principal import Bound
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.money import amount_of
 from telecine.nouns.task import Task
 from telecine.store import tables
 from telecine.store.locks import NO_LOCKS, Locks
@@ -127,9 +126,8 @@ async def _create(connection: AsyncConnection, writes: Sequence[Create]) -> dict
     left = [write for write in writes if answers[write.task.id] is None]
     answers.update(await admit(connection, [write.admission for write in left]))
     left = [write for write in left if answers[write.task.id] is None]
-    uncovered = await hold(connection, [write.hold for write in left if write.hold is not None])
-    answers.update({write.task.id: _uncovered(write.task) for write in left if write.task.id in uncovered})
-    made = [write for write in left if write.task.id not in uncovered]
+    answers.update(await hold(connection, [write.hold for write in left if write.hold is not None]))
+    made = [write for write in left if answers[write.task.id] is None]
     await _insert_tasks(connection, made)
     await remember(connection, [(write.once, write.task.id) for write in made])
     return answers
@@ -195,9 +193,3 @@ async def _existing(connection: AsyncConnection, writes: Sequence[Create]) -> se
     )
     mine = {(write.task.id, write.once.account_id, write.once.fingerprint) for write in writes}
     return {row.id for row in rows.all() if (row.id, row.account_id, row.fingerprint) in mine}
-
-
-def _uncovered(task: Task) -> GatewayError:
-    return GatewayError(
-        "insufficient_balance", f"The account's balance does not cover this job, which needs {amount_of(task.held)}."
-    )
