@@ -36,6 +36,7 @@ from telecine.providers.base import (
     Failed,
     Found,
     Job,
+    Lost,
     NeverSent,
     NotCancellable,
     NotFound,
@@ -54,6 +55,7 @@ from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.workers import Workers
 from tests.clock import HandClock
 
+GONE = Lost("its file is gone", unbilled=True)
 CHANNEL = Channel("sandbox", "")
 CHINESE = "黄昏的码头，一位老船长望着远方的灯塔。"
 VIDEO = GenerationRequest("text_to_video", "some-video", CHINESE, size="320x180", duration=1)
@@ -235,7 +237,7 @@ async def test_what_is_no_picture_is_refused(sandbox: SandboxProvider, content: 
     outcome = await sandbox.submit(CHANNEL, Submission(request, "m", "7", None), Shelf(content))
     assert isinstance(outcome, Refused)
     assert (outcome.error.code, outcome.error.param) == ("invalid_request", "inputs")
-    assert await poll(sandbox, "7") == NotFound()
+    assert await poll(sandbox, "7") == GONE
 
 
 async def test_images_are_pngs_of_the_size_asked_for(sandbox: SandboxProvider) -> None:
@@ -298,7 +300,7 @@ async def test_a_job_is_refused_as_told(sandbox: SandboxProvider, code: str, wai
     outcome = await sandbox.submit(CHANNEL, submission, Shelf())
     assert isinstance(outcome, Refused)
     assert (outcome.error.code, outcome.capacity, outcome.retry_after) == (code, waits, 1.0 if waits else None)
-    assert await poll(sandbox, "7") == NotFound()
+    assert await poll(sandbox, "7") == GONE
 
 
 async def test_a_job_reports_the_tokens_that_it_was_told_to(
@@ -542,7 +544,7 @@ async def test_old_jobs_are_swept(sandbox: SandboxProvider, tmp_path: Path, cloc
     assert isinstance(await poll(sandbox, "old"), Succeeded)
     clock.advance(2 * 86400)
     await submit(sandbox, IMAGE, "new")
-    assert await poll(sandbox, "old") == NotFound()
+    assert await poll(sandbox, "old") == GONE
     assert {path.name.partition(".")[0] for path in (tmp_path / "sandbox").iterdir()} == {"young", "new"}
 
 

@@ -103,6 +103,7 @@ class Scripted:
         return b"prepared"
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
+        submission.before_send()
         self.sent.append(submission)
         outcome: Any = _next(self.submits)
         if callable(outcome):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from typing import Final, Literal
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
 from yarl import URL
 
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
@@ -139,6 +141,7 @@ class Client:
         allow_private: bool = False,
         fresh: bool = False,
         cut: bool = False,
+        before_send: Callable[[], None] | None = None,
     ) -> Reply:
         """One request and its whole answer; redirects are not followed.
 
@@ -147,8 +150,12 @@ class Client:
 
         `fresh` opens a connection of its own: a request that must not be repeated never meets a kept-alive connection
         that the peer has just closed. Raises FetchError; `sent=False` means that nothing left this machine.
+
+        `before_send` is called once the connection stands, right before the first byte of the request: what it raises
+        is raised, and nothing is sent.
         """
         limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
+        _before_send.set(before_send)
         async with self._open(
             method,
             url,
@@ -238,6 +245,7 @@ class Client:
             session = aiohttp.ClientSession(
                 connector=connector,
                 auto_decompress=use != "heads",
+                request_class=_Request,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": _USER_AGENT},
                 trust_env=False,
@@ -252,6 +260,20 @@ class Client:
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
+
+
+_before_send: ContextVar[Callable[[], None] | None] = ContextVar("before_send", default=None)
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that asks once more whether it may be sent, when its connection stands."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        before_send = _before_send.get()
+        if before_send is not None:
+            _before_send.set(None)
+            before_send()
+        return await super().send(conn)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ State = Literal["queued", "submitting", "running", "reconciling", "collecting", 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
-AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended"]
+AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended", "lost"]
 OutputState = Literal["pending", "stored", "lost"]
 
 

@@ -4,7 +4,7 @@
 |---|---|---|
 | `prepare` | yes | bytes that `submit` needs, kept on the attempt |
 | `submit` | no, exactly one request | Accepted, Finished, Refused, NeverSent or Unknown |
-| `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound |
+| `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound; `poll` also Lost |
 | `collect` | yes | the bytes of one output |
 | `cancel` | yes | Cancelled, NotCancellable or Unreadable |
 | `report` | yes | Reported or Unreadable |
@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
@@ -108,6 +108,17 @@ class NotFound(msgspec.Struct, frozen=True):
     """The upstream readably says that it knows no such job."""
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """The upstream surely has a job no more that it had accepted: it was started anew and keeps none, or says so.
+
+    Only where the vendor's documents leave no doubt; anything less is NotFound, which ends nothing.
+    """
+
+    reason: str
+    unbilled: bool = False
+    """Nothing was and nothing will be billed for it, so that it may be sent again."""
+
+
 class Found(msgspec.Struct, frozen=True):
     """`look_up` found the job that our handle names."""
 
@@ -133,7 +144,7 @@ class Reported(msgspec.Struct, frozen=True):
 
 
 SubmitOutcome = Accepted | Finished | Refused | NeverSent | Unknown
-PollOutcome = Running | Succeeded | Failed | Unreadable | NotFound
+PollOutcome = Running | Succeeded | Failed | Unreadable | NotFound | Lost
 LookUpOutcome = Found | NotFound | Unreadable
 CancelOutcome = Cancelled | NotCancellable | Unreadable
 ReportOutcome = Reported | Unreadable
@@ -200,6 +211,10 @@ class Source(msgspec.Struct, frozen=True):
     request: GenerationRequest
 
 
+def _at_once() -> None:
+    """Nothing has to be checked."""
+
+
 class Submission(msgspec.Struct, frozen=True):
     """Everything that `prepare` and `submit` need."""
 
@@ -211,6 +226,9 @@ class Submission(msgspec.Struct, frozen=True):
     prepared: bytes | None = None
     source: Source | None = None
     """For a request with a `source_task`, unless the upstream never named that task's job."""
+    before_send: Callable[[], None] = _at_once
+    """To be called right before the first byte of the one request goes out. What it raises, `submit` lets through:
+    nothing may be sent then."""
     account_id: int = 0
     """Whose task it is: what a provider does on this machine is shared fairly among accounts."""
 
@@ -256,7 +274,8 @@ class Provider(Protocol):
         ...
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Send the one request that creates the job. Never raises for anything that the upstream does.
+        """Send the one request that creates the job, `submission.before_send` right before it. Never raises for
+        anything that the upstream does.
 
         Before anything is sent: raises GatewayError where the request or its media do not fit this upstream, and
         telecine.net.client.FetchError where a file of the request cannot be had now.

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 import structlog
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.tokens import TokenMeter
@@ -19,7 +19,8 @@ from telecine.nouns.ids import IdSource
 from telecine.nouns.task import Output, Task
 from telecine.providers.base import Channel, MediaReader, Provider
 from telecine.routing.router import Router
-from telecine.store.database import Database
+from telecine.store.batcher import BatchError
+from telecine.store.database import CommitUnknownError, Database
 from telecine.store.inserts import DRAWS
 from telecine.tasks.events import news_of
 from telecine.tasks.pace import Pace
@@ -31,7 +32,11 @@ from telecine.webhooks.delivery import PROGRESS, Delivery
 from telecine.webhooks.endpoints import Endpoint
 
 _AGAIN: Final = 1.0
-"""Seconds between two tries to commit a step."""
+_LATEST_AGAIN: Final = 30.0
+"""Seconds between two tries to commit a step: between the first ones, and at most."""
+_PASSING: Final = (SQLAlchemyError, CommitUnknownError, BatchError, OSError)
+_IN_VAIN: Final = (IntegrityError, DataError, ProgrammingError)
+"""What a database can do to a commit, and of that what it says of the statement, so that it will say it again."""
 _log = structlog.get_logger(__name__)
 
 Announce = Callable[[View], bytes]
@@ -101,7 +106,10 @@ class Context(msgspec.Struct, kw_only=True):
     closing: bool = False
     """Whoever follows a task has to come back later: this process is about to end."""
     leases: dict[int, float] = msgspec.field(default_factory=dict)
-    """Until when this process holds the lease of each task whose step runs (seconds since the epoch)."""
+    """Until when this process surely holds the lease of each task whose step runs, by the clock's `elapsed`."""
+    uncut: set[int] = msgspec.field(default_factory=set)
+    """Tasks whose step is not to be stopped where its lease is lost: its one request goes out, or what it knows, and
+    nobody else, is being committed. It ends by that commit."""
 
     def now(self) -> float:
         """Seconds since the Unix epoch."""
@@ -109,7 +117,7 @@ class Context(msgspec.Struct, kw_only=True):
 
     def check_lease(self, task_id: int) -> None:
         """Raise StaleError unless this process surely still holds the task: called before what cannot be repeated."""
-        if self.leases.get(task_id, 0.0) <= self.now():
+        if self.leases.get(task_id, float("-inf")) <= self.clock.elapsed():
             raise StaleError(f"the lease of task {task_id} has run out")
 
     def moved(self, before: Task, change: Change, event: str | None = None, detail: str | None = None) -> Change:
@@ -157,56 +165,70 @@ class Context(msgspec.Struct, kw_only=True):
         )
 
     async def commit(
-        self, change: Change, *, due: float | None = None, keep_lease: bool = False, buried: bool = False
+        self,
+        change: Change,
+        *,
+        due: float | None = None,
+        keep_lease: bool = False,
+        buried: bool = False,
+        surely: bool = False,
     ) -> None:
         """Commit one step. Without `due` and `keep_lease` nothing is left to do for the task. Raises StaleError.
 
         A task that was deleted while it ran still has its burial before it, unless this step is the burial.
+        `surely`: what the step has learnt is known nowhere else, and may have been paid for. It is tried until it is
+        committed, or until the records say that the task is no longer this process's.
         """
         if due is None and not keep_lease and change.task.deleted_at is not None and not buried:
             due = self.now()
-        await self.write(
-            Step(
-                change=change,
-                owner=self.owner,
-                now=self.now(),
-                token=secrets.randbits(62),
-                due=due,
-                keep_lease=keep_lease,
-            )
+        step = Step(
+            change=change,
+            owner=self.owner,
+            now=self.now(),
+            token=secrets.randbits(62),
+            due=due,
+            keep_lease=keep_lease,
         )
+        await self.write(step, surely=surely)
 
-    async def write(self, step: Step | Start) -> int | None:
+    async def write(self, step: Step | Start, *, surely: bool = False) -> int | None:
         """Commit a step, and tell whoever watches its task. Raises StaleError."""
-        if isinstance(step, Start):
-            begun: int | None = await self.database.write(step)
-            self.watch.changed(step.key)
-            return begun
-        await self._persist(step)
+        self.uncut.add(step.key)
+        try:
+            if isinstance(step, Start):
+                begun: int | None = await self.database.write(step)
+                self.watch.changed(step.key)
+                return begun
+            await self._persist(step, surely=surely)
+        finally:
+            self.uncut.discard(step.key)
         self.watch.changed(step.key)
         if step.change.deliveries:
             self.told()
         return None
 
-    async def _persist(self, step: Step) -> None:
-        """Commit a step, again and again while the lease lasts where the database cannot take it now: what has become
-        known in it, such as the id of an upstream's job, may be known nowhere else."""
-        draws = DRAWS
+    async def _persist(self, step: Step, *, surely: bool) -> None:
+        """Commit a step, again and again where the database cannot take it now: while the lease lasts, or `surely`."""
+        pause, draws = _AGAIN, DRAWS
         while True:
             try:
                 await self.database.write(step)
-            except IntegrityError:  # another process has drawn the id of one of its webhooks
-                draws -= 1
-                if not draws or not step.change.deliveries:
+            except StaleError:
+                raise
+            except Exception as error:
+                if isinstance(error, IntegrityError) and step.change.deliveries and draws > 1:
+                    draws -= 1
+                    step = self._redrawn(step)  # another process has drawn the id of one of its webhooks
+                    continue
+                late = self.clock.elapsed() + pause >= self.leases.get(step.key, float("-inf"))
+                passes = isinstance(error, _PASSING) and not isinstance(error, _IN_VAIN)
+                if not surely and (late or not passes):
                     raise
-                step = self._redrawn(step)
-            except (OperationalError, InterfaceError, OSError):
-                if self.now() + _AGAIN >= self.leases.get(step.key, 0.0):
-                    raise
-                _log.exception("commit_failed", task=step.key)
-                await self.clock.sleep(_AGAIN)
+                _log.exception("commit_failed", task=step.key, again=pause)
             else:
                 return
+            await self.clock.sleep(pause)
+            pause = min(2 * pause, _LATEST_AGAIN) if surely else pause
 
     def _redrawn(self, step: Step) -> Step:
         """`step` with other ids for its webhooks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import structlog
@@ -39,8 +39,8 @@ class Engine:
         self._advance = advance
         self._most = most
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._next: set[int] = set()
-        """Claimed in the very batch that ended their last step, whose coroutine has not returned yet."""
+        self._next: dict[int, float] = {}
+        """Claimed in the very batch that ended their last step, whose coroutine has not returned yet; since when."""
         self._claims = Loop("claims", self._claim_due, context.clock, every=_TICK)
         self.loops = (
             self._claims,
@@ -62,7 +62,8 @@ class Engine:
 
     def begin(self, work: Work) -> asyncio.Task[None]:
         """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away."""
-        return self._spawn(work.task.id, work)
+        ago = max(0.0, self._context.now() - work.task.created_at)
+        return self._spawn(work.task.id, self._context.clock.elapsed() - ago, work)
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:
         """The step of `task_id` that runs in this process now."""
@@ -83,16 +84,16 @@ class Engine:
         room = self._most - len(self._running)
         if room <= 0 or self._stopping:
             return 0, None
-        now = self._context.now()
+        now, since = self._context.now(), self._context.clock.elapsed()
         found, upcoming = await self._claim(min(room, _CLAIM), now)
         self.last_claim = self._context.clock.elapsed()
         for task_id, due in found:
             self.lateness(now - due)
             self._context.pace.late(now - due)
             if task_id in self._running:
-                self._next.add(task_id)
+                self._next[task_id] = since
             else:
-                self._spawn(task_id)
+                self._spawn(task_id, since)
         return len(found), upcoming
 
     async def _claim(self, limit: int, now: float) -> tuple[list[tuple[int, float]], float | None]:
@@ -126,8 +127,9 @@ class Engine:
             await asyncio.wait(list(self._running.values()), timeout=grace)
         return await end(self._running.values(), LEAVING)
 
-    def _spawn(self, task_id: int, work: Work | None = None) -> asyncio.Task[None]:
-        self._context.leases[task_id] = self._context.now() + LEASE_SECONDS
+    def _spawn(self, task_id: int, since: float, work: Work | None = None) -> asyncio.Task[None]:
+        """`since`: when the transaction that took the lease was begun, by the clock's `elapsed`."""
+        self._context.leases[task_id] = since + LEASE_SECONDS
         step = asyncio.create_task(self._step(task_id, work), name=f"task {task_id}")
         self._running[task_id] = step
         step.add_done_callback(lambda done: self._ended(task_id, done))
@@ -137,10 +139,9 @@ class Engine:
         if self._running.get(task_id) is step:
             del self._running[task_id]
             self._context.leases.pop(task_id, None)
-            if task_id in self._next:
-                self._next.discard(task_id)
-                if not self._stopping:
-                    self._spawn(task_id)
+            since = self._next.pop(task_id, None)
+            if since is not None and not self._stopping:
+                self._spawn(task_id, since)
 
     async def _step(self, task_id: int, work: Work | None) -> None:
         try:
@@ -164,12 +165,26 @@ class Engine:
         return _TICK if upcoming is None else min(max(upcoming - self._context.now(), 0.0), _TICK)
 
     async def _extend(self) -> None:
-        """A turn of the loop: keep the leases of the steps that run."""
-        ids = tuple(self._running)
-        if not ids:
+        """A turn of the loop: keep the leases of the steps that run, and stop those that have lost theirs."""
+        context = self._context
+        steps = dict(self._running)
+        if not steps:
             return
-        now = self._context.now()
-        held = await self._context.database.write(Extend(self._context.owner, ids, now))
+        now, since = context.now(), context.clock.elapsed()
+        try:
+            held = await context.database.write(Extend(context.owner, tuple(steps), now))
+        except Exception:
+            self._stop_lost(task_id for task_id in steps if context.leases.get(task_id, 0.0) <= context.clock.elapsed())
+            raise
         for task_id in held:
-            if task_id in self._context.leases:
-                self._context.leases[task_id] = now + LEASE_SECONDS
+            if self._running.get(task_id) is steps[task_id]:
+                context.leases[task_id] = since + LEASE_SECONDS
+        self._stop_lost(one for one, step in steps.items() if one not in held and self._running.get(one) is step)
+
+    def _stop_lost(self, task_ids: Iterable[int]) -> None:
+        """Whoever has these leases now goes on with their tasks."""
+        for task_id in list(task_ids):
+            _log.warning("lease_lost", task=task_id)
+            self._context.leases.pop(task_id, None)
+            if task_id not in self._context.uncut:
+                self._running[task_id].cancel()

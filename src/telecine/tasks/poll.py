@@ -17,6 +17,7 @@ from telecine.providers.base import (
     Failed,
     Found,
     Job,
+    Lost,
     NotCancellable,
     NotFound,
     Provider,
@@ -25,8 +26,8 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.tasks.context import Context
-from telecine.tasks.ending import cancel, fail
-from telecine.tasks.failover import failed
+from telecine.tasks.ending import cancel, closed, fail
+from telecine.tasks.failover import again, failed
 from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import ChannelGoneError, collecting, progressed, running
@@ -39,6 +40,11 @@ _RECONCILE_FLOOR = 15.0
 _RECONCILE_MOST = 600.0
 _MOST_SUBMITS = 3
 """An upstream that never answers readably and never has the job is not worth a fourth try."""
+_MOST_LOSSES = 3
+"""Jobs of a task that upstreams may lose before it fails."""
+_KEPT = 0.95
+"""The share of an upstream's retention in which "not found" means that it has never had the job: what clocks, and the
+days of vendors, differ by."""
 
 
 async def poll(context: Context, work: Work) -> Work | None:
@@ -64,11 +70,28 @@ async def poll(context: Context, work: Work) -> Work | None:
                 await progressed(context, work, outcome)
             else:
                 await _overdue(context, work, provider, "still running")
+        case Lost() as outcome:
+            return await _lost(context, work, outcome)
         case NotFound():
             await _unreadable(context, work, provider, Unreadable("the upstream does not know the job"))
         case Unreadable() as outcome:
             await _unreadable(context, work, provider, outcome)
     return None
+
+
+async def _lost(context: Context, work: Work, lost: Lost) -> Work | None:
+    """The upstream surely has the job no more. Where it bills nothing for it, it is sent again, by whatever channel;
+    else the task fails, and slot and hold are free at once."""
+    task, now = work.task, context.now()
+    error = TaskError("upstream_failed", f"The upstream has lost the job: {lost.reason}.")
+    losses = await context.reads.losses(task.id)
+    late = task.expires_at is not None and now >= task.expires_at  # no upstream keeps jobs for so long
+    if not lost.unbilled or late or losses >= _MOST_LOSSES:
+        return await failed(context, work, Failed(error))
+    if task.cancel_requested_at is not None:
+        await cancel(context, work)
+        return None
+    return await again(context, work, closed(work.current, "lost", now, error), backoff(losses, 1.0), event="lost")
 
 
 async def _runs_on(context: Context, work: Work) -> Work:
@@ -102,11 +125,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
         case Found(upstream_id, outcome):
             return await _found(context, replace(work, attempt=attempt), upstream_id, outcome)
         case NotFound():
-            settled = submitted + traits.submit_timeout + traits.visibility_lag
-            if now < settled:
-                await _look_later(context, work, attempt, min(backoff(attempt.lookups, 2.0), settled - now))
-                return None
-            return await _absent(context, replace(work, attempt=attempt), provider)
+            return await _not_found(context, replace(work, attempt=attempt), provider, submitted)
         case Unreadable(reason, retry_after):
             if now >= submitted + traits.retention:
                 error = TaskError("submission_unknown", f"The upstream never said what became of the job ({reason}).")
@@ -115,6 +134,20 @@ async def reconcile(context: Context, work: Work) -> Work | None:
             wait = max(backoff(attempt.lookups, 2.0, _RECONCILE_MOST), asked(retry_after))
             await _look_later(context, work, attempt, wait)
     return None
+
+
+async def _not_found(context: Context, work: Work, provider: Provider, submitted: float) -> Work | None:
+    """The upstream knows no job by our handle: it never had it, does not show it yet, or has forgotten it since."""
+    traits, now = provider.traits, context.now()
+    if now >= submitted + traits.retention * _KEPT:  # to send it again would be to pay twice
+        error = TaskError("submission_unknown", "The upstream was asked too late: it keeps no jobs of that age.")
+        await fail(context, work, error, attempt_state="unknown")
+        return None
+    settled = submitted + traits.submit_timeout + traits.visibility_lag
+    if now < settled:
+        await _look_later(context, work, work.current, min(backoff(work.current.lookups, 2.0), settled - now))
+        return None
+    return await _absent(context, work, provider)
 
 
 async def _found(context: Context, work: Work, upstream_id: str, outcome: Running | Succeeded | Failed) -> Work | None:

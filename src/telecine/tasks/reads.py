@@ -139,6 +139,13 @@ class TaskReads:
             )
             return len(rows.all())
 
+    async def losses(self, task_id: int) -> int:
+        """How many jobs for this task their upstreams have lost."""
+        table = tables.attempts.c
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(table.id).where(table.task_id == task_id, table.state == "lost"))
+            return len(rows.all())
+
     async def unknowns(self, task_id: int) -> int:
         """How many ended attempts of this task may have made a job."""
         table = tables.attempts.c

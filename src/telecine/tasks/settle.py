@@ -16,8 +16,13 @@ _MOST_OUTPUTS = 64
 """No vendor makes more at once; an upstream that claims to is not believed."""
 
 
-async def running(context: Context, work: Work, upstream_id: str, outcome: Running | None = None) -> None:
-    """→ running: the upstream has the job. `outcome` is what it said of it, where it has been asked already."""
+async def running(
+    context: Context, work: Work, upstream_id: str, outcome: Running | None = None, *, surely: bool = False
+) -> None:
+    """→ running: the upstream has the job. `outcome` is what it said of it, where it has been asked already.
+
+    `surely` as with `Context.commit`.
+    """
     now = context.now()
     attempt = work.current
     traits = traits_of(context, work)
@@ -32,7 +37,7 @@ async def running(context: Context, work: Work, upstream_id: str, outcome: Runni
     if outcome is not None:
         task = replace(task, **seen(work, outcome, now))
     change = context.moved(work.task, Change(task=task, attempt=attempt), "running")
-    await context.commit(change, due=now + wait_after(context, attempt, traits, outcome))
+    await context.commit(change, due=now + wait_after(context, attempt, traits, outcome), surely=surely)
 
 
 async def progressed(context: Context, work: Work, outcome: Running) -> None:
@@ -48,8 +53,11 @@ async def progressed(context: Context, work: Work, outcome: Running) -> None:
     await context.commit(change, due=now + seconds)
 
 
-async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
-    """→ collecting: the upstream is done. Its slot is free from here on; what it made is still to be fetched."""
+async def collecting(context: Context, work: Work, result: Succeeded, *, surely: bool = False) -> Work:
+    """→ collecting: the upstream is done. Its slot is free from here on; what it made is still to be fetched.
+
+    `surely` as with `Context.commit`.
+    """
     now = context.now()
     attempt = work.current
     outputs = tuple(
@@ -70,7 +78,7 @@ async def collecting(context: Context, work: Work, result: Succeeded) -> Work:
     ended = replace(closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units))
     change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
     change = context.moved(work.task, change, "collecting")
-    await context.commit(change, keep_lease=True)
+    await context.commit(change, keep_lease=True, surely=surely)
     return Work(change.task, ended, outputs)
 
 

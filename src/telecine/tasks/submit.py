@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 from msgspec.structs import replace
-from sqlalchemy.exc import SQLAlchemyError
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
@@ -51,20 +53,22 @@ async def submit(context: Context, work: Work) -> Work | None:
             context.router.circuit(channel.name).spare(work.current.id)
             await cancel(context, now)
             return None
-    return await _settle(context, work, await _send(context, work, channel, provider))
+    context.uncut.add(work.task.id)
+    try:
+        return await _settle(context, work, await _send(context, work, channel, provider))
+    finally:
+        context.uncut.discard(work.task.id)
 
 
 async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
     match outcome:
         case Accepted(upstream_id):
-            try:
-                await running(context, work, upstream_id)
-            except (SQLAlchemyError, OSError):  # the operator can still find the job
-                _log.error("accepted_job_not_recorded", task=work.task.id, upstream_id=upstream_id)
-                raise
+            with _told_of(work, upstream_id):
+                await running(context, work, upstream_id, surely=True)
         case Finished(result, upstream_id):
             attempt = replace(work.current, upstream_id=upstream_id)
-            return await collecting(context, replace(work, attempt=attempt), result)
+            with _told_of(work, upstream_id):
+                return await collecting(context, replace(work, attempt=attempt), result, surely=True)
         case Refused():
             return await _refused(context, work, outcome)
         case NeverSent(reason):
@@ -76,15 +80,36 @@ async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work 
 
 async def _send(context: Context, work: Work, channel: Channel, provider: Provider) -> SubmitOutcome:
     """The one request that cannot be repeated, sent only while the lease is surely ours."""
-    submission = await _submission(context, work)
-    context.check_lease(work.task.id)
+    task_id = work.task.id
+    submission = replace(await _submission(context, work), before_send=lambda: context.check_lease(task_id))
+    submission.before_send()  # reading the media would be in vain
+    outcome: SubmitOutcome | None = None
     try:
         async with context.library.reading(work.task.account_id) as media:
             outcome = await provider.submit(channel, submission, media)
+            if isinstance(outcome, Accepted | Finished):
+                # Before anything can go wrong: the operator can still find the job.
+                _log.info("submitted", task=task_id, channel=channel.name, upstream_id=outcome.upstream_id)
     except (GatewayError, FetchError) as error:
-        return _kept(context, work, error)
+        if outcome is None:
+            return _kept(context, work, error)
+        _log.exception("media_not_given_back", task=task_id)
+    except Exception:
+        if outcome is None:
+            raise
+        _log.exception("media_not_given_back", task=task_id)
     _note(context, work.current, outcome)
     return outcome
+
+
+@contextmanager
+def _told_of(work: Work, upstream_id: str | None) -> Iterator[None]:
+    """Whatever keeps the job from being recorded, its id is in the log."""
+    try:
+        yield
+    except BaseException:
+        _log.error("accepted_job_not_recorded", task=work.task.id, upstream_id=upstream_id)
+        raise
 
 
 def _kept(context: Context, work: Work, error: GatewayError | FetchError) -> Refused | NeverSent:

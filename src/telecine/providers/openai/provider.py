@@ -93,6 +93,7 @@ class OpenAIProvider:
                 timeout=self.traits.submit_timeout,
                 allow_private=True,  # the operator chose this address
                 fresh=True,
+                before_send=submission.before_send,
             )
         except FetchError as error:
             return Unknown(error.reason) if error.sent else NeverSent(error.reason)

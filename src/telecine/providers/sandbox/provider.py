@@ -26,6 +26,7 @@ from telecine.providers.base import (
     Found,
     Job,
     LookUpOutcome,
+    Lost,
     MediaReader,
     NeverSent,
     NotCancellable,
@@ -99,6 +100,7 @@ class SandboxProvider:
             if await asyncio.to_thread(self._jobs.read, submission.handle) is None:
                 picture = await self._keep_picture(submission, media)
                 job = plan(submission.request, submission.handle, picture, self._clock.now())
+                submission.before_send()
                 await asyncio.to_thread(self._jobs.create, replace(job, account_id=submission.account_id))
         except GatewayError as error:
             return Refused(error.as_task_error())
@@ -107,8 +109,10 @@ class SandboxProvider:
         return Accepted(submission.handle)
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
-        """What the job's file and the clock say; starts the rendering when it is due."""
-        return await self._verdict(job.upstream_id or job.handle)
+        """What the job's file and the clock say; starts the rendering when it is due. Without a file there is no job,
+        and there never will be: nobody bills it."""
+        outcome = await self._verdict(job.upstream_id or job.handle)
+        return Lost("its file is gone", unbilled=True) if isinstance(outcome, NotFound) else outcome
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """The same, by the handle, which is also the job's id."""
@@ -193,7 +197,7 @@ class SandboxProvider:
         except WorkerError as error:
             raise invalid(f"The picture cannot be used: {error}.", "inputs") from None
 
-    async def _verdict(self, handle: str) -> PollOutcome:
+    async def _verdict(self, handle: str) -> Running | Succeeded | Failed | Unreadable | NotFound:
         try:
             job, ended = await asyncio.to_thread(self._look, handle)
         except (OSError, msgspec.DecodeError):
