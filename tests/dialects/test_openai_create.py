@@ -158,6 +158,8 @@ async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(hou
         ({"metadata": {"resolution": 720}}, 400, "invalid_request", "metadata.resolution"),
         ({"image": {"url": URL, "image_url": OTHER}}, 400, "invalid_request", "image.image_url"),
         ({"image": {"href": URL}}, 400, "invalid_request", "image"),
+        ({"image": {"image_url": {"url": URL, "detail": "high"}}}, 400, "invalid_request", "image"),
+        ({"image": {"type": "video", "url": URL}}, 400, "invalid_request", "image"),
         ({"image": 5}, 400, "invalid_request", "image"),
         ({"n": 0}, 400, "invalid_request", "n"),
         ({"n": 2}, 400, "invalid_request", "n"),

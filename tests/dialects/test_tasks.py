@@ -118,6 +118,8 @@ async def test_inline_data_are_stored(house: House, prefix: str) -> None:
         ({"count": 1.5}, 400, "invalid_request", "count"),
         ({"size": "1280x720", "aspect_ratio": "9:16"}, 400, "invalid_request", "aspect_ratio"),
         ({"size": "1280x720", "resolution": "1080p"}, 400, "invalid_request", "resolution"),
+        ({"resolution": "720p", "parameters": {"mode": "pro"}}, 400, "invalid_request", "resolution"),
+        ({"size": "1920x1080", "parameters": {"mode": "std"}}, 400, "invalid_request", "size"),
         ({"audio": "on"}, 400, "invalid_request", "audio"),
         ({"parameters": {"mode": "x"}}, 400, "invalid_request", "parameters.mode"),
         ({"parameters": {"style": "x"}}, 400, "invalid_request", "parameters.style"),

@@ -45,7 +45,6 @@ PRO = VideoParameters(mode="pro")
         (replace(VIDEO, parameters=PRO), None, (1280, 720)),
         (replace(VIDEO, model="kling-v3", parameters=PRO), None, (1920, 1080)),
         (replace(VIDEO, model="kling-v3", parameters=PRO, aspect_ratio="9:16"), None, (1080, 1920)),
-        (replace(VIDEO, model="kling-v3", parameters=PRO, resolution="720p"), None, (1280, 720)),
         (replace(PICTURE, model="kling-v3", parameters=PRO), (400, 400), (1080, 1080)),
     ],
 )
@@ -83,3 +82,12 @@ def test_what_contradicts_the_size_is_named(field: str, word: str) -> None:
     with pytest.raises(GatewayError) as caught:
         pixels(replace(VIDEO, size="1280x720", **{field: word}), None, None)
     assert caught.value.param == field
+
+
+@pytest.mark.parametrize(("field", "word"), [("resolution", "720p"), ("size", "1280x720")])
+def test_what_contradicts_klings_mode_is_named(field: str, word: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        pixels(replace(VIDEO, model="kling-v3", parameters=PRO, **{field: word}), None, None)
+    assert caught.value.param == field
+    agreeing = replace(VIDEO, model="kling-v3", parameters=PRO, resolution="1080p")
+    assert pixels(agreeing, None, None) == (1920, 1080)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.server.live import LiveServer, kling_channel
+from tests.server.receiver import Receiver
 from tests.server.test_novel_values import openai_channel
 from tests.upstreams.kling import API_KEY, FakeKling
 from tests.upstreams.openai_videos import FakeOpenAI
@@ -95,3 +96,21 @@ def test_openai_is_asked_for_what_is_shown(folder: Path) -> None:
         assert (video["seconds"], video["size"]) == ("2", "64x64")
         again = server.call("POST", f"{VIDEOS}/{made}/remix", {"prompt": "more", "model": "sora-2", "seconds": "2"})
         assert again.status == 200, again
+
+
+def test_webhooks_say_what_the_object_says(folder: Path) -> None:
+    with (
+        Receiver().in_thread() as receiver,
+        FakeKling(video=(96, 96, 3)).in_thread() as kling,
+        LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server,
+    ):
+        kling.autofinish(0.2)
+        body = {**KLING, "aspect_ratio": "9:16", "seconds": 10, "webhook_url": receiver.url}
+        made = server.call("POST", VIDEOS, body).json["id"]
+        server.ended(made)
+        told = receiver.wait(3)
+        assert {(one["seconds"], one["size"]) for one in told[:-1]} == {("10", "720x1280")}
+        assert (told[-1]["status"], told[-1]["seconds"], told[-1]["size"]) == ("completed", "3", "96x96")
+        own = {"model_name": "kling-v2-5-turbo", "prompt": "a", "duration": "10", "callback_url": receiver.url}
+        server.ended(server.call("POST", TEXT, own).json["data"]["task_id"])
+        assert receiver.wait(6)[-1]["task_result"]["videos"][0]["duration"] == "3"

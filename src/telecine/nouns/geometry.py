@@ -12,6 +12,8 @@ from telecine.nouns.request import GenerationRequest, VideoParameters
 _SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440,
                        "2160p": 2160, "1k": 1024, "2k": 1440, "4k": 2160}  # fmt: skip
 """What each name means on the shorter side, so that 1080p is 1920x1080 and 1080x1920."""
+_MODES: Final = {"std": "720p", "pro": "1080p"}
+"""What Kling's modes are (Kling API, text2video, `mode`)."""
 _DEFAULT_RESOLUTION: Final = "720p"
 _DEFAULT_SIZE: Final = "1280x720"
 _CLOSE: Final = 0.02
@@ -29,9 +31,9 @@ def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, 
     Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size, and for
     those that contradict the size.
     """
+    check_agreement(request)
     if request.size is not None:
         width, height = parse_size(request.size)
-        check_agreement(request)
         return (width, height) if request.operation == "text_to_image" else (_even_down(width), _even_down(height))
     default = parse_size(model.default_size if model else _DEFAULT_SIZE)
     resolution = request.resolution or _resolution_of_mode(request)
@@ -66,11 +68,14 @@ def _parse(pattern: re.Pattern[str], text: str, param: str, form: str) -> tuple[
 
 
 def check_agreement(request: GenerationRequest) -> None:
-    """Raise GatewayError where the ratio or the resolution says something else than the size.
+    """Raise GatewayError where the ratio, the resolution or a mode says something else than the size or each other.
 
     `2k` and the like are left alone: they mean one thing for pictures and another for videos.
     """
-    if request.size is None or (request.native is not None and "size" in request.native.novel):
+    if request.native is not None and "size" in request.native.novel:
+        return
+    _check_mode(request)
+    if request.size is None:
         return
     width, height = parse_size(request.size)
     if request.aspect_ratio is not None:
@@ -87,7 +92,19 @@ def check_agreement(request: GenerationRequest) -> None:
 def _resolution_of_mode(request: GenerationRequest) -> str | None:
     """Kling sells resolution as a mode: `pro` is 1080p (Kling API, text2video, `mode`)."""
     mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
-    return "1080p" if mode == "pro" and request.model.startswith("kling") else None
+    return _MODES.get(mode or "") if request.model.startswith("kling") else None
+
+
+def _check_mode(request: GenerationRequest) -> None:
+    """Raise GatewayError where size or resolution say something else than the mode that stands for a resolution."""
+    meant = _resolution_of_mode(request)
+    if meant is None:
+        return
+    said = {"resolution": request.resolution and _short_side(request.resolution)}
+    said["size"] = request.size and min(parse_size(request.size))
+    for name, short in said.items():
+        if short and short != _short_side(meant):
+            raise invalid(f"The {name} says something else than the mode, which is {meant}; send one of them.", name)
 
 
 def _short_side(resolution: str) -> int:

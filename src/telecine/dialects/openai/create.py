@@ -22,6 +22,7 @@ DEFAULT_MODEL: Final = "sora-2"
 MAX_IMAGE: Final = 50 * 1024 * 1024
 REPEATABLE: Final = ("input_reference", "images", "image")
 _MAX_IMAGES: Final = 9
+_PICTURE_TYPES: Final = (None, "image_url", "input_image", "image")
 _SMALLEST: Final = 64
 """Pixels: nothing smaller is a size, so that is a ratio."""
 # Relays: small and large are their two resolutions.
@@ -228,9 +229,10 @@ def _reference(value: object, param: str) -> Source:
                 param=f"{param}.file_id",
             )
         nested = value.get("image_url")
-        inner = nested.get("url") if isinstance(nested, dict) and nested.keys() <= {"url", "detail"} else nested
+        inner = nested.get("url") if isinstance(nested, dict) and nested.keys() == {"url"} else nested
         found = agreed((f"{param}.image_url", inner), (f"{param}.url", value.get("url")))
-        if value.keys() - {"image_url", "url", "file_id", "type"} or not isinstance(found, str):
+        known = value.keys() <= {"image_url", "url", "file_id", "type"} and value.get("type") in _PICTURE_TYPES
+        if not known or not isinstance(found, str):
             raise invalid(f"{param}: the object must be {{'image_url': …}}.", param)
         value = found
     if not isinstance(value, str):
