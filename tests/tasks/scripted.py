@@ -188,11 +188,12 @@ class House:
         announcers: dict[str, Announce] | None = None,
         limits: LimitsConfig | None = None,
         prices: Sequence[PriceConfig] = (),
+        shared_clock: bool = False,
     ) -> None:
         self.clock = clock or HandClock()
         self.provider = Scripted()
         known: dict[str, Provider] = {one.name: one for one in providers or (self.provider,)}
-        self.database = Database(database_url(folder))
+        self.database = Database(database_url(folder), shared_clock=shared_clock)
         self.router = Router(Config(channels=tuple(channels)), known, catalogue.load(), self.clock)
         self.shelf = Shelf()
         self.reads = TaskReads(self.database)

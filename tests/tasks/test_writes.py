@@ -314,3 +314,37 @@ async def test_only_leases_that_are_still_held_are_extended(tmp_path: Path) -> N
         await house.database.write(Create(kept, "me"))
         await house.database.write(Create(lost, "other"))
         assert await house.database.write(Extend("me", (kept.id, lost.id), house.clock.now())) == {kept.id}
+
+
+async def test_leases_run_by_the_clock_of_the_database(tmp_path: Path) -> None:
+    """Two processes on PostgreSQL whose clocks are an hour apart. On SQLite there is one process, and one clock."""
+    async with House(tmp_path, shared_clock=True).opened() as house:
+        task, claimed = new_task(house), new_task(house)
+        await house.database.write(Create(task, "me"))
+        house.clock.advance(3600)
+        ahead, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=1))
+        if house.database.sqlite:
+            assert [one for one, _ in ahead] == [task.id]
+            return
+        assert ahead == [], "the lease of the create still holds"
+        await house.database.write(Create(claimed, "gone"))
+        assert await run_out(house) == 2
+        first, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=2))
+        assert sorted(one for one, _ in first) == sorted([task.id, claimed.id])
+        house.clock.advance(7200)
+        assert (await house.database.write(Claim("me", 10, house.clock.now(), token=3)))[0] == []
+        await run_out(house, by=50.0)
+        assert await house.database.write(Extend("you", (task.id, claimed.id), house.clock.now())) == {
+            task.id,
+            claimed.id,
+        }
+        await run_out(house, by=50.0)
+        assert (await house.database.write(Claim("me", 10, house.clock.now(), token=4)))[0] == []
+
+
+async def run_out(house: House, by: float = 61.0) -> int:
+    """Let time pass for the leases; how many there are."""
+    table = tables.schedule
+    async with house.database.writing() as connection:
+        done = await connection.execute(update(table).values(lease_until=table.c.lease_until - by))
+    return done.rowcount

@@ -252,7 +252,7 @@ def _skew(figures: Figures) -> Iterator[Finding]:
     if abs(figures.skew) <= _SKEW:
         yield Finding("clock", "ok", what)
     else:
-        yield Finding("clock", "bad", what, "Set both machines' clocks (NTP): leases depend on them.")
+        yield Finding("clock", "bad", what, "Set both machines' clocks (NTP): what is due when depends on them.")
 
 
 def _bills(figures: Figures) -> Iterator[Finding]:

@@ -129,7 +129,10 @@ class Gateway:
         self._located(check_config, config)
         addresses = policy(config.network.allow_private)
 
-        self._database = Database(settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}")
+        self._database = Database(
+            settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}",
+            shared_clock=isinstance(clock, SystemClock),
+        )
         self._client = Client(addresses)
         self._fetcher = Client(addresses)  # of inputs: clients' slow servers take no connection from providers
         self._workers = Workers()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import structlog
-from sqlalchemy import Connection, event, inspect
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -29,6 +29,18 @@ _MIGRATING = 0x7E1EC14E
 """The advisory lock of whoever brings the schema up to date: two processes may start at once."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _log = structlog.get_logger(__name__)
+
+
+_SHARED_CLOCK = "telecine_shared_clock"
+
+
+async def lease_time(connection: AsyncConnection, now: float) -> float:
+    """What time it is for leases, in seconds since the Unix epoch: by the database's clock where several processes
+    share it, whose own may differ; else `now`, the time of the one process that there is."""
+    sync = connection.sync_connection
+    if sync is None or not sync.get_execution_options().get(_SHARED_CLOCK):
+        return now
+    return float((await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one())
 
 
 class CommitUnknownError(Exception):
@@ -75,10 +87,13 @@ WriteT = TypeVar("WriteT", bound=Write)
 class Database:
     """One database. `open` before use, `close` after."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, shared_clock: bool = False) -> None:
+        """`shared_clock`: leases are counted by the database's own clock, where it has one (`lease_time`)."""
         self._url = make_url(url)
         self.sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = _engine(self._url, writer=True)
+        if shared_clock and not self.sqlite:
+            self._writer = self._writer.execution_options(**{_SHARED_CLOCK: True})
         self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
         self._unsure: set[int] = set()
         """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""

@@ -16,6 +16,7 @@ from telecine.accounts.principal import Bound
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
 from telecine.store import tables
+from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import alike, new_task_values
@@ -166,6 +167,7 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
             for write in writes
         ],
     )
+    shared = await lease_time(connection, 0.0)  # 0: there is no clock but this process's
     await connection.execute(
         insert(tables.schedule),
         [
@@ -177,7 +179,7 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
                 "weight": 1,
                 "woken": False,
                 "lease_owner": write.owner,
-                "lease_until": write.task.created_at + LEASE_SECONDS,
+                "lease_until": (shared or write.task.created_at) + LEASE_SECONDS,
             }
             for write in writes
         ],

@@ -10,6 +10,7 @@ from sqlalchemy import Double, bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
+from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 
 LEASE_SECONDS = 60.0
@@ -77,20 +78,21 @@ class Claim(msgspec.Struct, frozen=True):
         cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
     ) -> Sequence[tuple[list[tuple[int, float]], float | None] | Exception]:
         (write,) = writes
+        time = await lease_time(connection, write.now)
         found = await _claimed(connection, write) if again or write.unheard else []
-        found = found or await _due(connection, write)
+        found = found or await _due(connection, write, time)
         if found:
-            lease = {"b_owner": write.owner, "b_until": write.now + LEASE_SECONDS, "b_claim": write.token}
+            lease = {"b_owner": write.owner, "b_until": time + LEASE_SECONDS, "b_claim": write.token}
             await connection.execute(_LEASE, [{"b_task_id": one, **lease} for one, _ in sorted(found)])
         upcoming = await connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
         return [(found, upcoming.scalar_one_or_none())]
 
 
-async def _due(connection: AsyncConnection, claim: Claim) -> list[tuple[int, float]]:
-    """What is due and nobody's."""
+async def _due(connection: AsyncConnection, claim: Claim, time: float) -> list[tuple[int, float]]:
+    """What is due, and nobody's at `time`."""
     rows = await connection.execute(
         select(_S.c.task_id, _S.c.due)
-        .where(_S.c.due <= claim.now, (_S.c.lease_until.is_(None)) | (_S.c.lease_until < claim.now))
+        .where(_S.c.due <= claim.now, (_S.c.lease_until.is_(None)) | (_S.c.lease_until < time))
         .order_by(_S.c.due)
         .limit(claim.limit)
         .with_for_update(skip_locked=True)
@@ -130,8 +132,9 @@ class Extend(msgspec.Struct, frozen=True):
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence[Extend], *, again: bool
     ) -> Sequence[set[int] | Exception]:
+        time = await lease_time(connection, min(write.now for write in writes))
         rows = [
-            {"b_task_id": one, "b_owner": write.owner, "b_until": write.now + LEASE_SECONDS}
+            {"b_task_id": one, "b_owner": write.owner, "b_until": time + LEASE_SECONDS}
             for write in writes
             for one in sorted(write.task_ids)
         ]
