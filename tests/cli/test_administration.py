@@ -129,15 +129,15 @@ def test_tasks_are_listed_shown_and_cancelled(served: Served, tmp_path: Path) ->
     assert late == f"The task {task_id} has already ended: cancelled.\n"
 
 
-def test_everything_works_without_a_server_but_runs_no_task(data: Path) -> None:
-    where = data.parent
-    left = telecine("generate", "a boat", "--no-wait", "--data", data, cwd=where)
+def test_everything_works_without_a_server_but_runs_no_task(installed: Path) -> None:
+    where = installed.parent
+    left = telecine("generate", "a boat", "--no-wait", "--data", installed, cwd=where)
     task_id = left.stdout.strip()
     assert f"The task {task_id} waits for the next `telecine serve`." in left.stderr
-    assert good("keys", "create", "bob", "--data", data, cwd=where).startswith("sk-tc-")
-    cancelled = good("tasks", "cancel", task_id, "--data", data, cwd=where)
+    assert good("keys", "create", "bob", "--data", installed, cwd=where).startswith("sk-tc-")
+    cancelled = good("tasks", "cancel", task_id, "--data", installed, cwd=where)
     assert cancelled.startswith(f"The task {task_id} has been asked to stop; ")
-    assert read(data) is None
+    assert read(installed) is None
 
 
 def test_a_task_that_is_not_there_is_refused(served: Served, tmp_path: Path) -> None:
@@ -156,13 +156,13 @@ def test_channels_are_listed_and_tested(served: Served, tmp_path: Path) -> None:
     assert (unknown.returncode, unknown.stderr) == (4, "error: There is no channel 'nope'.\n")
 
 
-def test_a_channel_that_does_not_answer_is_exit_code_1(data: Path) -> None:
-    file = data.parent / "telecine.toml"
+def test_a_channel_that_does_not_answer_is_exit_code_1(installed: Path) -> None:
+    file = installed.parent / "telecine.toml"
     file.write_text(
         '[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "http://127.0.0.1:9"\n'
         'api_key = "not-a-real-one"\nallow_private = true\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\n'
     )
-    done = telecine("channels", "test", "--json", "--data", data, "--config", file, cwd=data.parent)
+    done = telecine("channels", "test", "--json", "--data", installed, "--config", file, cwd=installed.parent)
     assert done.returncode == 1, done.stderr
     assert [(one["name"], one["ok"]) for one in _data(done.stdout)] == [("kling", False), ("sandbox", True)]
     assert "not-a-real-one" not in done.stdout + done.stderr

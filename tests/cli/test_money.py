@@ -46,26 +46,26 @@ def test_an_account_that_is_not_there_is_not_made(served: Served, tmp_path: Path
     assert (done.returncode, done.stderr) == (4, "error: There is no account 'nobody'.\n")
 
 
-def test_the_check_needs_no_server_and_tells_what_is_wrong(data: Path) -> None:
-    clean = msgspec.json.decode(good("ledger", "check", "--json", "--data", data, cwd=data.parent))
+def test_the_check_needs_no_server_and_tells_what_is_wrong(installed: Path) -> None:
+    clean = msgspec.json.decode(good("ledger", "check", "--json", "--data", installed, cwd=installed.parent))
     assert clean["ok"] is True
     assert [(one["rule"], one["problems"]) for one in clean["rules"]] == [(rule, 0) for rule in RULES]
-    with closing(sqlite3.connect(data / "telecine.db")) as database, database:
+    with closing(sqlite3.connect(installed / "telecine.db")) as database, database:
         database.execute("UPDATE accounts SET balance = 5 WHERE name = 'default'")
-    done = telecine("ledger", "check", "--data", data, cwd=data.parent)
+    done = telecine("ledger", "check", "--data", installed, cwd=installed.parent)
     assert done.returncode == 1
     assert "sums: account default: balance is 5, its entries sum to 0\n" in done.stdout
-    done = telecine("ledger", "check", "--json", "--data", data, cwd=data.parent)
+    done = telecine("ledger", "check", "--json", "--data", installed, cwd=installed.parent)
     assert (done.returncode, msgspec.json.decode(done.stdout)["ok"]) == (1, False)
 
 
-def test_prices_are_listed(data: Path) -> None:
-    file = data.parent / "telecine.toml"
+def test_prices_are_listed(installed: Path) -> None:
+    file = installed.parent / "telecine.toml"
     file.write_text(
         '[[prices]]\nmodel = "kling-v1"\nunit = "second"\nprice = 0.07\nwhen = { mode = "pro", duration = 5 }\n'
         '[[prices]]\nmodel = "kling-v1"\nunit = "second"\nprice = 0.035\n'
     )
-    rows = good("prices", "list", "--data", data, "--config", file, cwd=data.parent).splitlines()
+    rows = good("prices", "list", "--data", installed, "--config", file, cwd=installed.parent).splitlines()
     assert [row.split() for row in rows] == [
         ["MODEL", "UNIT", "PRICE", "WHEN"],
         ["kling-v1", "second", "0.070000", "mode=pro,", "duration=5"],

@@ -65,54 +65,54 @@ def test_a_configuration_is_checked_reloaded_and_listed(data: Path) -> None:
         assert "already serves" in held.stderr
 
 
-def test_without_a_server_there_is_nothing_to_reload(data: Path) -> None:
-    done = telecine("config", "reload", "--data", data, cwd=data.parent)
+def test_without_a_server_there_is_nothing_to_reload(installed: Path) -> None:
+    done = telecine("config", "reload", "--data", installed, cwd=installed.parent)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         1,
         "error: No server runs there; the next start reads the file anyway.",
     )
-    assert read(data) is None
+    assert read(installed) is None
 
 
-def test_an_account_is_erased(data: Path) -> None:
-    where = data.parent
-    left = telecine("keys", "create", "k", "--account", "bob", "--new-account", "--data", data, cwd=where)
+def test_an_account_is_erased(installed: Path) -> None:
+    where = installed.parent
+    left = telecine("keys", "create", "k", "--account", "bob", "--new-account", "--data", installed, cwd=where)
     assert left.returncode == 0
-    names = [one["name"] for one in _data(good("accounts", "list", "--json", "--data", data, cwd=where))]
+    names = [one["name"] for one in _data(good("accounts", "list", "--json", "--data", installed, cwd=where))]
     assert names == ["bob", "default"]
-    assert "name:         bob\n" in good("accounts", "show", "bob", "--data", data, cwd=where)
-    asked = telecine("accounts", "erase", "bob", "--data", data, cwd=where)
+    assert "name:         bob\n" in good("accounts", "show", "bob", "--data", installed, cwd=where)
+    asked = telecine("accounts", "erase", "bob", "--data", installed, cwd=where)
     assert asked.returncode == 1
-    done = good("accounts", "erase", "bob", "--yes", "--data", data, cwd=where)
+    done = good("accounts", "erase", "bob", "--yes", "--data", installed, cwd=where)
     assert done.startswith("The account 'bob' is erased; its ledger is kept as 'erased-")
-    gone = telecine("accounts", "erase", "bob", "--yes", "--data", data, cwd=where)
+    gone = telecine("accounts", "erase", "bob", "--yes", "--data", installed, cwd=where)
     assert (gone.returncode, gone.stderr) == (4, "error: There is no account 'bob'.\n")
 
 
-def test_the_doctor_and_a_rotation(data: Path) -> None:
-    where = data.parent
-    good("keys", "list", "--data", data, cwd=where)
-    found = _data(good("doctor", "--json", "--data", data, cwd=where))
+def test_the_doctor_and_a_rotation(installed: Path) -> None:
+    where = installed.parent
+    good("keys", "list", "--data", installed, cwd=where)
+    found = _data(good("doctor", "--json", "--data", installed, cwd=where))
     assert {one["name"] for one in found} >= {"steps", "disk", "channel"}
-    assert "STATE" in good("doctor", "--data", data, cwd=where)
-    key = (data / "secret.key").read_text()
-    assert good("config", "rotate-secret", "--data", data, cwd=where) == (
+    assert "STATE" in good("doctor", "--data", installed, cwd=where)
+    key = (installed / "secret.key").read_text()
+    assert good("config", "rotate-secret", "--data", installed, cwd=where) == (
         "There is a new secret key; 2 are good now. The next start uses it.\n"
     )
-    assert (data / "secret.key").read_text().split()[1] == key
-    good("keys", "list", "--data", data, cwd=where)
+    assert (installed / "secret.key").read_text().split()[1] == key
+    good("keys", "list", "--data", installed, cwd=where)
     environment = telecine(
-        "config", "rotate-secret", "--data", data, cwd=where, TELECINE_SECRET_KEY="from-the-environment-0123"
+        "config", "rotate-secret", "--data", installed, cwd=where, TELECINE_SECRET_KEY="from-the-environment-0123"
     )
     assert environment.returncode == 2
 
 
-def test_the_doctor_exits_with_1_where_something_is_wrong(data: Path) -> None:
-    where = data.parent
-    telecine("generate", "a boat", "--no-wait", "--data", data, cwd=where)
-    with closing(sqlite3.connect(data / "telecine.db")) as database, database:
+def test_the_doctor_exits_with_1_where_something_is_wrong(installed: Path) -> None:
+    where = installed.parent
+    telecine("generate", "a boat", "--no-wait", "--data", installed, cwd=where)
+    with closing(sqlite3.connect(installed / "telecine.db")) as database, database:
         database.execute("UPDATE schedule SET due = 1000")
-    done = telecine("doctor", "--data", data, cwd=where)
+    done = telecine("doctor", "--data", installed, cwd=where)
     assert done.returncode == 1, done.stderr
     assert "The most overdue step is" in done.stdout
 

@@ -93,10 +93,12 @@ def test_a_port_in_use_is_told_and_the_data_is_free_again(served: Served, data: 
         (["tasks", "list"], '[[channels]]\nname = "a"\nprovider = "nobody"\n', "names the provider 'nobody'"),
     ],
 )
-def test_a_wrong_configuration_is_told_in_one_line(data: Path, command: list[str], content: str, told: str) -> None:
-    file = data.parent / "telecine.toml"
+def test_a_wrong_configuration_is_told_in_one_line(
+    installed: Path, command: list[str], content: str, told: str
+) -> None:
+    file = installed.parent / "telecine.toml"
     file.write_text(content)
-    done = telecine(*command, "--data", data, "--config", file, cwd=data.parent)
+    done = telecine(*command, "--data", installed, "--config", file, cwd=installed.parent)
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stderr.count("\n") == 1

@@ -68,10 +68,13 @@ def roots_of(text: str) -> list[str]:
 
 
 def load_secret(data: Path, given: str | None, *, make: bool = True) -> Secret:
-    """The secret from the environment, else from `data`; made there (mode 0600) at the first start.
+    """The secret from the environment, else from `data`; that folder (mode 0700) and it (0600) are made at the first
+    start.
 
     Raises ConfigError where there is none and `make` is False, or where the given one is easy to guess.
     """
+    if make:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if given is not None:
         if not roots_of(given) or not all(map(is_strong, roots_of(given))):
             raise ConfigError(f"TELECINE_SECRET_KEY is too easy to guess to be safe: {HOW}.")

@@ -21,7 +21,8 @@ from telecine.cli.texts import text
 app = typer.Typer(
     name="telecine",
     help="A self-hosted gateway for AI media generation.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused, 124 timed out.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused, 5 no Telecine there, "
+    "124 timed out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -74,5 +75,5 @@ def _root(
 ) -> None:
     """A self-hosted gateway for AI media generation: any client dialect in, any provider out, every job durable.
 
-    Start a server with `telecine serve`, or make something at once with `telecine generate "a paper boat"`.
+    Start a server with `telecine serve`; then make something with `telecine generate "a paper boat"`.
     """

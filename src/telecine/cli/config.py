@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from telecine.cli import printing
-from telecine.cli.connection import connect, decode
+from telecine.cli.connection import check_installed, connect, decode
 from telecine.cli.failure import FAILED, USAGE, Failure
 from telecine.cli.listing import listing
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
@@ -96,7 +96,7 @@ def revisions(
 
 
 @app.command("rotate-secret")
-def rotate_secret(*, data: Data = None) -> None:
+def rotate_secret(*, data: Data = None, config: Config = None) -> None:
     """Put a new secret key before the old ones, which stay good: links and sealed secrets of theirs still work.
 
     The server must be stopped. Its next start seals everything anew; delete the old lines of `secret.key` once the last
@@ -109,11 +109,12 @@ def rotate_secret(*, data: Data = None) -> None:
     if os.environ.get("TELECINE_SECRET_KEY"):
         raise Failure(text("secret_in_environment"), USAGE)
     try:
-        folder = load(data, None, {"TELECINE_DATA": os.environ.get("TELECINE_DATA", "")}).data
-        if not folder.is_dir():
-            raise Failure(text("no_folder", path=folder), USAGE)
-        with hold(folder, "command"):
-            number = rotate(folder)
+        # Whatever else the environment and the file say: an operator whose secret is out must not be kept waiting.
+        kept = {name: os.environ.get(name, "") for name in ("TELECINE_DATA", "TELECINE_DATABASE_URL")}
+        settings = load(data, None, kept)
+        check_installed(settings)
+        with hold(settings.data, "command"):
+            number = rotate(settings.data)
     except ConfigError as error:
         raise Failure(str(error), USAGE) from None
     except LockedError as error:

@@ -1,5 +1,7 @@
 """The server that a command speaks to: a remote one, the one that holds the data, or one inside this process.
 
+Only `telecine serve` makes an installation: where there is none, a command says so, and leaves everything as it was.
+
 A command that works on tasks (`generate`) lets others use its server while it runs. When it ends under their hands,
 they find the next one, or become it.
 """
@@ -12,16 +14,15 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-import typer
 
-from telecine.cli.failure import UNREACHABLE, USAGE, Failure, Unreachable
+from telecine.cli.failure import NOWHERE, UNREACHABLE, USAGE, Failure, Unreachable
 from telecine.cli.http import Http
 from telecine.cli.options import Target
-from telecine.cli.texts import first_run_lines, text
+from telecine.cli.texts import text
 
 if TYPE_CHECKING:
     from telecine.config import Settings
-    from telecine.server.lock import Lock
+    from telecine.server.lock import Holder, Lock
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for a process that holds the data and does not answer yet."""
@@ -76,13 +77,14 @@ class Connection:
 
     def _local(self) -> Http:
         """The server that holds the data, or one that holds it from now on."""
-        from telecine.server.lock import LockedError, hold, read
+        from telecine.server.lock import LockedError, hold
 
         settings = _settings(self.target)
         deadline = time.monotonic() + _PATIENCE
         while True:
-            holder = read(settings.data)
+            holder = _holder(settings)
             if holder is None:
+                check_installed(settings)
                 try:
                     lock = self._stack.enter_context(hold(settings.data, "generate" if self._work else "command"))
                 except LockedError as late:
@@ -103,8 +105,6 @@ class Connection:
         self._stack.callback(gateway.stop)
         ready = gateway.start()
         self._borrowed, self.inside = False, True
-        for line in first_run_lines(ready.first_run):
-            typer.echo(line, err=True)
         return Http(ready.address, _local_token(settings), local=True)
 
 
@@ -120,13 +120,30 @@ def _settings(target: Target) -> Settings:
     from telecine.config import ConfigError, load
 
     try:
-        settings = load(target.data, target.config)
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return load(target.data, target.config)
     except ConfigError as error:
         raise Failure(str(error), USAGE) from None
+
+
+def check_installed(settings: Settings) -> None:
+    """Raise Failure where no server was ever started on these data."""
+    from telecine.server.installation import is_installed, mark_of
+
+    try:
+        there = is_installed(settings)
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}", USAGE) from None
-    return settings
+    if not there:
+        raise Failure(text("nowhere", data=settings.data.absolute(), mark=mark_of(settings).name), NOWHERE)
+
+
+def _holder(settings: Settings) -> Holder | None:
+    from telecine.server.lock import read
+
+    try:
+        return read(settings.data)
+    except OSError as error:
+        raise Failure(f"{error.filename}: {error.strerror}", USAGE) from None
 
 
 def _local_token(settings: Settings) -> Callable[[], str]:

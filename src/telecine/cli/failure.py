@@ -8,6 +8,8 @@ FAILED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 REFUSED: Final = 4
+NOWHERE: Final = 5
+"""There is no installation where the command looked for one."""
 TIMED_OUT: Final = 124
 INTERRUPTED: Final = 130
 

@@ -7,13 +7,14 @@ import contextlib
 import threading
 from concurrent.futures import Future
 
-from telecine.cli.failure import USAGE, Failure, why_unopened
+from telecine.cli.failure import NOWHERE, USAGE, Failure, why_unopened
 from telecine.cli.texts import text
 from telecine.config import ConfigError, Settings
 from telecine.server import logs
 from telecine.server.gateway import Gateway
 from telecine.server.lock import Lock
 from telecine.server.run import Ready, answer, bind
+from telecine.store.database import NoRecordsError
 
 
 class InsideGateway:
@@ -37,6 +38,8 @@ class InsideGateway:
             return self._ready.result()
         except ConfigError as error:
             raise Failure(str(error), USAGE) from None
+        except NoRecordsError:
+            raise Failure(text("no_records", data=self._settings.data.absolute()), NOWHERE) from None
         except Exception as error:
             raise Failure(text("unopened", data=self._settings.data, reason=why_unopened(error))) from error
 
@@ -62,7 +65,7 @@ class InsideGateway:
         if self._stopping:  # Ctrl-C came before there was a loop to tell
             return
         with bind("127.0.0.1", 0) as listener:
-            await answer(Gateway(self._settings, work=self._work), listener, self._stop, self._started)
+            await answer(Gateway(self._settings, work=self._work, make=False), listener, self._stop, self._started)
 
     def _started(self, ready: Ready) -> None:
         self._lock.note(ready.address)

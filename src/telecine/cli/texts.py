@@ -40,6 +40,23 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{what}（不应出现的错误；设置 TELECINE_DEBUG=1 查看位置）",
     ),
     "unopened": ("The data in {data} cannot be opened: {reason}", "无法打开数据目录 {data}：{reason}"),
+    "nowhere": (
+        (
+            "There is no Telecine in {data}: it has no {mark}. Name its data directory with --data or TELECINE_DATA, "
+            "or a server with --server; `telecine serve` makes a new one."
+        ),
+        (
+            "{data} 中没有 Telecine：找不到 {mark}。请用 --data 或 TELECINE_DATA 指定目录，"
+            "或用 --server 指定服务器；新建请运行 `telecine serve`。"
+        ),
+    ),
+    "no_records": (
+        (
+            "There is no Telecine in the database of {data}: TELECINE_DATABASE_URL leads to one without its records. "
+            "`telecine serve` makes a new one."
+        ),
+        "{data} 的数据库中没有 Telecine：TELECINE_DATABASE_URL 指向的数据库没有其记录。新建请运行 `telecine serve`。",
+    ),
     "key_made": (
         "Key '{name}' ({id}) was made. It is shown only this once:",
         "密钥 “{name}”（{id}）已创建，仅显示这一次：",

@@ -111,13 +111,13 @@ class Gateway:
     left: Sequence[str] = ()
     """What did not stop in its time, once this has been closed."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, *, work: bool = True) -> None:
-        """`work` False serves requests without running any step. Raises ConfigError."""
+    def __init__(self, settings: Settings, clock: Clock | None = None, *, work: bool = True, make: bool = True) -> None:
+        """`work` False serves requests without running any step. `make` False opens what is there, and neither makes an
+        installation nor any key; without a file, it leaves alone what the file says. Raises ConfigError."""
         config, data = settings.config, settings.data
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._settings, self._work = settings, work
+        self._settings, self._work, self._make = settings, work, make
         self._clock = clock = clock or SystemClock()
-        self._secret = load_secret(data, settings.secret_key)
+        self._secret = load_secret(data, settings.secret_key, make=make)
         self.address = ""
         """The URL at which this process listens, once it does; links start with it unless `public_url` is set."""
         self.exposed = False
@@ -245,7 +245,7 @@ class Gateway:
         """
         self._check(self._settings.config)
         spool.prepare(self._scratch)
-        await self._database.open()
+        await self._database.open(make=self._make)
         try:
             await settle_currency(self._database, self._settings.config.currency)
             first_run = await self._set_up()
@@ -311,7 +311,7 @@ class Gateway:
         given = self._given(self._settings.config)
         self._local_account = await self.keys.account(DEFAULT_ACCOUNT)
         made = FirstRun(None, None)
-        if not await self.keys.any():
+        if self._make and not await self.keys.any():
             admin = api = None
             if not any(key.admin for key in given):
                 _, admin = await self.keys.create("admin", admin=True, source="first_run")
@@ -352,9 +352,10 @@ class Gateway:
         """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
         now = self._clock.now()
         await set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
-        await configured.sync(
-            connection, config.accounts, self._given(config), priced=bool(config.prices), ids=self._ids, now=now
-        )
+        if self._make or self._settings.file is not None:
+            await configured.sync(
+                connection, config.accounts, self._given(config), priced=bool(config.prices), ids=self._ids, now=now
+            )
         await record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
 
     def _swap(self, config: Config) -> None:

@@ -84,6 +84,10 @@ class Write(Protocol):
 WriteT = TypeVar("WriteT", bound=Write)
 
 
+class NoRecordsError(Exception):
+    """Nothing was ever kept in this database."""
+
+
 class Database:
     """One database. `open` before use, `close` after."""
 
@@ -99,9 +103,11 @@ class Database:
         """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""
         self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key)
 
-    async def open(self) -> None:
-        """Bring the schema up to date."""
+    async def open(self, *, make: bool = True) -> None:
+        """Bring the schema up to date. Raises NoRecordsError where there is none, and `make` is False."""
         async with self._writer.connect() as connection:
+            if not make and await connection.run_sync(_revision) is None:
+                raise NoRecordsError("The database holds no records of Telecine.")
             if not self.sqlite:  # there SQLite's own lock does it
                 await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             await connection.run_sync(_migrate)
