@@ -17,6 +17,7 @@ from telecine.config.explain import explained
 from telecine.config.file import Config, ConfigError
 from telecine.config.lines import located
 from telecine.config.values import url_problem
+from telecine.nouns.amounts import check_texts
 from telecine.nouns.strength import HOW, is_strong
 
 
@@ -87,6 +88,8 @@ def _parsed(content: bytes, file: Path, environment: Mapping[str, str]) -> Confi
         raw = tomllib.loads(content.decode(), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration file {file} is not valid: {error}.") from None
+    if (wrong := check_texts(raw, Config)) is not None:
+        raise ConfigError(f"{wrong[1]}.", *wrong[0])
     try:
         config = msgspec.convert(_dated(raw), Config)
     except msgspec.ValidationError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Final, Literal, get_args
 
 import msgspec
+
+from telecine.nouns.amounts import decimal_of
 
 Unit = Literal[
     "call",
@@ -40,6 +43,8 @@ MOST_SUM: Final = 4 * 10**18
 """The most that a balance, or what an account holds and has spent together, may come to. 63 bits take twice as much,
 which leaves room for charges that exceed their holds: 5,000 jobs under way by `MOST_MICROS` each."""
 MOST_UNITS: Final = 10**9
+_UNITS: Final = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+"""As machines write numbers."""
 _MOST_DIGITS: Final = 30
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 """Room for every digit of a sum, so that nothing is rounded before its end."""
@@ -54,10 +59,7 @@ class Price(msgspec.Struct, frozen=True):
 
 def micros_of(amount: Decimal | int | str) -> int:
     """`amount` of the currency in micro-units. Raises ValueError for what is no amount or finer than a micro-unit."""
-    try:
-        given = Decimal(amount)
-    except InvalidOperation:
-        raise ValueError(f"'{amount}' is no amount") from None
+    given = decimal_of(amount) if isinstance(amount, str) else Decimal(amount)
     if given.is_finite() and given.adjusted() > _MOST_DIGITS:
         raise ValueError(f"'{amount}' is too large for an amount")
     with localcontext(_EXACT):
@@ -102,11 +104,8 @@ def cost(price: Price, quantity: Decimal) -> int:
 
 def units_of(text: str | None) -> Decimal | None:
     """A count of units as an upstream wrote it; None where that is no number from 0 to a thousand million."""
-    try:
-        units = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return units if units.is_finite() and 0 <= units <= MOST_UNITS else None
+    units = Decimal(text) if text and _UNITS.fullmatch(text) else None
+    return units if units is not None and units <= MOST_UNITS else None
 
 
 def exact(number: float, places: int = 3) -> Decimal:

@@ -48,6 +48,8 @@ def rate_of(text: str) -> Rate:
 
     Raises ValueError.
     """
+    if text != text.strip():
+        raise ValueError(f"'{text}' has blanks around it")
     import limits  # 100 ms, which only those pay who limit something
 
     items = limits.parse_many(text)

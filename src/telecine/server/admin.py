@@ -15,11 +15,12 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.config import Limits
 from telecine.net.client import FetchError
+from telecine.nouns.amounts import check_texts
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
 
-Asked = TypeVar("Asked", bound=Changes)
+Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,10 +92,7 @@ class Admin:
 
     async def create_key(self, request: Request) -> Response:
         """Make a key; the answer is the only place where its text ever appears."""
-        try:
-            wanted = msgspec.json.decode(await request.body(), type=NewKey)
-        except msgspec.DecodeError as error:
-            raise invalid(f"The body is not valid: {error}") from None
+        wanted = asked(await request.body(), NewKey)
         info, text = await self._keys.create(
             wanted.name,
             account=wanted.account,
@@ -108,7 +106,7 @@ class Admin:
 
     async def change_key(self, request: Request) -> Response:
         """Change what bounds a key, by id or name, from its next request on."""
-        return _json(await self._keys.change(request.path_params["key"], changes(await request.body(), Changes)))
+        return _json(await self._keys.change(request.path_params["key"], asked(await request.body(), Changes)))
 
     async def revoke_key(self, request: Request) -> Response:
         """Revoke a key by id or name."""
@@ -153,12 +151,16 @@ class Admin:
         )
 
 
-def changes(body: bytes, kind: type[Asked]) -> Asked:
-    """What the body of a PATCH asks for. Raises GatewayError (`invalid_request`)."""
+def asked(body: bytes, kind: type[Asked]) -> Asked:
+    """What the body of a request asks for. Raises GatewayError (`invalid_request`)."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        wrong = check_texts(msgspec.json.decode(body), kind)
+        wanted = msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"The body is not valid: {error}") from None
+    if wrong is not None:
+        raise invalid(f"{wrong[0][-1]}: {wrong[1]}.", str(wrong[0][-1]))
+    return wanted
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -19,7 +19,7 @@ from telecine.accounts.terms import AccountChanges, Terms
 from telecine.config import ConfigError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
-from telecine.server.admin import changes
+from telecine.server.admin import asked
 from telecine.server.doctor import findings
 from telecine.server.figures import Figures
 from telecine.server.reload import Reload, Revision, masked
@@ -118,16 +118,13 @@ class Operations:
 
     async def create_account(self, request: Request) -> Response:
         """Make an account. Where the installation has prices it can spend nothing until it has been granted some."""
-        try:
-            wanted = msgspec.json.decode(await request.body(), type=NewAccount)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise invalid(f"The body is not valid: {error}") from None
+        wanted = asked(await request.body(), NewAccount)
         await self._keys.create_account(wanted)
         return _json((await self._accounts(wanted.name))[0], 201)
 
     async def change_account(self, request: Request) -> Response:
         """Change what bounds an account, from the next request of its keys on."""
-        await self._keys.change_account(request.path_params["name"], changes(await request.body(), AccountChanges))
+        await self._keys.change_account(request.path_params["name"], asked(await request.body(), AccountChanges))
         return await self.show_account(request)
 
     async def erase(self, request: Request) -> Response:
