@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from telecine.config.lines import located
 from telecine.config.values import url_problem
 from telecine.nouns.amounts import check_texts
 from telecine.nouns.strength import HOW, is_strong
+
+_BUILT: Final = msgspec.json.Decoder(Config)
+"""Made here, for a reload decodes in a thread: see the decoder of sandbox jobs."""
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from os import getpid, utime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -58,6 +58,11 @@ class SandboxJob(msgspec.Struct, frozen=True):
         return self.created_at + self.delay
 
 
+_decode: Final = msgspec.json.Decoder(SandboxJob).decode
+"""Made here, for threads use it: msgspec builds a type when it first decodes one, and crashes where two do so at once.
+"""
+
+
 class Jobs:
     """The folder of jobs. Everything here blocks: call it from a thread."""
 
@@ -68,7 +73,7 @@ class Jobs:
     def read(self, handle: str) -> SandboxJob | None:
         """The job; None where there is none. Raises msgspec.DecodeError for a broken file."""
         try:
-            return msgspec.json.decode(self._path(handle).read_bytes(), type=SandboxJob)
+            return _decode(self._path(handle).read_bytes())
         except FileNotFoundError:
             return None
 
