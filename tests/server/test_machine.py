@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +51,7 @@ class Reply(NamedTuple):
 
 
 def reply(
-    process: ServerProcess, method: str, path: str, content: bytes | None = None, kind: str = "", key: str = KEY
+    process: ServerProcess, method: str, path: str, content: bytes | None = None, *, kind: str = "", key: str = KEY
 ) -> Reply:
     """What is answered to one request."""
     with closing(process.connect()) as connection:
@@ -73,7 +74,7 @@ def upload(process: ServerProcess, size: int = 3 * MIB) -> Reply:
     ]
     head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="input_reference"; filename="a.jpg"\r\n\r\n'.encode()
     content = b"".join([*parts, head, file, f"\r\n--{BOUNDARY}--\r\n".encode()])
-    return reply(process, "POST", OPENAI, content, f"multipart/form-data; boundary={BOUNDARY}")
+    return reply(process, "POST", OPENAI, content, kind=f"multipart/form-data; boundary={BOUNDARY}")
 
 
 def clean(answer: Reply, path: str) -> None:
@@ -245,6 +246,11 @@ def test_a_database_that_is_locked(tmp_path: Path, kling: FakeKling) -> None:
                 clean(answer, path)
                 assert "locked" in answer.content.decode()
             clean(upload(process), OPENAI)
+            with ThreadPoolExecutor(20) as callers:
+                began = time.monotonic()
+                for path, answer in callers.map(lambda path: (path, create(process, path)), [*CREATES] * 20):
+                    clean(answer, path)
+                assert time.monotonic() - began < 10, "nobody waits for the others' waits, one after the other"
             assert process.call("GET", f"{TASKS}?limit=5")[0] == 200
             unready(process, writes=False)
             other.execute("ROLLBACK")

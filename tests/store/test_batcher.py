@@ -45,6 +45,15 @@ async def test_one_bad_unit_fails_alone() -> None:
     assert results[5] == 50
 
 
+async def test_what_no_unit_is_to_blame_for_is_told_to_all_at_once() -> None:
+    recorder = Recorder(frozenset({3}))
+    batcher = Batcher(recorder.run, common=lambda error: "[3]" in str(error))
+    results = await asyncio.gather(*(batcher.submit(one) for one in range(6)), return_exceptions=True)
+    assert [isinstance(one, ValueError) for one in results] == [True] * 6
+    assert recorder.batches == [list(range(6))]
+    assert await batcher.submit(7) == 70
+
+
 async def test_at_most_one_unit_of_a_key_in_a_batch_and_in_order() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder.run, key=lambda unit: unit % 3)

@@ -25,7 +25,8 @@ class Batcher(Generic[UnitT, ResultT]):
 
     `run` takes the units of a batch and answers one result, or one exception, for each. When it raises, nothing of the
     batch has happened; the units are then run one by one, so that only a bad one fails. Units therefore have no side
-    effects of their own. At most one unit with the same `key` is in a batch (None: no restriction).
+    effects of their own. At most one unit with the same `key` is in a batch (None: no restriction). An error of which
+    `common` says that no unit is to blame for it is told to all: each of them would only wait for the same again.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Batcher(Generic[UnitT, ResultT]):
         run: Run[UnitT, ResultT],
         *,
         key: Callable[[UnitT], Hashable | None] = lambda _: None,
+        common: Callable[[Exception], bool] = lambda _: False,
         most: int = 256,
     ) -> None:
         self._run = run
         self._key = key
+        self._common = common
         self._most = most
         self._waiting: deque[tuple[UnitT, asyncio.Future[ResultT]]] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -82,7 +85,9 @@ class Batcher(Generic[UnitT, ResultT]):
         try:
             return await self._run(units)
         except Exception as error:
-            return [error] if len(units) == 1 else [await self._alone(unit) for unit in units]
+            if len(units) == 1 or self._common(error):
+                return [error] * len(units)
+            return [await self._alone(unit) for unit in units]
         except asyncio.CancelledError as error:
             if (worker := asyncio.current_task()) is not None and worker.cancelling():
                 raise

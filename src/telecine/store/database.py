@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
@@ -19,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from telecine.store.batcher import Batcher
 from telecine.store.locks import Locks, collided, lock
 
-_BUSY = 30_000
-"""Milliseconds for which a statement waits for another's lock."""
+_BUSY = 10_000
+"""Milliseconds for which a statement waits for another's lock. Callers wait for two at most: that of the batch that is
+under way, and that of their own."""
 _TRIES = 5
 """How often a transaction that collided with another one is run, all in all."""
 _PAUSE = 0.02
@@ -101,7 +103,7 @@ class Database:
         self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
         self._unsure: set[int] = set()
         """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""
-        self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key)
+        self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key, common=_common)
 
     async def open(self, *, make: bool = True) -> None:
         """Bring the schema up to date. Raises NoRecordsError where there is none, and `make` is False."""
@@ -237,6 +239,13 @@ def _engine(url: URL, *, writer: bool) -> AsyncEngine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _common(error: Exception) -> bool:
+    """Whether no single write can be to blame: another process has the lock, or there is no connection."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    busy = isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return busy or isinstance(cause, DatabaseUnreachableError)
 
 
 def _connect(dialect: Any, _record: object, cargs: Any, cparams: Any) -> Any:
