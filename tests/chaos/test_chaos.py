@@ -11,3 +11,10 @@ def test_nothing_is_lost_doubled_or_left_open() -> None:
     assert set(verdict.counts.values()) == {0}
     assert (facts["tasks"], facts["kills"], facts["upstreams taken down"]) == (40, 3, 1)
     assert all(facts[f"jobs at {name}"] for name in ("kling-main", "kling-spare", "openai-main")), facts
+
+
+def test_two_servers_on_one_postgresql_are_as_good_as_one() -> None:
+    verdict, facts = run(24, 2, 7, lambda what, done: None, on_postgres=True)
+    assert verdict.notes == []
+    assert set(verdict.counts.values()) == {0}
+    assert (facts["tasks"], facts["kills"]) == (24, 2)
