@@ -15,6 +15,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import is_size, parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.providers.openai.form import pairs_of
 from telecine.providers.openai.wire import BILLED, DEFAULT_SIZE, OURS, SHAPES
 from telecine.providers.take import Take
 
@@ -67,6 +68,7 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
             "watermark": None if watermark is None else str(watermark).lower(),
         }
         draft = Draft({name: value for name, value in given.items() if value is not None}, passed=_passed(request))
+        pairs_of(draft.passed)  # refuses what a form cannot say, before anything is kept
     if request.operation == "image_to_video":
         draft.pictures = _pictures(take)
     take.refuse_rest("openai")
