@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from telecine.clock import until_set
+from telecine.clock import Slip, until_set
 
 
 class HandClock:
@@ -20,6 +20,9 @@ class HandClock:
 
     def elapsed(self) -> float:
         return self._now - self._jumped
+
+    def slip(self) -> Slip:
+        return Slip(self._jumped)
 
     def advance(self, seconds: float) -> None:
         """Move time on."""
@@ -58,6 +61,9 @@ class FastClock:
 
     def elapsed(self) -> float:
         return time.monotonic() * self._speed
+
+    def slip(self) -> Slip:
+        return Slip()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._speed)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Slip(NamedTuple):
+    """What somebody has done to the machine's clock while this process ran. Seconds; adjusting it slowly is none."""
+
+    jumped: float = 0.0
+    """By how much it shows more than has passed since the start; below 0 where it was set back."""
+    ahead: float = 0.0
+    """How far our time, which never goes back, is ahead of it."""
 
 
 class Clock(Protocol):
@@ -17,6 +26,10 @@ class Clock(Protocol):
 
     def elapsed(self) -> float:
         """Seconds since some moment in the life of this process: what durations are measured by. It never jumps."""
+        ...
+
+    def slip(self) -> Slip:
+        """How the machine's clock was set since the start."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -33,7 +46,7 @@ class SystemClock:
     fall due for that hour."""
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._offset = self._first = time.time() - time.monotonic()
 
     def now(self) -> float:
         self._offset = max(self._offset, time.time() - time.monotonic())
@@ -41,6 +54,11 @@ class SystemClock:
 
     def elapsed(self) -> float:
         return time.monotonic()
+
+    def slip(self) -> Slip:
+        self.now()
+        offset = time.time() - time.monotonic()
+        return Slip(offset - self._first, max(0.0, self._offset - offset))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

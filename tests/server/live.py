@@ -83,6 +83,9 @@ class LeapClock(FastClock):
     def now(self) -> float:
         return super().now() + self._leapt
 
+    def elapsed(self) -> float:
+        return super().elapsed() + self._leapt
+
     def leap(self, seconds: float) -> None:
         self._leapt += seconds
 

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy import update
 
 from telecine.accounts.secret import Secret, load_secret, rotate
+from telecine.clock import Slip
 from telecine.config import ChannelConfig, ConfigError, PriceConfig
+from telecine.loops import Pulse
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
 from telecine.server.doctor import Finding, findings
@@ -78,6 +80,12 @@ def test_all_is_well() -> None:
         ({"disk_free": 1 << 20}, "disk", "bad"),
         ({"disk_free": 10 << 30}, "disk", "warning"),
         ({"skew": -3.0}, "clock", "bad"),
+        ({"slip": Slip(90000.0, 0.0)}, "clock", "warning"),
+        ({"slip": Slip(0.0, 90000.0)}, "clock", "bad"),
+        ({"slip": Slip(-90000.0, 90000.0), "records_ahead": 90000.0}, "clock", "bad"),
+        ({"records_ahead": 90000.0}, "clock", "bad"),
+        ({"loops": (Pulse("claims", 3, 3, 5.0, False, "OSError"),)}, "loops", "warning"),
+        ({"loops": (Pulse("claims", 3, 0, 500.0, True),)}, "loops", "bad"),
         ({"abroad": Abroad(stranded={"gone": 2})}, "channel", "bad"),
         ({"abroad": Abroad(leaving={"gone": 2})}, "channel", "warning"),
         ({"unknown": Count(1, 10.0)}, "unknown_attempts", "warning"),

@@ -36,6 +36,11 @@ class IdSource:
         return (millisecond << RANDOM_BITS) | random
 
 
+def made_at(number: int) -> float:
+    """The moment for which an id was made, in seconds since the Unix epoch."""
+    return ((number >> RANDOM_BITS) + EPOCH_MS) / 1000
+
+
 def to_base32(number: int) -> str:
     """`number` as 13 lower-case alphanumeric characters that sort as the numbers do."""
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_WIDTH - 1), -1, -5))

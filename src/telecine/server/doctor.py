@@ -54,6 +54,7 @@ def findings(figures: Figures) -> list[Finding]:
         _lost(figures),
         _disk(figures),
         *_skew(figures),
+        *_slip(figures),
         *_bills(figures),
         *_accounts(figures),
         *(Finding(one.about, one.level, one.what, one.do) for one in figures.advice),
@@ -253,6 +254,27 @@ def _skew(figures: Figures) -> Iterator[Finding]:
         yield Finding("clock", "ok", what)
     else:
         yield Finding("clock", "bad", what, "Set both machines' clocks (NTP): what is due when depends on them.")
+
+
+def _slip(figures: Figures) -> Iterator[Finding]:
+    jumped, ahead = figures.slip
+    if ahead > _SKEW:
+        yield Finding(
+            "clock",
+            "bad",
+            f"The machine's clock was set back while the server ran: its time is {_span(ahead)} ahead.",
+            "Restart the server: what is due too late by that is brought back then.",
+        )
+    elif abs(jumped) > _SKEW:
+        what = f"The machine's clock jumped by {jumped:+.0f} s while the server ran."
+        yield Finding("clock", "warning", what, "See that it is right now (NTP), and restart the server.")
+    if figures.records_ahead > max(_SKEW, ahead):
+        yield Finding(
+            "clock",
+            "bad",
+            f"The newest task is from {_span(figures.records_ahead)} ahead: the clock was wrong then, or is now.",
+            "Where it is right now, restart the server once: what is due too late is brought back by that.",
+        )
 
 
 def _bills(figures: Figures) -> Iterator[Finding]:

@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT, is_priced
-from telecine.clock import Clock
+from telecine.clock import Clock, Slip
 from telecine.loops import Pulse
+from telecine.nouns.ids import made_at
 from telecine.nouns.names import ERASED
 from telecine.nouns.rate import limited_channel
 from telecine.routing.circuit import State
@@ -105,6 +106,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the file system under the data."""
     skew: float | None
     """By how much the database's clock is ahead of ours, in seconds; None where it has none of its own."""
+    slip: Slip = Slip()
+    """What was done to the machine's clock while the process ran."""
+    records_ahead: float = 0.0
+    """By how much the newest task was made later than now, in seconds."""
     spend: tuple[Spend, ...]
     """Every configured channel."""
     loops: tuple[Pulse, ...] = ()
@@ -151,6 +156,8 @@ async def measure(  # noqa: PLR0917  each of another kind
             disk_free=disk.free,
             disk_size=disk.total,
             skew=None if database.sqlite else await _skew(connection, clock),
+            slip=clock.slip(),
+            records_ahead=await _ahead(connection, now),
             spend=tuple(spend),
             loops=loops,
             unlimited=await _unlimited(connection) if await is_priced(connection) else None,
@@ -302,6 +309,11 @@ async def _outputs(connection: AsyncConnection, state: str, since: float) -> int
         )
     )
     return found.scalar_one()
+
+
+async def _ahead(connection: AsyncConnection, now: float) -> float:
+    newest = (await connection.execute(select(func.max(tables.tasks.c.id)))).scalar()
+    return max(0.0, made_at(newest) - now) if newest is not None else 0.0
 
 
 async def _skew(connection: AsyncConnection, clock: Clock) -> float:

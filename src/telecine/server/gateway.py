@@ -81,6 +81,7 @@ from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.recovery import free_overdue_slots, recover, set_pools, wake_lines
 from telecine.tasks.service import TaskService
+from telecine.tasks.slipped import bring_back
 from telecine.tasks.view import View
 from telecine.webhooks.deliverer import Deliverer
 from telecine.webhooks.endpoints import Endpoints
@@ -250,6 +251,7 @@ class Gateway:
             await settle_currency(self._database, self._settings.config.currency)
             first_run = await self._set_up()
             await recover(self._database, self._router.pools)
+            await self._bring_back()
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
             self.stranded = await self.upkeep.stranded()
@@ -263,6 +265,14 @@ class Gateway:
                 self.left = [*self.left, *await self._deliverer.stop(patience)]
         finally:
             await self._close()
+
+    async def _bring_back(self) -> None:
+        """What a clock that was ahead has put off goes on now."""
+        now = self._clock.now()
+        tasks = await bring_back(self._database, now, self.context.link_seconds)
+        deliveries = await self._deliverer.bring_back()
+        if tasks or deliveries:
+            _log.warning("brought_back", tasks=tasks, deliveries=deliveries)
 
     async def _close(self) -> None:
         """Close every room. One that cannot be closed in time is named in the log and left."""

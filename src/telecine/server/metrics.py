@@ -70,6 +70,8 @@ class Metrics:
             ("outputs_lost_last_day", figures.outputs_lost),
             ("disk_free_bytes", figures.disk_free),
             ("clock_skew_seconds", figures.skew or 0.0),
+            ("clock_jumped_seconds", figures.slip.jumped),
+            ("clock_ahead_seconds", max(figures.slip.ahead, figures.records_ahead)),
         ):
             more[name].set(value)
         self._tell_channels(figures)
@@ -120,6 +122,8 @@ _MORE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "outputs_lost_last_day": ("Files of the last day's tasks that could not be stored", ()),
     "disk_free_bytes": ("Room on the file system of the data", ()),
     "clock_skew_seconds": ("How far the database's clock is ahead of ours", ()),
+    "clock_jumped_seconds": ("By how much the machine's clock was set since the start", ()),
+    "clock_ahead_seconds": ("How far our time, or the newest task, is ahead of the machine's clock", ()),
     "channel_circuit": ("The channel's circuit: 0 closed, 1 half-open, 2 open", ("channel",)),
     "channel_paused_seconds": ("For how long a channel in trouble is left alone", ("channel",)),
     "channel_report_age_seconds": ("How old the upstream's word on what it has deducted is", ("channel",)),

@@ -24,7 +24,7 @@ class Recent(Generic[T]):
 
     async def get(self) -> T:
         """The answer. Raises what `ask` raises."""
-        if self._found is not None and 0 <= self._clock.now() - self._found[0] < self._seconds:
+        if self._found is not None and self._clock.elapsed() - self._found[0] < self._seconds:
             return self._found[1]
         if self._finding is None:
             self._finding = asyncio.create_task(self._find(), name="recent")
@@ -33,7 +33,7 @@ class Recent(Generic[T]):
     async def _find(self) -> T:
         try:
             found = await self._ask()
-            self._found = self._clock.now(), found
+            self._found = self._clock.elapsed(), found
             return found
         finally:
             self._finding = None

@@ -17,12 +17,12 @@ _LOOK_AGAIN: Final = 1.0
 
 async def until(context: Context, task_id: int, reached: Callable[[Task], bool], seconds: float) -> None:
     """Wait until a step makes `reached` true of the task, or `seconds` are over."""
-    end = context.now() + seconds
+    end = context.clock.elapsed() + seconds
     with context.watch.watching(task_id) as changed:
         while True:
             changed.clear()
             found = await context.reads.task(task_id)
-            left = end - context.now()
+            left = end - context.clock.elapsed()
             if found is None or reached(found[0]) or left <= 0 or context.closing:
                 return
             await context.clock.wait(changed, min(left, _LOOK_AGAIN))

@@ -145,6 +145,15 @@ class Deliverer:
                 .values(state="failed", due=None, reason="the receiver took nothing for a day")
             )
 
+    async def bring_back(self) -> int:
+        """Make due now what is due later than any try sets, because a clock was ahead; how many. Called by a start."""
+        now = self._clock.now()
+        async with self._database.writing() as connection:
+            done = await connection.execute(
+                update(_D).where(_D.c.state == "pending", _D.c.due > now + _LONGEST_PAUSE + _SWEEP).values(due=now)
+            )
+        return done.rowcount
+
     async def settle(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
         while await self.send_due() or self._tasks:
