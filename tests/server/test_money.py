@@ -86,6 +86,7 @@ def test_a_whole_life_is_charged_once_and_told_in_every_form(folder: Path, kling
             "held": "0.350000",
             "spent": "0.000000",
             "available": "9.650000",
+            "overdraft": "0.000000",
             "currency": "USD",
         }
         kling.finish()
