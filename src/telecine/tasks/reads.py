@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
@@ -206,13 +206,11 @@ class TaskReads:
             for task_id, line in rows.all():
                 places[task_id] = (line, FARTHEST)
             for line in sorted({line for line, _ in places.values()}):
-                first = select(row.rank, row.task_id).where(row.pool == line)
-                head = first.order_by(row.rank, row.task_id).limit(FARTHEST).subquery()
-                numbered = select(
-                    head.c.task_id, func.row_number().over(order_by=(head.c.rank, head.c.task_id)).label("position")
-                ).subquery()
-                found = await connection.execute(select(numbered).where(numbered.c.task_id.in_(list(places))))
-                places.update({task_id: (line, position) for task_id, position in found.all()})
+                first = await connection.execute(
+                    select(row.task_id).where(row.pool == line).order_by(row.rank, row.task_id).limit(FARTHEST)
+                )
+                numbers = ((number, one) for number, one in enumerate(first.scalars(), 1) if one in places)
+                places.update({task_id: (line, number) for number, task_id in numbers})
         return [places.get(one) for one in ids]
 
     async def owners(self, task_ids: Sequence[int]) -> dict[int, Owner]:
