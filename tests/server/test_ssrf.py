@@ -182,7 +182,8 @@ def trap(address: str) -> Iterator[tuple[int, list[object]]]:
 def test_names_that_lead_inside_are_never_dialled(folder: Path) -> None:
     resolver = Everywhere("127.0.0.1")
     with trap("127.0.0.1") as (port, callers), LiveServer(folder) as server:
-        server.gateway._client._resolver = server.gateway._messenger._resolver = resolver
+        for client in (server.gateway._client, server.gateway._fetcher, server.gateway._messenger):
+            client._resolver = resolver
         hosts = itertools.product(("inside.example", "0x7f.1", "0x7f000001"), ("webhook_url", "image"))
         for host, place in hosts:
             url = f"http://{host}:{port}/x.png"
