@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench.flood import flood
 from bench.load import Result, request, run
+from bench.neighbours import neighbours
 from bench.server import KEY, Server
 from bench.upstream import Upstream
 
@@ -121,6 +122,7 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "creates": creates,
     "reads": reads,
     "flight": flight,
+    "neighbours": neighbours,
     "flood": flood,
 }
 

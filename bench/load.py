@@ -31,6 +31,20 @@ def request(method: str, path: str, key: str, body: bytes = b"", kind: str = "ap
     return head.encode() + b"\r\n" + body
 
 
+async def exchange(address: str, message: bytes) -> bytes:
+    """One request over a connection of its own; the body of the answer."""
+    where = urlsplit(address)
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+    try:
+        writer.write(message)
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = _LENGTH.search(head)
+        return await reader.readexactly(int(found.group(1))) if found else b""
+    finally:
+        writer.close()
+
+
 async def run(address: str, make: Callable[[int], bytes], count: int, connections: int) -> Result:
     """Send `make(0)` … `make(count - 1)` over `connections`, each waiting for its answer before the next."""
     where = urlsplit(address)

@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Self
 
 KEY = "bench-key-w4tL0n8qZ2xV7bK3mR9cT1"
+NOISY_KEY = "bench-key-of-a-noisy-neighbour-5hJ2"
 
 
 class Server:
     """`telecine serve` on fresh data, with one Kling channel at `upstream` (or the sandbox)."""
 
-    def __init__(self, upstream: str | None = None, *, channel: str = "") -> None:
+    def __init__(self, upstream: str | None = None, *, channel: str = "", top: str = "") -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="telecine-bench-")
         self.data = Path(self._folder.name) / "data"
         config = Path(self._folder.name) / "telecine.toml"
-        text = f'[[keys]]\nname = "bench"\nkey = "{KEY}"\nadmin = true\n'
+        text = top + f'[[keys]]\nname = "noisy"\nkey = "{NOISY_KEY}"\naccount = "noisy"\n'
+        text += f'[[keys]]\nname = "bench"\nkey = "{KEY}"\nadmin = true\n'
         if upstream is not None:
             text += (
                 f'[[channels]]\nname = "kling"\nprovider = "kling"\nbase_url = "{upstream}"\napi_key = "k"\n{channel}\n'

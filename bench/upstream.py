@@ -16,6 +16,11 @@ class Upstream:
     def __init__(self) -> None:
         self.creates = 0
         self.polls = 0
+        self.quick_polls = 0
+        """Those of jobs that do not hang."""
+        self.hanging = ""
+        """What hangs of jobs whose prompts say "slow": `submit` or `poll`."""
+        self._slow: set[bytes] = set()
         self.base_url = ""
         self._numbers = itertools.count(814570891207524415)
         self._server: asyncio.Server | None = None
@@ -32,13 +37,21 @@ class Upstream:
         if self._server is not None:
             self._server.close()
 
-    def answer(self, head: bytes) -> bytes:
-        """The whole HTTP answer to one request."""
+    def answer(self, head: bytes, body: bytes = b"") -> bytes:
+        """The whole HTTP answer to one request; nothing where that hangs."""
         if head.startswith(b"POST"):
             self.creates += 1
-            data = b'{"task_id":"%d","task_status":"submitted","task_info":{},' % next(self._numbers)
+            number = next(self._numbers)
+            if self.hanging and b'"slow ' in body:
+                self._slow.add(b"%d" % number)
+                if self.hanging == "submit":
+                    return b""
+            data = b'{"task_id":"%d","task_status":"submitted","task_info":{},' % number
         else:
             self.polls += 1
+            if self._slow and head.split(b" ", 2)[1].rsplit(b"/", 1)[1] in self._slow:
+                return b""
+            self.quick_polls += 1
             data = (
                 b'{"task_id":"%s","task_status":"processing","task_info":{},'
                 % head.split(b" ", 2)[1].rsplit(b"/", 1)[1]
@@ -64,8 +77,9 @@ class _Connection(asyncio.Protocol):
             size = end + 4 + (int(found.group(1)) if found else 0)
             if len(self._buffer) < size:
                 return
+            answer = self._upstream.answer(head, self._buffer[end + 4 : size])
             self._buffer = self._buffer[size:]
-            if self._transport is not None:
-                self._transport.write(self._upstream.answer(head))
+            if self._transport is not None and answer:
+                self._transport.write(answer)
                 if b"onnection: close" in head:
                     self._transport.close()

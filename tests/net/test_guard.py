@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
+from typing import Any
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from telecine.net.client import FetchError, checked
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
+from telecine.net.names import Names
 
 PUBLIC = AddressPolicy()
 
@@ -267,3 +271,36 @@ async def test_the_systems_resolver_opens_no_side_door(host: str) -> None:
     with pytest.raises(OSError, match=r"not public|cannot be asked|\[Errno"):
         await resolver.resolve(host, 80)
     await resolver.close()
+
+
+async def test_names_that_are_never_answered_keep_no_thread_from_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    asked = socket.getaddrinfo
+
+    def slow(host: str, *more: Any, **named: Any) -> Any:
+        if host.endswith(".slow"):
+            answer.wait(30)
+            raise socket.gaierror("no answer")
+        return asked(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    names = Names()
+    hanging = [asyncio.create_task(names.resolve(f"{number}.slow")) for number in range(100)]
+    try:
+        await asyncio.sleep(0)
+        assert await asyncio.to_thread(lambda: 7) == 7
+        assert {one["host"] for one in await names.resolve("localhost", 80)} <= {"127.0.0.1", "::1"}
+        assert not any(one.done() for one in hanging)
+    finally:
+        answer.set()
+        found = await asyncio.gather(*hanging, return_exceptions=True)
+    assert all(isinstance(one, socket.gaierror) for one in found)
+
+
+async def test_a_name_that_nobody_waits_for_any_more_harms_nothing() -> None:
+    lookup = asyncio.create_task(Names().resolve("localhost"))
+    await asyncio.sleep(0)
+    lookup.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await lookup
+    await asyncio.sleep(0.05)

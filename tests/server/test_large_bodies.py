@@ -77,7 +77,7 @@ def test_a_form_may_hold_a_long_data_url(server: LiveServer) -> None:
     for name in ("input_reference", "input_reference[image_url]", "images[]"):
         body, headers = form(prompt, (name, None, b"data:image/png;base64," + photo))
         assert server.call("POST", "/v1/videos", body, headers=headers).status == 200, name
-    assert server.gateway._edge.room._taken == 0
+    assert server.gateway._edge.room.taken == 0
 
 
 def test_many_large_bodies_at_once_are_held_a_few_at_a_time(
@@ -86,10 +86,10 @@ def test_many_large_bodies_at_once_are_held_a_few_at_a_time(
     most, room = 0, server.gateway._edge.room
     take = Room.take
 
-    async def noted(self: Room, size: int) -> int:
+    async def noted(self: Room, account_id: int, size: int) -> int:
         nonlocal most
-        taken = await take(self, size)
-        most = max(most, self._taken)
+        taken = await take(self, account_id, size)
+        most = max(most, self.taken)
         return taken
 
     monkeypatch.setattr(Room, "take", noted)
@@ -104,14 +104,14 @@ def test_many_large_bodies_at_once_are_held_a_few_at_a_time(
         answers = list(pool.map(create, range(8)))
     assert [one.status for one in answers] == [200] * 8
     assert MIB < most <= 2 * JSON < 8 * len(photo)
-    assert room._taken == 0, "what was refused or is done holds none"
+    assert room.taken == 0, "what was refused or is done holds none"
 
 
 def test_room_is_given_back_by_what_is_refused(server: LiveServer) -> None:
     for body in (b"x" * (JSON - 1), json.dumps({"prompt": "x" * (JSON - 100)}).encode()):
         for path in PATHS:
             assert server.call("POST", path, body).status == 400
-    assert server.gateway._edge.room._taken == 0
+    assert server.gateway._edge.room.taken == 0
 
 
 def test_a_large_body_holds_nobody_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

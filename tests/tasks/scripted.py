@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,7 +171,9 @@ class Shelf:
         return [f"{key}+copy" for key in keys]
 
     @asynccontextmanager
-    async def reading(self, account_id: int) -> AsyncIterator[MediaReader]:
+    async def reading(
+        self, account_id: int, aside: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> AsyncIterator[MediaReader]:
         yield None  # type: ignore[misc]  # scripted providers read no media
 
 

@@ -118,10 +118,8 @@ async def test_those_in_line_know_their_place(tmp_path: Path) -> None:
 
 async def crowd(house: House, number: int, first: int = 0) -> None:
     """As many stand in line behind everybody, the ids of their tasks one after the other."""
-    rows = [
-        {"task_id": (1 << 62) + first + one, "rank": 0, "pool": "main", "weight": 1, "woken": False}
-        for one in range(number)
-    ]
+    row = {"account_id": 0, "kind": "submit", "rank": 0, "pool": "main", "weight": 1, "woken": False}
+    rows = [{"task_id": (1 << 62) + first + one, **row} for one in range(number)]
     async with house.database.writing() as connection:
         await connection.execute(insert(tables.schedule), rows)
 

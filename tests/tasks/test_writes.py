@@ -18,6 +18,7 @@ from telecine.nouns.task import Task
 from telecine.providers.base import Channel, Job, Running
 from telecine.store import tables
 from telecine.store.database import CommitUnknownError
+from telecine.tasks.steps import Steps
 from telecine.tasks.writes import Change, Claim, Create, Event, Extend, Mark, StaleError, Step
 from telecine.webhooks.delivery import Delivery
 from tests.tasks.scripted import House, text_to_video
@@ -144,13 +145,13 @@ async def test_a_claim_takes_each_due_task_once(tmp_path: Path) -> None:
         made = [new_task(house) for _ in range(5)]
         await asyncio.gather(*(house.database.write(Create(one, "gone")) for one in made))
         now = house.clock.now()
-        nobody, upcoming = await house.database.write(Claim("me", 10, now, token=10))
+        nobody, upcoming = await house.database.write(Claim("me", 10, now, Steps(16), token=10))
         assert (nobody, upcoming) == ([], None), "their leases still hold"
         house.clock.advance(61)
-        first, _ = await house.database.write(Claim("me", 3, house.clock.now(), token=3))
-        second, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=10))
+        first, _ = await house.database.write(Claim("me", 3, house.clock.now(), Steps(16), token=3))
+        second, _ = await house.database.write(Claim("you", 10, house.clock.now(), Steps(16), token=10))
         assert len(first) == 3
-        assert sorted(one for one, _ in first + second) == sorted(one.id for one in made)
+        assert sorted(one.task_id for one in first + second) == sorted(one.id for one in made)
 
 
 class LostCommits:
@@ -201,12 +202,12 @@ async def test_a_claim_takes_nothing_twice(tmp_path: Path, lost: LostCommits) ->
         made = [new_task(house) for _ in range(3)]
         await asyncio.gather(*(house.database.write(Create(one, "me")) for one in made))
         lost.coming = [True]
-        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=7))
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=7))
         assert found == [], "what a create has leased to us is no claim's"
         house.clock.advance(61)
-        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=8))
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=8))
         assert len(found) == 3
-        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=9, unheard=True))
+        found, _ = await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=9, unheard=True))
         assert found == [], "another claim has those"
 
 
@@ -263,8 +264,8 @@ async def test_a_wake_during_a_step_is_not_lost(tmp_path: Path) -> None:
         await house.database.write(Mark(task.id, house.clock.now(), cancel=True))
         wished = replace(step(house, task), keep_lease=False, due=house.clock.now() + 1000)
         await house.database.write(wished)
-        claimed, _ = await house.database.write(Claim("me", 10, house.clock.now(), token=10))
-        assert [one for one, _ in claimed] == [task.id]
+        claimed, _ = await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=10))
+        assert [one.task_id for one in claimed] == [task.id]
         found = await house.reads.task(task.id)
         assert found is not None
         assert found[0].cancel_requested_at == house.clock.now()
@@ -322,24 +323,24 @@ async def test_leases_run_by_the_clock_of_the_database(tmp_path: Path) -> None:
         task, claimed = new_task(house), new_task(house)
         await house.database.write(Create(task, "me"))
         house.clock.advance(3600)
-        ahead, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=1))
+        ahead, _ = await house.database.write(Claim("you", 10, house.clock.now(), Steps(16), token=1))
         if house.database.sqlite:
-            assert [one for one, _ in ahead] == [task.id]
+            assert [one.task_id for one in ahead] == [task.id]
             return
         assert ahead == [], "the lease of the create still holds"
         await house.database.write(Create(claimed, "gone"))
         assert await run_out(house) == 2
-        first, _ = await house.database.write(Claim("you", 10, house.clock.now(), token=2))
-        assert sorted(one for one, _ in first) == sorted([task.id, claimed.id])
+        first, _ = await house.database.write(Claim("you", 10, house.clock.now(), Steps(16), token=2))
+        assert sorted(one.task_id for one in first) == sorted([task.id, claimed.id])
         house.clock.advance(7200)
-        assert (await house.database.write(Claim("me", 10, house.clock.now(), token=3)))[0] == []
+        assert (await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=3)))[0] == []
         await run_out(house, by=50.0)
         assert await house.database.write(Extend("you", (task.id, claimed.id), house.clock.now())) == {
             task.id,
             claimed.id,
         }
         await run_out(house, by=50.0)
-        assert (await house.database.write(Claim("me", 10, house.clock.now(), token=4)))[0] == []
+        assert (await house.database.write(Claim("me", 10, house.clock.now(), Steps(16), token=4)))[0] == []
 
 
 async def run_out(house: House, by: float = 61.0) -> int:

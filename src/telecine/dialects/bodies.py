@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from telecine.dialects.base import edge_of
+from telecine.dialects.base import edge_of, principal_of
 from telecine.nouns.errors import GatewayError, invalid
 
 MAX_UNKNOWN: Final = 256 * 1024
@@ -99,7 +99,7 @@ async def read_object(request: Request) -> Body:
     content = await _content(request)
     if len(content) < THREAD_FROM:
         return parse_object(content)
-    async with edge_of(request).room.alone:
+    async with edge_of(request).room.alone.place(principal_of(request).account_id):
         return await asyncio.to_thread(parse_object, content)
 
 
@@ -131,9 +131,9 @@ async def take_room(request: Request, size: int) -> None:
 
     Raises GatewayError (`capacity`).
     """
-    room = edge_of(request).room
-    taken = await room.take(size)
-    request.scope.setdefault(_TAKEN, []).append(lambda: room.give(taken))
+    room, account_id = edge_of(request).room, principal_of(request).account_id
+    taken = await room.take(account_id, size)
+    request.scope.setdefault(_TAKEN, []).append(lambda: room.give(account_id, taken))
 
 
 def release(scope: Scope) -> None:

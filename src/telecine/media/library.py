@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from telecine.media.collect import Collector
@@ -55,6 +55,8 @@ class MediaLibrary:
             raise
         return made
 
-    def reading(self, account_id: int) -> AbstractAsyncContextManager[Scope]:
-        """Access to the media of a request of this account, for as long as the block lasts."""
-        return self._reader.scope(account_id)
+    def reading(
+        self, account_id: int, aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    ) -> AbstractAsyncContextManager[Scope]:
+        """Access to the media of a request of this account, for as long as the block lasts; see `Reader.scope`."""
+        return self._reader.scope(account_id, aside)

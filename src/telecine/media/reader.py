@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -55,10 +55,15 @@ class Reader:
         self._grace = grace
 
     @asynccontextmanager
-    async def scope(self, account_id: int) -> AsyncIterator[Scope]:
-        """A MediaReader for one step of one task of an account; its copies are deleted when the block ends."""
+    async def scope(
+        self, account_id: int, aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    ) -> AsyncIterator[Scope]:
+        """A MediaReader for one step of one task of an account; its copies are deleted when the block ends.
+
+        Each fetch, which takes as long as the client's server likes, is done within an `aside()`.
+        """
         async with AsyncExitStack() as copies:
-            yield Scope(self, account_id, copies)
+            yield Scope(self, account_id, aside, copies)
 
     @asynccontextmanager
     async def stored(self, key: str) -> AsyncIterator[Path]:
@@ -118,9 +123,16 @@ async def _extending(chunks: AsyncIterator[bytes], limit: asyncio.Timeout) -> As
 class Scope:
     """Implements telecine.providers.base.MediaReader. Asking again for the same item costs nothing."""
 
-    def __init__(self, reader: Reader, account_id: int, copies: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        account_id: int,
+        aside: Callable[[], AbstractAsyncContextManager[None]],
+        copies: AsyncExitStack,
+    ) -> None:
         self._reader = reader
         self._account_id = account_id
+        self._aside = aside
         self._copies = copies
         self._paths: dict[str, Path] = {}
 
@@ -142,10 +154,11 @@ class Scope:
         name = item.object_key or f"{item.role} {item.url}"
         if name not in self._paths:
             if item.object_key is not None:
-                opened = self._reader.stored(item.object_key)
+                self._paths[name] = await self._copies.enter_async_context(self._reader.stored(item.object_key))
             else:
-                opened = self._reader.fetched(item, limit, self._account_id)
-            self._paths[name] = await self._copies.enter_async_context(opened)
+                async with self._aside():
+                    fetched = self._reader.fetched(item, limit, self._account_id)
+                    self._paths[name] = await self._copies.enter_async_context(fetched)
         return self._paths[name]
 
 

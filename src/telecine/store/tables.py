@@ -368,6 +368,8 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     "schedule",
     metadata,
     _id("task_id"),
+    Column("account_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # what kind of step is due, by which steps are shared among accounts
     Column("due", Double),
     Column("rank", Integer, nullable=False),  # the negated priority: an index that runs one way serves the queue
     Column("pool", Text),
@@ -377,6 +379,7 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     Column("lease_until", Double),
     Column("claim", BigInteger),  # the claim that took the lease: one whose answer was lost finds its own by it
     Index("ix_schedule_due", "due"),
+    Index("ix_schedule_account_id_kind_due", "account_id", "kind", "due"),
     Index(
         "ix_schedule_pool_rank_task_id",
         "pool",
@@ -435,6 +438,13 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     Column("created_at", Double, nullable=False),
     Column("delivered_at", Double),
     Index("ix_deliveries_due", "due"),
+    Index(  # whose deliveries are waiting
+        "ix_deliveries_account_id_due",
+        "account_id",
+        "due",
+        sqlite_where=text("due IS NOT NULL"),
+        postgresql_where=text("due IS NOT NULL"),
+    ),
     Index(  # the backlog: looked at by the metrics
         "ix_deliveries_created_at",
         "created_at",

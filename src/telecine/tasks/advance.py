@@ -24,6 +24,7 @@ async def advance(context: Context, task_id: int, known: Work | None = None) -> 
     work = known or await context.reads.work(task_id)
     fresh = False
     while work is not None:
+        await context.go_on(work.task)
         work, fresh = await _step(context, work, fresh)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final, Protocol
 
 import msgspec
@@ -25,6 +25,7 @@ from telecine.store.inserts import DRAWS
 from telecine.tasks.events import news_of
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
+from telecine.tasks.steps import Place, kind_of
 from telecine.tasks.view import View
 from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
@@ -69,8 +70,13 @@ class Library(Protocol):
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         ...
 
-    def reading(self, account_id: int) -> AbstractAsyncContextManager[MediaReader]:
-        """Access to the media of a request of this account, for as long as the block lasts."""
+    def reading(
+        self, account_id: int, aside: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> AbstractAsyncContextManager[MediaReader]:
+        """Access to the media of a request of this account, for as long as the block lasts.
+
+        Whatever waits for a client's own server does so within an `aside()`.
+        """
         ...
 
 
@@ -110,6 +116,8 @@ class Context(msgspec.Struct, kw_only=True):
     uncut: set[int] = msgspec.field(default_factory=set)
     """Tasks whose step is not to be stopped where its lease is lost: its one request goes out, or what it knows, and
     nobody else, is being committed. It ends by that commit."""
+    places: dict[int, Place] = msgspec.field(default_factory=dict)
+    """What each task whose step runs holds of the places that accounts share."""
 
     def now(self) -> float:
         """Seconds since the Unix epoch."""
@@ -119,6 +127,20 @@ class Context(msgspec.Struct, kw_only=True):
         """Raise StaleError unless this process surely still holds the task: called before what cannot be repeated."""
         if self.leases.get(task_id, float("-inf")) <= self.clock.elapsed():
             raise StaleError(f"the lease of task {task_id} has run out")
+
+    @asynccontextmanager
+    async def aside(self, task_id: int) -> AsyncIterator[None]:
+        """Wait for something without keeping others from a step. Raises StaleError where that took the lease."""
+        place = self.places.get(task_id)
+        async with place.aside() if place is not None else nullcontext():
+            yield
+        self.check_lease(task_id)
+
+    async def go_on(self, task: Task) -> None:
+        """Wait for a place for the next step of a task whose last step was of another kind."""
+        place = self.places.get(task.id)
+        if place is not None:
+            await place.move(kind_of(task.state))
 
     def moved(self, before: Task, change: Change, event: str | None = None, detail: str | None = None) -> Change:
         """`change` with its version raised, its event, and the webhooks that its new status causes."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Final
 
 import structlog
 
 from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
-from telecine.tasks.writes import LEASE_SECONDS, Claim, Extend, StaleError
+from telecine.tasks.steps import Kind, Place, Steps, kind_of
+from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError
 
 _log = structlog.get_logger(__name__)
 
@@ -32,14 +33,16 @@ Advance = Callable[[Context, int, Work | None], Awaitable[None]]
 
 
 class Engine:
-    """Runs steps in this process. Its `loops` run until they are stopped, then `stop`."""
+    """Runs steps in this process, which accounts share. Its `loops` run until they are stopped, then `stop`."""
 
     def __init__(self, context: Context, advance: Advance, *, most: int = 1024) -> None:
+        """`most`: see telecine.tasks.steps.Steps; 0 runs none but those that this process creates."""
         self._context = context
         self._advance = advance
-        self._most = most
+        self.steps = Steps(most)
+        self._idle = not most
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._next: dict[int, float] = {}
+        self._next: dict[int, tuple[Place, float]] = {}
         """Claimed in the very batch that ended their last step, whose coroutine has not returned yet; since when."""
         self._claims = Loop("claims", self._claim_due, context.clock, every=_TICK)
         self.loops = (
@@ -50,6 +53,8 @@ class Engine:
         self._unheard: list[int] = []
         """The tokens of claims that were not answered."""
         self._stopping = False
+        self._full: set[tuple[Kind, int]] = set()
+        """Whose steps had to wait at the last claim: how late those begin says nothing of this process."""
         self.last_claim: float | None = None
         """When the schedule was last read, by the clock's `elapsed`: readiness looks at it."""
         self.lateness: Callable[[float], None] = lambda _: None
@@ -61,9 +66,19 @@ class Engine:
         return len(self._running)
 
     def begin(self, work: Work) -> asyncio.Task[None]:
-        """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away."""
-        ago = max(0.0, self._context.now() - work.task.created_at)
-        return self._spawn(work.task.id, self._context.clock.elapsed() - ago, work)
+        """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away.
+
+        Where its account has no place for a step now, it stands in the schedule with the account's others.
+        """
+        task, kind = work.task, kind_of(work.task.state)
+        since = self._context.clock.elapsed() - max(0.0, self._context.now() - task.created_at)
+        if self._idle:
+            return self._spawn(task.id, self.steps.add(kind, task.account_id), since, work)
+        place = self.steps.try_take(kind, task.account_id)
+        if place is not None:
+            return self._spawn(task.id, place, since, work)
+        self._full.add((kind, task.account_id))
+        return self._track(task.id, since, self._hand_back(task.id))
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:
         """The step of `task_id` that runs in this process now."""
@@ -81,28 +96,33 @@ class Engine:
 
     async def claim(self) -> tuple[int, float | None]:
         """Start the step of every task that is due now; how many, and when the next one is due."""
-        room = self._most - len(self._running)
-        if room <= 0 or self._stopping:
+        if self._idle or self._stopping:
             return 0, None
         now, since = self._context.now(), self._context.clock.elapsed()
-        found, upcoming = await self._claim(min(room, _CLAIM), now)
+        waited = self._full | set(self.steps.full())
+        found, upcoming = await self._claim(_CLAIM, now)
         self.last_claim = self._context.clock.elapsed()
-        for task_id, due in found:
-            self.lateness(now - due)
-            self._context.pace.late(now - due)
-            if task_id in self._running:
-                self._next[task_id] = since
+        for one in found:
+            if (one.kind, one.account_id) not in waited:
+                self.lateness(now - one.due)
+                self._context.pace.late(now - one.due)
+            place = self.steps.add(one.kind, one.account_id)
+            if one.task_id in self._running:
+                self._next[one.task_id] = place, since
             else:
-                self._spawn(task_id, since)
+                self._spawn(one.task_id, place, since)
+        self._full = set(self.steps.full())
         return len(found), upcoming
 
-    async def _claim(self, limit: int, now: float) -> tuple[list[tuple[int, float]], float | None]:
+    async def _claim(self, limit: int, now: float) -> tuple[list[Claimed], float | None]:
         """One claim; with the token of one that was not answered, for nobody knows what that has taken."""
         unheard = bool(self._unheard)
         token = self._unheard.pop() if unheard else secrets.randbits(62)
-        answer: tuple[list[tuple[int, float]], float | None] | None = None
+        answer: tuple[list[Claimed], float | None] | None = None
         try:
-            answer = await self._context.database.write(Claim(self._context.owner, limit, now, token, unheard))
+            answer = await self._context.database.write(
+                Claim(self._context.owner, limit, now, self.steps, token, unheard)
+            )
         finally:
             if answer is None:
                 self._unheard.append(token)
@@ -127,10 +147,14 @@ class Engine:
             await asyncio.wait(list(self._running.values()), timeout=grace)
         return await end(self._running.values(), LEAVING)
 
-    def _spawn(self, task_id: int, since: float, work: Work | None = None) -> asyncio.Task[None]:
+    def _spawn(self, task_id: int, place: Place, since: float, work: Work | None = None) -> asyncio.Task[None]:
+        self._context.places[task_id] = place
+        return self._track(task_id, since, self._step(task_id, work))
+
+    def _track(self, task_id: int, since: float, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """`since`: when the transaction that took the lease was begun, by the clock's `elapsed`."""
         self._context.leases[task_id] = since + LEASE_SECONDS
-        step = asyncio.create_task(self._step(task_id, work), name=f"task {task_id}")
+        step = asyncio.create_task(running, name=f"task {task_id}")
         self._running[task_id] = step
         step.add_done_callback(lambda done: self._ended(task_id, done))
         return step
@@ -139,9 +163,20 @@ class Engine:
         if self._running.get(task_id) is step:
             del self._running[task_id]
             self._context.leases.pop(task_id, None)
-            since = self._next.pop(task_id, None)
-            if since is not None and not self._stopping:
-                self._spawn(task_id, since)
+            place = self._context.places.pop(task_id, None)
+            if place is not None:
+                place.leave()
+            if self._full:
+                self.nudge()
+            following = self._next.pop(task_id, None)
+            if following is not None and not self._stopping:
+                self._spawn(task_id, *following)
+
+    async def _hand_back(self, task_id: int) -> None:
+        try:
+            await self._context.rest(task_id, 0.0)
+        except Exception:
+            _log.exception("hand_back_failed", task=task_id)  # then its lease runs out
 
     async def _step(self, task_id: int, work: Work | None) -> None:
         try:

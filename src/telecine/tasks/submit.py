@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from telecine.providers.base import (
     Accepted,
     Channel,
     Finished,
+    MediaReader,
     NeverSent,
     Provider,
     Refused,
@@ -85,7 +87,7 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
     submission.before_send()  # reading the media would be in vain
     outcome: SubmitOutcome | None = None
     try:
-        async with context.library.reading(work.task.account_id) as media:
+        async with _reading(context, work) as media:
             outcome = await provider.submit(channel, submission, media)
             if isinstance(outcome, Accepted | Finished):
                 # Before anything can go wrong: the operator can still find the job.
@@ -110,6 +112,11 @@ def _told_of(work: Work, upstream_id: str | None) -> Iterator[None]:
     except BaseException:
         _log.error("accepted_job_not_recorded", task=work.task.id, upstream_id=upstream_id)
         raise
+
+
+def _reading(context: Context, work: Work) -> AbstractAsyncContextManager[MediaReader]:
+    """The media of the task's request."""
+    return context.library.reading(work.task.account_id, partial(context.aside, work.task.id))
 
 
 def _kept(context: Context, work: Work, error: GatewayError | FetchError) -> Refused | NeverSent:
@@ -183,7 +190,7 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
     """Do the repeatable part, then commit that what follows may not be repeated."""
     attempt = work.current
     try:
-        async with context.library.reading(work.task.account_id) as media:
+        async with _reading(context, work) as media:
             prepared = await provider.prepare(channel, await _submission(context, work), media)
     except (GatewayError, FetchError) as error:
         return _kept(context, work, error)

@@ -13,8 +13,10 @@ from sqlalchemy import and_, exists, or_, select, update
 from telecine.clock import Clock
 from telecine.loops import LEAVING, Loop, end
 from telecine.net.client import Client, FetchError
+from telecine.shares import Shares
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.distinct import distinct
 from telecine.store.locks import in_order
 from telecine.webhooks.delivery import TEST, asked_for, line_of
 from telecine.webhooks.endpoints import Endpoints
@@ -33,6 +35,7 @@ _TAKEN: Final = 4 * TRY_SECONDS
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 3600.0
 _AT_ONCE: Final = 256
+"""For one account alone."""
 _TICK: Final = 1.0
 _SWEEP: Final = 60.0
 _RECORD_AGAIN: Final = 1.0
@@ -83,6 +86,7 @@ class Deliverer:
         self._clock = clock
         self._endpoints = endpoints
         self._lines = Lines()
+        self._shares: Shares[int] = Shares(_AT_ONCE)
         self._sending: set[int] = set()
         self._turns: set[tuple[int, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,19 +115,20 @@ class Deliverer:
     async def send_due(self) -> int:
         """Begin to send what is due now and may be sent; how many."""
         begun = 0
-        while (room := _AT_ONCE - len(self._tasks)) > 0:
+        while (room := self._shares.free) > 0:
             shut = self._shut()
             due = await self._due(room, *shut)
             started = sum(1 for one in due if self._begin(one))
             begun += started
-            # A whole page may belong to few lines, which are full now: look behind them.
+            # A whole page may belong to few lines or accounts, which are full now: look behind them.
             if len(due) < room or (not started and self._shut() == shut):
                 break
         return begun
 
-    def _shut(self) -> tuple[list[str], list[str]]:
-        """The lines on which nothing may be sent now, and those on which only what a person asked for may."""
-        return self._lines.full(), self._lines.closed(self._clock.now())
+    def _shut(self) -> tuple[list[int], list[str], list[str]]:
+        """The accounts and the lines on which nothing may be sent now, and those lines on which only what a person
+        asked for may."""
+        return self._shares.full(), self._lines.full(), self._lines.closed(self._clock.now())
 
     async def give_up_stale(self) -> None:
         """End what has waited for a day behind a receiver that still takes nothing; it gets no try of its own."""
@@ -170,7 +175,10 @@ class Deliverer:
         return await end(self._tasks, LEAVING)
 
     def _begin(self, one: _Due) -> bool:
-        if one.turn in self._turns or not self._lines.take(one.line, self._clock.now(), asked=one.asked):
+        if one.turn in self._turns or not self._shares.try_take(one.account_id):
+            return False
+        if not self._lines.take(one.line, self._clock.now(), asked=one.asked):
+            self._shares.give(one.account_id)
             return False
         self._sending.add(one.id)
         self._turns.add(one.turn)
@@ -179,7 +187,7 @@ class Deliverer:
         task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _due(self, room: int, full: list[str], closed: list[str]) -> list[_Due]:
+    async def _due(self, room: int, sated: list[int], full: list[str], closed: list[str]) -> list[_Due]:
         """What is due, is not under way, and has no unfinished elder of the same task and endpoint before it."""
         elder = _D.alias()
         waits = exists().where(
@@ -203,6 +211,9 @@ class Deliverer:
             .order_by(_D.c.due, _D.c.id)
             .limit(room)
         )
+        if sated:  # then what thousands of deliveries of theirs are is not even read
+            accounts = distinct(_D.c.account_id, _D.c.due.is_not(None)).c.value
+            query = query.where(_D.c.account_id.in_(select(accounts).where(accounts.not_in(sated))))
         async with self._database.reading() as connection:
             return [_Due(*row) for row in (await connection.execute(query)).all()]
 
@@ -222,6 +233,7 @@ class Deliverer:
                 well=outcome is not None and outcome.well,
                 failure=outcome.failure if outcome is not None and trouble else None,
             )
+            self._shares.give(one.account_id)
             self._turns.discard(one.turn)
             self._sending.discard(one.id)
             self.nudge()

@@ -20,6 +20,7 @@ from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import alike, new_task_values
+from telecine.tasks.steps import kind_of
 from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 from telecine.webhooks.delivery import Delivery, add_deliveries
@@ -173,6 +174,8 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
         [
             {
                 "task_id": write.task.id,
+                "account_id": write.task.account_id,
+                "kind": kind_of(write.task.state),
                 "due": write.task.created_at,
                 "rank": -write.task.priority,
                 "pool": None,

@@ -57,10 +57,16 @@ async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float
         select(tables.schedule.c.task_id).where(tables.schedule.c.task_id.in_(list(deleted)))
     )
     known = set(there.scalars())
+    missing = [one for one in deleted if one not in known]
+    owners = await connection.execute(
+        select(tables.tasks.c.id, tables.tasks.c.account_id).where(tables.tasks.c.id.in_(missing))
+    )
     rows = [
         {
             "task_id": one,
-            "due": now,
+            "account_id": account_id,
+            "kind": "collect",
+            "due": deleted[one],
             "rank": 0,
             "pool": None,
             "weight": 1,
@@ -68,8 +74,7 @@ async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float
             "lease_owner": None,
             "lease_until": None,
         }
-        for one, now in sorted(deleted.items())
-        if one not in known
+        for one, account_id in sorted((row.id, row.account_id) for row in owners)
     ]
     if rows:
         await connection.execute(insert(tables.schedule), rows)

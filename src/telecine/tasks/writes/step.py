@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import delete, select
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
 from telecine.store.locks import Locks
+from telecine.tasks.steps import kind_of
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
 from telecine.tasks.writes.pools import give_back, take_away
 from telecine.tasks.writes.schedule import reschedule
@@ -65,11 +66,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         await write_changes(connection, [(write.change, write.token) for write in good])
         await reschedule(
             connection,
-            [
-                {"b_task_id": write.change.task.id, "b_due": write.due, "b_now": write.now}
-                for write in good
-                if not write.keep_lease and write.due is not None
-            ],
+            [_due(write, write.due) for write in good if not write.keep_lease and write.due is not None],
         )
         await _end_schedule(connection, [write for write in good if not write.keep_lease and write.due is None])
         await give_back(connection, freed, max((write.now for write in good), default=0.0))
@@ -105,6 +102,10 @@ async def _end_schedule(connection: AsyncConnection, steps: Sequence[Step]) -> N
         return
     ids = [step.change.task.id for step in steps]
     await connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(ids), _SCHEDULE.c.woken.is_(False)))
-    await reschedule(
-        connection, [{"b_task_id": one, "b_due": None, "b_now": step.now} for one, step in zip(ids, steps, strict=True)]
-    )
+    await reschedule(connection, [_due(step, None) for step in steps])
+
+
+def _due(step: Step, due: float | None) -> dict[str, Any]:
+    """When a task comes again, and for what."""
+    task = step.change.task
+    return {"b_task_id": task.id, "b_due": due, "b_now": step.now, "b_kind": kind_of(task.state)}
