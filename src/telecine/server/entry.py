@@ -15,8 +15,6 @@ from telecine.nouns.text import check_plain, control_in
 
 _MOST_HEADER_BYTES: Final = 64 * 1024
 _SLASHES: Final = re.compile(rb"/{2,}")
-# RFC 3986, sections 3.2.2 and 3.2.3. It may be empty (RFC 9110, section 7.2).
-_HOST: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")
 _CONTROL: Final = re.compile(rb"%(?:[01]|7[fF]|[cC]2%[89])")
 """How one may begin in a URL: C0, DEL and C1 in UTF-8."""
 _NO_BODY: Final = ("GET", "HEAD", "OPTIONS")
@@ -30,16 +28,32 @@ _MARKS: Final = {
 }
 
 
+_OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
+_OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
+
+
 def tidy(scope: Scope) -> None:
     """Take doubled slashes and those at the end out of the path, so that all that looks at it sees the same one.
 
     A slash that is written `%2F` is part of a name, and stays.
     """
     path: str = scope["path"]
+    scope["open"] = _is_open(path)
     if "//" not in path and (path == "/" or not path.endswith("/")):
         return
     raw = _SLASHES.sub(b"/", scope["raw_path"]).rstrip(b"/") or b"/"
     scope["raw_path"], scope["path"] = raw, unquote(raw.decode("ascii"))
+    scope["open"] = scope["open"] and _is_open(scope["path"])
+
+
+def needs_key(scope: Scope) -> bool:
+    """Whether a path that has been tidied is for those with a key. What a proxy is told to keep from the public, such
+    as `/metrics`, is not open under other spellings."""
+    return not scope["open"]
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
 
 
 def check(scope: Scope, headers: Headers) -> None:
@@ -51,8 +65,6 @@ def check(scope: Scope, headers: Headers) -> None:
     if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):
         many = "more than one 'Host' header" if hosts else "no 'Host' header"
         raise HTTPException(400, f"The request has {many}; it needs exactly one.", {"connection": "close"})
-    if hosts and not _HOST.fullmatch(hosts[0]):
-        raise HTTPException(400, "The 'Host' header is no host and port.", {"connection": "close"})
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity") and scope["method"] not in _NO_BODY:
         told = f"The body is compressed ('Content-Encoding: {coding[:32]}'); send it as it is, without that header."

@@ -30,14 +30,12 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
-from telecine.server.entry import check, check_target, refuse_mark, shown, tidy, too_large
+from telecine.server.entry import check, check_target, needs_key, refuse_mark, shown, tidy, too_large
 from telecine.server.metrics import Metrics
 from telecine.server.trouble import trouble_of, unavailable
 
 _log = structlog.get_logger(__name__)
 
-_OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
-_OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 _PREFLIGHT: Final = {
@@ -148,7 +146,7 @@ class Gate:
         path: str = scope["path"]
         if self._media_host is not None and not path.startswith("/media/") and self._is_media(scope, headers):
             raise HTTPException(404)
-        if path not in _OPEN_PATHS and not path.startswith(_OPEN_FOLDERS):
+        if needs_key(scope):
             principal = scope["principal"] = await self._authenticated(scope, headers)
             scope["standings"] = standings = {}
             now = self._clock.now()
