@@ -219,6 +219,17 @@ async def test_content_of_an_unfinished_video_is_refused_in_json(house: House) -
     assert "queued" in error["message"]
 
 
+async def test_the_file_that_is_shown_is_the_first_that_can_be_had(house: House) -> None:
+    view = house.tasks.add(TEXT, state="succeeded", started_at=NOW + 1, ended_at=NOW + 9, outputs=2)
+    lost = msgspec.structs.replace(view.outputs[0], state="lost", object_key=None, duration=None)
+    kept = msgspec.structs.replace(view.outputs[1], duration=3.0)
+    house.tasks.views[view.task.id] = msgspec.structs.replace(view, outputs=(lost, kept))
+    found = (await house.call("GET", f"/v1/videos/{view.task.id}")).json()
+    assert (found["status"], found["seconds"]) == ("completed", "3")
+    assert found["url"] == house.media.link(kept)
+    assert (await house.call("GET", f"/v1/videos/{view.task.id}/content")).status_code == 200
+
+
 async def test_an_unknown_variant_is_refused(house: House) -> None:
     view = house.tasks.done(TEXT)
     answer = await house.call("GET", f"/v1/videos/{view.task.id}/content?variant=gif")

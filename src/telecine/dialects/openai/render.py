@@ -183,7 +183,8 @@ def code_of(error: GatewayError) -> str:
 
 def _seconds(view: View, models: Catalogue) -> str | None:
     """How long the finished video is; until then what the upstream is asked for, or what the model makes by default."""
-    seconds = made_seconds(view)
+    output = shown(view)
+    seconds = made_seconds(view, output.index) if output is not None else None
     if seconds is None:
         seconds = asked_seconds(view.task)
     if seconds is None:
