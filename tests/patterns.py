@@ -24,13 +24,15 @@ SIZE = 1_000_000
 SECONDS = 5
 _SMALL = 4_000
 _NEVER = "\x01"
+_OWN = ("telecine.config.lines",)
+"""What reads nothing but the operator's own file."""
 
 
 def known() -> dict[str, re.Pattern[Any]]:
     """Every compiled pattern that a module or a class of telecine holds, by where it stands."""
     found: dict[str, re.Pattern[Any]] = {}
     for module in pkgutil.walk_packages(telecine.__path__, "telecine."):
-        if module.name.endswith(("__main__", "migrations.env")):
+        if module.name.endswith(("__main__", "migrations.env")) or module.name in _OWN:
             continue
         loaded = importlib.import_module(module.name)
         for name, value in vars(loaded).items():

@@ -11,7 +11,8 @@ import msgspec
 
 from telecine.config.file import Config, ConfigError
 
-_ERROR: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
+_QUOTED: Final = re.compile(r"[`']([^`']*)[`']")
+_LEAST: Final = re.compile(r"` >= ([^\s,]+)")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _WORDS: Final = {
     "int": "a whole number",
@@ -28,11 +29,12 @@ _GOT: Final = {**_WORDS, "float": "one with a fraction", "decimal": "one with a 
 
 def explained(error: msgspec.ValidationError) -> ConfigError:
     """The same error with the path of the setting, its key and what is allowed there."""
-    found = _ERROR.fullmatch(str(error))
-    text, where = (found[1], found[2] or "") if found else (str(error), "")
+    text, at, where = str(error).rpartition(" - at `$")
+    if not at:
+        text, where = where, ""
     path = tuple(int(index) if index else name for name, index in _STEP.findall(where))
     kind = _type_at(path)
-    quoted = re.findall(r"[`'](.*?)[`']", text)
+    quoted = _QUOTED.findall(text)
     if text.startswith("Object contains unknown field"):
         return ConfigError(f"unknown field `{quoted[0]}`{_instead(quoted[0], _fields(kind))}", *path, quoted[0])
     if text.startswith("Object missing required field"):
@@ -42,7 +44,7 @@ def explained(error: msgspec.ValidationError) -> ConfigError:
     if text.startswith("Invalid decimal string"):
         return ConfigError("It must be a number.", *path)
     if text.startswith("Expected `") and len(quoted) <= 2:
-        bound = re.search(r"` >= (\S+?)(?:,|$)", text)
+        bound = _LEAST.search(text)
         wanted = " or ".join(dict.fromkeys(_WORDS.get(one, one) for one in quoted[0].split(" | ") if one != "null"))
         got = f", not {_GOT.get(quoted[1], quoted[1])}" if len(quoted) > 1 else ""
         return ConfigError(f"It must be {wanted}{f', {bound[1]} or more' if bound else ''}{got}.", *path)

@@ -17,6 +17,7 @@ _TOKEN: Final = re.compile(
 """What decides where a statement ends: strings and comments, in which brackets mean nothing, brackets and line ends."""
 _KEY: Final = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _KEYS: Final = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
+_ONE_KEY: Final = re.compile(_KEY)
 _HEADER: Final = re.compile(rf"\s*(\[\[?){_KEYS}\]")
 _SETTING: Final = re.compile(rf"{_KEYS}=")
 
@@ -84,4 +85,4 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _keys(dotted: str) -> _Place:
-    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
+    return tuple(part.strip("\"'") for part in _ONE_KEY.findall(dotted))

@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import Final
 
-_MARK: Final = re.compile(r"\*|\?|\[.[^\]]*\]")
+_MARK: Final = re.compile(r"\*|\?|\[.[^\]]{0,62}\]")
 _ANY: Final = "*"
 _ONE: Final = "?"
 

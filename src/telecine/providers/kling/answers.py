@@ -25,7 +25,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.complaint import Complaint, complaint_of
+from telecine.providers.complaint import Complaint, complaint_of, text
 from telecine.providers.kling.wire import PARAMS, RETENTION, VERDICTS, Costs, Created, Envelope, TaskData, Video
 from telecine.providers.refusal import refusal
 from telecine.providers.scrub import scrubbed
@@ -69,7 +69,7 @@ def polled(
         return Unreadable(f"HTTP {reply.status} with a body that cannot be read", reply.retry_after)
     if not 200 <= reply.status < 300 or envelope.code != 0:
         known_absent = (reply.status, envelope.code) == (404, 1203) or (
-            (reply.status, envelope.code) == (400, 1201) and _NO_TASK.search(envelope.message or "")
+            (reply.status, envelope.code) == (400, 1201) and _NO_TASK.search(text(envelope.message))
         )
         return NotFound() if known_absent else _odd(reply, f"HTTP {reply.status} with code {envelope.code}")
     data = _decoded(envelope.data, TaskData)
@@ -139,7 +139,7 @@ def _judged(data: TaskData, channel: Channel, now: float) -> Running | Succeeded
         case "succeed":
             return _succeeded(data, now)
         case "failed":
-            said = data.task_status_msg or ""
+            said = text(data.task_status_msg)
             code: ErrorCode = "content_policy" if _POLICY.search(said) else "upstream_failed"
             return Failed(TaskError(code, scrubbed(said, channel) or "The upstream gave no reason."))
     return f"an unknown status '{scrubbed(data.task_status, channel)[:40]}'"
