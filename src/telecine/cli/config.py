@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,9 +36,10 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Reloaded(msgspec.Struct, frozen=True):
-    """What a reload came to; without a revision, nothing had changed."""
+    """What a reload came to; without a revision, nothing had changed. `warnings`: what nothing is refused for."""
 
     revision: Revision | None
+    warnings: list[str] = []
 
 
 @app.command("reload")
@@ -52,34 +54,56 @@ def reload(
     if json:
         printing.raw(content)
         return
-    made = decode(Reloaded, content).revision
+    answer = decode(Reloaded, content)
+    made = answer.revision
     for line in made.lines if made else ():
         typer.echo(line)
+    for line in answer.warnings:
+        typer.echo(f"{text('warning')}: {line}", err=True)
     typer.echo(text("config_reloaded", number=made.number) if made else text("config_same"), err=True)
 
 
 @app.command("check")
 def check(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration file to check.", dir_okay=False)],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The file to check.", show_default="that of --config", dir_okay=False),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where `serve` is going to listen.")] = "127.0.0.1",
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the channels' addresses.")] = False,
     json: Json = False,
     data: Data = None,
+    config: Config = None,
 ) -> None:
-    """Validate a configuration file, and print how it differs from what the server on this machine runs."""
-    from telecine.config import ConfigError, load
-    from telecine.server.rules import check_config
+    """Tell whether a start or a reload would take a configuration file, and what it warns of.
 
+    Prints how the file differs from what the server on this machine runs. Exit codes: 0 it would be taken, whatever
+    the warnings; 2 it would be refused, or cannot be read.
+    """
+    from telecine.config import ConfigError, load, located
+    from telecine.nouns import catalogue
+    from telecine.server.reach import unreachable
+    from telecine.server.rules import advice, check_rules
+
+    path = file or config
+    if path is None:
+        raise Failure(text("no_file"), USAGE)
     try:
-        settings = load(data, file)
-        check_config(settings.config)
+        settings = load(data, path)
+        check_rules(settings, settings.config, catalogue.load(), exposed=_exposed(host))
         changes = _compared(settings)
     except ConfigError as error:
-        raise Failure(str(error)) from None
+        raise Failure(str(located(error, path)), USAGE) from None
+    found = advice(settings.config, catalogue.load())
+    found += [] if offline else unreachable(settings.config)
     if json:
-        printing.raw(msgspec.json.encode({"valid": True, "changes": changes}))
+        printing.raw(msgspec.json.encode({"valid": True, "changes": changes, "warnings": found}))
         return
     for change in changes or ():
         typer.echo(str(change))
+    for one in found:
+        typer.echo(f"{text('warning' if one.level == 'warning' else 'note')}: {one}", err=True)
     if changes is None:
         typer.echo(text("config_valid"), err=True)
     else:
@@ -126,6 +150,17 @@ def _row(one: Revision) -> list[str]:
     return [str(one.number), printing.moment(one.at), one.actor, one.sha256[:12], "; ".join(one.lines)]
 
 
+def _exposed(host: str) -> bool:
+    from telecine.server.metering import is_exposed
+    from telecine.server.run import ListenError, bind
+
+    try:
+        with bind(host, 0) as listener:
+            return is_exposed(listener)
+    except ListenError as error:
+        raise Failure(str(error), USAGE) from None
+
+
 def _compared(settings: Settings) -> list[Change] | None:
     """How the configuration differs from what runs; None where nothing does. Raises ConfigError."""
     from telecine.accounts.secret import load_secret
@@ -137,6 +172,7 @@ def _compared(settings: Settings) -> list[Change] | None:
 
     holder = read(settings.data)
     if holder is None or holder.role != "serve":
+        _check_books(settings)
         return None
     with connect(Target(settings.data)) as connection:
         running = connection.ask(Configuration, "GET", "/admin/v1/config")
@@ -144,3 +180,17 @@ def _compared(settings: Settings) -> list[Change] | None:
     check_providers(providers_of(running), settings.config)
     key = load_secret(settings.data, settings.secret_key, make=False).derive(MASK)
     return difference(running, masked(settings.config, key))
+
+
+def _check_books(settings: Settings) -> None:
+    """What a start finds wrong by the records, where there are some and nobody has them open. Raises ConfigError."""
+    import asyncio
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from telecine.server.installation import is_installed
+    from telecine.server.metering import check_currency, settled_currency
+
+    with contextlib.suppress(SQLAlchemyError, OSError):  # whether they can be opened is not asked here
+        if is_installed(settings) and (settled := asyncio.run(settled_currency(settings))) is not None:
+            check_currency(settled, settings.config.currency)

@@ -36,7 +36,7 @@ def serve(
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from telecine.config import ConfigError, load
+    from telecine.config import ConfigError, load, located
     from telecine.server import logs
     from telecine.server.lock import LockedError
     from telecine.server.run import BrokenError, ListenError
@@ -51,7 +51,7 @@ def serve(
     try:
         run(settings, host, port, lambda ready: _announce(ready, settings.data, Target(data, config)))
     except ConfigError as error:
-        raise Failure(str(error), USAGE) from None
+        raise Failure(str(located(error, settings.file)), USAGE) from None
     except (LockedError, ListenError, BrokenError) as error:
         raise Failure(str(error)) from None
     except Exception as error:

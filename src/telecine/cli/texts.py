@@ -35,6 +35,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "try_generate": ("Or, with a progress bar:", "或者（带进度条）："),
     "error": ("error", "错误"),
+    "warning": ("warning", "警告"),
+    "note": ("note", "提示"),
+    "no_file": (
+        "Name the file to check: telecine config check FILE, --config or TELECINE_CONFIG.",
+        "请指定要检查的文件：telecine config check FILE、--config 或 TELECINE_CONFIG。",
+    ),
     "bug": (
         "{what} (this should not happen; TELECINE_DEBUG=1 shows where it did)",
         "{what}（不应出现的错误；设置 TELECINE_DEBUG=1 查看位置）",

@@ -67,7 +67,7 @@ from telecine.server.connections import Connections, Patience, room_for_connecti
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
-from telecine.server.metering import check_currency, settle_currency
+from telecine.server.metering import check_currency, database_url, settle_currency
 from telecine.server.metrics import Metrics
 from telecine.server.needs import Needs
 from telecine.server.rules import advice, check_config, check_rules, policy
@@ -131,7 +131,7 @@ class Gateway:
         addresses = policy(config.network.allow_private)
 
         self._database = Database(
-            settings.database_url or f"sqlite+aiosqlite:///{(data / 'telecine.db').absolute()}",
+            database_url(settings),
             shared_clock=isinstance(clock, SystemClock),
         )
         self._client = Client(addresses)
@@ -343,7 +343,7 @@ class Gateway:
         """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
         known = catalogue.load()
         self._located(lambda one: check_rules(self._settings, one, known, exposed=self.exposed), config)
-        check_currency(self._settings.config.currency, config.currency)
+        self._located(lambda one: check_currency(self._settings.config.currency, one.currency), config)
 
     def _located(self, check: Callable[[Config], None], config: Config) -> None:
         """Let `check` raise ConfigError with the line of the file that is at fault."""

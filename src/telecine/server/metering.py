@@ -8,9 +8,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.prices import PriceBook
-from telecine.config import Config, ConfigError
+from telecine.config import Config, ConfigError, Settings
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob
 from telecine.store import tables
@@ -91,11 +92,32 @@ def check_currency(settled: str, wanted: str) -> None:
         )
 
 
+async def settled_currency(settings: Settings) -> str | None:
+    """The currency of the books of an installation that nobody has open; None where it has none yet."""
+    database = Database(database_url(settings))
+    try:
+        async with database.reading() as connection:
+            return await _settled(connection)
+    finally:
+        await database.close()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the records are, as an SQLAlchemy URL."""
+    return settings.database_url or f"sqlite+aiosqlite:///{(settings.data / 'telecine.db').absolute()}"
+
+
+async def _settled(connection: AsyncConnection) -> str | None:
+    row = tables.settings.c
+    found: str | None = (await connection.execute(select(row.value).where(row.name == _CURRENCY))).scalar_one_or_none()
+    return found
+
+
 async def settle_currency(database: Database, wanted: str) -> None:
     """Note the currency at the first start; raise ConfigError where a later one names another."""
     row = tables.settings
     async with database.writing() as connection:
-        settled = (await connection.execute(select(row.c.value).where(row.c.name == _CURRENCY))).scalar_one_or_none()
+        settled = await _settled(connection)
         if settled is None:
             await connection.execute(insert(row).values(name=_CURRENCY, value=wanted))
             return

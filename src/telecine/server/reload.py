@@ -164,11 +164,12 @@ def check_providers(known: Mapping[str, str], config: Config) -> None:
 
     `known`: the providers of the channels that run, or have run.
     """
-    for channel in config.channels:
+    for number, channel in enumerate(config.channels):
         if known.get(channel.name, channel.provider) != channel.provider:
             raise ConfigError(
                 f"Channel '{channel.name}' cannot change its provider while jobs may run on it; "
-                "give the new one a name of its own."
+                "give the new one a name of its own.",
+                *("channels", number, "provider"),
             )
 
 

@@ -17,12 +17,14 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import AccountChanges, Terms
 from telecine.config import ConfigError
+from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
 from telecine.server.admin import asked
 from telecine.server.doctor import findings
 from telecine.server.figures import Figures
 from telecine.server.reload import Reload, Revision, masked
+from telecine.server.rules import advice
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -98,7 +100,9 @@ class Operations:
             made = await self._reload.reload(principal.name)
         except ConfigError as error:
             raise invalid(str(error)) from None
-        return _json({"object": "config.reload", "revision": _told(made) if made else None})
+        found = advice(self._reload.running, catalogue.load())
+        warnings = [str(one) for one in found if one.level == "warning"]
+        return _json({"object": "config.reload", "revision": _told(made) if made else None, "warnings": warnings})
 
     async def revisions(self, _: Request) -> Response:
         """The newest revisions first."""
