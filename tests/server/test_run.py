@@ -8,10 +8,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
+from telecine.clock import SystemClock
 from telecine.config import Config, Settings
+from telecine.loops import Loop, Loops
 from telecine.server.gateway import Gateway
-from telecine.server.run import ListenError, Ready, address_of, answer, bind
+from telecine.server.run import BrokenError, ListenError, Ready, address_of, answer, bind
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,21 @@ async def test_a_gateway_that_does_not_work_leaves_tasks_alone(tmp_path: Path) -
     gateway = Gateway(Settings(tmp_path / "data", Config()), work=False)
     async with gateway.opened():
         assert await gateway.engine.claim() == (0, None)
+
+
+async def test_a_loop_that_has_ended_ends_the_process_with_one_line(tmp_path: Path) -> None:
+    """Rather than that it answers for ever and does nothing."""
+
+    class Fatal(BaseException):
+        pass
+
+    async def turn() -> None:
+        raise Fatal
+
+    gateway = Gateway(Settings(tmp_path / "data", Config()))
+    gateway.loops = Loops([Loop("claims", turn, SystemClock(), every=1.0, first=0.05)])
+    ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+    told = r"A loop of the server has ended \(claims\): the log says why\. Start it"
+    with bind("127.0.0.1", 0) as listener, capture_logs() as logs, pytest.raises(BrokenError, match=told):
+        await asyncio.wait_for(answer(gateway, listener, asyncio.Event(), ready.set_result), 20)
+    assert "loop_ended" in [line["event"] for line in logs]
