@@ -78,7 +78,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
             lock.note(now.address)
             ready(now)
 
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner, _Overdue(runner.get_loop()) as overdue:
+        with _Overdue() as overdue, asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(gateway, listener, started, overdue, reloads=settings.file is not None))
 
 
@@ -173,12 +173,12 @@ async def _stop(server: _Server, gateway: Gateway, stop: asyncio.Event) -> None:
 class _Overdue:
     """Ends the process where a stop does not: when the event loop itself stands still, or a thread does not end."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         self._timer: threading.Timer | None = None
 
     def begin(self, seconds: float) -> None:
-        """The stop has begun, and may take `seconds`."""
+        """The stop of the loop that runs here has begun, and may take `seconds`."""
+        self._loop = asyncio.get_running_loop()
         self._timer = threading.Timer(seconds, self._end, (seconds,))
         self._timer.daemon = True
         self._timer.start()
