@@ -31,7 +31,7 @@ from telecine.tasks.failover import again
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.settle import collecting, running
-from telecine.tasks.writes import Change
+from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
 """Each may be paid for, so an upstream that never answers readably gets no more."""
@@ -84,7 +84,6 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
     """The one request that cannot be repeated, sent only while the lease is surely ours."""
     task_id = work.task.id
     submission = replace(await _submission(context, work), before_send=lambda: context.check_lease(task_id))
-    submission.before_send()  # reading the media would be in vain
     outcome: SubmitOutcome | None = None
     try:
         async with _reading(context, work) as media:
@@ -92,6 +91,10 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
             if isinstance(outcome, Accepted | Finished):
                 # Before anything can go wrong: the operator can still find the job.
                 _log.info("submitted", task=task_id, channel=channel.name, upstream_id=outcome.upstream_id)
+    except StaleError:
+        # Surely not sent. If the records say that the task is ours all the same, it goes on; else this is its end here.
+        context.router.circuit_of(work.current).spare(work.current.id)
+        return NeverSent("the lease ran out before the request could be sent")
     except (GatewayError, FetchError) as error:
         if outcome is None:
             return _kept(context, work, error)
