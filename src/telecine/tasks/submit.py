@@ -92,9 +92,11 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
                 # Before anything can go wrong: the operator can still find the job.
                 _log.info("submitted", task=task_id, channel=channel.name, upstream_id=outcome.upstream_id)
     except StaleError:
-        # Surely not sent. If the records say that the task is ours all the same, it goes on; else this is its end here.
-        context.router.circuit_of(work.current).spare(work.current.id)
-        return NeverSent("the lease ran out before the request could be sent")
+        if outcome is None:
+            # Surely not sent. If the records say that the task is ours all the same, it goes on; else it ends here.
+            context.router.circuit_of(work.current).spare(work.current.id)
+            return NeverSent("the lease ran out before the request could be sent")
+        _log.exception("media_not_given_back", task=task_id)
     except (GatewayError, FetchError) as error:
         if outcome is None:
             return _kept(context, work, error)
