@@ -116,3 +116,14 @@ def test_an_account_with_a_balance_has_what_a_price_names(folder: Path) -> None:
             assert task["cost"]["held"] == held
         answer = server.call("POST", KLING, {"model_name": "kling-v1", "prompt": "a", "mode": "4k"})
         assert answer.status == 403, "a model without any price names nothing"
+
+
+def test_where_nothing_costs_anything_a_balance_stops_nothing(folder: Path) -> None:
+    config = '[[accounts]]\nname = "default"\nbalance = 100\n'
+    with (
+        FakeKling().in_thread() as kling,
+        LiveServer(folder, kling_channel(kling.base_url, API_KEY) + config) as server,
+    ):
+        for body in ({"mode": "4k"}, {"sound": "music"}, {"duration": "7"}):
+            answer = server.call("POST", KLING, {**TURBO, **body})
+            assert answer.status == 200, (body, answer)

@@ -16,6 +16,7 @@ from tests.server.process import KEY as PROCESS_KEY
 from tests.server.process import OTHER_KEY as PROCESS_OTHER_KEY
 from tests.server.process import ServerProcess
 from tests.server.receiver import Receiver
+from tests.server.test_ssrf import Everywhere
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
 
 TEXT = "/kling/v1/videos/text2video"
@@ -266,13 +267,19 @@ def test_a_deleted_videos_link_is_dead_at_once_and_its_files_go(
 
 
 def test_a_name_of_a_private_address_is_never_dialled(folder: Path) -> None:
-    """The literal is refused at once; a name only once it has been resolved."""
+    """The literal and a name that surely is private are refused at once; any other name only once it is resolved."""
     with Receiver().in_thread() as receiver, LiveServer(folder) as server:
-        hidden = f"http://localhost:{receiver.port}/hook"
+        for client in (server.gateway._client, server.gateway._fetcher, server.gateway._messenger):
+            client._resolver = Everywhere("127.0.0.1")
+        body = {"model_name": "kling-v2-5-turbo", "prompt": "a [[fail:content_policy]]"}
+        for host in ("localhost", "127.0.0.1"):
+            refused = server.call("POST", TEXT, {**body, "callback_url": f"http://{host}:{receiver.port}/hook"})
+            assert (refused.status, refused.json["code"]) == (400, 1201)
+            assert "callback_url" in refused.json["message"]
+        hidden = f"http://hooks.example:{receiver.port}/hook"
         answer = server.call("POST", "/v1/videos", {"prompt": "a", "input_reference": hidden})
         assert (answer.status, answer.json["error"]["param"]) == (400, "input_reference")
-        body = {"model_name": "kling-v2-5-turbo", "prompt": "a [[fail:content_policy]]", "callback_url": hidden}
-        task = server.call("POST", TEXT, body).json["data"]["task_id"]
+        task = server.call("POST", TEXT, {**body, "callback_url": hidden}).json["data"]["task_id"]
         assert server.ended(task)["error"]["code"] == "content_policy"
         tried = "SELECT reason FROM deliveries WHERE tries > 0"
         assert eventually(lambda: server.rows(tried), "a try")[0] == ("the address is not allowed",)

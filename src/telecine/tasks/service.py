@@ -175,7 +175,7 @@ class TaskService:
         charging = [route for route in routes if router.charges(route.channel.name)]
         if not charging:
             return None
-        named = _named(request) if principal.metered else {}
+        named = _named(request) if principal.metered and context.prices.lines else {}
         quote = context.prices.quote(request, [route.billed for route in charging], named)
         sold = any(router.is_real(route.channel.name) for route in charging)
         if quote is None and (context.limits.require_price or (context.prices.lines and sold)):
