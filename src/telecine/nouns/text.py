@@ -1,4 +1,4 @@
-"""What the text of an id or a name may hold: the one place for that rule, for everything that clients send."""
+"""What the text of an id or a name may hold: the one place for that rule, for clients and upstreams."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def check_plain(text: str, param: str) -> str:
     if found is not None:
         raise invalid(f"{param}: holds the control character {found}; leave it out.", param)
     return text
+
+
+def handy(text: str, most: int) -> bool:
+    """Whether an upstream's `text` can be kept and sent back as it is: an id or a link of at most `most` characters."""
+    return 0 < len(text) <= most and control_in(text) is None

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -24,6 +24,11 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Usage
+
+MOST_ID: Final = 512
+"""Characters of an upstream's id; a longer one is none, and an answer with it cannot be read."""
+MOST_LINK: Final = 8192
+"""The same for a link."""
 
 
 class Accepted(msgspec.Struct, frozen=True):

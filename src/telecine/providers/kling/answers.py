@@ -12,7 +12,10 @@ from telecine.net.client import Reply
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 from telecine.nouns.money import MOST_UNITS
 from telecine.nouns.task import Usage
+from telecine.nouns.text import handy
 from telecine.providers.base import (
+    MOST_ID,
+    MOST_LINK,
     Accepted,
     Channel,
     Failed,
@@ -42,7 +45,7 @@ def submitted(reply: Reply, channel: Channel) -> SubmitOutcome:
     envelope = _decoded(reply.body, Envelope)
     if envelope is not None and 200 <= reply.status < 300:
         created = _decoded(envelope.data, Created)
-        named = created is not None and bool(created.task_id)
+        named = created is not None and handy(created.task_id, MOST_ID)
         if envelope.code == 0:
             return Accepted(created.task_id) if created and named else Unknown("accepted without a task id")
         if named:
@@ -73,7 +76,7 @@ def polled(
         )
         return NotFound() if known_absent else _odd(reply, f"HTTP {reply.status} with code {envelope.code}")
     data = _decoded(envelope.data, TaskData)
-    if data is None:
+    if data is None or not handy(data.task_id, MOST_ID):
         return _odd(reply, "an answer without a task")
     outcome = _judged(data, channel, now)
     return _odd(reply, outcome) if isinstance(outcome, str) else (data, outcome)
@@ -148,9 +151,9 @@ def _judged(data: TaskData, channel: Channel, now: float) -> Running | Succeeded
 def _succeeded(data: TaskData, now: float) -> Succeeded | str:
     videos = (data.task_result.videos if data.task_result else None) or []
     outputs = tuple(
-        UpstreamOutput(video.url, "video", video.id, now + RETENTION)
+        UpstreamOutput(video.url, "video", video.id if handy(video.id or "", MOST_ID) else None, now + RETENTION)
         for video in videos
-        if video.url and video.url.startswith(("http://", "https://"))
+        if video.url and video.url.startswith(("http://", "https://")) and handy(video.url, MOST_LINK)
     )
     if not outputs or len(outputs) < len(videos):
         return "a success without a file"

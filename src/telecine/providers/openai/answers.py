@@ -13,7 +13,10 @@ from msgspec.structs import replace
 from telecine.net.client import Reply
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import Tokens, Usage
+from telecine.nouns.text import handy
 from telecine.providers.base import (
+    MOST_ID,
+    MOST_LINK,
     Accepted,
     Channel,
     Failed,
@@ -44,6 +47,8 @@ from telecine.providers.refusal import POLICY, WORDS, about_policy, asked, refus
 from telecine.providers.scrub import scrubbed
 
 _Wire = TypeVar("_Wire")
+_MOST_NUMBER: Final = 2**64
+"""Ids that are numbers stay below it."""
 _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 
@@ -127,7 +132,10 @@ def _video(body: bytes) -> Video | None:
 
 def _name(video: Video) -> str | None:
     found = video.id if video.id not in (None, "") else video.task_id
-    return str(found) if isinstance(found, str | int) and found != "" and not isinstance(found, bool) else None
+    if not isinstance(found, str | int) or isinstance(found, bool):
+        return None
+    name = str(found) if isinstance(found, str) or abs(found) < _MOST_NUMBER else ""
+    return name if handy(name, MOST_ID) else None
 
 
 def _succeeded(video: Video, name: str, channel: Channel, now: float) -> Succeeded:
@@ -160,7 +168,7 @@ def _links(video: Video) -> Iterator[str]:
     """Where the file may be had, the likeliest name first (wire tables C.3 to C.6 of the relays)."""
     nested = [holder.get("url") for holder in (video.metadata, video.output) if isinstance(holder, dict)]
     for found in (video.url, video.video_url, *nested, video.result_url, video.output):
-        if isinstance(found, str) and found.startswith(("https://", "http://")):
+        if isinstance(found, str) and found.startswith(("https://", "http://")) and handy(found, MOST_LINK):
             yield found
 
 
