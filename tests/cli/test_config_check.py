@@ -63,6 +63,14 @@ def test_a_variable_that_is_not_set_is_told_with_the_key_that_wants_it(tmp_path:
     assert "line 5 (api_key): The channel 'k' reads its secret from $NOT_SET, which is not set." in done.stderr
 
 
+@pytest.mark.parametrize("name", ["TELECINE_SECRET_KEY", "TELECINE_ADMIN_KEY"])
+def test_a_secret_of_the_environment_that_a_start_refuses_is_refused(tmp_path: Path, name: str) -> None:
+    done = check(tmp_path, "", "--offline", **{name: "secret"})
+    assert (done.returncode, f"{name} is too easy to guess" in done.stderr) == (2, True), done.stderr
+    started = telecine("serve", "--port", "0", "--config", "telecine.toml", cwd=tmp_path, **{name: "secret"})
+    assert (started.returncode, started.stderr) == (2, done.stderr)
+
+
 def test_warnings_are_told_and_change_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -61,6 +61,28 @@ def test_a_folder_of_something_else_is_left_as_it_is(tmp_path: Path, left: tuple
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("command", ["doctor", "keys list", "generate boat", "config rotate-secret"])
+@pytest.mark.parametrize("secret", [None, "Vx3kQ9mT7rZ1bN5cL0wY8pD2"])
+def test_an_empty_file_of_the_name_is_no_installation(tmp_path: Path, command: str, secret: str | None) -> None:
+    """Whoever asks `sqlite3 telecine.db` something in the wrong folder leaves one."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "telecine.db").touch()
+    variables = {"TELECINE_SECRET_KEY": secret} if secret and "secret" not in command else {}
+    done = telecine(*command.split(), cwd=tmp_path, **variables)
+    assert (done.returncode, "it has no telecine.db" in done.stderr) == (5, True), done.stderr
+    assert [one.name for one in (tmp_path / "data").iterdir()] == ["telecine.db"]
+
+
+@pytest.mark.parametrize("command", ["doctor", "keys create bob", "generate boat", "config rotate-secret"])
+def test_where_the_secret_is_gone_that_is_said_and_nothing_made(installed: Path, command: str) -> None:
+    (installed / "secret.key").unlink()
+    (installed / "lock").unlink()
+    before = sorted(installed.rglob("*"))
+    done = telecine(*command.split(), cwd=installed.parent)
+    assert (done.returncode, "There is no secret key in" in done.stderr) == (2, True), done.stderr
+    assert sorted(installed.rglob("*")) == before
+
+
 @pytest.mark.parametrize("content", [b"", b"SQLite no more"])
 def test_an_empty_database_is_none_and_gets_no_keys(tmp_path: Path, content: bytes) -> None:
     data = tmp_path / "data"

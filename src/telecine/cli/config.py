@@ -81,6 +81,7 @@ def check(
     Prints how the file differs from what the server on this machine runs. Exit codes: 0 it would be taken, whatever
     the warnings; 2 it would be refused, or cannot be read.
     """
+    from telecine.accounts.secret import load_secret
     from telecine.config import ConfigError, load, located
     from telecine.nouns import catalogue
     from telecine.server.reach import unreachable
@@ -92,6 +93,8 @@ def check(
     try:
         settings = load(data, path)
         check_rules(settings, settings.config, catalogue.load(), exposed=_exposed(host))
+        if settings.secret_key is not None:
+            load_secret(settings.data, settings.secret_key, make=False)
         changes = _compared(settings)
     except ConfigError as error:
         raise Failure(str(located(error, path)), USAGE) from None

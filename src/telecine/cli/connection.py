@@ -126,7 +126,7 @@ def _settings(target: Target) -> Settings:
 
 
 def check_installed(settings: Settings) -> None:
-    """Raise Failure where no server was ever started on these data."""
+    """Raise Failure where no server was ever started on these data, or where their secret is gone. Makes nothing."""
     from telecine.server.installation import is_installed, mark_of
 
     try:
@@ -135,6 +135,7 @@ def check_installed(settings: Settings) -> None:
         raise Failure(f"{error.filename}: {error.strerror}", USAGE) from None
     if not there:
         raise Failure(text("nowhere", data=settings.data.absolute(), mark=mark_of(settings).name), NOWHERE)
+    _local_token(settings)
 
 
 def _holder(settings: Settings) -> Holder | None:

@@ -14,4 +14,7 @@ def mark_of(settings: Settings) -> Path:
 
 def is_installed(settings: Settings) -> bool:
     """Whether a server was ever started on these data. Looks only. Raises OSError where that is not allowed."""
-    return mark_of(settings).exists()
+    try:
+        return mark_of(settings).stat().st_size > 0  # whoever opens a database that is not there makes an empty file
+    except (FileNotFoundError, NotADirectoryError):
+        return False
