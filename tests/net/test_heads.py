@@ -1,13 +1,18 @@
-"""A request of whose answer only the status counts has it, whatever the body does."""
+"""A request of whose answer only the status counts has it, whatever the body does; and no peer floods us with heads."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
-from telecine.net.client import Client
+from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from tests.upstreams.rude import BODIES, RudeServer
 
@@ -49,3 +54,59 @@ async def test_a_well_behaved_receiver_keeps_its_connection(client: Client, rece
         reply = await client.request("POST", receiver.url("whole"), body=b"{}", max_bytes=1024, cut=True)
         assert (reply.status, reply.body) == (202, b"ok")
     assert receiver.connections == 1
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["head alone", "whole"])
+@pytest.mark.parametrize(
+    "flood",
+    [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\n\n", b"\r\n", b"\r\n\r\nHTTP/1.1 102 P\r\n\r\n"],
+    ids=["early hints", "bare line feeds", "blank lines", "both"],
+)
+async def test_answers_that_are_none_keep_nobody_waiting(
+    client: Client, monkeypatch: pytest.MonkeyPatch, flood: bytes, *, cut: bool
+) -> None:
+    """Thousands that came in one piece stopped everything else for many seconds."""
+    read = heads_read(monkeypatch)
+    async with flooded(b"", flood * 200_000) as url:
+        with pytest.raises(FetchError, match="the connection broke"):
+            await client.request("POST", url, body=b"{}", timeout=20, cut=cut)
+    assert len(read) < 20
+
+
+async def test_answers_that_nobody_asked_for_are_not_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = heads_read(monkeypatch)
+    answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok"
+    async with flooded(answer, answer * 20_000) as url:
+        for _ in range(2):
+            reply = await client.request("POST", url, body=b"{}", timeout=20)
+            assert (reply.status, reply.body) == (202, b"ok")
+    assert len(read) == 2
+
+
+def heads_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by each head that is read, whatever its status."""
+    read: list[int] = []
+    feed = ResponseHandler.feed_data
+
+    def noted(handler: ResponseHandler, data: Any, size: int = 0) -> None:
+        read.append(data[0].code)
+        feed(handler, data, size)
+
+    monkeypatch.setattr(ResponseHandler, "feed_data", noted)
+    return read
+
+
+@asynccontextmanager
+async def flooded(first: bytes, then: bytes) -> AsyncIterator[str]:
+    """The URL of a server that sends `first`, and then all of `then` at once."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(first + then)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"

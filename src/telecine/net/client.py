@@ -236,11 +236,10 @@ class Client:
         session = self._sessions.get((allow_private, use))
         if session is None:
             resolver = GuardedResolver(self._policy_for(allow_private), self._resolver)
-            kind = HeadFirstConnector if use == "heads" else aiohttp.TCPConnector
             connector = (
-                kind(resolver=resolver, limit=0, force_close=True)
+                HeadFirstConnector(resolver=resolver, limit=0, force_close=True)
                 if use == "once"
-                else kind(resolver=resolver, limit=0, keepalive_timeout=10)
+                else HeadFirstConnector(resolver=resolver, limit=0, keepalive_timeout=10)
             )
             session = aiohttp.ClientSession(
                 connector=connector,
