@@ -148,7 +148,7 @@ def test_streams_of_events_are_bounded_for_each_account(folder: Path) -> None:
             server._file.write_text(server._file.read_text().replace("event_streams = 1", "event_streams = 0"))
             assert server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).status == 200
         streams = server.gateway._edge.streams
-        eventually(lambda: streams.most == 0 and not streams._open, "the stream given back")
+        eventually(lambda: streams.most == 0 and not streams.used, "the stream given back")
         assert server.call("GET", path).status == 429
 
 

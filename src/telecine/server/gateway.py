@@ -185,11 +185,12 @@ class Gateway:
         self.engine = Engine(self.context, advance, most=1024 if work else 0)
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
+        connections = room_for_connections()
         self._proxies = Proxies(config.network.trusted_proxies)
         self.patience = Patience()
         """With clients; read once requests are answered."""
         self.connections = Connections(
-            room_for_connections(), lambda: self.app.limits.connections_per_site, self._proxies, self._metrics
+            connections, lambda: self.app.limits.connections_per_site, self._proxies, self._metrics
         )
         self.engine.lateness = self._metrics.lateness.observe
         self.upkeep = Upkeep(
@@ -232,7 +233,7 @@ class Gateway:
             self._models,
             clock.now,
             self._statement,
-            streams=Streams(config.limits.event_streams),
+            streams=Streams(config.limits.event_streams, connections // 2),  # the others are for requests
             room=Room(2 * config.limits.json_body),
         )
         self._local_account = 0
