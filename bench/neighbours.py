@@ -195,14 +195,16 @@ async def neighbours() -> list[tuple[str, str, str]]:
 
 
 async def _steps() -> list[tuple[str, str, str]]:
-    """Submits and polls that hang at an upstream."""
+    """Submits, polls and results that hang at an upstream."""
     rows = []
     for name, slow in (
         ("a submit, beside 1,500 that hang", "submit"),
         ("a first poll, beside 1,500 that hang", "poll"),
+        ("a result fetched, beside 1,500 that hang", "result"),
     ):
         upstream = await Upstream().start()
-        with Server(upstream.base_url, top=_SETTINGS) as server:
+        upstream.hanging = slow if slow == "result" else ""  # then the jobs end, and nobody asks for one that is slow
+        with Server(upstream.base_url, channel="allow_private = true", top=_SETTINGS) as server:
             names = itertools.count()
 
             async def ask(key: str, word: str, server: Server = server, names: itertools.count[int] = names) -> None:
@@ -211,9 +213,10 @@ async def _steps() -> list[tuple[str, str, str]]:
                 await exchange(server.address, sent)
 
             async def quiet(slow: str = slow, upstream: Upstream = upstream) -> float:
-                started, polled = time.perf_counter(), upstream.quick_polls
+                counted = "results" if slow == "result" else "quick_polls"
+                started, before = time.perf_counter(), getattr(upstream, counted)
                 await ask(KEY, "quick")
-                while slow == "poll" and upstream.quick_polls == polled:  # noqa: ASYNC110
+                while slow != "submit" and getattr(upstream, counted) == before:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 return time.perf_counter() - started
 

@@ -19,7 +19,9 @@ class Upstream:
         self.quick_polls = 0
         """Those of jobs that do not hang."""
         self.hanging = ""
-        """What hangs of jobs whose prompts say "slow": `submit` or `poll`."""
+        """What hangs of jobs whose prompts say "slow": `submit`, `poll` or `result`; then those of the others come."""
+        self.results = 0
+        """Those that were asked for and came."""
         self._slow: set[bytes] = set()
         self.base_url = ""
         self._numbers = itertools.count(814570891207524415)
@@ -48,16 +50,28 @@ class Upstream:
                     return b""
             data = b'{"task_id":"%d","task_status":"submitted","task_info":{},' % number
         else:
+            kind, job = head.split(b" ", 2)[1].rsplit(b"/", 2)[1:]
+            if kind == b"result":
+                return self._result(job)
             self.polls += 1
-            if self._slow and head.split(b" ", 2)[1].rsplit(b"/", 1)[1] in self._slow:
+            if self.hanging != "result" and job in self._slow:
                 return b""
             self.quick_polls += 1
-            data = (
-                b'{"task_id":"%s","task_status":"processing","task_info":{},'
-                % head.split(b" ", 2)[1].rsplit(b"/", 1)[1]
-            )
+            data = b'{"task_id":"%s",%s"task_info":{},' % (job, self._state(job))
         body = b'{"code":0,"message":"SUCCEED","request_id":"r","data":' + data + b'"created_at":1,"updated_at":1}}'
         return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+    def _state(self, number: bytes) -> bytes:
+        if self.hanging != "result":
+            return b'"task_status":"processing",'
+        link = b"%s/result/%s" % (self.base_url.encode(), number)
+        return b'"task_status":"succeed","task_result":{"videos":[{"id":"1","url":"%s","duration":"5"}]},' % link
+
+    def _result(self, number: bytes) -> bytes:
+        if number in self._slow:
+            return b""
+        self.results += 1
+        return b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 4\r\n\r\nclip"
 
 
 class _Connection(asyncio.Protocol):
