@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.server.live import LiveServer, kling_channel
 from tests.upstreams.kling import API_KEY, FakeKling
 from tests.upstreams.openai_videos import API_KEY as OPENAI_KEY
@@ -73,6 +75,90 @@ def test_openais_new_values_reach_openai(folder: Path) -> None:
             assert {name: fake.creates[-1][name] for name in body} == {
                 name: f"{value:g}" if isinstance(value, float) else value for name, value in body.items()
             }
+
+
+OWN_WORDS: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"aspect_ratio": "21:9"}, {"aspect_ratio": "21:9"}),
+    ({"aspectRatio": "auto"}, {"aspectRatio": "auto"}),
+    ({"metadata": {"aspectRatio": "1:1"}}, {"metadata[aspectRatio]": "1:1"}),
+    ({"resolution": "4K"}, {"resolution": "4K"}),
+    ({"metadata": {"resolution": "HD"}}, {"metadata[resolution]": "HD"}),
+    ({"aspect_ratio": "16:9", "resolution": "1080p"}, {"aspect_ratio": "16:9", "resolution": "1080p"}),
+    ({"aspect_ratio": "16:9", "resolution": "720p"}, {"size": "1280x720"}),
+    ({"size": "21x9"}, {"size": "21x9"}),
+    ({"size": "large"}, {"size": "large"}),
+    ({"size": "auto", "aspect_ratio": "16:9"}, {"size": "auto", "aspect_ratio": "16:9"}),
+    ({"size": "1280x720", "aspect_ratio": "auto"}, {"size": "1280x720", "aspect_ratio": "auto"}),
+    ({"seconds": "7.5"}, {"seconds": "7.5"}),
+    ({"seed": 2**64 - 1}, {"seed": str(2**64 - 1)}),
+    ({"seed": 1234.0}, {"seed": "1234"}),
+    ({"metadata": {"seed": 7}}, {"metadata[seed]": "7"}),
+    ({"negative_prompt": "no rain"}, {"negative_prompt": "no rain"}),
+]
+
+
+@pytest.mark.parametrize("model", ["sora-2", "sora-unheard-of"])
+def test_an_openai_upstream_is_told_in_the_clients_words_what_ours_cannot_say(folder: Path, model: str) -> None:
+    with FakeOpenAI().in_thread() as fake, LiveServer(folder, openai_channel(fake.base_url)) as server:
+        for body, expected in OWN_WORDS:
+            server.call("POST", OPENAI, {"model": model, "prompt": "a boat", **body})
+            sent = {name: text for name, text in fake.creates.pop().items() if name not in ("model", "prompt")}
+            assert sent == expected, body
+        assert server.call("POST", OPENAI, {"prompt": "a", "size": "1280x720", "aspect_ratio": "1:1"}).status == 400
+        own = server.call("POST", OWN, {"model": model, "prompt": "a", "aspect_ratio": "21:9"})
+        assert (own.status, own.json["error"]["param"]) == (400, "aspect_ratio"), "its client speaks no OpenAI"
+        assert not fake.creates
+
+
+def test_a_resolution_that_only_the_upstream_can_judge_needs_a_price_that_names_it(folder: Path) -> None:
+    prices = """
+[[prices]]
+model = "sora-*"
+unit = "second"
+price = 0.01
+[[prices]]
+model = "sora-*"
+unit = "second"
+price = 0.50
+when = { resolution = "4k" }
+[[accounts]]
+name = "default"
+balance = 100
+"""
+    with FakeOpenAI().in_thread() as fake, LiveServer(folder, openai_channel(fake.base_url) + prices) as server:
+        for word in ("8k", "HD", "1080p"):
+            answer = server.call("POST", OPENAI, {"prompt": "a", "seconds": "4", "resolution": word})
+            assert answer.status == 403, answer
+            assert f"resolution = {word}" in answer.json["error"]["message"]
+        assert not fake.creates
+        for body, held in (
+            ({"resolution": "4K"}, "2.000000"),
+            ({"resolution": "720p"}, "0.040000"),
+            ({"aspect_ratio": "1:1", "resolution": "720p"}, "0.040000"),
+        ):
+            answer = server.call("POST", OPENAI, {"prompt": "a", "seconds": "4", **body})
+            assert answer.status == 200, (body, answer)
+            assert server.call("GET", f"{OWN}/{answer.json['id']}").json["cost"]["held"] == held
+
+
+def test_a_remix_of_what_was_told_in_the_clients_words(folder: Path) -> None:
+    with FakeOpenAI().in_thread() as fake, LiveServer(folder, openai_channel(fake.base_url, private=True)) as server:
+        fake.autofinish(0.1)
+        made = server.call("POST", OPENAI, {"prompt": "a", "aspect_ratio": "1:1"}).json["id"]
+        assert server.ended(made)["status"] == "succeeded"
+        remix = f"{OPENAI}/{made}/remix"
+        assert server.call("POST", remix, {"prompt": "b"}).status == 200
+        assert fake.creates[-1] == {"prompt": "b"}
+        other = server.call("POST", remix, {"prompt": "b", "aspect_ratio": "21:9"})
+        assert (other.status, other.json["error"]["param"]) == (400, "aspect_ratio")
+
+
+def test_two_names_of_the_model_have_to_agree(folder: Path) -> None:
+    with LiveServer(folder) as server:
+        both = server.call("POST", OPENAI, {"prompt": "a", "model": "sora-2", "model_name": "sora-2-pro"})
+        assert (both.status, both.json["error"]["param"]) == (400, "model")
+        alone = server.call("POST", OPENAI, {"prompt": "a [[delay:90]]", "model_name": "sora-2-pro"})
+        assert (alone.status, alone.json["model"]) == (200, "sora-2-pro")
 
 
 def test_nobody_else_is_sent_them(folder: Path, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds."""
     audio: bool | str = False
     """A word where the upstream has more than with and without."""
+    unjudged: tuple[str, ...] = ()
+    """The fields whose values are the client's own words, which only the upstream can judge."""
 
     @classmethod
     def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Billed:

@@ -20,6 +20,7 @@ _CLOSE: Final = 0.02
 """How far a size may be from the ratio that is named beside it: 1366x768 is 16:9 to everybody."""
 _STEEPEST: Final = 3.0
 """No picture makes a video longer than this times its width: a panorama is cropped."""
+_FRAME: Final = ("size", "aspect_ratio", "resolution")
 _SIZE: Final = re.compile(r"([1-9]\d{0,4})[xX×*]([1-9]\d{0,4})")
 _RATIO: Final = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 
@@ -72,8 +73,8 @@ def check_agreement(request: GenerationRequest) -> None:
 
     `2k` and the like are left alone: they mean one thing for pictures and another for videos.
     """
-    if request.native is not None and "size" in request.native.novel:
-        return
+    if request.native is not None and not request.native.novel.keys().isdisjoint(_FRAME):
+        return  # its vendor alone knows what they mean
     _check_mode(request)
     if request.size is None:
         return

@@ -94,6 +94,9 @@ class Native(msgspec.Struct, frozen=True, omit_defaults=True):
     dialect: str
     fields: dict[str, msgspec.Raw]
     novel: dict[str, Novel] = {}
+    own: dict[str, tuple[str, str]] = {}
+    """By neutral name, the field and the text that the client said it with (`metadata[aspectRatio]`, `21:9`): for what
+    this dialect's upstreams may take, although it cannot be said to them in another way."""
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -130,6 +133,10 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         """What the client wrote into the field `name`, where nobody but a vendor that speaks `dialect` may know it."""
         found = self.native.novel.get(name) if self.native is not None and self.native.dialect == dialect else None
         return None if found is None else found.value
+
+    def own(self, name: str, dialect: str) -> tuple[str, str] | None:
+        """The field and the text that a client of `dialect` said the field `name` with, where that is kept."""
+        return self.native.own.get(name) if self.native is not None and self.native.dialect == dialect else None
 
     def with_role(self, *roles: Role) -> Iterator[MediaInput]:
         """The inputs that play one of `roles`, in the order in which they were given."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from telecine.accounts.holders import stand_in
 from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
-from telecine.nouns.billed import common
+from telecine.nouns.billed import Billed, common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
@@ -175,8 +175,9 @@ class TaskService:
         charging = [route for route in routes if router.charges(route.channel.name)]
         if not charging:
             return None
-        named = _named(request) if principal.metered and context.prices.lines else {}
-        quote = context.prices.quote(request, [route.billed for route in charging], named)
+        billed = [route.billed for route in charging]
+        named = _named(request, billed) if principal.metered and context.prices.lines else {}
+        quote = context.prices.quote(request, billed, named)
         sold = any(router.is_real(route.channel.name) for route in charging)
         if quote is None and (context.limits.require_price or (context.prices.lines and sold)):
             raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
@@ -339,12 +340,14 @@ class TaskService:
         return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, provider.traits))
 
 
-def _named(request: GenerationRequest) -> dict[str, str]:
+def _named(request: GenerationRequest, billed: Sequence[Billed]) -> dict[str, str]:
     """The values that nobody here knows, of fields that prices depend on: an account with a balance may have what the
     price book names, and nothing else, or it would have the dear variant at the price of the cheap one."""
     novel = request.native.novel if request.native is not None else {}
     plain = {name.removeprefix("parameters."): one.value for name, one in novel.items()}
-    return {name: value for name, value in plain.items() if name in ("mode", "audio", "duration", "size")}
+    unjudged = {name: str(getattr(one, name)) for one in billed for name in one.unjudged}
+    dear = ("mode", "audio", "duration", "size", "resolution")
+    return unjudged | {name: value for name, value in plain.items() if name in dear}
 
 
 def _check_names(request: GenerationRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ _NAMED_SIZES: Final = {"small": "720p", "large": "1080p"}
 IN_METADATA: Final = ("resolution", "aspectRatio", "aspect_ratio", "seed")
 """genrelay sends these inside `metadata`; they are parameters, not notes."""
 
+Word = Annotated[str, msgspec.Meta(max_length=64)]
 Note = str | int | float | bool | None
 
 
@@ -38,20 +40,22 @@ class CreateVideo(msgspec.Struct):
 
     prompt: str | None = None
     model: str | None = None
+    model_name: str | None = None
+    """What Kling's clients send for `model`."""
     seconds: Number | None = None
-    size: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    size: Word | None = None
     input_reference: Any = None
 
     duration: Number | None = None
     images: Any = None
     image: Any = None
     watermark: bool | str | None = None
-    aspect_ratio_camel: str | None = msgspec.field(default=None, name="aspectRatio")
-    resolution: str | None = None
+    aspect_ratio_camel: Word | None = msgspec.field(default=None, name="aspectRatio")
+    resolution: Word | None = None
     webhook_url: str | None = None
 
     negative_prompt: str | None = None
-    aspect_ratio: str | None = None
+    aspect_ratio: Word | None = None
     seed: Number | None = None
     n: Number | None = None
     callback_url: str | None = None
@@ -59,6 +63,14 @@ class CreateVideo(msgspec.Struct):
 
 
 _KNOWN: Final = Known.of(CreateVideo)
+_JUDGES: Final[dict[str, Callable[[str, str], object]]] = {
+    "size": scalars.pair,
+    "aspect_ratio": scalars.aspect_ratio,
+    "resolution": scalars.resolution,
+}
+"""Each raises GatewayError for a word that means nothing here."""
+_Said = dict[str, str | None]
+"""By the client's name for it, what it says."""
 
 
 def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
@@ -66,17 +78,17 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
     wire, native = _read(body)
     sources = _sources(wire, body)
     notes = wire.metadata or {}
-    size, aspect_ratio, resolution = _frame(wire, notes)
+    size, ratios, resolutions = _frame(wire, notes)
     watermark = scalars.flag(wire.watermark, "watermark")
     request = GenerationRequest(
         operation="image_to_video" if sources else "text_to_video",
-        model=wire.model or DEFAULT_MODEL,
+        model=agreed(("model", wire.model), ("model_name", wire.model_name)) or DEFAULT_MODEL,
         prompt=wire.prompt or "",
         negative_prompt=wire.negative_prompt,
         count=scalars.integer(wire.n, "n", least=1) or 1,
-        size=size,
-        aspect_ratio=aspect_ratio,
-        resolution=resolution,
+        size=size["size"],
+        aspect_ratio=_one(ratios, scalars.aspect_ratio),
+        resolution=_one(resolutions, scalars.resolution),
         duration=agreed(
             ("seconds", scalars.seconds(wire.seconds, "seconds")),
             ("duration", scalars.seconds(wire.duration, "duration")),
@@ -90,20 +102,31 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
         metadata=_notes(body),
         native=native,
     )
-    request = _with_novel(request)
+    request = _with_novel(request, _own(wire, request, ratios, resolutions))
     check_agreement(request)
     return request, sources
 
 
-def _with_novel(request: GenerationRequest) -> GenerationRequest:
-    """`request` with what the vendor alone can judge: lengths and sizes that its model is not known to have."""
-    strange = catalogue.load().strange(request)
-    if request.size is not None and not scalars.is_pair(request.size):
-        objection = f"size: '{request.size[:40]}' is neither WIDTHxHEIGHT nor W:H."
-        strange["size"] = Novel(request.size, objection)
-    novel = {name: one for name, one in strange.items() if name in ("duration", "size")}
+def _with_novel(request: GenerationRequest, own: dict[str, tuple[str, str]]) -> GenerationRequest:
+    """`request` with what the vendor alone can judge: values that its model is not known to have, and words that mean
+    nothing here. `own` is how the client said what may be passed on as it came."""
+    novel = catalogue.load().strange(request)
+    for name, judge in _JUDGES.items():
+        value = getattr(request, name)
+        objection = None if value is None else _objection(judge, value, own[name][0] if name in own else name)
+        if objection is not None:
+            novel[name] = Novel(value, objection)
     fields = request.native.fields if request.native is not None else {}
-    return msgspec.structs.replace(request, native=Native("openai", fields, novel) if fields or novel else None)
+    native = Native("openai", fields, novel, own) if fields or novel or own else None
+    return msgspec.structs.replace(request, native=native)
+
+
+def _objection(judge: Callable[[str, str], object], value: str, param: str) -> str | None:
+    try:
+        judge(value, param)
+    except GatewayError as error:
+        return error.message
+    return None
 
 
 def parse_remix(
@@ -117,7 +140,7 @@ def parse_remix(
     """A remix of `source`: a new prompt, and whatever else the body may change. What it repeats of the source, whose
     object shows `seconds` and `size`, is no change. Raises GatewayError."""
     request, sources = parse_create(body)
-    if body.fields.get("model") and not alike(request.model, source.model):
+    if (body.fields.get("model") or body.fields.get("model_name")) and not alike(request.model, source.model):
         raise invalid(f"model: a remix keeps that of its source, '{source.model}'; leave it out.", "model")
     own = [source.duration] if seconds is None else [source.duration, float(seconds)]
     if request.duration is not None and request.duration not in own:
@@ -136,7 +159,7 @@ def parse_remix(
         duration=source.duration,
         source_task=source_task,
     )
-    return _with_novel(made)
+    return _with_novel(made, {})
 
 
 def _read(body: Body) -> tuple[CreateVideo, Native | None]:
@@ -172,8 +195,9 @@ def _number(value: Note, param: str) -> Number | None:
     return None if value == "" else value
 
 
-def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[str | None, str | None, str | None]:
-    """(size, aspect ratio, resolution). Relays also write a ratio (`16x9`) or `small` and `large` as the size."""
+def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[_Said, _Said, _Said]:
+    """What size, aspect ratio and resolution are said with, by the client's names. Relays also write a ratio (`16x9`)
+    or `small` and `large` as the size."""
     said = (wire.size or "").lower()
     width, height = scalars.pair(said, "size") if scalars.is_pair(said) else (0, 0)
     shape = 0 < max(width, height) < _SMALLEST
@@ -190,11 +214,42 @@ def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[str | None, str |
         "metadata.resolution": _text(notes.get("resolution"), "metadata.resolution"),
         "size": _NAMED_SIZES.get(said),
     }
-    return (
-        None if shape or said in _NAMED_SIZES else size,
-        agreed(*((name, scalars.aspect_ratio(value, name)) for name, value in ratios.items())),
-        agreed(*((name, scalars.resolution(value, name)) for name, value in resolutions.items())),
-    )
+    return {"size": None if shape or said in _NAMED_SIZES else size}, ratios, resolutions
+
+
+def _one(said: _Said, judge: Callable[[str, str], str | None]) -> str | None:
+    """What the names that were sent agree on, in our spelling where it means something here."""
+    plain = {
+        name: value if value is None or _objection(judge, value, name) else judge(value, name)
+        for name, value in said.items()
+    }
+    return agreed(*plain.items())
+
+
+def _own(
+    wire: CreateVideo, request: GenerationRequest, ratios: _Said, resolutions: _Said
+) -> dict[str, tuple[str, str]]:
+    """By neutral name, the client's own field and text, as a form has them, of what OpenAI itself takes otherwise or
+    not at all, and relays may take as it is."""
+    seed = None if request.seed is None else str(request.seed)
+    length = request.duration
+    whole = length is None or length.is_integer()
+    seconds = None if whole else f"{length:.6f}".rstrip("0")
+    said: dict[str, _Said] = {
+        "aspect_ratio": ratios,
+        "resolution": resolutions,
+        "seed": {"seed" if wire.seed is not None else "metadata.seed": seed},
+        "negative_prompt": {"negative_prompt": request.negative_prompt},
+        "duration": {"seconds" if wire.seconds is not None else "duration": seconds},
+    }
+    found: dict[str, tuple[str, str]] = {}
+    for neutral, names in said.items():
+        for name, value in names.items():
+            if value is not None:
+                outer, _, inner = name.partition(".")
+                text = wire.size if name == "size" else value
+                found.setdefault(neutral, (f"{outer}[{inner}]" if inner else outer, text or value))
+    return found
 
 
 def _sources(wire: CreateVideo, body: Body) -> list[Source]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from telecine.nouns.billed import Billed
+from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import is_size, parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
@@ -20,7 +20,9 @@ from telecine.providers.openai.wire import BILLED, DEFAULT_SIZE, OURS, SHAPES
 from telecine.providers.take import Take
 
 _OPERATIONS: Final = ("text_to_video", "image_to_video", "remix")
-_ALIKE: Final = {"1024p": "1k"}
+_SAYING: Final = ("size", "aspect_ratio", "resolution")
+_RELAYED: Final = ("seed", "negative_prompt")
+_SHORTS: Final = frozenset(short for _, short in SHAPES)
 
 
 class Draft(msgspec.Struct):
@@ -52,20 +54,19 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
     prompt = take.field("prompt")
     if not prompt.strip():
         raise invalid("The OpenAI Videos API needs a prompt.", "prompt")
-    size, duration = _size(take, request), take.field("duration")
+    frame, duration = _frame(take, request, source), take.field("duration")
     if request.operation == "remix":
         # The model and the length are the source's, which the upstream knows; OpenAI takes nothing but a prompt.
-        draft = Draft({"prompt": prompt}, passed=_passed(request))
-        if size is not None and not _same_frame(request, source):
-            draft.fields["size"] = size
+        draft = Draft({"prompt": prompt, **frame}, passed=_passed(request))
     else:
         watermark = take.parameter("watermark")
         given = {
             "model": model,
             "prompt": prompt,
-            "seconds": _seconds(duration),
-            "size": size,
+            **_seconds(duration, request.own("duration", "openai")),
+            **frame,
             "watermark": None if watermark is None else str(watermark).lower(),
+            **_relayed(take, request),
         }
         draft = Draft({name: value for name, value in given.items() if value is not None}, passed=_passed(request))
         pairs_of(draft.passed)  # refuses what a form cannot say, before anything is kept
@@ -80,9 +81,15 @@ def billed_of(draft: Draft, request: GenerationRequest) -> Billed:
 
     Where nothing is said, OpenAI's own models have a documented size; nobody knows what a relay's others make.
     """
-    size = draft.fields.get("size") or request.size or (DEFAULT_SIZE if request.model.startswith("sora") else None)
     seconds = draft.fields.get("seconds")
     duration = float(seconds) if seconds is not None else request.duration
+    size, ratio, resolution = request.size, request.aspect_ratio, _named(request.resolution)
+    if size is None:
+        fitting = _fitting(ratio, resolution)
+        if fitting is None:  # passed on as it came
+            unjudged = ("resolution",) if resolution is not None and resolution not in _SHORTS else ()
+            return Billed(aspect_ratio=ratio, resolution=resolution, duration=duration, unjudged=unjudged)
+        size = fitting or (DEFAULT_SIZE if request.model.startswith("sora") else None)
     return (
         Billed.sized(*parse_size(size), duration=duration)
         if size and is_size(size)
@@ -110,25 +117,28 @@ def _pictures(take: Take) -> tuple[MediaInput, ...]:
     return (*first, *last, *references)
 
 
-def _size(take: Take, request: GenerationRequest) -> str | None:
-    """The `size` that size, aspect ratio and resolution agree on; None where none of them is set.
+def _frame(take: Take, request: GenerationRequest, source: GenerationRequest | None) -> dict[str, str]:
+    """The fields that say size, aspect ratio and resolution.
 
-    An explicit one is sent as it is, for relays make more than the four official ones. A resolution alone means the
-    portrait, as OpenAI's own default does.
+    An explicit size is sent as it is, for relays make more than the four official ones. A ratio and a resolution become
+    one of those, and where none fits, they go to the relay of an OpenAI client in its own words.
     """
-    size, ratio = take.field("size"), take.field("aspect_ratio") or None
-    resolution: str | None = (take.field("resolution") or "").lower() or None
-    resolution = _ALIKE.get(resolution or "", resolution)
-    if size and (word := request.novel("size", "openai")) and not is_size(word):
-        return word
+    size, ratio, resolution = (take.field(name) or None for name in _SAYING)
+    if request.operation == "remix" and (source is None or _same_frame(request, source)):
+        return {}  # its source's; or judged once that is known
+    words = {name for name in _SAYING if request.novel(name, "openai")}
+    if size and not is_size(size) and "size" in words:
+        return {"size": size, **_said(request, "aspect_ratio", "resolution")}
     if size:
         width, height = parse_size(size)
-        _agrees(f"{width}x{height}", ratio, resolution)
-        return f"{width}x{height}"
-    if ratio is None and resolution is None:
-        return None
-    fitting = [shape for (x_y, short), shape in SHAPES.items() if ratio in (None, x_y) and resolution in (None, short)]
-    if not fitting:
+        plain = f"{width}x{height}"
+        _agrees(plain, None if "aspect_ratio" in words else ratio, None if "resolution" in words else resolution)
+        return {"size": plain, **_said(request, *sorted(words - {"size"}))}
+    fitting = _fitting(ratio, _named(resolution))
+    if fitting is not None:
+        return {"size": fitting} if fitting else {}
+    found = {} if request.operation == "remix" else _said(request, "aspect_ratio", "resolution")
+    if not found:
         param = "aspect_ratio" if ratio not in (None, *(x_y for x_y, _ in SHAPES)) else "resolution"
         raise GatewayError(
             "unsupported_parameter",
@@ -136,7 +146,38 @@ def _size(take: Take, request: GenerationRequest) -> str | None:
             f"none of them is '{' '.join(filter(None, (ratio, resolution)))[:40]}'. Or name a size as WIDTHxHEIGHT.",
             param=param,
         )
-    return DEFAULT_SIZE if DEFAULT_SIZE in fitting else fitting[-1]
+    return found
+
+
+def _named(resolution: str | None) -> str | None:
+    """As `Billed` names it."""
+    return None if not resolution else str(spelled("resolution", resolution))
+
+
+def _fitting(ratio: str | None, resolution: str | None) -> str | None:
+    """The official size that both mean, nothing where neither is set, None where there is none.
+
+    A resolution alone means the portrait, as OpenAI's own default does.
+    """
+    if ratio is None and resolution is None:
+        return ""
+    found = [shape for (x_y, lines), shape in SHAPES.items() if ratio in (None, x_y) and resolution in (None, lines)]
+    return None if not found else DEFAULT_SIZE if DEFAULT_SIZE in found else found[-1]
+
+
+def _said(request: GenerationRequest, *names: str) -> dict[str, str]:
+    """Those of the fields `names` that an OpenAI client has set, as it said them."""
+    said = (request.own(name, "openai") for name in names if getattr(request, name) is not None)
+    return dict(one for one in said if one is not None)
+
+
+def _relayed(take: Take, request: GenerationRequest) -> dict[str, str]:
+    """What OpenAI itself has no field for, and relays do."""
+    found = _said(request, *_RELAYED)
+    if found:
+        for name in _RELAYED:
+            take.field(name)
+    return found
 
 
 def _agrees(size: str, ratio: str | None, resolution: str | None) -> None:
@@ -146,17 +187,18 @@ def _agrees(size: str, ratio: str | None, resolution: str | None) -> None:
         across, _, down = ratio.partition(":")
         if not (across.isdecimal() and down.isdecimal()) or width * int(down) != height * int(across):
             raise invalid(f"The size {size} is not {ratio[:40]}.", "aspect_ratio")
-    short = min(width, height)
-    if resolution is not None and resolution not in (f"{short}p", _ALIKE.get(f"{short}p")):
+    if resolution is not None and _named(resolution) != Billed.sized(width, height).resolution:
         raise invalid(f"The size {size} is not {resolution[:40]}.", "resolution")
 
 
-def _seconds(value: float | None) -> str | None:
+def _seconds(value: float | None, own: tuple[str, str] | None) -> dict[str, str]:
     if value is None:
-        return None
+        return {}
+    if own is not None:
+        return {"seconds": own[1]}
     if value <= 0 or not float(value).is_integer():
         raise invalid(f"The OpenAI Videos API counts whole seconds; {value:g} is none.", "duration")
-    return str(int(value))
+    return {"seconds": str(int(value))}
 
 
 def _passed(request: GenerationRequest) -> dict[str, msgspec.Raw]:
