@@ -32,7 +32,8 @@ POINTS = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
 SHOTS = [{"index": 1, "prompt": "a", "duration": 5}]
 
 OPENAI: dict[str, Any] = {
-    "prompt": "another", "model": "sora-2-pro", "seconds": 8, "duration": 8, "size": "1280x720",
+    "prompt": "another", "model": "sora-2-pro", "model_name": "sora-2-pro", "seconds": 8, "duration": 8,
+    "size": "1280x720",
     "input_reference": URL, "images": [URL, OTHER], "image": {"url": URL}, "watermark": True, "aspectRatio": "16:9",
     "aspect_ratio": "16:9", "resolution": "1080p", "negative_prompt": "fog", "seed": 7, "n": 2,
     "webhook_url": "https://me.test/h", "callback_url": "https://me.test/h", "metadata": {"a": "b"},
@@ -63,7 +64,12 @@ OURS = {"webhook_url", "callback_url", "external_id", "external_task_id", "metad
 MULTI = {"multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS}
 """Kling takes these together only."""
 ALIKE = {
-    "openai": [{"seconds", "duration"}, {"aspect_ratio", "aspectRatio"}, {"input_reference", "images", "image"}],
+    "openai": [
+        {"model", "model_name"},
+        {"seconds", "duration"},
+        {"aspect_ratio", "aspectRatio"},
+        {"input_reference", "images", "image"},
+    ],
     "kling": [set(MULTI), {"model", "model_name"}, {"static_mask", "dynamic_masks"}],
     "tasks": [],
 }

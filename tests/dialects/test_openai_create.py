@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest, MediaInput, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, VideoParameters
 from tests.dialects.house import NOW, House, base64_of, picture
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
@@ -97,7 +98,29 @@ def house() -> House:
 async def test_every_field_lands_in_its_place(house: House, body: dict[str, Any], expected: GenerationRequest) -> None:
     answer = await house.call("POST", "/v1/videos", json={"prompt": "a cat", **body})
     assert answer.status_code == 200, answer.text
-    assert house.request == expected
+    native = house.request.native
+    assert native is None or not (native.fields or native.novel), "all of it is known"
+    assert msgspec.structs.replace(house.request, native=None) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "own"),
+    [
+        ({"size": "16x9"}, {"aspect_ratio": ("size", "16x9")}),
+        ({"size": "Large"}, {"resolution": ("size", "Large")}),
+        ({"aspectRatio": "9:16"}, {"aspect_ratio": ("aspectRatio", "9:16")}),
+        ({"metadata": {"aspect_ratio": "9:16"}}, {"aspect_ratio": ("metadata[aspect_ratio]", "9:16")}),
+        ({"resolution": "1080P"}, {"resolution": ("resolution", "1080P")}),
+        ({"seed": "1234.0"}, {"seed": ("seed", "1234")}),
+        ({"metadata": {"seed": 3}}, {"seed": ("metadata[seed]", "3")}),
+        ({"negative_prompt": "dogs"}, {"negative_prompt": ("negative_prompt", "dogs")}),
+    ],
+)
+async def test_how_the_client_said_it_is_kept_for_an_upstream_of_the_same_dialect(
+    house: House, body: dict[str, Any], own: dict[str, tuple[str, str]]
+) -> None:
+    await house.call("POST", "/v1/videos", json={"prompt": "a cat", **body})
+    assert house.request.native == Native("openai", {}, own=own)
 
 
 async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(house: House) -> None:

@@ -161,6 +161,26 @@ def test_two_names_of_the_model_have_to_agree(folder: Path) -> None:
         assert (alone.status, alone.json["model"]) == (200, "sora-2-pro")
 
 
+def test_kling_judges_lengths_that_are_not_whole(folder: Path) -> None:
+    with FakeKling().in_thread() as kling, LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+        for model, length in (("kling-v2-5-turbo", "7.5"), ("kling-unheard-of", "12.123456")):
+            answer = server.call("POST", KLING, {"model_name": model, "prompt": "a", "duration": length})
+            assert json.loads(kling.creates.pop())["duration"] == length
+            assert answer.json["message"] == f"duration value '{length}' is invalid"
+
+
+@pytest.mark.parametrize("other", ["aspectRatio", "AspectRatio", "aspect-ratio", "Aspect_Ratio", "ASPECTRATIO"])
+def test_a_known_field_in_another_spelling_slips_past_nobody(folder: Path, other: str) -> None:
+    with FakeKling().in_thread() as kling, LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+        for more in ({"aspect_ratio": "9:16"}, {}):
+            answer = server.call("POST", KLING, {**TURBO, **more, other: "16:9"})
+            assert (answer.status, answer.json["code"]) == (400, 1201)
+            assert "write 'aspect_ratio'" in answer.json["message"]
+        answer = server.call("POST", KLING, {**TURBO, "modelName": "kling-v3"})
+        assert answer.status == 400, answer
+        assert not kling.creates
+
+
 def test_nobody_else_is_sent_them(folder: Path, tmp_path: Path) -> None:
     with LiveServer(folder) as sandbox:
         for path, known, bodies in ((KLING, TURBO, NEW), (OPENAI, {"prompt": "a boat"}, OPENAIS)):

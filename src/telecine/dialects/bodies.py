@@ -1,4 +1,5 @@
-"""JSON bodies, strictly: no duplicate keys, no key that differs from a known one only in case, bounded depth and size.
+"""JSON bodies, strictly: no duplicate keys, no key that is a known one in another spelling, bounded depth
+and size.
 
 What is forwarded byte for byte must mean to the upstream what it meant to us, so anything that two JSON readers could
 read differently is refused. The stdlib reader is there because msgspec does not report duplicate keys; msgspec then
@@ -57,9 +58,9 @@ class Body(msgspec.Struct, frozen=True):
         if not names:
             return {}
         for name in names:
-            meant = known.folded.get(name.casefold())
+            meant = known.folded.get(_folded(name))
             if meant is not None:
-                raise invalid(f"'{name}' differs from '{meant}' only in case; write '{meant}'.", name)
+                raise invalid(f"'{name}' differs from '{meant}' only in how it is written; write '{meant}'.", name)
         _check_names({name: self.fields[name] for name in sorted(names)})
         if self.raw is not None:
             # A copy, because a Raw keeps the whole body alive that it was read from.
@@ -71,12 +72,17 @@ class Body(msgspec.Struct, frozen=True):
         return found
 
 
+def _folded(name: str) -> str:
+    """What is the same for `aspect_ratio`, `aspectRatio` and `Aspect-Ratio`, which some reader takes for one."""
+    return name.casefold().replace("_", "").replace("-", "")
+
+
 class Known:
     """The field names of a wire type."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
-        self.folded = {name.casefold(): name for name in self.names}
+        self.folded = {_folded(name): name for name in sorted(self.names)}
 
     @classmethod
     def of(cls, struct: type[msgspec.Struct]) -> Known:

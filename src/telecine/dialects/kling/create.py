@@ -79,6 +79,10 @@ def _novel(wire: CreateTask, request: GenerationRequest) -> dict[str, Novel]:
         for neutral, name, word in said
         if word is not None and word not in WORDS[name]
     }
+    length = request.duration
+    if length is not None and not length.is_integer():
+        text = f"{length:.6f}".rstrip("0")
+        words["duration"] = Novel(text, f"duration: Kling counts whole seconds; {text} is none.")
     return catalogue.load().strange(request) | words
 
 

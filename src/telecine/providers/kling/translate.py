@@ -104,7 +104,7 @@ def _common(take: Take, model: str, request: GenerationRequest) -> CreateBody:
         sound=None if audio is None else request.novel("audio", "kling") or ("on" if audio else "off"),
         camera_control=_camera(take.parameter("camera"), request.novel("parameters.camera", "kling")),
         aspect_ratio=None if image2video else ratio,
-        duration=_seconds(take.field("duration"), "duration"),
+        duration=_seconds(take.field("duration"), "duration", request.novel("duration", "kling")),
         multi_shot=take.parameter("multi_shot"),
         shot_type=take.parameter("shot_type"),
         multi_prompt=[
@@ -185,9 +185,9 @@ def _no(param: str, value: str) -> GatewayError:
     )
 
 
-def _seconds(value: float | None, param: str) -> str | None:
-    if value is None:
-        return None
+def _seconds(value: float | None, param: str, novel: str | None = None) -> str | None:
+    if value is None or novel is not None:
+        return novel
     if value <= 0 or not float(value).is_integer():
         raise invalid(f"Kling counts whole seconds; {value:g} is none.", param)
     return str(int(value))
