@@ -15,6 +15,8 @@ def mark_of(settings: Settings) -> Path:
 def is_installed(settings: Settings) -> bool:
     """Whether a server was ever started on these data. Looks only. Raises OSError where that is not allowed."""
     try:
-        return mark_of(settings).stat().st_size > 0  # whoever opens a database that is not there makes an empty file
+        mark = mark_of(settings)
+        # Whoever opens a database that is not there makes an empty file; a folder's size says nothing.
+        return mark.is_dir() or mark.stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
         return False
