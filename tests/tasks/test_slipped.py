@@ -6,15 +6,19 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, update
 
 from telecine.clock import Slip, SystemClock
+from telecine.config import ChannelConfig
+from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Accepted, Running, Unknown
 from telecine.server.doctor import findings
 from telecine.server.figures import Figures, measure
 from telecine.store import tables
+from telecine.tasks.recovery import free_overdue_slots
 from telecine.tasks.slipped import FARTHEST, bring_back
-from tests.tasks.scripted import DONE, House, text_to_video
+from tests.tasks.scripted import DONE, TRAITS, House, Scripted, text_to_video
 
 DAY = 86400.0
 WEEK = 7 * DAY
@@ -46,6 +50,21 @@ async def test_a_start_brings_back_what_a_clock_ahead_has_put_off(tmp_path: Path
         await house.pass_time(300, 10)
         found = await house.tasks.get(house.me, view.task.id)
         assert found.task.state == "succeeded"
+
+
+async def test_a_slot_that_is_kept_for_a_job_is_kept_no_longer(tmp_path: Path) -> None:
+    provider = Scripted(traits=replace(TRAITS, look_up=False, deadline=600.0))
+    provider.submits = [Unknown("timeout")]
+    channels = (ChannelConfig(name="main", provider="scripted", max_in_flight=1),)
+    async with House(tmp_path, channels, (provider,)).opened() as house:
+        house.clock.jump(DAY)
+        with pytest.raises(GatewayError):
+            await house.tasks.create(house.me, text_to_video(), "tasks")
+    async with House(tmp_path, channels, (provider,)).opened() as house:  # with the right time
+        for _ in range(2):  # the second start finds nothing to be put right
+            await bring_back(house.database, house.clock.now(), WEEK)
+            assert await free_overdue_slots(house.database, house.clock.now() + 590) == 0
+        assert await free_overdue_slots(house.database, house.clock.now() + 610) == 1
 
 
 async def measured(house: House, folder: Path) -> Figures:

@@ -19,7 +19,8 @@ async def bring_back(database: Database, now: float, buried_after: float) -> int
     """Make due at `now` what is due later than any step sets; how many tasks. Called by a start.
 
     `buried_after`: seconds for which the files of a deleted task stay, so that its last step may be due as late.
-    Submits that seem to lie in the future count from now on, so that their jobs are looked up in time.
+    Submits that seem to lie in the future count from now on, so that their jobs are looked up in time; so do the ends
+    of attempts that keep a slot because their job may still run.
     """
     row, task, attempt = tables.schedule.c, tables.tasks.c, tables.attempts.c
     late = select(row.task_id).join(tables.tasks, task.id == row.task_id)
@@ -34,5 +35,10 @@ async def bring_back(database: Database, now: float, buried_after: float) -> int
             update(tables.attempts)
             .where(attempt.id.in_(select(task.attempt_id).where(task.ended_at.is_(None))), ahead)
             .values(submitted_at=now)
+        )
+        await connection.execute(
+            update(tables.attempts)
+            .where(attempt.slot_held, attempt.slot_until > now, attempt.ended_at > now)
+            .values(slot_until=attempt.slot_until - attempt.ended_at + now, ended_at=now)
         )
     return len(ids)
