@@ -128,3 +128,12 @@ async def test_the_upstreams_end_of_a_link_ends_the_waiting(tmp_path: Path) -> N
         assert (await view_of(house, task_id)).task.status == "running"
         await house.pass_time(300, 10)
         assert (await view_of(house, task_id)).task.state == "failed"
+
+
+async def test_one_failure_loses_no_file_whatever_the_upstream_says_of_its_end(tmp_path: Path) -> None:
+    """Some tell when a link ends in another unit, or by another clock."""
+    async with House(tmp_path).opened() as house:
+        over = replace(HIDDEN.outputs[0], expires_at=3600.0)
+        task_id = await begun(house, [BUSY], Succeeded((over,)))
+        await house.pass_time(10)
+        assert (await view_of(house, task_id)).task.state == "succeeded"

@@ -196,10 +196,13 @@ def _is_dead(error: FetchError | OSError) -> bool:
 
 
 def _is_lost(context: Context, work: Work, tried: Tried) -> bool:
-    """Whether nobody will ever have the file: its link has expired, or clients have waited long enough for it."""
+    """Whether nobody will ever have the file: its link has expired, or clients have waited long enough for it.
+
+    That it has expired is the upstream's word by its own clock, so one failure is not enough.
+    """
     now = context.now()
     expires = tried.output.upstream_expires_at or work.task.expires_at
-    if expires is not None and now >= expires:
+    if expires is not None and now >= expires and tried.output.tries >= _TRIES_BEFORE_SUCCESS:
         return True
     if work.task.ended or tried.shown:
         return False
