@@ -157,7 +157,7 @@ class Gate:
                 if standing.refusal is not None:
                     raise standing.refusal
         allowance = scope["allowance"] = Allowance(self.limits.json_body, self.limits.body)
-        await self._app(scope, self._limited(receive, headers, allowance), send)
+        await self._app(scope, self._limited(receive, headers, allowance, ours=needs_key(scope)), send)
 
     def _is_media(self, scope: Scope, headers: Headers) -> bool:
         """Whether the request is for the origin of files. A proxy that ends TLS leaves the port in `Host` away."""
@@ -204,9 +204,12 @@ class Gate:
             raise GatewayError("permission", "This needs an admin key.")
         return principal
 
-    def _limited(self, receive: Receive, headers: Headers, allowance: Allowance) -> Receive:
+    def _limited(self, receive: Receive, headers: Headers, allowance: Allowance, *, ours: bool) -> Receive:
         """`receive` with the body's size bounded, and how long it keeps us waiting: what is slow here, or stands in
-        line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408)."""
+        line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408).
+
+        `ours`: the body is one that we read. That of a callback only wakes a task, whatever it is.
+        """
         length = headers.get("content-length", "")
         declared = int(length) if length.isascii() and length.isdigit() else 0
         patience, clock = self._patience(), asyncio.get_running_loop().time
@@ -227,7 +230,7 @@ class Gate:
                 late = "The request's body did not arrive in time."
                 raise HTTPException(408, late, {"connection": "close"}) from None
             waited += clock() - began
-            if not seen:
+            if ours and not seen:
                 refuse_mark(message.get("body", b""))
             seen += len(message.get("body", b""))
             done = not message.get("more_body", False)
