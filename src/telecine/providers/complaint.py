@@ -2,8 +2,8 @@
 
 Known are OpenAI's `{error: {message, type, code, param}}`, flat `{code, message}` (Kling, new-api, DashScope), `msg`
 (RunningHub), `errors`, FastAPI's `detail` (a text, or a list of `{loc, msg}`), problem documents (`title`), MiniMax's
-`base_resp`, Volcengine's `ResponseMetadata`, Google's `{error: {code, status}}` and its list around that, new-api's
-answers with another's answer as their message, plain text and HTML.
+`base_resp`, JSend's `status`, Volcengine's `ResponseMetadata`, Google's `{error: {code, status}}` and its list
+around that, new-api's answers with another's answer as their message, plain text and HTML.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _TEXTS: Final = (
     "error", "reason", "fail_reason", "failReason", "title",
 )  # fmt: skip
 _WORDS: Final = ("code", "error_code", "err_code", "errcode", "Code", "status_code", "type", "error_type", "status")
+_CODES: Final = ("code", "status_code", "error_code", "err_code", "errcode")
+_JSEND: Final = frozenset({"error", "fail"})
 _FINE: Final = frozenset({"0", "1", "200", "201", "202", "10000", "20000", "ok", "success", "succeed", "succeeded"})
 """What vendors write as `code` where all is well."""
 
@@ -166,6 +168,8 @@ def _failed(layer: Any) -> bool:
     error = layer.get("error") or layer.get("Error")
     if text(error) or (isinstance(error, dict) and bool(_message(error) or any(_words(error)))):
         return True
-    code = layer.get("code", layer.get("status_code"))
+    if word(layer.get("status")) in _JSEND:
+        return True
+    code = next((layer[name] for name in _CODES if name in layer), None)
     known = str(code).lower() if isinstance(code, int | str) and not isinstance(code, bool) else ""
     return bool(known) and known not in _FINE
