@@ -22,6 +22,7 @@ balance = 1
 
 [[accounts]]
 name = "crowd"
+unlimited = true
 token_limit = "6000/day"
 
 [[keys]]

@@ -9,7 +9,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -131,19 +131,19 @@ def token(**claims: object) -> str:
 @pytest.mark.parametrize(
     ("authorization", "code"),
     [
-        ("", 1001),
-        (f"Bearer {API_KEY}", 0),
-        ("Bearer wrong", 1002),
-        (API_KEY, 1002),
-        (f"Bearer {token()}", 0),
-        (f"Bearer {token(nbf=int(time.time()) + 1700)}", 1003),
-        (f"Bearer {token(exp=int(time.time()) - 1)}", 1004),
-        (f"Bearer {token(iss='nobody')}", 1000),
-        (f"Bearer {token()}x", 1002),
+        (lambda: "", 1001),
+        (lambda: f"Bearer {API_KEY}", 0),
+        (lambda: "Bearer wrong", 1002),
+        (lambda: API_KEY, 1002),
+        (lambda: f"Bearer {token()}", 0),
+        (lambda: f"Bearer {token(nbf=int(time.time()) + 1700)}", 1003),
+        (lambda: f"Bearer {token(exp=int(time.time()) - 1)}", 1004),
+        (lambda: f"Bearer {token(iss='nobody')}", 1000),
+        (lambda: f"Bearer {token()}x", 1002),
     ],
 )
-async def test_signing_in(api: Api, authorization: str, code: int) -> None:
-    status, body = await api("POST", T2V, BODY, authorization=authorization)
+async def test_signing_in(api: Api, authorization: Callable[[], str], code: int) -> None:
+    status, body = await api("POST", T2V, BODY, authorization=authorization())
     assert (status, body["code"]) == (401 if code else 200, code)
 
 

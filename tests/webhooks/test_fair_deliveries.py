@@ -49,7 +49,7 @@ async def test_receivers_that_never_answer_make_another_account_wait_for_none(
 ) -> None:
     monkeypatch.setattr(deliverer, "TRY_SECONDS", 300.0)
     monkeypatch.setattr(deliverer, "_AT_ONCE", 64)
-    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as dead, Receiver().listening() as receiver:
+    async with Receiver().listening() as dead, Receiver().listening() as receiver, Hooks(tmp_path).opened() as hooks:
         dead.gate = asyncio.Event()
         for number in range(noise):
             await add(hooks, await account(hooks, f"noisy {number}"), dead.url, 300, lines=50)
@@ -66,7 +66,7 @@ async def test_receivers_that_never_answer_make_another_account_wait_for_none(
 async def test_a_page_of_one_accounts_hides_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliverer, "TRY_SECONDS", 300.0)
     monkeypatch.setattr(deliverer, "_AT_ONCE", 8)
-    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as dead, Receiver().listening() as receiver:
+    async with Receiver().listening() as dead, Receiver().listening() as receiver, Hooks(tmp_path).opened() as hooks:
         dead.gate = asyncio.Event()
         await add(hooks, await account(hooks, "noisy"), dead.url, 100, lines=100)
         await add(hooks, await account(hooks, "quiet"), receiver.url, 1, lines=1)

@@ -53,7 +53,7 @@ def needs_key(scope: Scope) -> bool:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
+    return path in _OPEN_PATHS or f"{path}/".startswith(_OPEN_FOLDERS)
 
 
 def check(scope: Scope, headers: Headers) -> None:

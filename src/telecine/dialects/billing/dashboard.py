@@ -52,16 +52,19 @@ async def subscription(request: Request) -> Response:
     return json_response(Subscription(limit, limit, limit, int(key.expires_at or 0)))
 
 
+_DAYS: Final = ("start_date", "end_date")
+
+
 async def usage(request: Request) -> Response:
     """`GET …/usage?start_date=&end_date=`: days in UTC; the first counts, the last does not. Without them, all."""
-    since, until = _day(request, "start_date"), _day(request, "end_date")
+    since, until = (_day(request, name) for name in _DAYS)
     key = await edge_of(request).accounts.key(principal_of(request), since, until)
     return json_response(BillingUsage(key.spent * 100 / MICROS))
 
 
 def render_error(error: GatewayError, request_id: str) -> Response:
-    """OpenAI's envelope; what a handler objects to comes with HTTP 200, as those applications expect it."""
-    if error.code == "invalid_request":
+    """OpenAI's envelope; what a handler objects to, a day, comes with HTTP 200, as those applications expect it."""
+    if error.code == "invalid_request" and error.param in _DAYS:
         return json_response({"error": {"message": error.message, "type": "invalid_request_error"}})
     return OPENAI.render_error(error, request_id)
 
