@@ -46,9 +46,9 @@ def control(data: Path, what: str, mode: str) -> None:
     create_command_function("pg_ctl")(["-w", *more, what], pgdata=data, user=owner)
 
 
-async def create(host: Path, name: str) -> str:
-    """Make a database in the server at `host`; its URL."""
+async def create(host: Path, name: str, template: str = "template1") -> str:
+    """Make a database in the server at `host`, as a copy of one that nobody is connected to; its URL."""
     connection = await asyncpg.connect(host=str(host), user="postgres", database="postgres")
-    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     await connection.close()
     return f"postgresql+asyncpg://postgres@/{name}?host={host}"

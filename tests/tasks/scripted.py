@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -72,7 +73,9 @@ def sqlite_url(folder: Path) -> str:
 
 
 database_url: Callable[[Path], str] = sqlite_url
-"""Where houses keep their records; the suite runs once on SQLite and once on PostgreSQL."""
+"""Where houses keep their records; the suite runs once on SQLite and twice on PostgreSQL."""
+two_processes = False
+"""Whether the steps of a house are run by two processes, turn and turn about."""
 
 
 class Scripted:
@@ -177,6 +180,29 @@ class Shelf:
         yield None  # type: ignore[misc]  # scripted providers read no media
 
 
+class InTurn(Engine):
+    """The engine of the process that serves the requests, and that of another one; when they `settle`, each step is run
+    by whoever claims it first, and they take turns at that."""
+
+    def __init__(self, context: Context, other: Context) -> None:
+        super().__init__(context, advance)
+        self._other = Engine(other, advance)
+
+    async def settle(self) -> None:
+        engines = [self, self._other]
+        while True:
+            engines.reverse()  # it is the other's turn
+            claimed = [(await Engine.claim(one))[0] for one in engines]
+            running = [step for one in engines for step in one._running.values()]
+            if not any(claimed) and not running:
+                return
+            if running:
+                await asyncio.wait(running)
+
+    async def stop(self, grace: float) -> list[str]:
+        return await super().stop(grace) + await self._other.stop(grace)
+
+
 class House:
     """A database, an engine and a service around scripted providers. `opened` for use."""
 
@@ -195,46 +221,68 @@ class House:
         self.clock = clock or HandClock()
         self.provider = Scripted()
         known: dict[str, Provider] = {one.name: one for one in providers or (self.provider,)}
-        self.database = Database(database_url(folder), shared_clock=shared_clock)
-        self.router = Router(Config(channels=tuple(channels)), known, catalogue.load(), self.clock)
         self.shelf = Shelf()
-        self.reads = TaskReads(self.database)
-        ids = IdSource()
-        self.context = Context(
-            database=self.database,
-            reads=self.reads,
-            router=self.router,
-            library=self.shelf,
-            clock=self.clock,
-            ids=ids,
-            limits=limits or LimitsConfig(),
-            prices=PriceBook(prices, catalogue.load()),
-            owner=secrets.token_hex(4),
-            announcers=announcers or {},
-            callback_url=lambda token: None,
-            link_seconds=7 * 86400.0,
-        )
-        self.engine = Engine(self.context, advance)
+
+        def process() -> Context:
+            database = Database(database_url(folder), shared_clock=shared_clock)
+            return Context(
+                database=database,
+                reads=TaskReads(database),
+                router=Router(Config(channels=tuple(channels)), known, catalogue.load(), self.clock),
+                library=self.shelf,
+                clock=self.clock,
+                ids=IdSource(),
+                limits=limits or LimitsConfig(),
+                prices=PriceBook(prices, catalogue.load()),
+                owner=secrets.token_hex(4),
+                announcers=announcers or {},
+                callback_url=lambda token: None,
+                link_seconds=7 * 86400.0,
+            )
+
+        self.context = process()
+        self.database, self.reads, self.router = self.context.database, self.context.reads, self.context.router
+        other = process() if two_processes else None
+        self.contexts = (self.context,) if other is None else (self.context, other)
+        """Of each process that runs steps; the first of them is who serves requests."""
+        self.engine = Engine(self.context, advance) if other is None else InTurn(self.context, other)
         self.tasks = TaskService(self.context, self.engine, catalogue.load())
-        self.keys = Keys(self.database, self.clock, ids)
+        self.keys = Keys(self.database, self.clock, self.context.ids)
         self.me = Principal(0, None, "me")
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[House]:
-        await self.database.open()
+        for one in self.contexts:
+            await one.database.open()
         try:
             self.me = Principal(await self.keys.account("default"), None, "me")
             await recover(self.database, self.router.pools)
             yield self
         finally:
             await self.engine.stop(1.0)
-            await self.database.close()
+            for one in self.contexts:
+                await one.database.close()
 
     async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
         """What a start or a reload makes of these sections of the file."""
         async with self.database.writing() as connection:
             await configured.sync(connection, accounts, keys, ids=self.context.ids, now=self.clock.now())
         self.keys.check_anew()
+
+    def reload(self, config: Config) -> None:
+        """Give every process these channels."""
+        for one in self.contexts:
+            one.router.swap(config)
+
+    def trouble(self, channel: str, seconds: float) -> None:
+        """Let every process leave a channel alone for so long."""
+        for one in self.contexts:
+            one.router.circuit(channel).trouble(0, seconds)
+
+    def limit(self, limits: LimitsConfig) -> None:
+        """Give every process these limits."""
+        for one in self.contexts:
+            one.limits = limits
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Move time on in small steps, running what falls due."""

@@ -15,9 +15,10 @@ from telecine.net.client import FetchError
 from telecine.nouns.errors import TaskError
 from telecine.providers.base import Failed, Finished, Refused, Running
 from tests.tasks.scripted import DONE, Scripted, refusal, text_to_video
-from tests.tasks.test_money import Bank, bank
+from tests.tasks.test_money import PRICE, Bank, bank
 
 TOKENS = PriceConfig("kling-v2-5-turbo", "million_input_tokens", Decimal(3))
+FREE = PriceConfig("sora-2", "call", Decimal(0))
 GONE = FetchError("the file answers with HTTP 404", status=404)
 
 
@@ -53,6 +54,7 @@ REFERENCES = {
 }
 
 
+@pytest.mark.one_process("the books do not say who wrote them")
 @pytest.mark.parametrize(
     ("forgery", "rule", "named"),
     [
@@ -90,7 +92,7 @@ REFERENCES = {
     ],
 )
 async def test_what_was_forged_is_found(tmp_path: Path, forgery: str, rule: str, named: str) -> None:
-    async with bank(tmp_path, "10") as one:
+    async with bank(tmp_path, "10", prices=(PRICE, FREE)) as one:
         await history(one)
         await one.house.keys.account("other")
         assert await problems(one) == []

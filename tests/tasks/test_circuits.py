@@ -14,6 +14,8 @@ from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Accepted, Channel, MediaReader, NeverSent, NotFound, Refused, Submission, Unknown
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
+pytestmark = pytest.mark.one_process("a circuit is of one process")
+
 AWAY = NeverSent("no connection")
 
 

@@ -135,7 +135,7 @@ async def test_never_twice_on_a_channel_where_it_failed_and_never_more_often_tha
         await one.house.pass_time(120, 5)
         assert one.sent == [1, 1, 1]
         assert (await one.task(task_id)).error == BROKEN.error
-        one.house.context.limits = LimitsConfig(failovers=1)
+        one.house.limit(LimitsConfig(failovers=1))
         await one.make()
         await one.house.pass_time(120, 5)
         assert one.sent == [2, 2, 1]
@@ -171,7 +171,7 @@ async def test_where_it_fails_at_once(tmp_path: Path, why: str) -> None:
                     one.providers[1].submits,
                     [Refused(refusal("upstream_refused"), elsewhere=True)],
                 )
-                one.house.router.swap(
+                one.house.reload(
                     channels(
                         ChannelConfig(name="b", provider="at-b", priority=9),
                         ChannelConfig(name="a", provider="at-a"),
@@ -190,7 +190,7 @@ async def test_where_it_fails_at_once(tmp_path: Path, why: str) -> None:
 
 async def test_a_cancel_between_two_attempts_costs_nothing(tmp_path: Path) -> None:
     async with Pair(tmp_path).opened() as one:
-        one.house.router.circuit("b").trouble(0, 600.0)
+        one.house.trouble("b", 600.0)
         task_id = await one.make()
         await one.house.pass_time(60)
         task = await one.task(task_id)
@@ -202,11 +202,11 @@ async def test_a_cancel_between_two_attempts_costs_nothing(tmp_path: Path) -> No
 
 async def test_without_the_other_channel_it_fails_with_the_upstreams_own_error(tmp_path: Path) -> None:
     async with Pair(tmp_path).opened() as one:
-        one.house.router.circuit("b").trouble(0, 60.0)
+        one.house.trouble("b", 60.0)
         task_id = await one.make()
         await one.house.pass_time(50)
         assert (await one.task(task_id)).state == "queued"
-        one.house.router.swap(channels(ChannelConfig(name="a", provider="at-a")))
+        one.house.reload(channels(ChannelConfig(name="a", provider="at-a")))
         await one.house.pass_time(60)
         assert (await one.task(task_id)).error == BROKEN.error
         assert await one.entries(task_id) == [HELD, RELEASED]
@@ -225,7 +225,7 @@ async def test_a_crash_between_two_attempts_loses_and_doubles_nothing(tmp_path: 
         if moment == "sending again":
             one.providers[1].submit = die  # type: ignore[assignment]
         else:
-            one.house.context.limits = LimitsConfig(failovers=1)
+            one.house.limit(LimitsConfig(failovers=1))
             read = one.house.reads.work
 
             async def dies_when_queued(task_id: int) -> Any:

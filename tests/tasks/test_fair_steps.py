@@ -33,6 +33,8 @@ from telecine.tasks.writes import Claim, Create
 from tests.tasks.scripted import DONE, House, Scripted, Shelf, text_to_video
 from tests.tasks.test_writes import new_task
 
+pytestmark = pytest.mark.one_process("the places are those of one process")
+
 MOST = 8
 
 

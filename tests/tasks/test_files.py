@@ -64,6 +64,7 @@ async def test_it_goes_on_until_the_file_is_there(tmp_path: Path, result: Succee
         assert await sent(house) == [["queued", []], ["running", ["pending"]], ["succeeded", ["stored"]]]
 
 
+@pytest.mark.one_process("a day of it takes long")
 @pytest.mark.parametrize(
     ("result", "error", "hours"),
     [(HIDDEN, BUSY, 24), (HIDDEN, GONE, 1), (DONE, GONE, 1)],

@@ -81,7 +81,7 @@ async def test_an_unknown_submit_is_cleared_up_where_it_was_sent(tmp_path: Path,
     upstreams.polls = [DONE]
     async with house(tmp_path, upstreams, OLD).opened() as one:
         task = await make(one)
-        one.router.swap(Config(channels=(NEW,)))
+        one.reload(Config(channels=(NEW,)))
         await one.pass_time(200)
         assert (await state(one, task)).charged == 500_000
         assert {(where, key) for _, where, key in upstreams.asked} == {("https://old.example", "of-the-old")}
@@ -96,8 +96,8 @@ async def test_a_running_job_is_collected_where_it_runs(tmp_path: Path, upstream
     async with house(tmp_path, upstreams, OLD).opened() as one:
         task = await make(one)
         await one.pass_time(30)
-        one.router.swap(Config(channels=(replace(OLD, api_key="rotated"),)))
-        one.router.swap(Config(channels=(NEW,)))
+        one.reload(Config(channels=(replace(OLD, api_key="rotated"),)))
+        one.reload(Config(channels=(NEW,)))
         upstreams.asked.clear()
         await one.pass_time(30)
         upstreams.polls = [DONE]
@@ -158,10 +158,10 @@ async def test_a_follow_up_stays_where_its_source_was_made(tmp_path: Path, upstr
     async with house(tmp_path, upstreams, OLD).opened() as one:
         task = await make(one)
         await one.pass_time(30)
-        one.router.swap(Config(channels=(NEW,)))
+        one.reload(Config(channels=(NEW,)))
         request: Any = text_to_video(source_task=task.id)
         with pytest.raises(Exception, match="no longer configured"):
             await one.tasks.create(one.me, request, "tasks")
-        one.router.swap(Config(channels=(replace(OLD, api_key="rotated"),)))
+        one.reload(Config(channels=(replace(OLD, api_key="rotated"),)))
         await one.tasks.create(one.me, request, "tasks")
         assert upstreams.asked[-1] == ("submit", "https://old.example", "rotated")

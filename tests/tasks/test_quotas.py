@@ -23,6 +23,8 @@ from tests.clock import HandClock
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 from tests.tasks.test_use import most_in_a_window
 
+pytestmark = pytest.mark.one_process("its lines are followed from claim to claim; one test here has two of its own")
+
 MIDNIGHT = 20_414 * 86400.0
 
 

@@ -52,6 +52,7 @@ class DeafClock(HandClock):
         await asyncio.sleep(seconds / 100)
 
 
+@pytest.mark.one_process("it waits to be told by the process that it asks")
 async def test_a_wait_ends_with_the_task(tmp_path: Path) -> None:
     async with House(tmp_path, clock=StillClock()).opened() as house:
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
