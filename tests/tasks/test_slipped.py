@@ -132,3 +132,16 @@ def test_the_clock_tells_that_it_was_set(monkeypatch: pytest.MonkeyPatch) -> Non
     assert clock.elapsed() - elapsed < 5
     set_by[0] = -3600.0
     assert clock.slip() == pytest.approx(Slip(-3600.0, DAY + 3600), abs=1)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux has a clock that counts while suspended")
+def test_a_suspended_machine_holds_no_lease_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, real, asleep = SystemClock(), time.clock_gettime, [0.0]
+
+    def told(which: int) -> float:
+        return real(which) + (asleep[0] if which == time.CLOCK_BOOTTIME else 0.0)
+
+    monkeypatch.setattr(time, "clock_gettime", told)
+    began = clock.elapsed()
+    asleep[0] = 3600.0  # time.monotonic has stood still meanwhile
+    assert clock.elapsed() - began == pytest.approx(3600.0, abs=5)
