@@ -33,6 +33,11 @@ def postgres() -> Iterator[Path]:
 @pytest.fixture(autouse=True, params=["sqlite", "postgres", "two"])
 def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Houses of this test keep their records there."""
+    yield from records(request, monkeypatch)
+
+
+def records(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the fixture `database` does, for rooms with parameters of their own."""
     if request.param == "sqlite":
         yield
         return
