@@ -36,7 +36,7 @@ class Fields:
             return text
         neutral = param.rpartition(".")[2]
         if neutral not in (name, "model"):
-            text = re.compile(rf"(?<![\w.]){re.escape(neutral)}(?![\w.]*\w)").sub(name, text)
+            text = re.compile(rf"(?<![\w.]){re.escape(neutral)}(?![\w.]*\w)").sub(lambda _: name, text)
         return text if name in text else f"{name}: {text}"
 
     def error(self, error: TaskError) -> str:

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 _END: Final = re.compile(rb"\n\r?\n")
-_INTERIM: Final = re.compile(rb"\s*(?:HTTP/\d\.\d +1(?!01)\d\d|\Z)")
+_INTERIM: Final = re.compile(rb"\A\s*+(?:HTTP/\d\.\d +1(?!01)\d\d|\Z)")
 """What is not the head that is waited for: that of an interim answer (103 Early Hints), or blank lines."""
 _MOST_INTERIM: Final = 16
 _PIECE: Final = 16 * 1024

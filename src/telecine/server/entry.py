@@ -30,6 +30,8 @@ _MARKS: Final = {
 
 _OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"})
 _OPEN_FOLDERS: Final = ("/media/", "/callbacks/")
+_CALLBACKS: Final = "/callbacks"
+"""A callback that lost its token is told that there is nothing here, like one whose token is wrong."""
 
 
 def tidy(scope: Scope) -> None:
@@ -53,7 +55,7 @@ def needs_key(scope: Scope) -> bool:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or f"{path}/".startswith(_OPEN_FOLDERS)
+    return path in _OPEN_PATHS or path == _CALLBACKS or path.startswith(_OPEN_FOLDERS)
 
 
 def check(scope: Scope, headers: Headers) -> None:
