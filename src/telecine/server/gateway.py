@@ -71,8 +71,9 @@ from telecine.server.metering import check_currency, database_url, settle_curren
 from telecine.server.metrics import Metrics
 from telecine.server.needs import Needs
 from telecine.server.rules import advice, check_config, check_rules, policy
+from telecine.server.running import Operations
 from telecine.server.strict import strict
-from telecine.server.upkeep import Upkeep
+from telecine.server.upkeep import MASK, Upkeep
 from telecine.server.webhooks import Webhooks
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
@@ -199,7 +200,6 @@ class Gateway:
             self.engine,
             storage=storage,
             keys=self.keys,
-            secret=self._secret,
             check=self._check,
             write=self._write,
             swap=self._swap,
@@ -401,6 +401,10 @@ class Gateway:
         wanted = self.context.limits.require_price or (book.lines and self._router.sells(model))
         return not wanted or bool(book.of(model))
 
+    def _operations(self, upkeep: Upkeep) -> Operations:
+        mask = self._secret.derive(MASK)
+        return Operations(self._database, upkeep.configuration, upkeep.erasure, upkeep.measure, mask, self.keys)
+
     def _application(self) -> Gate:
         routes = [
             *self._health.routes,
@@ -409,7 +413,7 @@ class Gateway:
             *(route for dialect in DIALECTS for route in dialect.routes),
             *Admin(self.keys, self._router, time.perf_counter).routes,
             *Money(self._balances, self._statement, lambda: self.context.prices.lines).routes,
-            *self.upkeep.routes,
+            *self._operations(self.upkeep).routes,
             *self._webhooks.routes,
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),

@@ -9,11 +9,9 @@ from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.routing import Route
 
 from telecine.accounts.erase import Erasure
 from telecine.accounts.keys import Keys
-from telecine.accounts.secret import Secret
 from telecine.config import Config, ConfigError, Settings
 from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
@@ -22,7 +20,6 @@ from telecine.server.figures import Figures, abroad, measure
 from telecine.server.reload import Reload, Revision
 from telecine.server.retention import Retention
 from telecine.server.rules import advice
-from telecine.server.running import Operations
 from telecine.server.spend import Reports
 from telecine.server.sweep import Sweep
 from telecine.tasks.context import Context
@@ -38,7 +35,7 @@ _ERASURES_SECONDS: Final = 60.0
 
 class Upkeep:
     """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes the sandbox's jobs;
-    `pulses` says how the loops of the process fare."""
+    `pulses` says how the loops of the process fare. `configuration` and `erasure` are for administrators too."""
 
     def __init__(
         self,
@@ -48,7 +45,6 @@ class Upkeep:
         *,
         storage: Storage,
         keys: Keys,
-        secret: Secret,
         check: Callable[[Config], None],
         write: Callable[[AsyncConnection, Config], Awaitable[None]],
         swap: Callable[[Config], None],
@@ -61,8 +57,8 @@ class Upkeep:
         self._storage = storage
         self._data: Path = settings.data
         database, clock = context.database, context.clock
-        self._reload = Reload(settings, database, clock, check=check, write=write, swap=swap)
-        self._erasure = Erasure(
+        self.configuration = Reload(settings, database, clock, check=check, write=write, swap=swap)
+        self.erasure = Erasure(
             database,
             clock,
             keys,
@@ -71,24 +67,21 @@ class Upkeep:
             cancel=self._cancel,
             forget_jobs=forget_jobs,
         )
-        self._erasures = Loop("erasures", self._erasure.resume, clock, every=_ERASURES_SECONDS)
+        self._erasures = Loop("erasures", self.erasure.resume, clock, every=_ERASURES_SECONDS)
         self._reports = Reports(database, context.router, clock)
         sweep = Sweep(database, storage, clock)
         self._retention = Retention(
-            database, storage, clock, lambda: self._reload.running.retention, sweep.run, forget_jobs=forget_jobs
+            database, storage, clock, lambda: self.configuration.running.retention, sweep.run, forget_jobs=forget_jobs
         )
-        self.routes: list[Route] = Operations(
-            database, self._reload, self._erasure, self.measure, secret.derive(MASK), keys
-        ).routes
 
     @property
     def running(self) -> Config:
         """The configuration as it is now."""
-        return self._reload.running
+        return self.configuration.running
 
     async def begin(self) -> None:
         """Bring the records in line with what this start runs with, and note it."""
-        await self._reload.begin()
+        await self.configuration.begin()
 
     @property
     def loops(self) -> tuple[Loop, ...]:
@@ -101,7 +94,7 @@ class Upkeep:
         Raises nothing: nobody waits for an answer, and the next who asks must still be heard.
         """
         try:
-            made = await self._reload.reload(actor)
+            made = await self.configuration.reload(actor)
         except ConfigError as error:
             _log.error("config_refused", actor=actor, reason=str(error))
             return None
