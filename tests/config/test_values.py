@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from telecine.config import Config, ConfigError, load, parse
-from telecine.server.rules import check_config
+from telecine.upkeep.rules import check_config
 
 GOOD = "w4tL0n8qZ2xV7bK3mR9cT1"
 KEY = f'[[keys]]\nname = "a"\nkey = "{GOOD}"\n'

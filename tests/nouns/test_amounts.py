@@ -10,13 +10,13 @@ import pytest
 
 from telecine.accounts.holders import NewAccount
 from telecine.accounts.terms import AccountChanges, Changes
+from telecine.admin.keys import NewKey, asked
 from telecine.config import ConfigError
 from telecine.config.load import parse
 from telecine.nouns.amounts import decimal_of
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import micros_of, units_of
 from telecine.nouns.rate import rate_of
-from telecine.server.admin import NewKey, asked
 
 ODD = [
     "1_000",

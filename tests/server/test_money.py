@@ -17,9 +17,9 @@ from telecine.accounts.audit import RULES
 from telecine.config import ChannelConfig, Config, ConfigError, LimitsConfig, ModelMap, NetworkConfig, PriceConfig, load
 from telecine.nouns import catalogue
 from telecine.nouns.money import Price, amount_of, cost
-from telecine.server.metering import check_metered, check_priced, is_exposed, is_published, unpriced
 from telecine.server.run import bind, serve
 from telecine.store.database import Database
+from telecine.upkeep.metering import check_metered, check_priced, is_exposed, is_published, unpriced
 from tests.dialects.house import picture
 from tests.server.live import ADMIN_KEY, NARROW_KEY, OTHER_KEY, LiveServer, kling_channel
 from tests.server.process import ServerProcess

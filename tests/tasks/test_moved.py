@@ -26,8 +26,8 @@ from telecine.providers.base import (
     Succeeded,
     Unknown,
 )
-from telecine.server.doctor import findings
-from telecine.server.figures import measure
+from telecine.upkeep.doctor import findings
+from telecine.upkeep.figures import measure
 from tests.clock import HandClock
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 

@@ -13,12 +13,12 @@ from sqlalchemy import select
 from telecine.clock import Clock
 from telecine.config import ChannelConfig
 from telecine.providers.base import Finished, Refused
-from telecine.server.doctor import findings
-from telecine.server.figures import measure
 from telecine.store import tables
 from telecine.tasks.recovery import set_pools, wake_lines
 from telecine.tasks.view import Place, View
 from telecine.tasks.writes import Start
+from telecine.upkeep.doctor import findings
+from telecine.upkeep.figures import measure
 from tests.clock import HandClock
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 from tests.tasks.test_use import most_in_a_window

@@ -13,11 +13,11 @@ from telecine.clock import Slip, SystemClock
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Accepted, Running, Unknown
-from telecine.server.doctor import findings
-from telecine.server.figures import Figures, measure
 from telecine.store import tables
 from telecine.tasks.recovery import free_overdue_slots
 from telecine.tasks.slipped import FARTHEST, bring_back
+from telecine.upkeep.doctor import findings
+from telecine.upkeep.figures import Figures, measure
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, text_to_video
 
 DAY = 86400.0

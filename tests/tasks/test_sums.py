@@ -17,8 +17,8 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import MOST_MICROS, MOST_SUM
 from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import Finished
-from telecine.server.figures import measure
 from telecine.store import tables
+from telecine.upkeep.figures import measure
 from tests.tasks.scripted import DONE, text_to_video
 from tests.tasks.test_money import Bank, bank
 

@@ -20,7 +20,7 @@ from telecine.cli.wire import Page
 
 if TYPE_CHECKING:
     from telecine.config import Settings
-    from telecine.server.reload import Change
+    from telecine.upkeep.reload import Change
 
 app = typer.Typer(help="Check and reload the configuration, and rotate the secret key.", no_args_is_help=True)
 
@@ -84,8 +84,8 @@ def check(
     from telecine.accounts.secret import load_secret
     from telecine.config import ConfigError, load, located
     from telecine.nouns import catalogue
-    from telecine.server.reach import unreachable
-    from telecine.server.rules import advice, check_rules
+    from telecine.upkeep.reach import unreachable
+    from telecine.upkeep.rules import advice, check_rules
 
     path = file or config
     if path is None:
@@ -154,8 +154,8 @@ def _row(one: Revision) -> list[str]:
 
 
 def _exposed(host: str) -> bool:
-    from telecine.server.metering import is_exposed
     from telecine.server.run import ListenError, bind
+    from telecine.upkeep.metering import is_exposed
 
     try:
         with bind(host, 0) as listener:
@@ -169,9 +169,9 @@ def _compared(settings: Settings) -> list[Change] | None:
     from telecine.accounts.secret import load_secret
     from telecine.config import Config as Configuration
     from telecine.server.lock import read
-    from telecine.server.metering import check_currency
-    from telecine.server.reload import check_providers, difference, masked, providers_of
-    from telecine.server.upkeep import MASK
+    from telecine.upkeep.metering import check_currency
+    from telecine.upkeep.reload import check_providers, difference, masked, providers_of
+    from telecine.upkeep.upkeep import MASK
 
     holder = read(settings.data)
     if holder is None or holder.role != "serve":
@@ -192,7 +192,7 @@ def _check_books(settings: Settings) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from telecine.server.installation import is_installed
-    from telecine.server.metering import check_currency, settled_currency
+    from telecine.upkeep.metering import check_currency, settled_currency
 
     with contextlib.suppress(SQLAlchemyError, OSError):  # whether they can be opened is not asked here
         if is_installed(settings) and (settled := asyncio.run(settled_currency(settings))) is not None:

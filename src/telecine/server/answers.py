@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from telecine.accounts.keys import KeyInfo
+from telecine.admin import webhooks
+from telecine.admin.keys import ChannelInfo
 from telecine.dialects.models import ModelObject
-from telecine.server import webhooks
-from telecine.server.admin import ChannelInfo
 from telecine.server.operation import Group
 
 

@@ -8,6 +8,10 @@ from telecine.accounts.holders import NewAccount
 from telecine.accounts.keys import KeyInfo
 from telecine.accounts.statement import EntryPage
 from telecine.accounts.terms import AccountChanges, Changes
+from telecine.admin import webhooks
+from telecine.admin.accounts import AccountInfo, WantedErasure
+from telecine.admin.keys import ChannelTest, NewKey
+from telecine.admin.money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
 from telecine.dialects.billing.account import AccountObject
 from telecine.dialects.billing.dashboard import BillingUsage, Subscription
 from telecine.dialects.billing.kling import CostsEnvelope
@@ -20,9 +24,6 @@ from telecine.dialects.openai.render import DeletedVideo, Video, VideoList
 from telecine.dialects.tasks.create import CreateTask
 from telecine.dialects.tasks.render import TaskEvent, TaskList, TaskObject
 from telecine.nouns.task import Status
-from telecine.server import webhooks
-from telecine.server.admin import ChannelTest, NewKey
-from telecine.server.admin_money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
 from telecine.server.answers import (
     ChannelList,
     DashboardRefusal,
@@ -37,7 +38,6 @@ from telecine.server.answers import (
     WebhookTest,
 )
 from telecine.server.operation import Group, More, Operation, Query, Sent, moment, one_of, whole
-from telecine.server.running import AccountInfo, WantedErasure
 from telecine.webhooks.log import DeliveryState
 
 _AFTER: Final = Query("after", "The id after which the page begins.")

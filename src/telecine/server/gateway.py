@@ -28,6 +28,10 @@ from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
 from telecine.accounts.statement import Statement
+from telecine.admin.accounts import Operations
+from telecine.admin.keys import Admin
+from telecine.admin.money import Money
+from telecine.admin.webhooks import Webhooks
 from telecine.clock import Clock, SystemClock
 from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings, located
 from telecine.dialects.base import Dialect, Edge, Media
@@ -60,21 +64,14 @@ from telecine.providers.sandbox import SandboxProvider
 from telecine.routing.records import record_channels
 from telecine.routing.router import Router, channel_of, channels_of, pools_of
 from telecine.server.address import Proxies
-from telecine.server.admin import Admin
-from telecine.server.admin_money import Money
 from telecine.server.callbacks import callback_route
 from telecine.server.connections import Connections, Patience, room_for_connections
 from telecine.server.docs_page import docs_routes
 from telecine.server.gate import Gate, render
 from telecine.server.health import Health
-from telecine.server.metering import check_currency, database_url, settle_currency
 from telecine.server.metrics import Metrics
 from telecine.server.needs import Needs
-from telecine.server.rules import advice, check_config, check_rules, policy
-from telecine.server.running import Operations
 from telecine.server.strict import strict
-from telecine.server.upkeep import MASK, Upkeep
-from telecine.server.webhooks import Webhooks
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
@@ -84,6 +81,9 @@ from telecine.tasks.recovery import free_overdue_slots, recover, set_pools, wake
 from telecine.tasks.service import TaskService
 from telecine.tasks.slipped import bring_back
 from telecine.tasks.view import View
+from telecine.upkeep.metering import check_currency, database_url, settle_currency
+from telecine.upkeep.rules import advice, check_config, check_rules, policy
+from telecine.upkeep.upkeep import MASK, Upkeep
 from telecine.webhooks.deliverer import Deliverer
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog

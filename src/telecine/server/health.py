@@ -16,12 +16,12 @@ from starlette.routing import Route
 from telecine.clock import Clock
 from telecine.loops import Pulse
 from telecine.nouns.errors import GatewayError
-from telecine.server.figures import Figures, states
 from telecine.server.metrics import Metrics
 from telecine.server.needs import Needs
 from telecine.server.recent import Recent
 from telecine.store.database import Database
 from telecine.tasks.engine import Engine
+from telecine.upkeep.figures import Figures, states
 
 _SILENT_SECONDS: Final = 15.0
 _FRESH_SECONDS: Final = 5.0

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from telecine.nouns.money import MICROS
-from telecine.server.figures import Figures
+from telecine.upkeep.figures import Figures
 
 
 class Metrics:

@@ -25,8 +25,8 @@ from telecine.loops import end
 from telecine.server.connections import raise_file_limit
 from telecine.server.gateway import FirstRun, Gateway
 from telecine.server.lock import hold
-from telecine.server.metering import is_exposed
 from telecine.server.protocol import Protocol
+from telecine.upkeep.metering import is_exposed
 
 _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""

@@ -13,7 +13,7 @@ from tests.cli.house import good
 from tests.cli.house import server as cli_server
 from tests.server.live import ADMIN_KEY, LiveServer, eventually, kling_channel
 from tests.server.process import ServerProcess
-from tests.server.test_reload import CREATE, PATH, lines_until, reload
+from tests.upkeep.test_reload import CREATE, PATH, lines_until, reload
 from tests.upstreams.kling import API_KEY, FakeKling
 
 LATE = "late-key-w4tL0n8qZ2xV7bK3"

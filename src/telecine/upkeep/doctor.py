@@ -9,8 +9,8 @@ from typing import Final, Literal
 import msgspec
 
 from telecine.nouns.money import MICROS, amount_of
-from telecine.server.figures import Figures
-from telecine.server.spend import Spend
+from telecine.upkeep.figures import Figures
+from telecine.upkeep.spend import Spend
 
 Level = Literal["ok", "info", "warning", "bad"]
 

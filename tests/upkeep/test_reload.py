@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from telecine.config import Config, ConfigError, parse
-from telecine.server.reload import difference, masked
+from telecine.upkeep.reload import difference, masked
 from tests.server.live import ADMIN_KEY, LiveServer, kling_channel
 from tests.server.process import ServerProcess
 from tests.upstreams.kling import API_KEY, FakeKling

@@ -21,11 +21,11 @@ from telecine.nouns.names import ERASED
 from telecine.nouns.rate import limited_channel
 from telecine.routing.circuit import State
 from telecine.routing.router import Router
-from telecine.server.rules import Advice
-from telecine.server.spend import Spend
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.sums import parts, whole
+from telecine.upkeep.rules import Advice
+from telecine.upkeep.spend import Spend
 
 DAY: Final = 86400.0
 

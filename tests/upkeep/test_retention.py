@@ -24,10 +24,10 @@ from telecine.nouns.ids import IdSource
 from telecine.nouns.request import MediaInput, Native, Shot, VideoParameters
 from telecine.nouns.task import Output, Task
 from telecine.providers.base import Failed
-from telecine.server.retention import BATCH, Retention, first_id
-from telecine.server.sweep import Sweep
 from telecine.store import tables
 from telecine.tasks.view import View
+from telecine.upkeep.retention import BATCH, Retention, first_id
+from telecine.upkeep.sweep import Sweep
 from telecine.webhooks.log import DeliveryLog
 from tests.tasks.scripted import DONE, House, text_to_video
 

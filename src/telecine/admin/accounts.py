@@ -11,22 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from telecine.accounts.erase import Erasure
 from telecine.accounts.holders import NewAccount
 from telecine.accounts.keys import Keys
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import AccountChanges, Terms
+from telecine.admin.keys import asked
 from telecine.config import ConfigError
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
-from telecine.server.admin import asked
-from telecine.server.doctor import findings
-from telecine.server.figures import Figures
-from telecine.server.reload import Reload, Revision, masked
-from telecine.server.rules import advice
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.upkeep.doctor import findings
+from telecine.upkeep.erase import Erasure
+from telecine.upkeep.figures import Figures
+from telecine.upkeep.reload import Reload, Revision, masked
+from telecine.upkeep.rules import advice
 
 
 class WantedErasure(msgspec.Struct, forbid_unknown_fields=True):

@@ -17,12 +17,12 @@ from telecine.media.storage import Storage
 from telecine.net.client import Client
 from telecine.providers.base import Reported
 from telecine.providers.kling import KlingProvider
-from telecine.server.doctor import Finding, findings
-from telecine.server.figures import measure
 from telecine.server.metrics import Metrics
-from telecine.server.retention import Retention
-from telecine.server.spend import Reports, Spend
 from telecine.store import tables
+from telecine.upkeep.doctor import Finding, findings
+from telecine.upkeep.figures import measure
+from telecine.upkeep.retention import Retention
+from telecine.upkeep.spend import Reports, Spend
 from tests.clock import HandClock
 from tests.server.live import ADMIN_KEY, LiveServer, kling_channel
 from tests.tasks.scripted import House, Scripted, text_to_video

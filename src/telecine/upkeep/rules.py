@@ -20,7 +20,7 @@ from telecine.net.guard import AddressPolicy
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob, matches, overlap
 from telecine.routing.router import channels_of
-from telecine.server.metering import check_metered, check_priced, is_published
+from telecine.upkeep.metering import check_metered, check_priced, is_published
 
 PROVIDERS: Final = ("kling", "openai", "sandbox")
 """The names of those that a gateway makes."""

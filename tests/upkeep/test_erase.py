@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import insert, select, text, update
 
 from telecine.accounts import audit
-from telecine.accounts.erase import Erasure
 from telecine.accounts.principal import Principal
 from telecine.config import PriceConfig
 from telecine.media.storage import Storage, input_key, output_key
@@ -23,6 +22,7 @@ from telecine.nouns.task import Task
 from telecine.providers.base import Running
 from telecine.store import tables
 from telecine.tasks.writes import Mark
+from telecine.upkeep.erase import Erasure
 from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer, kling_channel
 from tests.tasks.scripted import DONE, House, text_to_video
 from tests.upstreams.kling import API_KEY, FakeKling

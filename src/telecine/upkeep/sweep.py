@@ -11,9 +11,9 @@ from sqlalchemy import select, tuple_
 from telecine.clock import Clock
 from telecine.media.storage import Storage, Stored
 from telecine.nouns.request import GenerationRequest
-from telecine.server.retention import BATCH, first_id
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.upkeep.retention import BATCH, first_id
 
 _GRACE: Final = 86400.0
 """How old an object must be to be called lost: its row may still be on its way."""

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event
 
 from telecine.config import Config, ConfigError, parse
-from telecine.server.figures import measure, states
 from telecine.server.recent import Recent
-from telecine.server.reload import difference, masked
+from telecine.upkeep.figures import measure, states
+from telecine.upkeep.reload import difference, masked
 from tests.clock import HandClock
 from tests.server.live import ADMIN_KEY, KEY, LiveServer
 from tests.tasks.scripted import House

@@ -14,7 +14,6 @@ import msgspec
 import structlog
 from sqlalchemy import Column, bindparam, case, delete, func, select, tuple_, update
 
-from telecine.accounts.erase import sandbox_handles
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
 from telecine.loops import Loop
@@ -25,6 +24,7 @@ from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.locks import in_order
+from telecine.upkeep.erase import sandbox_handles
 
 _log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 
 from telecine.config import Config, ConfigError, Settings, located, parse
 from telecine.nouns import catalogue
-from telecine.server.rules import Advice, advice, check_rules
+from telecine.upkeep.rules import Advice, advice, check_rules
 
 FILE = Path("telecine.toml")
 KLING = """[[channels]]

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from telecine.config import Config
-from telecine.server.rules import Advice
+from telecine.upkeep.rules import Advice
 
 _SECONDS: Final = 3.0
 _PORTS: Final = {"https": 443, "http": 80}

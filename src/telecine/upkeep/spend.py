@@ -24,9 +24,9 @@ from telecine.loops import Loop
 from telecine.nouns.money import MICROS, units_of
 from telecine.providers.base import Reported, ReportOutcome, Traits, Unreadable
 from telecine.routing.router import Router
-from telecine.server.retention import REPORTS_KEPT, first_id
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.upkeep.retention import REPORTS_KEPT, first_id
 
 _log = structlog.get_logger(__name__)
 

@@ -10,21 +10,21 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.erase import Erasure
 from telecine.accounts.keys import Keys
 from telecine.config import Config, ConfigError, Settings
 from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
 from telecine.nouns import catalogue
-from telecine.server.figures import Figures, abroad, measure
-from telecine.server.reload import Reload, Revision
-from telecine.server.retention import Retention
-from telecine.server.rules import advice
-from telecine.server.spend import Reports
-from telecine.server.sweep import Sweep
 from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.writes import Mark
+from telecine.upkeep.erase import Erasure
+from telecine.upkeep.figures import Figures, abroad, measure
+from telecine.upkeep.reload import Reload, Revision
+from telecine.upkeep.retention import Retention
+from telecine.upkeep.rules import advice
+from telecine.upkeep.spend import Reports
+from telecine.upkeep.sweep import Sweep
 
 _log = structlog.get_logger(__name__)
 

@@ -18,11 +18,11 @@ from telecine.config import ChannelConfig, ConfigError, PriceConfig
 from telecine.loops import Pulse
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
-from telecine.server.doctor import Finding, findings
-from telecine.server.figures import Abroad, Count, Figures, GivenUp, measure
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.tasks.recovery import set_pools
+from telecine.upkeep.doctor import Finding, findings
+from telecine.upkeep.figures import Abroad, Count, Figures, GivenUp, measure
 from telecine.webhooks.sealing import Seal
 from tests.server.live import ADMIN_KEY, LiveServer
 from tests.tasks.scripted import TRAITS, House, Scripted, text_to_video
