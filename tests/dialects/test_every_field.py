@@ -14,7 +14,6 @@ from telecine.dialects.fields import Fields
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import create as kling
 from telecine.dialects.kling import render as kling_render
-from telecine.dialects.kling.wire import CreateTask as KlingWire
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai import render as openai_render
 from telecine.dialects.tasks import create as tasks
@@ -26,6 +25,8 @@ from telecine.providers.kling.translate import translate as to_kling
 from telecine.providers.openai.translate import translate as to_openai
 from telecine.providers.sandbox.plan import opening, plan
 from telecine.providers.take import ADVISORY
+from telecine.wires.kling import IMAGE_ONLY
+from telecine.wires.kling import CreateTask as KlingWire
 
 URL, OTHER = "https://pictures.test/a.png", "https://pictures.test/b.png"
 POINTS = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
@@ -86,7 +87,7 @@ def to_own(body: Body) -> Parsed:
 DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, Any], Fields]] = {
     "openai": (openai.parse_create, {"prompt": "a"}, OPENAI, openai_render.FIELDS),
     "kling/text2video": (lambda body: kling.parse_create("text2video", body), {"prompt": "a", "model_name": "kling-v1"},
-                         {name: value for name, value in KLING.items() if name not in kling._IMAGE_ONLY},
+                         {name: value for name, value in KLING.items() if name not in IMAGE_ONLY},
                          kling_render.FIELDS),
     "kling/image2video": (lambda body: kling.parse_create("image2video", body), {"image": URL, "prompt": "a"}, KLING,
                           kling_render.FIELDS),

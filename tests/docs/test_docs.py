@@ -24,7 +24,7 @@ from telecine.cli.app import app
 from telecine.dialects.base import Dialect
 from telecine.nouns.errors import ERROR_CODES, GatewayError
 from telecine.nouns.task import State
-from telecine.providers.kling.wire import VERDICTS
+from telecine.providers.kling.words import VERDICTS
 from telecine.providers.sandbox.directives import Directives
 from telecine.server.gateway import DIALECTS
 from telecine.server.metrics import Metrics

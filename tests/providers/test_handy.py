@@ -10,7 +10,7 @@ from telecine.net.client import Reply
 from telecine.providers.base import Accepted, Channel, Succeeded, Unknown, Unreadable
 from telecine.providers.kling import answers as kling
 from telecine.providers.openai import answers as openai
-from telecine.providers.openai.wire import CONTENT
+from telecine.providers.openai.words import CONTENT
 from tests.providers.stand_ins import NOW
 
 CHANNEL = Channel("c", "https://upstream.example")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import CameraMove, GenerationRequest, ImageParameters, MediaInput, Role, VideoParameters
+from telecine.nouns.request import (
+    CameraMove,
+    GenerationRequest,
+    ImageParameters,
+    MediaInput,
+    Native,
+    Role,
+    VideoParameters,
+)
 from telecine.providers.take import Take
 
 
@@ -74,3 +83,11 @@ def test_hints_may_drop_and_what_is_ours_need_not_be_taken() -> None:
         source_task=1,
     )
     Take(told).refuse_rest("p")
+
+
+def test_what_only_a_vendor_may_know_goes_to_whoever_speaks_its_dialect() -> None:
+    told = request(native=Native("kling", {"brand_new": msgspec.Raw(b"1")}))
+    Take(told).refuse_rest("relay", frozenset({"kling", "openai"}))
+    with pytest.raises(GatewayError) as caught:
+        Take(told).refuse_rest("kling")  # of the same name, and yet of another wire
+    assert caught.value.param == "brand_new"

@@ -39,6 +39,7 @@ from telecine.providers.base import (
     Submission,
     SubmitOutcome,
     Succeeded,
+    Telling,
     Traits,
     Unreadable,
     UpstreamOutput,
@@ -56,7 +57,6 @@ from tests.clock import HandClock
 Answer = TypeVar("Answer")
 DONE = Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id="v1"),))
 TRAITS = Traits(
-    media=frozenset({"url"}),
     look_up=True,
     unique_handle=True,
     cancel=False,
@@ -83,6 +83,8 @@ class Scripted:
 
     def __init__(self, name: str = "scripted", traits: Traits = TRAITS) -> None:
         self.name = name
+        self.speaks: frozenset[str] = frozenset()
+        self.telling: Telling | None = None
         self.traits = traits
         self.submits: list[SubmitOutcome | Exception | Callable[[], Any]] = [Accepted("u1")]
         self.polls: list[PollOutcome] = [Running()]
@@ -94,6 +96,15 @@ class Scripted:
         self.polled: list[Job] = []
         self.asked_to_stop: list[Job] = []
         self.preparing: Callable[[], Any] | None = None
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        return self.traits
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         if self.objection is not None:
@@ -118,6 +129,9 @@ class Scripted:
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
         self.polled.append(job)
         return _next(self.polls)
+
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         return _next(self.look_ups)

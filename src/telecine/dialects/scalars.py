@@ -10,10 +10,8 @@ import msgspec
 
 from telecine.nouns.errors import invalid
 from telecine.nouns.text import check_plain
+from telecine.wires.scalars import Number
 
-Number = int | float | str
-"""On the wire. Kling documents strings, its relays send integers (wire tables, `duration` and `seconds`)."""
-Int63 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Seed = Annotated[int, msgspec.Meta(ge=-(2**63))]
 
 _NUMBER: Final = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)

@@ -5,6 +5,7 @@
 | `prepare` | yes | bytes that `submit` needs, kept on the attempt |
 | `submit` | no, exactly one request | Accepted, Finished, Refused, NeverSent or Unknown |
 | `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound; `poll` also Lost |
+| `poll_many` | yes | what `poll` would answer, for those of the jobs that a list tells of |
 | `collect` | yes | the bytes of one output |
 | `cancel` | yes | Cancelled, NotCancellable or Unreadable |
 | `report` | yes | Reported or Unreadable |
@@ -12,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -156,10 +157,8 @@ ReportOutcome = Reported | Unreadable
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What a provider declares about its upstream. All times in seconds."""
+    """What a provider declares about one operation with one model at its upstream. All times in seconds."""
 
-    media: frozenset[Literal["url", "base64"]]
-    """The forms in which it takes media."""
     look_up: bool
     """It can be asked about a job by the handle that we chose."""
     unique_handle: bool
@@ -172,9 +171,6 @@ class Traits(msgspec.Struct, frozen=True):
     """How long a job usually takes at the very most; after that we ask more slowly."""
     retention: float
     """How long the upstream knows a job and keeps its files."""
-    billed_fields: frozenset[str] = frozenset()
-    """Wire fields that change the price: always written by us, never passed through."""
-    callbacks: bool = False
     prepares: bool = False
     """`prepare` does something, so that it needs a transaction of its own."""
     usual: float = 20.0
@@ -183,8 +179,17 @@ class Traits(msgspec.Struct, frozen=True):
     """The shortest spacing of polls that its upstream welcomes."""
     polls_free: bool = False
     """Asking costs nothing, so that even a short job is asked about several times while it runs."""
-    report_lag: float | None = None
-    """How late what `report` says may be; None: this upstream does not tell what its account has used."""
+    listed: bool = False
+    """One question, `poll_many`, can ask about many jobs of a channel."""
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """How an upstream tells what its account has used. Times in seconds."""
+
+    lag: float
+    """How late what `report` says may be."""
+    retention: float
+    """How long the upstream knows a job, at the most: no older one is in what it says."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -264,7 +269,22 @@ class Provider(Protocol):
     """One upstream service."""
 
     name: str
-    traits: Traits
+    speaks: frozenset[str]
+    """The dialects that its upstream speaks: what nobody here knows of their requests passes through to it."""
+    telling: Telling | None
+    """None: this upstream does not tell what its account has used."""
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        """What holds for `operation` with `model`, as the upstream calls that. Pure, and never raises."""
+        ...
+
+    async def open(self) -> None:
+        """Called once before any other verb: what outlives a request (sockets, folders) begins here."""
+        ...
+
+    async def close(self) -> None:
+        """Called once after all other verbs. What `open` began ends here."""
+        ...
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the upstream will be asked for, as far as prices depend on it. Raises GatewayError
@@ -291,6 +311,13 @@ class Provider(Protocol):
         """Ask about a job by the upstream's id. Never raises for anything that the upstream does."""
         ...
 
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        """Ask about many jobs at once; by handle, what is known of them now. Only called where `traits.listed` holds.
+
+        A job that is left out has no verdict: whoever asked polls it alone. Never raises for what the upstream does.
+        """
+        ...
+
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """Ask about a job by the handle that we chose. Only called where `traits.look_up` holds."""
         ...
@@ -304,7 +331,7 @@ class Provider(Protocol):
         ...
 
     async def report(self, channel: Channel) -> ReportOutcome:
-        """Ask what the account has used, at most once a second. Only called where `traits.report_lag` is not None."""
+        """Ask what the account has used, at most once a second. Only called where `telling` is not None."""
         ...
 
     async def ping(self, channel: Channel) -> str:

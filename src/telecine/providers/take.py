@@ -61,13 +61,13 @@ class Take:
             ]
         return [name for name in names if name not in self._taken and name not in ADVISORY]
 
-    def refuse_rest(self, provider: str) -> None:
+    def refuse_rest(self, provider: str, speaks: frozenset[str] = frozenset()) -> None:
         """Raise `unsupported_parameter` for the first field that nobody took.
 
-        Fields that a dialect does not know pass through to the provider that speaks the same wire, which has its name.
+        Fields that a dialect does not know pass through to a provider that `speaks` it.
         """
         native = self._request.native
-        if native is not None and native.dialect != provider:
+        if native is not None and native.dialect not in speaks:
             _refuse(native, provider)
         for name in self.untaken():
             raise GatewayError(

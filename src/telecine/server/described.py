@@ -17,7 +17,6 @@ from telecine.dialects.billing.dashboard import BillingUsage, Subscription
 from telecine.dialects.billing.kling import CostsEnvelope
 from telecine.dialects.billing.relay import Pricing, TokenUsageAnswer
 from telecine.dialects.kling import render as kling_render
-from telecine.dialects.kling import wire as kling_wire
 from telecine.dialects.models import ModelObject
 from telecine.dialects.openai.create import CreateVideo
 from telecine.dialects.openai.render import DeletedVideo, Video, VideoList
@@ -39,6 +38,7 @@ from telecine.server.answers import (
 )
 from telecine.server.operation import Group, More, Operation, Query, Sent, moment, one_of, whole
 from telecine.webhooks.log import DeliveryState
+from telecine.wires import kling as kling_wire
 
 _AFTER: Final = Query("after", "The id after which the page begins.")
 _LIMIT: Final = whole("limit", "How many.", 20, 100)

@@ -139,12 +139,12 @@ class Gateway:
         self._fetcher = Client(addresses)  # of inputs: clients' slow servers take no connection from providers
         self._workers = Workers()
         self._sandbox = SandboxProvider(data / "sandbox", clock, self._workers)
-        providers: dict[str, Provider] = {
+        self._providers: dict[str, Provider] = {
             "sandbox": self._sandbox,
             "kling": KlingProvider(self._client, clock),
             "openai": OpenAIProvider(self._client, clock),
         }
-        self._router = Router(config, providers, known, clock)
+        self._router = Router(config, self._providers, known, clock)
 
         self._scratch = data / "tmp"
         storage = Storage.on_disk(data / "media")
@@ -256,6 +256,8 @@ class Gateway:
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
             self.stranded = await self.upkeep.stranded()
+            for provider in self._providers.values():
+                await provider.open()
             self.loops.start()
             try:
                 yield first_run
@@ -278,7 +280,7 @@ class Gateway:
     async def _close(self) -> None:
         """Close every room. One that cannot be closed in time is named in the log and left."""
         rooms = {
-            "sandbox": self._sandbox.close,
+            **{name: provider.close for name, provider in self._providers.items()},
             "workers": self._workers.close,
             "client": self._client.close,
             "fetcher": self._fetcher.close,
@@ -307,7 +309,7 @@ class Gateway:
     @property
     def stop_seconds(self) -> float:
         """How long a stop may take, at most, once requests have ended."""
-        return self._settings.config.limits.shutdown + _DELIVERIES + 3 * LEAVING + 6 * _CLOSING
+        return self._settings.config.limits.shutdown + _DELIVERIES + 3 * LEAVING + (5 + len(self._providers)) * _CLOSING
 
     def end_streams(self) -> None:
         """Whoever follows a task is to come back later: this process is about to end."""

@@ -36,7 +36,9 @@ def _estimate(context: Context, task: Task, line: str, position: int, uses: Mapp
     except GatewayError:
         return None
     if channel is None:
-        return next((_slot(context, route, position) for route in routes if route.pool == line and route.slots), None)
+        return next(
+            (_slot(context, task, route, position) for route in routes if route.pool == line and route.slots), None
+        )
     quota = next((route.quota for route in routes if route.channel.name == channel), None)
     if quota is None:
         return None
@@ -44,7 +46,8 @@ def _estimate(context: Context, task: Task, line: str, position: int, uses: Mapp
     return math.ceil(uses.get(channel, Use()).turn(quota, now, position) - now)
 
 
-def _slot(context: Context, route: Route, position: int) -> int:
+def _slot(context: Context, task: Task, route: Route, position: int) -> int:
     """By how long such jobs take."""
-    typical = context.pace.typical(route.provider.name, route.model, route.provider.traits)
+    traits = route.provider.traits_of(task.operation, route.model)
+    typical = context.pace.typical(route.provider.name, route.model, traits)
     return math.ceil(typical * position / (route.slots or 1))

@@ -30,7 +30,7 @@ from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again, failed
 from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import ChannelGoneError, collecting, progressed, running
+from telecine.tasks.settle import ChannelGoneError, collecting, progressed, running, traits_of
 from telecine.tasks.submit import submit, unknown
 from telecine.tasks.writes import Change
 
@@ -52,7 +52,7 @@ async def poll(context: Context, work: Work) -> Work | None:
     channel, provider = _upstream(context, work)
     task, now = work.task, context.now()
     job = _job(work)
-    if task.cancel_requested_at is not None and provider.traits.cancel and not task.cancel_refused:
+    if task.cancel_requested_at is not None and traits_of(context, work).cancel and not task.cancel_refused:
         match await _asked(provider.cancel(channel, job), provider):
             case Cancelled():
                 await cancel(context, work)
@@ -118,7 +118,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
     if attempt.upstream_id is not None:
         return await poll(context, work)
     channel, provider = _upstream(context, work)
-    traits, now = provider.traits, context.now()
+    traits, now = traits_of(context, work), context.now()
     submitted = attempt.submitted_at or attempt.created_at
     attempt = replace(attempt, lookups=attempt.lookups + 1)
     match await _asked(provider.look_up(channel, _job(work)), provider):
@@ -138,7 +138,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
 
 async def _not_found(context: Context, work: Work, provider: Provider, submitted: float) -> Work | None:
     """The upstream knows no job by our handle: it never had it, does not show it yet, or has forgotten it since."""
-    traits, now = provider.traits, context.now()
+    traits, now = traits_of(context, work), context.now()
     if now >= submitted + traits.retention * _KEPT:  # to send it again would be to pay twice
         error = TaskError("submission_unknown", "The upstream was asked too late: it keeps no jobs of that age.")
         await fail(context, work, error, attempt_state="unknown")
@@ -170,9 +170,9 @@ async def _absent(context: Context, work: Work, provider: Provider) -> Work | No
         await cancel(context, work)
         return None
     attempt = work.current
-    if not provider.traits.unique_handle:
+    if not traits_of(context, work).unique_handle:
         error = TaskError("submission_unknown", "The upstream does not know the job, and may still have run it.")
-        until = context.now() + provider.traits.deadline
+        until = context.now() + traits_of(context, work).deadline
         await fail(context, work, error, attempt_state="unknown", keep_slot_until=until)
         return None
     circuit, now = context.router.circuit_of(attempt), context.now()
@@ -223,7 +223,7 @@ async def _unreadable(context: Context, work: Work, provider: Provider, outcome:
         return
     attempt = replace(work.current, unreadable=work.current.unreadable + 1)
     change = context.moved(task, Change(task=task, attempt=attempt), "unreadable", outcome.reason)
-    wait = backoff(attempt.unreadable - 1, provider.traits.poll_floor)
+    wait = backoff(attempt.unreadable - 1, traits_of(context, work).poll_floor)
     await context.commit(change, due=now + max(wait, asked(outcome.retry_after)))
 
 

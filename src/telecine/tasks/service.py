@@ -337,7 +337,8 @@ class TaskService:
         if provider is None:
             return View(task, outputs, 30.0)
         elapsed = self._context.now() - task.created_at
-        return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, provider.traits))
+        traits = provider.traits_of(task.operation, task.model)
+        return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, traits))
 
 
 def _named(request: GenerationRequest, billed: Sequence[Billed]) -> dict[str, str]:

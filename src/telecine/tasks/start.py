@@ -103,7 +103,7 @@ def _alternative(context: Context, work: Work, route: Route) -> Alternative:
     now = context.now()
     number = work.task.attempts + 1
     identity = context.ids.next(now)
-    traits = route.provider.traits
+    traits = route.provider.traits_of(work.task.operation, route.model)
     attempt = Attempt(
         id=identity,
         task_id=work.task.id,

@@ -174,7 +174,7 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     now = context.now()
     attempt = replace(work.current, state="unknown")
     found = context.router.of(attempt)
-    traits = found[1].traits if found else None
+    traits = found[1].traits_of(work.task.operation, attempt.model) if found else None
     if traits is not None and not traits.look_up:
         before = await context.reads.unknowns(work.task.id)
         if context.router.resubmits(attempt.channel) and before < _MOST_RESUBMITS:

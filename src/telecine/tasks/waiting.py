@@ -47,7 +47,8 @@ async def cancellation(context: Context, task: Task) -> Cancellation | None:
         return "cancelled" if task.state == "cancelled" else None
     work = await context.reads.work(task.id)
     found = context.router.of(work.attempt) if work is not None and work.attempt is not None else None
-    can = found is not None and found[1].traits.cancel and not task.cancel_refused
+    traits = found[1].traits_of(task.operation, work.attempt.model) if found and work and work.attempt else None
+    can = traits is not None and traits.cancel and not task.cancel_refused
     # What was never accepted has no job that could be named to the upstream.
     asked = can and task.state in ("running", "reconciling") and task.expires_at is not None
     return "requested_upstream" if asked else "marked"

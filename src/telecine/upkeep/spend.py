@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.clock import Clock
 from telecine.loops import Loop
 from telecine.nouns.money import MICROS, units_of
-from telecine.providers.base import Reported, ReportOutcome, Traits, Unreadable
+from telecine.providers.base import Reported, ReportOutcome, Telling, Unreadable
 from telecine.routing.router import Router
 from telecine.store import tables
 from telecine.store.database import Database
@@ -91,8 +91,8 @@ class Reports:
 
     async def ask(self) -> None:
         """Ask each upstream that can tell, and keep what can be read."""
-        for name, traits in self._channels():
-            if traits.report_lag is None:
+        for name, telling in self._channels():
+            if telling is None:
                 continue
             outcome = await self._asked(name)
             if isinstance(outcome, Reported):
@@ -107,13 +107,13 @@ class Reports:
         names = tuple(name for name, _ in channels)
         if self._made is None or self._made[1] != names or not 0 <= now - self._made[0] < _FRESH:
             async with self._database.reading() as connection:
-                found = tuple([await _compared(connection, name, traits, now) for name, traits in channels])
+                found = tuple([await _compared(connection, name, telling, now) for name, telling in channels])
             self._made = (now, names, found)
         return self._made[2]
 
-    def _channels(self) -> list[tuple[str, Traits]]:
+    def _channels(self) -> list[tuple[str, Telling | None]]:
         found = ((one.name, self._router.channel(one.name)) for one in self._router.configs)
-        return [(name, there[1].traits) for name, there in found if there is not None]
+        return [(name, there[1].telling) for name, there in found if there is not None]
 
     async def _asked(self, name: str) -> ReportOutcome:
         found = self._router.channel(name)
@@ -138,15 +138,15 @@ class Reports:
         self._made = None
 
 
-async def _compared(connection: AsyncConnection, name: str, traits: Traits, now: float) -> Spend:
-    if traits.report_lag is None:
+async def _compared(connection: AsyncConnection, name: str, telling: Telling | None, now: float) -> Spend:
+    if telling is None:
         return Spend(channel=name, tells=False)
     answers = await _answers(connection, name, now - REPORTS_KEPT)
     if not answers:
         return Spend(channel=name, tells=True)
     newest, oldest = answers[-1], _oldest(answers)
     channels = await _sharing(connection, name, newest.used)
-    ours, untold = await _ours(connection, channels, oldest.at - traits.report_lag, newest.at, traits.retention)
+    ours, untold = await _ours(connection, channels, oldest.at - telling.lag, newest.at, telling.retention)
     return Spend(
         channel=name,
         tells=True,

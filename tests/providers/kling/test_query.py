@@ -188,7 +188,7 @@ async def test_several_videos_and_odd_figures(provider: Provider) -> None:
 
 async def test_kling_cannot_cancel(provider: Provider, channel: Channel) -> None:
     assert await provider.cancel(channel, job("1")) == NotCancellable()
-    assert provider.traits.cancel is False
+    assert provider.traits_of("text_to_video", "kling-v1").cancel is False
     assert await provider.prepare(channel, submission(), Shelf()) is None
 
 

@@ -20,6 +20,7 @@ from telecine.nouns.request import (
     VideoParameters,
 )
 from telecine.providers.base import Accepted, Channel, Provider
+from telecine.wires.kling import BILLED
 from tests.providers.kling.requests import ENCODED, FRAME, JPEG, MODEL, URL, picture, sent, sent_bytes, submission, text
 from tests.providers.stand_ins import Shelf
 from tests.upstreams.kling import FakeKling
@@ -238,7 +239,7 @@ async def test_a_billed_field_that_we_write_is_never_taken_from_the_client(provi
     body = await sent(provider, request)
     assert body["duration"] == "5"
     assert {"mode", "sound"}.isdisjoint(body)
-    assert set(body) <= provider.traits.billed_fields | {"prompt", "external_task_id"}
+    assert set(body) <= BILLED | {"prompt", "external_task_id"}
 
 
 def test_fields_of_another_dialect_are_refused_by_name(provider: Provider) -> None:

@@ -219,8 +219,8 @@ async def test_faults_pass(provider: Provider, fake: FakeOpenAI, channel: Channe
 
 
 async def test_what_it_cannot_do(provider: Provider, channel: Channel, running: str) -> None:
-    traits = provider.traits
-    assert [traits.look_up, traits.unique_handle, traits.cancel, traits.callbacks] == [False] * 4
+    traits = provider.traits_of("text_to_video", "sora-2")
+    assert [traits.look_up, traits.unique_handle, traits.cancel] == [False] * 3
     assert isinstance(await provider.look_up(channel, job(running)), Unreadable)
     assert await provider.cancel(channel, job(running)) == NotCancellable()
     assert provider.read_callback(channel, {}, b"") is False

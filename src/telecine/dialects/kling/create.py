@@ -10,7 +10,6 @@ from telecine.dialects import scalars
 from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.inline import Source, is_url
-from telecine.dialects.kling.wire import WORDS, CameraControl, CreateTask
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import (
@@ -24,15 +23,14 @@ from telecine.nouns.request import (
     Shot,
     VideoParameters,
 )
+from telecine.wires.kling import IMAGE_ONLY, WORDS, CameraControl, CreateTask
 
 PathKind = Literal["text2video", "image2video"]
 DEFAULT_MODEL: Final = "kling-v1"
-MAX_IMAGE: Final = 10 * 1024 * 1024
 _MAX_TEXT: Final = 2500
 _MIN_SIDE: Final = 300
 _MAX_RATIO: Final = 2.5
 _PICTURES: Final = ("image/jpeg", "image/png")
-_IMAGE_ONLY: Final = ("image", "image_tail", "static_mask", "dynamic_masks", "element_list")
 _KNOWN: Final = Known.of(CreateTask)
 _AXES: Final = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 
@@ -100,7 +98,7 @@ def check_picture(picture: MediaInput, param: str) -> None:
 def _check_kind(kind: PathKind, wire: CreateTask) -> None:
     """What each path needs, and which fields exclude each other."""
     if kind == "text2video":
-        for name in _IMAGE_ONLY:
+        for name in IMAGE_ONLY:
             if getattr(wire, name):
                 raise invalid(f"{name}: text2video takes no {name}; use image2video.", name)
         if not wire.prompt and not wire.multi_shot:

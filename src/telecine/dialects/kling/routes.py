@@ -14,11 +14,12 @@ from starlette.routing import Route
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import read_object, release
 from telecine.dialects.inline import settle
-from telecine.dialects.kling.create import MAX_IMAGE, PathKind, check_picture, parse_create
+from telecine.dialects.kling.create import PathKind, check_picture, parse_create
 from telecine.dialects.kling.render import callback_body, created, ok, render_error, task_data
 from telecine.dialects.lookup import find, missing, whole
 from telecine.nouns.errors import GatewayError
 from telecine.tasks.view import View
+from telecine.wires.kling import MAX_IMAGE
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 PREFIXES: Final = ("/kling", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,12 +12,12 @@ from telecine.dialects import scalars
 from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, typed
 from telecine.dialects.inline import Source, data_of, is_url, merged
-from telecine.dialects.scalars import Number
 from telecine.nouns import catalogue
 from telecine.nouns.catalogue import alike
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.request import GenerationRequest, Native, Novel, Role, VideoParameters
+from telecine.wires.scalars import Number, Word
 
 DEFAULT_MODEL: Final = "sora-2"
 MAX_IMAGE: Final = 50 * 1024 * 1024
@@ -31,7 +31,6 @@ _NAMED_SIZES: Final = {"small": "720p", "large": "1080p"}
 IN_METADATA: Final = ("resolution", "aspectRatio", "aspect_ratio", "seed")
 """genrelay sends these inside `metadata`; they are parameters, not notes."""
 
-Word = Annotated[str, msgspec.Meta(max_length=64)]
 Note = str | int | float | bool | None
 
 

@@ -9,7 +9,7 @@ import msgspec
 from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
-from telecine.dialects.scalars import Int63, Seed
+from telecine.dialects.scalars import Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
@@ -24,6 +24,7 @@ from telecine.nouns.request import (
     Shot,
     VideoParameters,
 )
+from telecine.wires.scalars import Int63
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 MAX_INLINE: Final = 50 * 1024 * 1024

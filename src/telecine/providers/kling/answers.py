@@ -29,9 +29,10 @@ from telecine.providers.base import (
     UpstreamOutput,
 )
 from telecine.providers.complaint import Complaint, complaint_of, text
-from telecine.providers.kling.wire import PARAMS, RETENTION, VERDICTS, Costs, Created, Envelope, TaskData, Video
+from telecine.providers.kling.words import PARAMS, VERDICTS
 from telecine.providers.refusal import refusal
 from telecine.providers.scrub import scrubbed
+from telecine.wires.kling import RETENTION, Costs, Created, Envelope, TaskData, Video
 
 _Wire = TypeVar("_Wire")
 _POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)

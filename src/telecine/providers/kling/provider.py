@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ from telecine.providers.base import (
     ReportOutcome,
     Submission,
     SubmitOutcome,
+    Telling,
     Traits,
     Unknown,
     Unreadable,
@@ -34,16 +35,8 @@ from telecine.providers.base import (
 from telecine.providers.kling.answers import pinged, polled, reported, submitted
 from telecine.providers.kling.credentials import Tokens, genuine
 from telecine.providers.kling.translate import Draft, translate
-from telecine.providers.kling.wire import (
-    BILLED,
-    COSTS,
-    COSTS_LAG,
-    MAX_IMAGE,
-    PATHS,
-    RETENTION,
-    DynamicMask,
-    Trajectory,
-)
+from telecine.providers.kling.words import SPEAKS
+from telecine.wires.kling import COSTS, COSTS_LAG, MAX_IMAGE, PATHS, RETENTION, DynamicMask, Trajectory
 
 _MAX_FILE: Final = 4 * 1024**3
 _PAGES: Final = ("text/", "application/json", "application/xml", "application/problem+json")
@@ -57,8 +50,9 @@ class KlingProvider:
     that passes it through (`https://relay.example/kling`)."""
 
     name = "kling"
+    speaks = SPEAKS
+    telling: Telling | None = Telling(lag=COSTS_LAG, retention=RETENTION)
     traits = Traits(
-        media=frozenset({"url", "base64"}),
         look_up=True,
         unique_handle=True,
         cancel=False,
@@ -66,16 +60,23 @@ class KlingProvider:
         submit_timeout=60.0,
         deadline=3600.0,
         retention=RETENTION,
-        billed_fields=BILLED,
-        callbacks=True,
         poll_floor=5.0,  # as the Vercel AI SDK polls it
-        report_lag=COSTS_LAG,
     )
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._tokens = Tokens(clock)
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        """The same for all that it can do."""
+        return self.traits
+
+    async def open(self) -> None:
+        """Nothing outlives a request."""
+
+    async def close(self) -> None:
+        """As with `open`."""
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What Kling bills by. Raises GatewayError where it cannot express `request`."""
@@ -111,6 +112,10 @@ class KlingProvider:
         """Ask by Kling's own id."""
         found = await self._query(channel, job, job.upstream_id or job.handle)
         return found.outcome if isinstance(found, Found) else found
+
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        """Never called yet."""
+        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """Ask by `external_task_id`, which the query takes in the place of the id."""
@@ -185,7 +190,7 @@ async def _filled(draft: Draft, media: MediaReader) -> bytes:
     body.dynamic_masks = [
         DynamicMask(await _picture(mask, media) or "", [Trajectory(point.x, point.y) for point in mask.trajectory])
         for mask in draft.dynamic_masks
-    ] or None
+    ]
     return await asyncio.to_thread(draft.encode) if draft.stored else draft.encode()
 
 

@@ -15,19 +15,19 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import parse_size
 from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput
-from telecine.providers.kling.wire import (
+from telecine.providers.kling.words import OURS, SPEAKS
+from telecine.providers.take import Take
+from telecine.wires.kling import (
     BILLED,
-    OURS,
     PATHS,
     CameraConfig,
     CameraControl,
-    CreateBody,
+    CreateTask,
     Element,
     ShotPrompt,
     Voice,
     WatermarkInfo,
 )
-from telecine.providers.take import Take
 
 _RATIOS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 _MODES: Final = {"720p": "std", "1080p": "pro"}
@@ -40,7 +40,7 @@ _SOUNDS: Final = {"on": True, "off": False}
 class Draft(msgspec.Struct):
     """A body whose pictures are still to be filled in, and the fields that pass through."""
 
-    body: CreateBody
+    body: CreateTask
     image: MediaInput | None = None
     image_tail: MediaInput | None = None
     static_mask: MediaInput | None = None
@@ -87,17 +87,17 @@ def translate(request: GenerationRequest, model: str) -> Draft:
     draft = Draft(_common(take, model, request), passed=_passed(request))
     if request.operation == "image_to_video":
         _pictures(take, draft)
-    take.refuse_rest("kling")
+    take.refuse_rest("kling", SPEAKS)
     return draft
 
 
-def _common(take: Take, model: str, request: GenerationRequest) -> CreateBody:
+def _common(take: Take, model: str, request: GenerationRequest) -> CreateTask:
     ratio, mode = _shape(take, request)
     audio, watermark = take.field("audio"), take.parameter("watermark")
     image2video = take.field("operation") == "image_to_video"
-    body = CreateBody(
+    body = CreateTask(
         model_name=model,
-        prompt=take.field("prompt") or None,
+        prompt=take.field("prompt"),
         negative_prompt=take.field("negative_prompt") or None,
         mode=mode,
         cfg_scale=take.parameter("cfg_scale"),
@@ -110,12 +110,11 @@ def _common(take: Take, model: str, request: GenerationRequest) -> CreateBody:
         multi_prompt=[
             ShotPrompt(shot.index, shot.prompt, _seconds(shot.duration, "parameters.shots") or "")
             for shot in take.parameter("shots") or ()
-        ]
-        or None,
-        voice_list=[Voice(one) for one in take.parameter("voices") or ()] or None,
+        ],
+        voice_list=[Voice(one) for one in take.parameter("voices") or ()],
         watermark_info=None if watermark is None else WatermarkInfo(watermark),
     )
-    if body.prompt is None and not body.multi_shot and not image2video:
+    if not body.prompt and not body.multi_shot and not image2video:
         raise invalid("Kling needs a prompt to make a video from text.", "prompt")
     return body
 
@@ -127,7 +126,7 @@ def _pictures(take: Take, draft: Draft) -> None:
     masks = take.inputs("mask")
     draft.static_mask = _single([mask for mask in masks if not mask.trajectory], "mask without a trajectory")
     draft.dynamic_masks = tuple(mask for mask in masks if mask.trajectory)
-    draft.body.element_list = [Element(one) for one in take.parameter("elements") or ()] or None
+    draft.body.element_list = [Element(one) for one in take.parameter("elements") or ()]
     if draft.image is None and draft.image_tail is None:
         raise invalid("Kling needs a first or a last frame to make a video from a picture.", "inputs")
     ways = [

@@ -31,20 +31,19 @@ from telecine.providers.base import (
     UpstreamOutput,
 )
 from telecine.providers.complaint import complaint_in, complaint_of, text, word
-from telecine.providers.openai.wire import (
-    CONTENT,
+from telecine.providers.openai.words import CONTENT, PARAMS
+from telecine.providers.refusal import POLICY, WORDS, about_policy, asked, refusal
+from telecine.providers.scrub import scrubbed
+from telecine.wires.openai import (
     DONE,
     FAILED,
     NO_TASK_CODES,
-    PARAMS,
     PATH,
     QUEUED,
     RETENTION,
     RUNNING,
     Video,
 )
-from telecine.providers.refusal import POLICY, WORDS, about_policy, asked, refusal
-from telecine.providers.scrub import scrubbed
 
 _Wire = TypeVar("_Wire")
 _MOST_NUMBER: Final = 2**64

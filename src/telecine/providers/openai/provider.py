@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from telecine.providers.base import (
     ReportOutcome,
     Submission,
     SubmitOutcome,
+    Telling,
     Traits,
     Unknown,
     Unreadable,
@@ -33,7 +34,8 @@ from telecine.providers.base import (
 from telecine.providers.openai.answers import link_of, pinged, polled, root, submitted
 from telecine.providers.openai.form import File, encode, pairs_of
 from telecine.providers.openai.translate import Draft, billed_of, translate
-from telecine.providers.openai.wire import BILLED, CONTENT, MAX_IMAGES, PATH, RETENTION
+from telecine.providers.openai.words import CONTENT, SPEAKS
+from telecine.wires.openai import MAX_IMAGES, PATH, RETENTION
 
 _MAX_FILE: Final = 4 * 1024**3
 _MAX_OBJECT: Final = 1024 * 1024
@@ -45,8 +47,9 @@ class OpenAIProvider:
     """Implements telecine.providers.base.Provider for `/v1/videos`; the base URL may end in `/v1` or not."""
 
     name = "openai"
+    speaks = SPEAKS
+    telling: Telling | None = None
     traits = Traits(
-        media=frozenset({"url", "base64"}),
         look_up=False,
         unique_handle=False,
         cancel=False,
@@ -54,7 +57,6 @@ class OpenAIProvider:
         submit_timeout=60.0,
         deadline=3600.0,
         retention=RETENTION,
-        billed_fields=BILLED,
         poll_floor=2.0,
         usual=60.0,
     )
@@ -62,6 +64,16 @@ class OpenAIProvider:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        """The same for all that it can do."""
+        return self.traits
+
+    async def open(self) -> None:
+        """Nothing outlives a request."""
+
+    async def close(self) -> None:
+        """As with `open`."""
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the Videos API bills by. Raises GatewayError where it cannot express `request`."""
@@ -110,6 +122,10 @@ class OpenAIProvider:
         except FetchError as error:
             return Unreadable(error.reason)
         return polled(reply, channel, name, self._clock.now())
+
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        """Never called yet."""
+        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """Never called: `traits.look_up` is False."""

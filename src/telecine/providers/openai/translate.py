@@ -16,8 +16,9 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import is_size, parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.openai.form import pairs_of
-from telecine.providers.openai.wire import BILLED, DEFAULT_SIZE, OURS, SHAPES
+from telecine.providers.openai.words import SPEAKS
 from telecine.providers.take import Take
+from telecine.wires.openai import BILLED, DEFAULT_SIZE, OURS, SHAPES
 
 _OPERATIONS: Final = ("text_to_video", "image_to_video", "remix")
 _SAYING: Final = ("size", "aspect_ratio", "resolution")
@@ -72,7 +73,7 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
         pairs_of(draft.passed)  # refuses what a form cannot say, before anything is kept
     if request.operation == "image_to_video":
         draft.pictures = _pictures(take)
-    take.refuse_rest("openai")
+    take.refuse_rest("openai", SPEAKS)
     return draft
 
 

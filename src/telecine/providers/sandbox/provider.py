@@ -38,6 +38,7 @@ from telecine.providers.base import (
     Submission,
     SubmitOutcome,
     Succeeded,
+    Telling,
     Traits,
     Unreadable,
     UpstreamOutput,
@@ -59,8 +60,9 @@ class SandboxProvider:
     """Implements telecine.providers.base.Provider. `root` is its folder, made when the first job comes."""
 
     name = "sandbox"
+    speaks: frozenset[str] = frozenset()
+    telling: Telling | None = None
     traits = Traits(
-        media=frozenset({"base64"}),
         look_up=True,
         unique_handle=True,
         cancel=True,
@@ -80,6 +82,13 @@ class SandboxProvider:
         self._renderings: dict[str, asyncio.Task[None]] = {}
         self._swept_at = float("-inf")
         self._closed = False
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        """The same for all that it draws."""
+        return self.traits
+
+    async def open(self) -> None:
+        """Its folder is made when the first job comes."""
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
@@ -113,6 +122,10 @@ class SandboxProvider:
         and there never will be: nobody bills it."""
         outcome = await self._verdict(job.upstream_id or job.handle)
         return Lost("its file is gone", unbilled=True) if isinstance(outcome, NotFound) else outcome
+
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        """Never called: each job is a file of its own."""
+        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """The same, by the handle, which is also the job's id."""

@@ -1,7 +1,7 @@
-"""The wire of OpenAI's Videos API (platform.openai.com/docs/api-reference/videos), and how relays bend it.
+"""OpenAI's Videos API (platform.openai.com/docs/api-reference/videos), and how relays bend it.
 
 Relays name the same things in many ways, and one odd field must not hide a job that is done. So the answers are typed
-loosely here, and `answers` reads only what has the form that it needs.
+loosely here, and whoever reads them takes only what has the form that it needs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
 RETENTION: Final = 86400.0
 """Seconds for which a result can be had, where the upstream does not say (OpenAI: one day at the most)."""
-CONTENT: Final = "content:"
-"""Before the id of a video whose file is behind `/content`: no URL, so that no client is ever shown one of ours."""
+MOST_LISTED: Final = 100
+"""Videos on one page of the list (`limit`)."""
 
 SHAPES: Final = {
     ("16:9", "720p"): "1280x720",
@@ -31,15 +31,6 @@ BILLED: Final = frozenset({"model", "seconds", "size", "n", "duration", "resolut
 """Fields that change the price; the last four at relays."""
 OURS: Final = frozenset({"prompt", "model", "seconds", "size", "input_reference", "watermark"})
 """Fields that we alone write."""
-PARAMS: Final = {
-    "prompt": "prompt",
-    "model": "model",
-    "seconds": "duration",
-    "size": "size",
-    "input_reference": "inputs",
-}
-"""The neutral names of the fields that an error may be about."""
-
 QUEUED: Final = frozenset(
     {
         "queued",

@@ -1,4 +1,6 @@
-"""Kling's wire (API reference at klingai.com/document-api: text2video, image2video, callbacks, error codes)."""
+"""Kling's wire, legacy generation (API reference at klingai.com/document-api: text2video, image2video, callbacks,
+account, error codes).
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,29 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words
+from telecine.wires.scalars import Int63, Number, Word
 
 PATHS: Final = {"text_to_video": "/v1/videos/text2video", "image_to_video": "/v1/videos/image2video"}
 MAX_IMAGE: Final = 10 * 1024 * 1024
 """Bytes of one picture, before base64 (image2video, `image`)."""
 RETENTION: Final = 30 * 86400.0
 """Seconds after which Kling deletes what it made."""
+MOST_LISTED: Final = 500
+"""Tasks on one page of a list (`pageSize`)."""
 COSTS: Final = "/account/costs"
 COSTS_LAG: Final = 12 * 3600.0
 """Seconds by which the remaining quantities of `COSTS` may be late. It may be asked once a second."""
+WORDS: Final = {
+    "mode": ("std", "pro"),
+    "sound": ("on", "off"),
+    "aspect_ratio": ("16:9", "9:16", "1:1"),
+    "camera_control.type": ("simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"),
+    "shot_type": ("customize", "intelligence"),
+}
+"""The values that Kling documents; it may have more by now."""
 
 
-class CameraConfig(msgspec.Struct, omit_defaults=True):
+class CameraConfig(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """`camera_control.config`; each axis in [-10, 10], exactly one of them not zero."""
 
     horizontal: float | None = None
@@ -30,86 +42,88 @@ class CameraConfig(msgspec.Struct, omit_defaults=True):
     zoom: float | None = None
 
 
-class CameraControl(msgspec.Struct, omit_defaults=True):
-    """`camera_control`; `config` goes with the type `simple` only."""
+class CameraControl(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """`camera_control`; `config` goes with the type `simple` only, which needs it."""
 
-    type: str
+    type: Word
     config: CameraConfig | None = None
 
 
-class Trajectory(msgspec.Struct):
+class Trajectory(msgspec.Struct, forbid_unknown_fields=True):
     """One point, in pixels from the bottom left."""
 
-    x: int
-    y: int
+    x: Int63
+    y: Int63
 
 
-class DynamicMask(msgspec.Struct):
+class DynamicMask(msgspec.Struct, forbid_unknown_fields=True):
     """`dynamic_masks[]`: what `mask` covers moves along the points."""
 
     mask: str
     trajectories: list[Trajectory]
 
 
-class ShotPrompt(msgspec.Struct):
+class ShotPrompt(msgspec.Struct, forbid_unknown_fields=True):
     """`multi_prompt[]`; the duration is a string of seconds."""
 
-    index: int
+    index: Int63
     prompt: str
-    duration: str
+    duration: Number
 
 
-class Element(msgspec.Struct):
-    """`element_list[]`."""
+class Element(msgspec.Struct, forbid_unknown_fields=True):
+    """`element_list[]`. The id is a long; JavaScript clients write it as a string."""
 
-    element_id: int
+    element_id: int | str
 
 
-class Voice(msgspec.Struct):
-    """`voice_list[]`."""
+class Voice(msgspec.Struct, forbid_unknown_fields=True):
+    """`voice_list[]`: a voice that the prompt names as `<<<voice_1>>>`."""
 
     voice_id: str
 
 
-class WatermarkInfo(msgspec.Struct):
+class WatermarkInfo(msgspec.Struct, forbid_unknown_fields=True):
     """`watermark_info`: true makes a watermarked copy as well."""
 
     enabled: bool
 
 
-class CreateBody(msgspec.Struct, omit_defaults=True):
-    """The body of a create. Absent means that Kling's own default holds; an empty string would mean the same."""
+class CreateTask(msgspec.Struct, omit_defaults=True):
+    """The body of a create. Absent means that Kling's own default holds; an empty string means the same."""
 
-    model_name: str
-    prompt: str | None = None
+    model_name: str | None = None
+    model: str | None = None
+    """What relays take for `model_name`; Kling accepts it and ignores it."""
+    prompt: str = ""
     negative_prompt: str | None = None
     image: str | None = None
     """A URL or raw base64; a `data:` prefix is an error."""
     image_tail: str | None = None
     static_mask: str | None = None
-    dynamic_masks: list[DynamicMask] | None = None
-    mode: str | None = None
+    dynamic_masks: list[DynamicMask] = []
+    mode: Word | None = None
     cfg_scale: float | None = None
-    sound: str | None = None
+    sound: Word | None = None
     camera_control: CameraControl | None = None
-    aspect_ratio: str | None = None
+    aspect_ratio: Word | None = None
     """text2video only: image2video follows the picture."""
-    duration: str | None = None
+    duration: Number | None = None
     """Seconds, as a string."""
     multi_shot: bool | None = None
-    shot_type: str | None = None
-    multi_prompt: list[ShotPrompt] | None = None
-    element_list: list[Element] | None = None
-    voice_list: list[Voice] | None = None
+    shot_type: Word | None = None
+    multi_prompt: list[ShotPrompt] = []
+    element_list: list[Element] = []
+    voice_list: list[Voice] = []
     watermark_info: WatermarkInfo | None = None
     external_task_id: str | None = None
     callback_url: str | None = None
 
 
+IMAGE_ONLY: Final = ("image", "image_tail", "static_mask", "dynamic_masks", "element_list")
+"""What only image2video takes."""
 BILLED: Final = frozenset({"model_name", "model", "mode", "duration", "sound", "n", "resolution"})
 """Fields that change the price."""
-OURS: Final = frozenset({*CreateBody.__struct_fields__, "model"})
-"""Fields that we alone write. Kling accepts the old `model` and ignores it, so it may be left out."""
 
 
 class Envelope(msgspec.Struct):
@@ -173,43 +187,3 @@ class Costs(msgspec.Struct):
 
     resource_pack_subscribe_infos: list[ResourcePack]
     code: int = 0
-
-
-VERDICTS: Final[Words] = {
-    **WORDS,  # relays put envelopes of their own around Kling's
-    "1000": THEIR_ACCOUNT,  # authentication failed
-    "1001": THEIR_ACCOUNT,  # Authorization is empty
-    "1002": THEIR_ACCOUNT,  # Authorization is invalid
-    "1003": THEIR_ACCOUNT,  # Authorization is not yet valid
-    "1004": THEIR_ACCOUNT,  # Authorization has expired
-    "1100": THEIR_ACCOUNT,  # account exception
-    "1101": THEIR_ACCOUNT,  # account in arrears
-    "1102": THEIR_ACCOUNT,  # resource pack exhausted or expired
-    "1103": THEIR_ACCOUNT,  # no permission for the API or the model
-    "1200": Verdict("invalid_request"),
-    "1201": Verdict("invalid_request"),
-    "1202": NO_SUCH_PATH,  # the method or the path
-    "1203": NO_SUCH_MODEL,  # the resource, such as the model, does not exist
-    "1300": POLICY,
-    "1301": POLICY,
-    "1302": FULL,  # too many requests
-    "1303": FULL,  # parallel tasks over the resource pack's limit
-    "1304": THEIR_ACCOUNT,  # our address is not on their white list
-    "5000": None,  # internal error
-    "5001": Verdict("capacity", elsewhere=True, capacity=True),  # maintenance
-    "5002": None,  # internal timeout
-}
-"""What Kling's error codes mean for a create."""
-PARAMS: Final = {
-    "model_name": "model",
-    "prompt": "prompt",
-    "negative_prompt": "negative_prompt",
-    "duration": "duration",
-    "aspect_ratio": "aspect_ratio",
-    "image": "inputs",
-    "image_tail": "inputs",
-    "mode": "parameters.mode",
-    "cfg_scale": "parameters.cfg_scale",
-    "sound": "audio",
-}
-"""The neutral names of the fields that an error may be about."""
