@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from telecine.accounts.priced import Priced
 from telecine.accounts.prices import PriceBook, Quote, used
 from telecine.config import ConfigError, PriceConfig, parse
 from telecine.nouns import catalogue
@@ -37,7 +38,7 @@ def line(price: str, unit: Any = "second", model: str = MODEL, hold: str | None 
 
 
 def quoted(prices: PriceBook, request: GenerationRequest) -> Quote | None:
-    return prices.quote(request, [billed_of(request)])
+    return prices.quote(Priced.of(request), [billed_of(request)])
 
 
 def test_a_model_without_a_line_is_free() -> None:
@@ -275,16 +276,39 @@ def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: Generat
         line("0.000006", **sora, resolution="1024p", duration=4),
         line("0.000007", **sora, duration=8),
     )
-    quote = prices.quote(request_, [check(None, request_, "some-model")])
+    quote = prices.quote(Priced.of(request_), [check(None, request_, "some-model")])
     assert quote is not None
     assert quote.prices == (Price("second", micros),)
 
 
 def test_the_dearest_channel_counts() -> None:
     prices = book(line("1", resolution="720p"), line("2", resolution="1080p"))
-    quote = prices.quote(text_to_video(), [Billed(resolution="720p"), Billed(resolution="1080p"), Billed()])
+    quote = prices.quote(Priced.of(text_to_video()), [Billed(resolution="720p"), Billed(resolution="1080p"), Billed()])
     assert quote is not None
     assert quote.prices == (Price("second", 2_000_000),)
+
+
+def test_a_call_that_makes_no_files_has_its_price() -> None:
+    """By what is known of it beforehand: how many calls, characters or tokens."""
+    speech = Priced("speaker", {"character": Decimal(2000)})
+    chat = Priced("talker", {"million_input_tokens": Decimal("0.25")})
+    prices = book(
+        line("0.001", "character", "speaker"),
+        line("2", "million_input_tokens", "talker"),
+        line("4", "million_output_tokens", "talker", hold="0.5"),
+        line("0.5", "call", "finder", mode="deep"),
+        line("0.1", "call", "finder"),
+    )
+    asked: list[tuple[Priced, Billed]] = [(speech, Billed()), (chat, Billed())]
+    asked += [(Priced("finder", {"call": Decimal(3)}), Billed(mode=mode)) for mode in (None, "deep")]
+    quotes = [prices.quote(priced, [billed]) for priced, billed in asked]
+    assert [(one.hold, one.most) for one in quotes if one] == [
+        (2_000_000, 2_000_000),
+        (2_500_000, 4_500_000),
+        (300_000, 300_000),
+        (1_500_000, 1_500_000),
+    ]
+    assert prices.quote(Priced("another", {}), [Billed()]) is None
 
 
 def test_what_no_line_fits_is_not_free() -> None:

@@ -11,10 +11,13 @@ from msgspec.structs import replace
 
 from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
 from telecine.nouns import catalogue
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
+from telecine.providers.base import Channel, Provider
 from telecine.routing.router import Router
+from telecine.tasks.candidates import routes_of
 from tests.clock import HandClock
 from tests.tasks.scripted import Scripted, text_to_video
 
@@ -43,7 +46,7 @@ def attempt(channel: str, address: str = "", provider: str = "scripted") -> Atte
 
 
 def names(one: Router, request: GenerationRequest | None = None, **options: Any) -> list[str]:
-    return [route.channel.name for route in one.candidates(request or text_to_video(), **options)]
+    return [route.channel.name for route in routes_of(one, request or text_to_video(), **options)]
 
 
 def test_without_channels_the_sandbox_serves_the_whole_catalogue() -> None:
@@ -51,7 +54,7 @@ def test_without_channels_the_sandbox_serves_the_whole_catalogue() -> None:
     assert one.names() == sorted(model.name for model in catalogue.load().models)
     assert names(one) == ["sandbox"]
     with pytest.raises(GatewayError) as caught:
-        one.candidates(text_to_video(model="nothing-like-it"))
+        routes_of(one, text_to_video(model="nothing-like-it"))
     assert caught.value.code == "not_found"
     assert "kling-v2-5-turbo" in caught.value.message
 
@@ -60,7 +63,7 @@ def test_once_a_channel_is_configured_the_sandbox_is_gone() -> None:
     one = router(ChannelConfig(name="a", provider="scripted", models=("my-model",)))
     assert one.names() == ["my-model"]
     with pytest.raises(GatewayError):
-        one.candidates(text_to_video())
+        routes_of(one, text_to_video())
 
 
 def test_names_globs_and_upstream_names() -> None:
@@ -71,9 +74,9 @@ def test_names_globs_and_upstream_names() -> None:
             models=("kling-*", ModelMap("kling-latest", "kling-v3"), ModelMap("kling-v1", "first")),
         )
     )
-    assert one.candidates(text_to_video(model="kling-v2-6"))[0].model == "kling-v2-6"
-    assert one.candidates(text_to_video(model="kling-latest"))[0].model == "kling-v3"
-    assert one.candidates(text_to_video(model="kling-v1"))[0].model == "first"
+    assert routes_of(one, text_to_video(model="kling-v2-6"))[0].model == "kling-v2-6"
+    assert routes_of(one, text_to_video(model="kling-latest"))[0].model == "kling-v3"
+    assert routes_of(one, text_to_video(model="kling-v1"))[0].model == "first"
     assert "kling-latest" in one.names()
     assert "kling-v2-6" in one.names()
     assert "kling-*" not in one.names()
@@ -81,7 +84,7 @@ def test_names_globs_and_upstream_names() -> None:
 
 def test_an_alias_is_served_by_whoever_serves_the_model() -> None:
     one = router(ChannelConfig(name="a", provider="scripted", models=("sora-2",)))
-    assert one.candidates(text_to_video(model="sora-2-2025-10-06"))[0].model == "sora-2"
+    assert routes_of(one, text_to_video(model="sora-2-2025-10-06"))[0].model == "sora-2"
 
 
 def test_priority_goes_first_and_equal_priorities_share_by_weight() -> None:
@@ -103,7 +106,7 @@ def test_one_that_cannot_express_the_request_is_passed_over() -> None:
     assert names(one) == ["able"]
     alone = router(ChannelConfig(name="picky", provider="picky"))
     with pytest.raises(GatewayError, match="no seeds here"):
-        alone.candidates(text_to_video())
+        routes_of(alone, text_to_video())
 
 
 def test_trouble_puts_a_channel_last_and_it_recovers_by_itself() -> None:
@@ -142,7 +145,7 @@ def test_followups_stay_and_failures_go_elsewhere() -> None:
     assert names(one, without="a") == ["b", "a"]
     for elsewhere in (attempt("gone"), attempt("b", "https://where-it-was.example")):
         with pytest.raises(GatewayError, match="no longer configured"):
-            one.candidates(text_to_video(), after=elsewhere)
+            routes_of(one, text_to_video(), after=elsewhere)
 
 
 def test_an_attempt_keeps_the_address_that_it_was_sent_to() -> None:
@@ -160,7 +163,7 @@ def test_an_attempt_keeps_the_address_that_it_was_sent_to() -> None:
     moved = replace(a, base_url="https://two.example", api_key="second")
     one.swap(Config(channels=(moved,)))
     assert asked(one) == (sent.address, "rotated")
-    assert one.candidates(text_to_video())[0].channel.address == "https://two.example"
+    assert routes_of(one, text_to_video())[0].channel.address == "https://two.example"
     one.swap(Config(channels=(replace(moved, name="b"),)))
     assert asked(one) == (sent.address, "rotated")
     assert one.channel("a") is None
@@ -184,9 +187,9 @@ def test_a_draining_channel_takes_no_new_tasks() -> None:
     assert one.names() == ["other"]
     assert not one.serves("kling-v2-5-turbo")
     with pytest.raises(GatewayError):
-        one.candidates(text_to_video())
+        routes_of(one, text_to_video())
     with pytest.raises(GatewayError, match="takes no new tasks"):
-        one.candidates(text_to_video(), after=attempt("a"))
+        routes_of(one, text_to_video(), after=attempt("a"))
     assert one.of(attempt("a")) is not None
 
 
@@ -203,7 +206,7 @@ def test_pools_and_their_weights() -> None:
         pools=(PoolConfig("video", 5), PoolConfig("small", 1)),
     )
     found = {
-        model: one.candidates(text_to_video(model=model))[0]
+        model: routes_of(one, text_to_video(model=model))[0]
         for model in ("kling-v1", "kling-v3", "kling-v2-6", "sora-2")
     }
     assert {name: (route.pool, route.slots, route.weight) for name, route in found.items()} == {
@@ -219,7 +222,7 @@ def test_a_job_larger_than_its_pool_is_refused_for_it_would_wait_for_ever() -> N
     pictures = text_to_video(operation="text_to_image", model="storyboard-1")
     assert names(one, replace(pictures, count=2)) == ["a"]
     with pytest.raises(GatewayError) as caught:
-        one.candidates(replace(pictures, count=3))
+        routes_of(one, replace(pictures, count=3))
     assert (caught.value.code, caught.value.param) == ("invalid_request", "count")
 
 
@@ -239,3 +242,26 @@ def test_a_job_larger_than_its_pool_is_refused_for_it_would_wait_for_ever() -> N
 def test_what_an_upstream_says_that_a_job_took_is_believed_within_reason(units: str | None, micros: int | None) -> None:
     one = router(ChannelConfig(name="a", provider="scripted", unit_cost=Decimal("0.1")))
     assert one.cost("a", units) == micros
+
+
+def test_what_is_no_generation_goes_to_whoever_has_nothing_against_it() -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def fits(provider: Provider, channel: Channel, model: str) -> Billed:
+        asked.append((provider.name, channel.name, model))
+        if channel.name == "a":
+            raise GatewayError("unsupported_parameter", "no such voices here", param="voice")
+        return Billed(mode="loud")
+
+    one = router(
+        ChannelConfig(name="a", provider="scripted", models=("talker",), priority=9),
+        ChannelConfig(name="b", provider="picky", models=(ModelMap("talker", "talker-2"),), max_in_flight=4),
+        ChannelConfig(name="c", provider="scripted", models=("another",)),
+    )
+    (route,) = one.choose("talker", fits, slots=3)
+    assert sorted(asked) == [("picky", "b", "talker-2"), ("scripted", "a", "talker")]
+    assert (route.channel.name, route.model, route.billed, route.weight) == ("b", "talker-2", Billed(mode="loud"), 3)
+    with pytest.raises(GatewayError, match="no such voices here"):
+        one.choose("talker", fits, slots=5)  # the first objection; the other one is that b has four slots
+    with pytest.raises(GatewayError, match="There is no model 'nobody'"):
+        one.choose("nobody", fits)

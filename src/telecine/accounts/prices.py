@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.accounts.metering import counted, seconds
+from telecine.accounts.priced import Priced
 from telecine.config import PriceConfig
 from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.catalogue import Catalogue
@@ -71,37 +72,35 @@ class PriceBook:
         globs = (glob for glob in self._globs if glob != model and any(matches(glob, name) for name in names))
         return [line for name in (*names, *globs) for line in self._lines.get(name, ())]
 
-    def quote(
-        self, request: GenerationRequest, routes: Iterable[Billed], named: Mapping[str, str] = _NOTHING
-    ) -> Quote | None:
-        """The lines that apply to `request`, and what to hold; None where the model has no line.
+    def quote(self, priced: Priced, routes: Iterable[Billed], named: Mapping[str, str] = _NOTHING) -> Quote | None:
+        """The lines that apply to what is `priced`, and what to hold; None where the model has no line.
 
         `routes`: what it comes to on each channel that could run it. The dearest counts, because any of them may.
         `named`: values, by what prices can depend on, that a line has to name itself for it to apply.
         Raises GatewayError (`permission`) where the model has prices, but none for this.
         """
-        if not self.of(request.model) and not named:
+        if not self.of(priced.model) and not named:
             return None
-        quotes = [quote for billed in set(routes) if (quote := self._quote(request, billed, named)) is not None]
+        quotes = [quote for billed in set(routes) if (quote := self._quote(priced, billed, named)) is not None]
         if not quotes and named:
             name, value = next(iter(named.items()))
-            message = f"'{request.model}' has no price that names {name} = {value}, so this account may not have it."
+            message = f"'{priced.model}' has no price that names {name} = {value}, so this account may not have it."
             raise GatewayError("permission", message, param="model")
         if not quotes:
-            raise GatewayError("permission", f"'{request.model}' has no price for a job like this one.", param="model")
+            raise GatewayError("permission", f"'{priced.model}' has no price for a job like this one.", param="model")
         return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
 
-    def _quote(self, request: GenerationRequest, billed: Billed, named: Collection[str]) -> Quote | None:
-        model = self._catalogue.find(request.model)
+    def _quote(self, priced: Priced, billed: Billed, named: Collection[str]) -> Quote | None:
+        model = self._catalogue.find(priced.model)
         default = float(model.default_duration) if model else _DURATION
-        told = replace(billed, duration=billed.duration or request.duration)
+        told = replace(billed, duration=billed.duration or priced.duration)
         supposed = replace(told, duration=told.duration or default)
-        fitting = [line for line in self.of(request.model) if _applies(line, request, supposed)]
-        lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], request.model)
+        fitting = [line for line in self.of(priced.model) if _applies(line, priced, supposed)]
+        lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], priced.model)
         if not lines:
             return None
         prices = tuple(Price(line.unit, micros_of(line.price)) for line in lines)
-        held, most = zip(*(_bounds(line, request, told, supposed) for line in lines), strict=True)
+        held, most = zip(*(_bounds(line, priced, told, supposed) for line in lines), strict=True)
         most_micros = min(total(zip(prices, most, strict=True)), MOST_MICROS)
         return Quote(prices, total(zip(prices, held, strict=True)), most_micros)
 
@@ -173,46 +172,38 @@ def _quantity(
             return Decimal(count).scaleb(-6) if count is not None else None
 
 
-def _bounds(line: PriceConfig, request: GenerationRequest, told: Billed, supposed: Billed) -> tuple[Decimal, Decimal]:
+def _bounds(line: PriceConfig, priced: Priced, told: Billed, supposed: Billed) -> tuple[Decimal, Decimal]:
     """How many units of a line are held, and how many may be charged.
 
     A unit of which it is known beforehand how many there will be is held for all of them; a `hold` may raise that.
     """
-    known = _known(line.unit, request, told)
+    known = _known(line.unit, priced, told)
     if known is None:
-        guess = line.hold if line.hold is not None else _guess(line.unit, request, supposed)
-        files = request.count if line.unit == "second" else 1
-        most = line.most if line.most is not None else max(_MOST[line.unit] * files, guess)
+        guess = line.hold if line.hold is not None else _guess(line.unit, priced, supposed)
+        files = priced.files if line.unit == "second" else 1
+        most = line.most if line.most is not None else max(_MOST.get(line.unit, guess) * files, guess)
         return min(guess, most), most
     held = max(known, line.hold or Decimal(0))
     held = held if line.most is None else min(held, line.most)
     return held, held
 
 
-def _known(unit: Unit, request: GenerationRequest, billed: Billed) -> Decimal | None:
-    """How many units a request asks for; None where that is not known before the end."""
-    match unit:
-        case "second":
-            return exact(billed.duration) * request.count if billed.duration is not None else None
-        case "image" | "track":
-            return Decimal(request.count)
-        case "character":
-            return Decimal(len(request.prompt))
-        case "call":
-            return Decimal(1)
-        case _:
-            return None
+def _known(unit: Unit, priced: Priced, billed: Billed) -> Decimal | None:
+    """How many units are asked for; None where that is not known before the end."""
+    if unit == "second":
+        return exact(billed.duration) * priced.files if billed.duration is not None else None
+    return priced.quantities.get(unit)
 
 
-def _guess(unit: Unit, request: GenerationRequest, supposed: Billed) -> Decimal:
+def _guess(unit: Unit, priced: Priced, supposed: Billed) -> Decimal:
     """How many units there may be, where nobody knows."""
     if unit == "second":
-        return exact(supposed.duration or _DURATION) * request.count
-    return Decimal(1) if unit == "compute_second" else TOKENS_HELD
+        return exact(supposed.duration or _DURATION) * priced.files
+    return TOKENS_HELD if unit in TOKEN_UNITS else Decimal(1)
 
 
-def _applies(line: PriceConfig, request: GenerationRequest, billed: Billed) -> bool:
-    return all(_fact(name, request, billed) == spelled(name, wanted) for name, wanted in line.when.items())
+def _applies(line: PriceConfig, priced: Priced, billed: Billed) -> bool:
+    return all(_fact(name, priced, billed) == spelled(name, wanted) for name, wanted in line.when.items())
 
 
 def _names(line: PriceConfig, name: str) -> bool:
@@ -222,7 +213,7 @@ def _names(line: PriceConfig, name: str) -> bool:
     return any(way in line.when for way in ways) or (name == "duration" and line.unit == "second")
 
 
-def _fact(name: str, request: GenerationRequest, billed: Billed) -> object:
-    """What a condition of a price line is compared with; the request's own word where the upstream is told nothing."""
+def _fact(name: str, priced: Priced, billed: Billed) -> object:
+    """What a condition of a price line is compared with; the client's own word where the upstream is told nothing."""
     told = getattr(billed, name, None)
-    return told if told is not None else spelled(name, getattr(request, name, None))
+    return told if told is not None else spelled(name, priced.facts.get(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,6 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.globs import is_glob
 from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
-from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider
 from telecine.routing.circuit import Circuit
@@ -25,6 +24,9 @@ Standing = Literal["here", "leaving", "unknown"]
 """Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""
 _Place = tuple[str, str]
 """A channel's name and its address: what jobs are known by."""
+Fits = Callable[[Provider, Channel, str], Billed]
+"""What is asked for, as that channel would bill it, by the upstream's name of the model. Raises GatewayError where the
+channel cannot do it."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -165,24 +167,25 @@ class Router:
         """Whether any channel serves the public model name, or the name that it is an alias of."""
         return any(self._mapping(config, model) for config in self._open)
 
-    def candidates(
-        self, request: GenerationRequest, *, after: Attempt | None = None, without: str | None = None
+    def choose(
+        self, model: str, fits: Fits, *, slots: int = 1, after: Attempt | None = None, without: str | None = None
     ) -> list[Route]:
-        """The channels that can run `request`, best first; never empty.
+        """The channels of the public name `model` that `fits` does not object to, best first; never empty.
 
+        `slots`: how many a job takes of a pool, where its channel says nothing else.
         `after` keeps to the channel and the address of the attempt that is followed up: its job is known nowhere else.
         `without` puts the channel that was tried last at the end.
-        Raises GatewayError: `not_found` for a model that nobody serves, or what the first provider objects to when
-        none can express the request.
+        Raises GatewayError: `not_found` for a model that nobody serves, or the first objection when every channel has
+        one.
         """
         routes: list[tuple[tuple[bool, bool, float, float], Route]] = []
         objection: GatewayError | None = None
         for config in self._open:
-            mapping = self._mapping(config, request.model)
+            mapping = self._mapping(config, model)
             if mapping is None or (after is not None and not self._follows(config, after)):
                 continue
             try:
-                route = self._route(config, mapping, request)
+                route = self._route(config, mapping, model, fits, slots)
             except GatewayError as error:
                 objection = objection or error
                 continue
@@ -192,7 +195,7 @@ class Router:
                 ((config.name == without, self.circuit(config.name).pause() > 0, -config.priority, share), route)
             )
         if not routes:
-            raise objection or self.nobody(request.model, followed=after is not None)
+            raise objection or self.nobody(model, followed=after is not None)
         return [route for _, route in sorted(routes, key=lambda item: item[0])]
 
     def _follows(self, config: ChannelConfig, source: Attempt) -> bool:
@@ -207,22 +210,22 @@ class Router:
             return None
         return mapping
 
-    def _route(self, config: ChannelConfig, mapping: ModelMap, request: GenerationRequest) -> Route:
-        """How the channel would run `request`. Raises GatewayError where it cannot."""
-        model = mapping.upstream or (request.model if is_glob(mapping.public) else mapping.public)
+    def _route(self, config: ChannelConfig, mapping: ModelMap, model: str, fits: Fits, slots: int) -> Route:
+        """How the channel would do it. Raises GatewayError where it cannot."""
+        name = mapping.upstream or (model if is_glob(mapping.public) else mapping.public)
         pool = mapping.pool or config.pool or config.name
-        provider = self._providers[config.provider]
+        channel, provider = self._channels[config.name], self._providers[config.provider]
         route = Route(
-            channel=self._channels[config.name],
+            channel=channel,
             provider=provider,
-            model=model,
+            model=name,
             pool=pool,
             slots=self.pools.get(pool),
-            weight=mapping.slots * (request.count if request.operation.endswith("_image") else 1),
-            billed=provider.check(request, model),
+            weight=mapping.slots * slots,
+            billed=fits(provider, channel, name),
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
-        _fits(route)
+        _check_slots(route)
         return route
 
     def nobody(self, model: str, *, followed: bool = False) -> GatewayError:
@@ -247,7 +250,7 @@ class Router:
         return self._circuits.setdefault(place, Circuit(self._clock))
 
 
-def _fits(route: Route) -> None:
+def _check_slots(route: Route) -> None:
     """Raise GatewayError for a job that would wait for ever. A pool of no slots is one that was shut on purpose."""
     if route.slots and route.weight > route.slots:
         raise invalid(f"This takes {route.weight} slots at once, and its channel has {route.slots}.", "count")

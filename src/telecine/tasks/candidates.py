@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.routing.router import Route
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Attempt
+from telecine.routing.router import Route, Router
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
+
+
+def routes_of(
+    router: Router, request: GenerationRequest, *, after: Attempt | None = None, without: str | None = None
+) -> list[Route]:
+    """The channels that can run `request`, best first; never empty. Raises GatewayError: see `Router.choose`."""
+    return router.choose(
+        request.model,
+        lambda provider, _, model: provider.check(request, model),
+        slots=request.count if request.operation.endswith("_image") else 1,
+        after=after,
+        without=without,
+    )
 
 
 async def candidates(context: Context, work: Work) -> list[Route]:
@@ -20,7 +35,7 @@ async def candidates(context: Context, work: Work) -> list[Route]:
     task = work.task
     source = await context.reads.work(task.source_task) if task.source_task is not None else None
     last = work.attempt.channel if work.attempt else None
-    routes = context.router.candidates(task.request, after=source.attempt if source else None, without=last)
+    routes = routes_of(context.router, task.request, after=source.attempt if source else None, without=last)
     if task.attempts:
         averse = await context.reads.averse(task.id)
         routes = [route for route in routes if route.channel.name not in averse]

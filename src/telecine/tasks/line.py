@@ -9,6 +9,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import limited_channel
 from telecine.nouns.task import Task
 from telecine.routing.router import Route
+from telecine.tasks.candidates import routes_of
 from telecine.tasks.context import Context
 from telecine.tasks.use import Use
 from telecine.tasks.view import Place
@@ -32,7 +33,7 @@ def _estimate(context: Context, task: Task, line: str, position: int, uses: Mapp
     """Seconds until it is the task's turn; None where its line is no longer configured."""
     channel = limited_channel(line)
     try:
-        routes = context.router.candidates(task.request)
+        routes = routes_of(context.router, task.request)
     except GatewayError:
         return None
     if channel is None:

@@ -8,30 +8,25 @@ from contextlib import aclosing
 from typing import Literal
 
 from msgspec.structs import replace
-from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts.holders import stand_in
-from telecine.accounts.prices import Quote
 from telecine.accounts.principal import Principal
-from telecine.nouns.billed import Billed, common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.ids import parse_task_id
-from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
-from telecine.nouns.text import check_plain, control_in
-from telecine.routing.router import Route
-from telecine.store.inserts import DRAWS
+from telecine.nouns.text import control_in
+from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
+from telecine.tasks.create import store
 from telecine.tasks.engine import Engine
 from telecine.tasks.events import News, Timelines, follow
-from telecine.tasks.idempotency import HEADER, Idempotency, Once, refused_at_once, stored_keys
+from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once, stored_keys
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
 from telecine.tasks.view import Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
-from telecine.tasks.writes import Create, Mark
+from telecine.tasks.writes import Mark
 
 _CANCEL_WAIT = 5.0
 
@@ -83,7 +78,9 @@ class TaskService:
         retry_of: int | None = None,
     ) -> View:
         try:
-            made = await self._store(principal, request, dialect, said, retry_of)
+            made = await store(
+                self._context, self._catalogue, principal, request, dialect, said=said, retry_of=retry_of
+            )
         except GatewayError:
             await self._context.library.forget(stored_keys(request))
             raise
@@ -106,126 +103,22 @@ class TaskService:
             raise refusal
         return self._view(*found)
 
-    async def _store(
-        self,
-        principal: Principal,
-        request: GenerationRequest,
-        dialect: str,
-        said: Idempotency | None,
-        retry_of: int | None,
-    ) -> Work | int:
-        """The new task, committed, with its channels; the id of the one that the request, sent again, has already."""
-        _check_names(request)
-        context = self._context
-        now = context.now()
-        task = Task(
-            id=context.ids.next(now),
-            account_id=principal.account_id,
-            key_id=principal.key_id,
-            dialect=dialect,
-            operation=request.operation,
-            model=request.model,
-            request=request,
-            external_id=request.external_id,
-            created_at=now,
-            source_task=request.source_task,
-            retry_of=retry_of,
-        )
-        once = Once.of(task, said)
-        earlier = await context.reads.already(once) if once.named else None
-        if isinstance(earlier, GatewayError):
-            raise earlier
-        if earlier is not None:
-            return earlier
-        if request.external_id is not None:
-            await self._check_no_id(principal, request.external_id)
-        routes = self._admit(principal, request)
-        if request.source_task is not None:
-            await self.get(principal, request.source_task)
-            source = await context.reads.work(request.source_task)
-            routes = context.router.candidates(request, after=source.attempt if source else None)
-        task = replace(task, asked=common([route.billed for route in routes]))
-        quote = self._quote(principal, routes, request)
-        if quote is not None:
-            task = replace(task, prices=quote.prices, held=quote.hold, most=quote.most)
-        for _ in range(DRAWS):
-            create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
-            try:
-                earlier = await context.database.write(create)
-            except IntegrityError:
-                # Another process has just used the same key or external id, so now that can be seen; or it has drawn
-                # the same id, of the task or of a webhook.
-                task = replace(task, id=context.ids.next(now))
-                continue
-            return Work(task, None, (), tuple(routes)) if earlier is None else earlier
-        raise GatewayError("internal", "The task could not be stored; send the request again.")
-
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
-        _check_names(request)
-        self._quote(principal, self._admit(principal, request), request)
-
-    def _quote(self, principal: Principal, routes: Sequence[Route], request: GenerationRequest) -> Quote | None:
-        """What the request will cost; None where it is free. Raises GatewayError where it may not be free.
-
-        Where there are prices at all, what a real channel would do without one is refused: names that only a glob of a
-        channel serves are known no sooner.
-        """
-        context, router = self._context, self._context.router
-        charging = [route for route in routes if router.charges(route.channel.name)]
-        if not charging:
-            return None
-        billed = [route.billed for route in charging]
-        named = _named(request, billed) if principal.metered and context.prices.lines else {}
-        quote = context.prices.quote(request, billed, named)
-        sold = any(router.is_real(route.channel.name) for route in charging)
-        if quote is None and (context.limits.require_price or (context.prices.lines and sold)):
-            raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
-        if quote is not None and quote.hold > MOST_MICROS:
-            raise invalid(f"The job would cost {amount_of(quote.hold)}; no job may cost that much: ask for less.")
-        return quote
-
-    def _admit(self, principal: Principal, request: GenerationRequest) -> list[Route]:
-        """The channels that could run the request. Raises GatewayError."""
-        router = self._context.router
-        if not router.serves(request.model):
-            raise router.nobody(request.model)
-        known = self._catalogue.find(request.model)
-        if not principal.may_use(request.model, known.name if known else request.model):
-            raise GatewayError("permission", f"This key may not use the model '{request.model}'.", param="model")
-        self._catalogue.check(request)
-        if principal.metered and not principal.allow_unknown and request.native and request.native.fields:
-            name = min(request.native.fields)
-            raise GatewayError(
-                "unsupported_parameter",
-                f"The field '{name}' is not known here, and could change what the job costs; leave it out, "
-                "or ask the operator for a key with allow_unknown_parameters.",
-                param=name,
-            )
-        self._context.tokens.check(principal, self._context.now())
-        return router.candidates(request)
-
-    async def _check_no_id(self, principal: Principal, external_id: str) -> None:
-        """Raise GatewayError where the external id is the id of a task of the account: a query could mean either."""
-        number = parse_task_id(external_id)
-        found = await self._context.reads.task(number) if number is not None else None
-        if found is not None and found[0].account_id == principal.account_id:
-            raise invalid("external_id: is the id of another task; choose another one.", "external_id")
+        check_names(request)
+        quote(self._context, principal, admit(self._context, self._catalogue, principal, request), request)
 
     async def get(self, principal: Principal, task_id: int) -> View:
         """One task. Raises GatewayError (`not_found`)."""
-        found = await self._context.reads.task(task_id)
-        if found is None or found[0].deleted_at is not None or not _owns(principal, found[0]):
-            raise _not_found()
-        return self._view(*found)
+        return self._view(*owned(principal, await self._context.reads.task(task_id)))
 
     async def find_external(self, principal: Principal, external_id: str) -> View:
         """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""
         if control_in(external_id):
-            raise _not_found()
+            raise not_found()
         task_id = await self._context.reads.external(principal.account_id, external_id)
         if task_id is None:
-            raise _not_found()
+            raise not_found()
         return await self.get(principal, task_id)
 
     async def list(
@@ -339,34 +232,3 @@ class TaskService:
         elapsed = self._context.now() - task.created_at
         traits = provider.traits_of(task.operation, task.model)
         return View(task, outputs, self._context.pace.after(provider.name, task.model, elapsed, traits))
-
-
-def _named(request: GenerationRequest, billed: Sequence[Billed]) -> dict[str, str]:
-    """The values that nobody here knows, of fields that prices depend on: an account with a balance may have what the
-    price book names, and nothing else, or it would have the dear variant at the price of the cheap one."""
-    novel = request.native.novel if request.native is not None else {}
-    plain = {name.removeprefix("parameters."): one.value for name, one in novel.items()}
-    unjudged = {name: str(getattr(one, name)) for one in billed for name in one.unjudged}
-    dear = ("mode", "audio", "duration", "size", "resolution")
-    return unjudged | {name: value for name, value in plain.items() if name in dear}
-
-
-def _check_names(request: GenerationRequest) -> None:
-    """Raise GatewayError for a name that could not be kept, or that no path could hold."""
-    check_plain(request.model, "model")
-    external_id = request.external_id
-    if external_id is None:
-        return
-    check_plain(external_id, "external_id")
-    if not 1 <= len(external_id) <= 256:
-        raise invalid("The external id must have 1 to 256 characters.", "external_id")
-    if external_id in (".", ".."):  # clients resolve these before they send them, even percent-encoded
-        raise invalid(f"external_id: '{external_id}' means something else in a path; choose another.", "external_id")
-
-
-def _owns(principal: Principal, task: Task) -> bool:
-    return principal.admin or task.account_id == principal.account_id
-
-
-def _not_found() -> GatewayError:
-    return GatewayError("not_found", "There is no such task, or it is not yours.", param="id")

@@ -1,0 +1,42 @@
+"""What the price book prices: a job, or a call that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from telecine.nouns.money import Unit
+from telecine.nouns.request import GenerationRequest
+
+_FACTS: Final = ("audio", "operation", "resolution", "size", "aspect_ratio", "count")
+"""What prices can depend on, and requests say themselves; `mode` is what an upstream is told alone."""
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """What is to cost something, as far as that is known beforehand."""
+
+    model: str
+    """The public name."""
+    quantities: Mapping[Unit, Decimal]
+    """How many units it takes, of those that are known. Seconds are not among them: see `files`."""
+    facts: Mapping[str, Any] = {}
+    """The client's own words, by what prices can depend on; they count where the upstream is told nothing."""
+    duration: float | None = None
+    """Seconds of each file, where the client has said that."""
+    files: int = 1
+    """How many files are made, each of which lasts as long as the upstream is told."""
+
+    @classmethod
+    def of(cls, request: GenerationRequest) -> Priced:
+        """A job for what `request` asks for."""
+        count = Decimal(request.count)
+        return cls(
+            model=request.model,
+            quantities={"call": Decimal(1), "image": count, "track": count, "character": Decimal(len(request.prompt))},
+            facts={name: getattr(request, name) for name in _FACTS},
+            duration=request.duration,
+            files=request.count,
+        )

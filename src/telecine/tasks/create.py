@@ -1,0 +1,95 @@
+"""A new task: stored before anybody is answered, or the one that the same request has made before."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
+
+from telecine.accounts.principal import Principal
+from telecine.nouns.billed import common
+from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import parse_task_id
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.task import Task
+from telecine.store.inserts import DRAWS
+from telecine.tasks.admit import admit, check_names, owned, quote
+from telecine.tasks.candidates import routes_of
+from telecine.tasks.context import Context
+from telecine.tasks.idempotency import Idempotency, Once
+from telecine.tasks.reads import Work
+from telecine.tasks.writes import Create
+
+
+async def store(
+    context: Context,
+    catalogue: Catalogue,
+    principal: Principal,
+    request: GenerationRequest,
+    dialect: str,
+    *,
+    said: Idempotency | None,
+    retry_of: int | None,
+) -> Work | int:
+    """The new task, committed, with its channels; the id of the one that the request, sent again, has already.
+
+    Raises GatewayError.
+    """
+    check_names(request)
+    task = _new(context, principal, request, dialect, retry_of)
+    once = Once.of(task, said)
+    earlier = await context.reads.already(once) if once.named else None
+    if isinstance(earlier, GatewayError):
+        raise earlier
+    if earlier is not None:
+        return earlier
+    if request.external_id is not None:
+        await _check_no_id(context, principal, request.external_id)
+    routes = admit(context, catalogue, principal, request)
+    if request.source_task is not None:
+        owned(principal, await context.reads.task(request.source_task))
+        source = await context.reads.work(request.source_task)
+        routes = routes_of(context.router, request, after=source.attempt if source else None)
+    task = replace(task, asked=common([route.billed for route in routes]))
+    cost = quote(context, principal, routes, request)
+    if cost is not None:
+        task = replace(task, prices=cost.prices, held=cost.hold, most=cost.most)
+    for _ in range(DRAWS):
+        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
+        try:
+            earlier = await context.database.write(create)
+        except IntegrityError:
+            # Another process has just used the same key or external id, so now that can be seen; or it has drawn the
+            # same id, of the task or of a webhook.
+            task = replace(task, id=context.ids.next(context.now()))
+            continue
+        return Work(task, None, (), tuple(routes)) if earlier is None else earlier
+    raise GatewayError("internal", "The task could not be stored; send the request again.")
+
+
+def _new(
+    context: Context, principal: Principal, request: GenerationRequest, dialect: str, retry_of: int | None
+) -> Task:
+    """The task as it begins, before its channels and its price are known."""
+    now = context.now()
+    return Task(
+        id=context.ids.next(now),
+        account_id=principal.account_id,
+        key_id=principal.key_id,
+        dialect=dialect,
+        operation=request.operation,
+        model=request.model,
+        request=request,
+        external_id=request.external_id,
+        created_at=now,
+        source_task=request.source_task,
+        retry_of=retry_of,
+    )
+
+
+async def _check_no_id(context: Context, principal: Principal, external_id: str) -> None:
+    """Raise GatewayError where the external id is the id of a task of the account: a query could mean either."""
+    number = parse_task_id(external_id)
+    found = await context.reads.task(number) if number is not None else None
+    if found is not None and found[0].account_id == principal.account_id:
+        raise invalid("external_id: is the id of another task; choose another one.", "external_id")
