@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,10 @@ TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended", "lost"]
 OutputState = Literal["pending", "stored", "lost"]
+Kind = Literal["video", "image", "audio", "text", "file"]
+MAIN: Final = "main"
+"""The part of an item that was asked for and is billed; all others (cover, lyrics, last_frame, …) are companions."""
+T = TypeVar("T")
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -58,13 +62,41 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds for which the upstream computed, 0 or more."""
 
 
+class Facts(msgspec.Struct, frozen=True):
+    """What a vendor said beside a job or one of its outputs, for the dialects that show it (buttons, titles, times).
+
+    Kept as the vendor's own JSON; `telecine.wires` has the types.
+    """
+
+    vendor: str
+    raw: msgspec.Raw
+
+    @classmethod
+    def of(cls, vendor: str, said: object) -> Facts:
+        """`said`, as JSON."""
+        return cls(vendor, msgspec.Raw(msgspec.json.encode(said)))
+
+    def read(self, vendor: str, type: type[T]) -> T | None:  # noqa: A002  as msgspec calls it
+        """The facts of `vendor`; None where they are another's, or are no `type` (any more)."""
+        if vendor != self.vendor:
+            return None
+        try:
+            return msgspec.json.decode(self.raw, type=type)
+        except msgspec.MsgspecError:
+            return None
+
+
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One file that a task produced."""
+    """One thing that a task produced: a file, or a text, which is kept inline."""
 
     task_id: int
     index: int
+    item: int = 0
+    """Which of the results that were asked for it belongs to: which clip, which picture of a grid."""
+    part: str = MAIN
+    """What it is of its item: the thing itself, or a companion."""
     state: OutputState = "pending"
-    kind: Literal["video", "image", "audio"] = "video"
+    kind: Kind = "video"
     upstream_url: str | None = None
     upstream_id: str | None = None
     upstream_expires_at: float | None = None
@@ -80,6 +112,14 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     frame_rate: float | None = None
     """Frames a second, as probed; None for what has no frames."""
     tries: int = 0
+    text: str | None = None
+    """What was made, where that is a text; it is stored as soon as it is here."""
+    facts: Facts | None = None
+
+    @property
+    def main(self) -> bool:
+        """Whether it is what was asked for, and not a companion of that."""
+        return self.part == MAIN
 
     @property
     def upstream_link(self) -> str | None:
@@ -166,6 +206,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The ended task that this one was made from by `retry`."""
     sandbox: bool = False
     usage: Usage | None = None
+    facts: Facts | None = None
+    preview_url: str | None = None
+    """Where the upstream shows how far the job is, while it runs."""
     prices: tuple[Price, ...] = ()
     """The lines of the price book that applied at create: one, or several token lines, which add up."""
     held: int = 0

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -24,7 +24,7 @@ import msgspec
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.nouns.task import Usage
+from telecine.nouns.task import MAIN, Facts, Kind, Usage
 
 MOST_ID: Final = 512
 """Characters of an upstream's id; a longer one is none, and an answer with it cannot be read."""
@@ -66,28 +66,44 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 class UpstreamOutput(msgspec.Struct, frozen=True):
-    """One file that the upstream offers. `expires_at` in seconds since the Unix epoch."""
+    """One thing that the upstream made: at a `url`, or here already as `text`; the other is empty.
 
-    url: str
-    kind: Literal["video", "image", "audio"] = "video"
+    `expires_at` in seconds since the Unix epoch.
+    """
+
+    url: str = ""
+    kind: Kind = "video"
     upstream_id: str | None = None
     expires_at: float | None = None
+    item: int | None = None
+    """Which of the results that were asked for it belongs to, from 0. None: every main part is an item of its own, and
+    a companion belongs to the main part before it."""
+    part: str = MAIN
+    """`main` is what was asked for, and alone is billed; `cover`, `lyrics`, `last_frame`, … are companions."""
+    text: str | None = None
+    facts: Facts | None = None
 
 
 class Running(msgspec.Struct, frozen=True):
-    """Still at work. `progress` in per cent where the upstream tells; `retry_after` in seconds where it asks."""
+    """Still at work. `progress` in per cent where the upstream tells; `retry_after` in seconds where it asks.
+
+    `preview`: a picture at a link of how far it is; None keeps the one that was told before.
+    """
 
     progress: int | None = None
     started: bool = True
     """False while the job only waits in the upstream's queue."""
     retry_after: float | None = None
+    preview: UpstreamOutput | None = None
 
 
 class Succeeded(msgspec.Struct, frozen=True):
-    """The job ended and these are its files."""
+    """The job ended and this is what it made."""
 
     outputs: tuple[UpstreamOutput, ...]
     usage: Usage = Usage()
+    facts: Facts | None = None
+    """Of the job as a whole."""
 
 
 class Finished(msgspec.Struct, frozen=True):

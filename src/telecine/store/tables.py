@@ -224,6 +224,8 @@ tasks = Table(  # written by tasks/
     Column("usage_units", Text),
     *(Column(f"usage_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # all or none
     Column("usage_compute_seconds", Double),
+    Column("facts", LargeBinary),  # what the vendor said beside it; erased with the prompt, as are those of outputs
+    Column("preview_url", Text),  # only while it runs
     Column("price_unit", Text),  # a line that stands alone, with its micro-units
     Column("price_micros", BigInteger),
     *(Column(f"price_{kind}_tokens", BigInteger) for kind in TOKEN_UNITS.values()),  # for a million; they add up
@@ -327,8 +329,12 @@ outputs = Table(  # written by tasks/
     metadata,
     _id("task_id"),
     Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("item", Integer, nullable=False, server_default="0"),
+    Column("part", Text, nullable=False, server_default="main"),
     Column("state", Text, nullable=False),
     Column("kind", Text, nullable=False),
+    Column("text", Text),  # what was made, where that is a text
+    Column("facts", LargeBinary),
     Column("upstream_url", Text),
     Column("upstream_id", Text),
     Column("upstream_expires_at", Double),

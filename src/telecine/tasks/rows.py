@@ -11,10 +11,11 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.money import TOKEN_UNITS, Price
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.task import Attempt, Output, Task, Tokens, Usage
+from telecine.nouns.task import Attempt, Facts, Output, Task, Tokens, Usage
 
 _decode_request = msgspec.json.Decoder(GenerationRequest).decode
 _decode_asked = msgspec.json.Decoder(Billed).decode
+_decode_facts = msgspec.json.Decoder(Facts).decode
 _encode = msgspec.json.Encoder().encode
 
 _USAGE_TOKENS: Final = {kind: f"usage_{kind}_tokens" for kind in Tokens.__struct_fields__}
@@ -42,6 +43,7 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         "deadline": task.deadline,
         "expires_at": task.expires_at,
         "sandbox": task.sandbox,
+        "preview_url": task.preview_url,
         "charged": task.charged,
         **_error_values(task.error),
     }
@@ -49,6 +51,8 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         values["asked"] = _encode(task.asked) if task.asked is not None else None
     if task.usage is not None:
         values.update(_usage_values(task.usage))
+    if task.state == "collecting":  # later steps leave them alone: they may have been erased meanwhile
+        values["facts"] = _facts_value(task.facts)
     if task.cancel_refused:
         values["cancel_refused"] = True
     if task.external_id != task.request.external_id:  # it was given up
@@ -113,6 +117,8 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         retry_of=row["retry_of"],
         sandbox=row["sandbox"],
         usage=_usage_of(row),
+        facts=_facts_of(row),
+        preview_url=row["preview_url"],
         prices=_prices_of(row),
         held=row["held"],
         most=row["most"],
@@ -143,16 +149,25 @@ def attempt_of(row: Mapping[Any, Any]) -> Attempt:
 
 def output_values(output: Output) -> dict[str, Any]:
     """The whole row of an output."""
-    return {name: getattr(output, name) for name in Output.__struct_fields__}
+    return {**{name: getattr(output, name) for name in _OUTPUT_PLAIN}, "facts": _facts_value(output.facts)}
 
 
 def output_of(row: Mapping[Any, Any]) -> Output:
     """The output in a row of `outputs`."""
-    return Output(**{name: row[name] for name in Output.__struct_fields__})
+    return Output(**{name: row[name] for name in _OUTPUT_PLAIN}, facts=_facts_of(row))
 
 
 _NO_USAGE: Final = Usage()
 _ATTEMPT_PLAIN: Final = tuple(name for name in Attempt.__struct_fields__ if name != "error")
+_OUTPUT_PLAIN: Final = tuple(name for name in Output.__struct_fields__ if name != "facts")
+
+
+def _facts_value(facts: Facts | None) -> bytes | None:
+    return None if facts is None else _encode(facts)
+
+
+def _facts_of(row: Mapping[Any, Any]) -> Facts | None:
+    return None if row["facts"] is None else _decode_facts(row["facts"])
 
 
 def _usage_of(row: Mapping[Any, Any]) -> Usage | None:

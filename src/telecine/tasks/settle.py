@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from telecine.nouns.task import Attempt, Output
-from telecine.providers.base import Running, Succeeded, Traits
+from telecine.nouns.task import MAIN, Attempt, Output
+from telecine.providers.base import Running, Succeeded, Traits, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked
@@ -60,26 +63,56 @@ async def collecting(context: Context, work: Work, result: Succeeded, *, surely:
     """
     now = context.now()
     attempt = work.current
-    outputs = tuple(
-        Output(
-            task_id=work.task.id,
-            index=index,
-            kind=found.kind,
-            upstream_url=found.url,
-            upstream_id=found.upstream_id,
-            upstream_expires_at=found.expires_at,
-        )
-        for index, found in enumerate(result.outputs[:_MOST_OUTPUTS])
-    )
+    outputs = noted(work.task.id, result.outputs[:_MOST_OUTPUTS])
     if attempt.accepted_at is not None:
         context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)
-    task = replace(work.task, state="collecting", started_at=work.task.started_at or now, usage=result.usage)
+    task = replace(
+        work.task, state="collecting", started_at=work.task.started_at or now, usage=result.usage, facts=result.facts
+    )
     units = result.usage.units
     ended = replace(closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units))
     change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
     change = context.moved(work.task, change, "collecting")
     await context.commit(change, keep_lease=True, surely=surely)
     return Work(change.task, ended, outputs)
+
+
+def noted(task_id: int, found: Sequence[UpstreamOutput]) -> tuple[Output, ...]:
+    """The rows of what the upstream made. A text is here already; the rest is still to be fetched."""
+    outputs: list[Output] = []
+    item = -1
+    for index, one in enumerate(found):
+        if one.item is not None:
+            item = one.item
+        elif one.part == MAIN:
+            item += 1
+        outputs.append(_noted(task_id, index, max(item, 0), one))
+    return tuple(outputs)
+
+
+def _noted(task_id: int, index: int, item: int, found: UpstreamOutput) -> Output:
+    output = Output(
+        task_id=task_id,
+        index=index,
+        item=item,
+        part=found.part,
+        kind=found.kind,
+        upstream_url=found.url or None,
+        upstream_id=found.upstream_id,
+        upstream_expires_at=found.expires_at,
+        facts=found.facts,
+    )
+    if found.text is None:
+        return output
+    content = found.text.encode()
+    return replace(
+        output,
+        state="stored",
+        text=found.text,
+        content_type="text/plain; charset=utf-8",
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 
 
 def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:

@@ -145,8 +145,11 @@ _UPDATE_ATTEMPT = (
     )
 )
 
+# Of an output, set when it is made; `facts` may have been erased since.
+_FIXED = frozenset({"task_id", "index", "item", "part", "kind", "facts"})
+
 _UPDATE_OUTPUT = (
     update(tables.outputs)
     .where(tables.outputs.c.task_id == bindparam("b_task_id"), tables.outputs.c.index == bindparam("b_index"))
-    .values(_set(column.name for column in tables.outputs.c if column.name not in {"task_id", "index"}))
+    .values(_set(column.name for column in tables.outputs.c if column.name not in _FIXED))
 )
