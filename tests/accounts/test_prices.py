@@ -20,7 +20,8 @@ from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Price, amount_of, cost, exact, micros_of
-from telecine.nouns.request import GenerationRequest, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Tokens, Usage
 from telecine.providers.kling.provider import KlingProvider
 from telecine.providers.openai.provider import OpenAIProvider

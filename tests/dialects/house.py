@@ -21,9 +21,11 @@ from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import PriceConfig
 from telecine.dialects.base import Dialect, Edge
+from telecine.dialects.lookup import made_by
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
+from telecine.nouns.operations import OPERATIONS, Kind
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output, State, Task, Usage
 from telecine.tasks.events import News
@@ -71,7 +73,13 @@ class FakeTasks:
             raise invalid(novel.objection, name)  # no channel here speaks the client's own dialect
 
     async def create(
-        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+        self,
+        principal: Principal,
+        request: GenerationRequest,
+        dialect: str,
+        *,
+        form: str | None = None,
+        idempotency: Idempotency | None = None,
     ) -> View:
         self.said.append(idempotency)
         self.check(principal, request)
@@ -82,8 +90,8 @@ class FakeTasks:
             raise GatewayError("conflict", f"'{request.external_id}' has been used before.", param="external_id")
         self.created.append(request)
         if self.at_once:
-            return self.add(request, dialect=dialect, state="running", started_at=NOW + 3)
-        return self.add(request, dialect=dialect, account_id=principal.account_id)
+            return self.add(request, dialect=dialect, form=form, state="running", started_at=NOW + 3)
+        return self.add(request, dialect=dialect, form=form, account_id=principal.account_id)
 
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
         before = (await self.get(principal, task_id)).task
@@ -110,6 +118,7 @@ class FakeTasks:
         request: GenerationRequest,
         *,
         dialect: str = "tasks",
+        form: str | None = None,
         account_id: int = 1,
         state: State = "queued",
         started_at: float | None = None,
@@ -127,6 +136,7 @@ class FakeTasks:
             account_id=account_id,
             key_id=None,
             dialect=dialect,
+            form=form,
             operation=request.operation,
             model=request.model,
             request=request,
@@ -184,10 +194,11 @@ class FakeTasks:
         after: int | None = None,
         offset: int = 0,
         ascending: bool = False,
+        form: str | None = None,
         operations: Sequence[str] = (),
         statuses: Sequence[str] = (),
         model: str | None = None,
-        kind: Literal["video", "image", "audio"] | None = None,
+        kind: Kind | None = None,
         key: str | None = None,
         created_after: float | None = None,
         created_before: float | None = None,
@@ -198,7 +209,9 @@ class FakeTasks:
             view
             for _, view in sorted(self.views.items(), reverse=not ascending)
             if view.task.account_id == principal.account_id
-            and (not operations or view.task.operation in operations)
+            and (form is None or made_by(view.task, form, operations))
+            and (form is not None or not operations or view.task.operation in operations)
+            and (kind is None or OPERATIONS[view.task.operation].makes == kind)
             and (not statuses or view.task.status in statuses)
             and (model is None or view.task.model == model)
             and (after is None or (view.task.id > after if ascending else view.task.id < after))

@@ -20,7 +20,8 @@ from telecine.dialects.tasks import create as tasks
 from telecine.dialects.tasks import render as tasks_render
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest, ImageParameters, VideoParameters
+from telecine.nouns.parameters import ImageParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest
 from telecine.providers.kling.translate import translate as to_kling
 from telecine.providers.openai.translate import translate as to_openai
 from telecine.providers.sandbox.plan import opening, plan

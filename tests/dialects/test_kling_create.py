@@ -8,7 +8,8 @@ import pytest
 
 from telecine.dialects.kling import KLING
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput, Point, Shot, VideoParameters
+from telecine.nouns.parameters import CameraMove, Point, Shot, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput
 from tests.dialects.house import REQUEST_ID, House, base64_of, picture
 
 URL = "https://pictures.test/a.jpg"

@@ -6,7 +6,8 @@ import pytest
 from telecine.dialects.kling import KLING
 from telecine.nouns.errors import TaskError
 from telecine.nouns.ids import output_id, tsk_id, video_id
-from telecine.nouns.request import GenerationRequest, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import State, Usage
 from tests.dialects.house import NOW, REQUEST_ID, House
 

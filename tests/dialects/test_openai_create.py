@@ -8,7 +8,8 @@ import pytest
 
 from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest, MediaInput, Native, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native
 from tests.dialects.house import NOW, House, base64_of, picture
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")

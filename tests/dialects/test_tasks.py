@@ -9,15 +9,8 @@ import pytest
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id, video_id
-from telecine.nouns.request import (
-    CameraMove,
-    GenerationRequest,
-    ImageParameters,
-    MediaInput,
-    Point,
-    Shot,
-    VideoParameters,
-)
+from telecine.nouns.parameters import CameraMove, ImageParameters, Point, Shot, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Usage
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import Place

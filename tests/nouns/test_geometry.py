@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from telecine.nouns.catalogue import load
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.geometry import parse_size, pixels
-from telecine.nouns.request import GenerationRequest, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 
 VIDEO = GenerationRequest("text_to_video", "some-model")
 PICTURE = GenerationRequest("image_to_video", "some-model")

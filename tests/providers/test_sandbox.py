@@ -18,15 +18,8 @@ from PIL import Image, ImageChops, ImageStat
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import (
-    CameraMove,
-    GenerationRequest,
-    ImageParameters,
-    MediaInput,
-    Native,
-    Shot,
-    VideoParameters,
-)
+from telecine.nouns.parameters import CameraMove, ImageParameters, Shot, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native
 from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import (
     Accepted,

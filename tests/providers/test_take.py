@@ -6,15 +6,8 @@ import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import (
-    CameraMove,
-    GenerationRequest,
-    ImageParameters,
-    MediaInput,
-    Native,
-    Role,
-    VideoParameters,
-)
+from telecine.nouns.parameters import CameraMove, ImageParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 from telecine.providers.take import Take
 
 

@@ -21,7 +21,8 @@ from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.request import GenerationRequest, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output
 from telecine.providers.base import (
     Accepted,

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.accounts.principal import Bound, Bounds, Principal
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import MediaInput, Native, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import MediaInput, Native
 from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Failed, Refused, SubmitOutcome, Unknown
 from telecine.store import tables

@@ -21,7 +21,8 @@ from telecine.media.storage import Storage, input_key, output_key
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
-from telecine.nouns.request import MediaInput, Native, Shot, VideoParameters
+from telecine.nouns.parameters import Shot, VideoParameters
+from telecine.nouns.request import MediaInput, Native
 from telecine.nouns.task import Output, Task
 from telecine.providers.base import Failed
 from telecine.store import tables

@@ -36,7 +36,7 @@ def fitting_model(connection: Connection, body: Mapping[str, Any], *, image: boo
     """The preferred model, else the newest one served, that is known to do what is wanted. Raises Failure."""
     from telecine.nouns.catalogue import load
     from telecine.nouns.errors import GatewayError
-    from telecine.nouns.request import GenerationRequest, MediaInput, Operation
+    from telecine.nouns.request import GenerationRequest, MediaInput
 
     served = [model.id for model in connection.ask(Page[Model], "GET", "/v1/models").data]
     models = [known for known in map(load().find, served) if known and known.kind == ("image" if image else "video")]
@@ -44,7 +44,7 @@ def fitting_model(connection: Connection, body: Mapping[str, Any], *, image: boo
         raise Failure(text("no_model"), REFUSED)
     models.sort(key=lambda known: (known.name != _PREFERRED, -known.created))
     inputs = tuple(MediaInput(item["role"]) for item in body["inputs"])
-    operation: Operation = "text_to_image" if image else "image_to_video" if inputs else "text_to_video"
+    operation = "text_to_image" if image else "image_to_video" if inputs else "text_to_video"
     for known in models:
         request = GenerationRequest(
             operation=operation,

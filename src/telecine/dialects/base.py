@@ -18,6 +18,7 @@ from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
@@ -30,10 +31,17 @@ class Tasks(Protocol):
     """Tasks, as a dialect may use them. Another account's task is `not_found` everywhere."""
 
     async def create(
-        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+        self,
+        principal: Principal,
+        request: GenerationRequest,
+        dialect: str,
+        *,
+        form: str | None = None,
+        idempotency: Idempotency | None = None,
     ) -> View:
         """Validate, store, and wait (10 s at most) for the first step. Raises GatewayError.
 
+        `form` is the path that makes it, as `kling:text2video`, where lists go by that.
         A refusal by the upstream within the wait is raised too, and leaves a failed task that says why.
         A request that was sent before, by its `idempotency` or its external id, gets the answer of the task that it
         made then; the media stored for it are deleted again. Raises `conflict` where they stand for another request.
@@ -66,15 +74,17 @@ class Tasks(Protocol):
         after: int | None = None,
         offset: int = 0,
         ascending: bool = False,
+        form: str | None = None,
         operations: Sequence[str] = (),
         statuses: Sequence[str] = (),
         model: str | None = None,
-        kind: Literal["video", "image", "audio"] | None = None,
+        kind: Kind | None = None,
         key: str | None = None,
         created_after: float | None = None,
         created_before: float | None = None,
     ) -> Page:
-        """One page. `key` is the id or the name of an API key; times are seconds since the Unix epoch, exclusive."""
+        """One page. With a `form`: what that path made, and what does one of `operations` of all that no path of its
+        dialect made. `key` is the id or the name of an API key; times are seconds since the Unix epoch, exclusive."""
         ...
 
     async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:

@@ -16,7 +16,8 @@ from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import THREAD_FROM, strings
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import GenerationRequest, MediaInput, Point, Role
+from telecine.nouns.parameters import Point
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
 
 _CHUNK: Final = 1024 * 1024
 _FETCHED: Final = re.compile(r"\A\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,10 +12,11 @@ from starlette.requests import Request
 from telecine.dialects.base import edge_of, principal_of
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
+from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.task import Task
 from telecine.tasks.view import View
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
-VIDEO_OPERATIONS: Final = ("text_to_video", "image_to_video", "remix")
 
 
 def missing(text: str) -> GatewayError:
@@ -33,9 +35,18 @@ async def find(request: Request, text: str) -> View:
 async def find_video(request: Request, text: str) -> View:
     """The same, for dialects that know only videos."""
     view = await find(request, text)
-    if view.task.operation not in VIDEO_OPERATIONS:
+    if OPERATIONS[view.task.operation].makes != "video":
         raise missing(text)
     return view
+
+
+def made_by(task: Task, form: str, operations: Collection[str]) -> bool:
+    """Whether a path that shows what the path `form` made shows this task too: one that no path of that dialect made
+    counts by its operation. The same that `Tasks.list` goes by."""
+    dialect = form.partition(":")[0]
+    if task.form is not None and task.form.startswith(f"{dialect}:"):
+        return task.form == form
+    return task.operation in operations
 
 
 def number(request: Request, name: str, *, most: float = 1e12) -> float | None:

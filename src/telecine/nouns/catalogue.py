@@ -6,14 +6,12 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 import msgspec
 
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import GenerationRequest, Novel, Operation
-
-Kind = Literal["video", "image", "audio"]
+from telecine.nouns.operations import Kind
+from telecine.nouns.request import GenerationRequest, Novel
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,7 +20,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     vendor: str
     kind: Kind
-    operations: tuple[Operation, ...]
+    operations: tuple[str, ...]
     created: int
     """Unix seconds; what `GET /v1/models` shows."""
     aliases: tuple[str, ...] = ()

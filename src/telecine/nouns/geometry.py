@@ -7,7 +7,8 @@ from typing import Final
 
 from telecine.nouns.catalogue import Model
 from telecine.nouns.errors import invalid
-from telecine.nouns.request import GenerationRequest, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 
 _SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440,
                        "2160p": 2160, "1k": 1024, "2k": 1440, "4k": 2160}  # fmt: skip

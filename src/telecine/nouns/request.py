@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-Operation = Literal["text_to_image", "text_to_video", "image_to_video", "remix"]
+from telecine.nouns.parameters import BILLED, Parameters, Point, only_billed
+
 Role = Literal["image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment"]
-
-
-class Point(msgspec.Struct, frozen=True):
-    """A pixel, counted from the bottom left (Kling, image2video, `dynamic_masks[].trajectories[]`)."""
-
-    x: int
-    y: int
 
 
 class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,50 +25,6 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int | None = None
     trajectory: tuple[Point, ...] = ()
     """For a mask: the path that what it covers moves along. A mask without one holds its area still."""
-
-
-class CameraMove(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A camera movement (Kling, `camera_control`); axes in [-10, 10], exactly one of them not zero for `simple`;
-    the other types take none."""
-
-    type: str
-    horizontal: float | None = None
-    vertical: float | None = None
-    pan: float | None = None
-    tilt: float | None = None
-    roll: float | None = None
-    zoom: float | None = None
-
-
-class Shot(msgspec.Struct, frozen=True):
-    """One shot of a multi-shot video (Kling, `multi_prompt[]`); `duration` in seconds."""
-
-    index: int
-    prompt: str
-    duration: float
-
-
-class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="video"):
-    """Fields of video operations that only some vendors have. None or empty means not asked for."""
-
-    mode: str | None = None
-    cfg_scale: float | None = None
-    camera: CameraMove | None = None
-    multi_shot: bool | None = None
-    shot_type: str | None = None
-    shots: tuple[Shot, ...] = ()
-    voices: tuple[str, ...] = ()
-    elements: tuple[int, ...] = ()
-    watermark: bool | None = None
-
-
-class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="image"):
-    """Fields of image operations that only some vendors have."""
-
-    watermark: bool | None = None
-
-
-Parameters = VideoParameters | ImageParameters
 
 
 class Novel(msgspec.Struct, frozen=True):
@@ -99,26 +49,31 @@ class Native(msgspec.Struct, frozen=True, omit_defaults=True):
     this dialect's upstreams may take, although it cannot be said to them in another way."""
 
 
+_OURS: Final = frozenset({"external_id", "metadata", "parameters", "blanked"})
+"""What stays beside the fields that change the price: the names that its client gave to the task."""
+
+
 class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """One generation, whatever the dialect that asked. None means that the client did not say."""
 
-    operation: Operation
-    model: str
+    operation: Annotated[str, BILLED]
+    """A name in `telecine.nouns.operations.OPERATIONS`."""
+    model: Annotated[str, BILLED]
     """The public model name, as the catalogue writes it."""
     prompt: str = ""
     negative_prompt: str | None = None
     inputs: tuple[MediaInput, ...] = ()
-    count: int = 1
-    size: str | None = None
+    count: Annotated[int, BILLED] = 1
+    size: Annotated[str | None, BILLED] = None
     """`WIDTHxHEIGHT` in pixels."""
-    aspect_ratio: str | None = None
+    aspect_ratio: Annotated[str | None, BILLED] = None
     """`W:H`."""
-    resolution: str | None = None
+    resolution: Annotated[str | None, BILLED] = None
     """`720p`, `1080p`, `2k`, `4k`."""
-    duration: float | None = None
+    duration: Annotated[float | None, BILLED] = None
     """Seconds."""
     seed: int | None = None
-    audio: bool | None = None
+    audio: Annotated[bool | None, BILLED] = None
     parameters: Parameters | None = None
     source_task: int | None = None
     """The task that this one follows up (remix)."""
@@ -144,17 +99,5 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def blank(self) -> GenerationRequest:
         """The request without prompts, inputs and whatever else is the client's own; what was billed by stays."""
-        parameters = self.parameters
-        if isinstance(parameters, VideoParameters):
-            shots = tuple(msgspec.structs.replace(shot, prompt="") for shot in parameters.shots)
-            parameters = msgspec.structs.replace(parameters, shots=shots)
-        return msgspec.structs.replace(
-            self,
-            prompt="",
-            negative_prompt=None,
-            inputs=(),
-            parameters=parameters,
-            callback_url=None,
-            native=None,
-            blanked=True,
-        )
+        parameters = None if self.parameters is None else only_billed(self.parameters)
+        return msgspec.structs.replace(only_billed(self, _OURS), parameters=parameters, blanked=True)

@@ -175,6 +175,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     state: State = "queued"
     dialect: str
+    form: str | None = None
+    """Which of its dialect's paths made it, as `kling:text2video`; None where the dialect has one for it, and for
+    tasks older than this note."""
     operation: str
     model: str
     request: GenerationRequest

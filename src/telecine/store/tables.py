@@ -196,6 +196,7 @@ tasks = Table(  # written by tasks/
     Column("step_token", BigInteger),
     Column("state", Text, nullable=False),
     Column("dialect", Text, nullable=False),
+    Column("form", Text),  # which of the dialect's paths made it; null in older rows
     Column("operation", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("model", Text, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
@@ -21,22 +22,29 @@ from telecine.tasks.reads import Work
 from telecine.tasks.writes import Create
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a task comes from: the dialect, which of its paths, and the task that it tries again."""
+
+    dialect: str
+    form: str | None = None
+    retry_of: int | None = None
+
+
 async def store(
     context: Context,
     catalogue: Catalogue,
     principal: Principal,
     request: GenerationRequest,
-    dialect: str,
+    origin: Origin,
     *,
     said: Idempotency | None,
-    retry_of: int | None,
 ) -> Work | int:
     """The new task, committed, with its channels; the id of the one that the request, sent again, has already.
 
     Raises GatewayError.
     """
     check_names(request)
-    task = _new(context, principal, request, dialect, retry_of)
+    task = _new(context, principal, request, origin)
     once = Once.of(task, said)
     earlier = await context.reads.already(once) if once.named else None
     if isinstance(earlier, GatewayError):
@@ -67,23 +75,22 @@ async def store(
     raise GatewayError("internal", "The task could not be stored; send the request again.")
 
 
-def _new(
-    context: Context, principal: Principal, request: GenerationRequest, dialect: str, retry_of: int | None
-) -> Task:
+def _new(context: Context, principal: Principal, request: GenerationRequest, origin: Origin) -> Task:
     """The task as it begins, before its channels and its price are known."""
     now = context.now()
     return Task(
         id=context.ids.next(now),
         account_id=principal.account_id,
         key_id=principal.key_id,
-        dialect=dialect,
+        dialect=origin.dialect,
+        form=origin.form,
         operation=request.operation,
         model=request.model,
         request=request,
         external_id=request.external_id,
         created_at=now,
         source_task=request.source_task,
-        retry_of=retry_of,
+        retry_of=origin.retry_of,
     )
 
 

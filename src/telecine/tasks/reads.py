@@ -52,6 +52,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     after: int | None = None
     offset: int = 0
     ascending: bool = False
+    form: str | None = None
+    """The path that made them, as `kling:text2video`. A task that no path of that dialect made counts by what it does:
+    see `operations`."""
     operations: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     """As clients see them (`Task.status`)."""
@@ -163,7 +166,9 @@ class TaskReads:
             conditions.append(table.account_id == wanted.account_id)
         if wanted.after is not None:
             conditions.append(table.id > wanted.after if wanted.ascending else table.id < wanted.after)
-        if wanted.operations:
+        if wanted.form is not None:
+            conditions.append(_made_by(wanted.form, wanted.operations))
+        elif wanted.operations:
             conditions.append(table.operation.in_(wanted.operations))
         if wanted.statuses:
             conditions.append(or_(*(_has_status(status) for status in wanted.statuses)))
@@ -245,6 +250,13 @@ class TaskReads:
                 select(tables.events).where(tables.events.c.task_id == task_id).order_by(tables.events.c.sequence)
             )
             return [dict(row) for row in rows.mappings()]
+
+
+def _made_by(form: str, operations: Sequence[str]) -> ColumnElement[bool]:
+    """The condition that the path `form` made a task, or no path of its dialect, and it does one of `operations`."""
+    table, dialect = tables.tasks.c, form.partition(":")[0]
+    of_others = or_(table.form.is_(None), table.form.not_like(f"{dialect}:%"))
+    return or_(table.form == form, and_(of_others, table.operation.in_(operations)))
 
 
 def _keys_called(text: str) -> Select[tuple[int]]:

@@ -10,6 +10,7 @@ import msgspec
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.money import TOKEN_UNITS, Price
+from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Facts, Output, Task, Tokens, Usage
 
@@ -20,11 +21,6 @@ _encode = msgspec.json.Encoder().encode
 
 _USAGE_TOKENS: Final = {kind: f"usage_{kind}_tokens" for kind in Tokens.__struct_fields__}
 _PRICE_TOKENS: Final = {unit: f"price_{kind}_tokens" for unit, kind in TOKEN_UNITS.items()}
-
-
-def kind_of(operation: str) -> str:
-    """What an operation makes: `image` or `video`."""
-    return "image" if operation.endswith("_image") else "video"
 
 
 def task_values(task: Task, token: int | None) -> dict[str, Any]:
@@ -67,8 +63,9 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "account_id": task.account_id,
         "key_id": task.key_id,
         "dialect": task.dialect,
+        "form": task.form,
         "operation": task.operation,
-        "kind": kind_of(task.operation),
+        "kind": OPERATIONS[task.operation].makes,
         "model": task.model,
         "request": _encode(task.request),
         "external_id": task.external_id,
@@ -95,6 +92,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         version=row["version"],
         state=row["state"],
         dialect=row["dialect"],
+        form=row["form"],
         operation=row["operation"],
         model=row["model"],
         request=_decode_request(row["request"]),

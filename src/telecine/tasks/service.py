@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -13,12 +12,13 @@ from telecine.accounts.holders import stand_in
 from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.nouns.text import control_in
 from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
-from telecine.tasks.create import store
+from telecine.tasks.create import Origin, store
 from telecine.tasks.engine import Engine
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once, stored_keys
@@ -41,10 +41,16 @@ class TaskService:
         self._timelines = Timelines(context.database)
 
     async def create(
-        self, principal: Principal, request: GenerationRequest, dialect: str, *, idempotency: Idempotency | None = None
+        self,
+        principal: Principal,
+        request: GenerationRequest,
+        dialect: str,
+        *,
+        form: str | None = None,
+        idempotency: Idempotency | None = None,
     ) -> View:
         """Store the task, then wait for its first step; see `telecine.dialects.base.Tasks.create`."""
-        return await self._make(principal, request, dialect, idempotency)
+        return await self._make(principal, request, Origin(dialect, form), idempotency)
 
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
         """Make a new task from the request of one that has ended. Its client's external id stays with the old one.
@@ -67,20 +73,17 @@ class TaskService:
             raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
         inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
         request = replace(request, inputs=inputs, external_id=None)
-        return await self._make(owner, request, before.dialect, idempotency, retry_of=before.id)
+        return await self._make(owner, request, Origin(before.dialect, before.form, before.id), idempotency)
 
     async def _make(
         self,
         principal: Principal,
         request: GenerationRequest,
-        dialect: str,
+        origin: Origin,
         said: Idempotency | None,
-        retry_of: int | None = None,
     ) -> View:
         try:
-            made = await store(
-                self._context, self._catalogue, principal, request, dialect, said=said, retry_of=retry_of
-            )
+            made = await store(self._context, self._catalogue, principal, request, origin, said=said)
         except GatewayError:
             await self._context.library.forget(stored_keys(request))
             raise
@@ -129,10 +132,11 @@ class TaskService:
         after: int | None = None,
         offset: int = 0,
         ascending: bool = False,
+        form: str | None = None,
         operations: Sequence[str] = (),
         statuses: Sequence[str] = (),
         model: str | None = None,
-        kind: Literal["video", "image", "audio"] | None = None,
+        kind: Kind | None = None,
         key: str | None = None,
         created_after: float | None = None,
         created_before: float | None = None,
@@ -144,6 +148,7 @@ class TaskService:
             after=after,
             offset=offset,
             ascending=ascending,
+            form=form,
             operations=tuple(operations),
             statuses=tuple(statuses),
             model=model,

@@ -298,6 +298,7 @@ _ERASE_TASK = (
     .values(
         request=bindparam("b_request"),
         dialect=_ANONYMOUS,
+        form=None,
         external_id=None,
         fingerprint=None,
         error_message=_or_nothing(_T.c.error_message),

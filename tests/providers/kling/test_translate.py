@@ -9,16 +9,8 @@ import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import (
-    CameraMove,
-    GenerationRequest,
-    ImageParameters,
-    MediaInput,
-    Native,
-    Point,
-    Shot,
-    VideoParameters,
-)
+from telecine.nouns.parameters import CameraMove, ImageParameters, Point, Shot, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native
 from telecine.providers.base import Accepted, Channel, Provider
 from telecine.wires.kling import BILLED
 from tests.providers.kling.requests import ENCODED, FRAME, JPEG, MODEL, URL, picture, sent, sent_bytes, submission, text

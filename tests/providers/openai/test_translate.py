@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import CameraMove, GenerationRequest, MediaInput, Native, VideoParameters
+from telecine.nouns.parameters import CameraMove, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native
 from telecine.providers.base import Accepted, Channel, Provider, Source
 from tests.providers.openai.requests import FRAME, MODEL, PNG, URL, drawn, picture, submission, text
 from tests.providers.stand_ins import Shelf

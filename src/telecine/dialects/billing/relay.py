@@ -21,9 +21,10 @@ from telecine.accounts.prices import TOKENS_HELD, deciding
 from telecine.config import PriceConfig
 from telecine.dialects.base import Dialect, edge_of, principal_of
 from telecine.dialects.bodies import json_response
-from telecine.nouns.catalogue import Catalogue, Kind
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Unit, amount_of, micros_of
+from telecine.nouns.operations import Kind
 
 _MICROS_A_UNIT: Final = 2
 _BASE_RATIO: Final = 2

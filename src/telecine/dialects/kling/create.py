@@ -12,17 +12,8 @@ from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.inline import Source, is_url
 from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
-from telecine.nouns.request import (
-    CameraMove,
-    GenerationRequest,
-    MediaInput,
-    Native,
-    Novel,
-    Point,
-    Role,
-    Shot,
-    VideoParameters,
-)
+from telecine.nouns.parameters import CameraMove, Point, Shot, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Role
 from telecine.wires.kling import IMAGE_ONLY, WORDS, CameraControl, CreateTask
 
 PathKind = Literal["text2video", "image2video"]

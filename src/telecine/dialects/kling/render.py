@@ -13,7 +13,7 @@ from telecine.dialects.bodies import json_response
 from telecine.dialects.fields import Fields
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import output_id
-from telecine.nouns.request import VideoParameters
+from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds

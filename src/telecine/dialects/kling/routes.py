@@ -16,7 +16,7 @@ from telecine.dialects.bodies import read_object, release
 from telecine.dialects.inline import settle
 from telecine.dialects.kling.create import PathKind, check_picture, parse_create
 from telecine.dialects.kling.render import callback_body, created, ok, render_error, task_data
-from telecine.dialects.lookup import find, missing, whole
+from telecine.dialects.lookup import find, made_by, missing, whole
 from telecine.nouns.errors import GatewayError
 from telecine.tasks.view import View
 from telecine.wires.kling import MAX_IMAGE
@@ -38,7 +38,11 @@ async def collection(kind: PathKind, request: Request) -> Response:
     number, size = whole(request, "pageNum", 1, 1000), whole(request, "pageSize", 30, 500)
     edge = edge_of(request)
     page = await edge.tasks.list(
-        principal_of(request), limit=size, offset=(number - 1) * size, operations=_OPERATIONS[kind]
+        principal_of(request),
+        limit=size,
+        offset=(number - 1) * size,
+        form=f"kling:{kind}",
+        operations=_OPERATIONS[kind],
     )
     return ok([task_data(view, edge.media) for view in page.views], _request_id(request))
 
@@ -55,7 +59,7 @@ async def create(kind: PathKind, request: Request) -> Response:
         look=check_picture,
     )
     release(request.scope)
-    view = await edge.tasks.create(principal, wanted, "kling", idempotency=said)
+    view = await edge.tasks.create(principal, wanted, "kling", form=f"kling:{kind}", idempotency=said)
     return ok(created(view), _request_id(request))
 
 
@@ -63,7 +67,7 @@ async def retrieve(kind: PathKind, request: Request) -> Response:
     """`GET /v1/videos/{kind}/{id}`, by task id or by external id."""
     _only_get(request)
     view = await _find(request, request.path_params["id"])
-    if view.task.operation not in _OPERATIONS[kind]:
+    if not made_by(view.task, f"kling:{kind}", _OPERATIONS[kind]):
         raise missing(request.path_params["id"])
     return ok(task_data(view, edge_of(request).media), _request_id(request))
 

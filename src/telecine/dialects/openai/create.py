@@ -16,7 +16,8 @@ from telecine.nouns import catalogue
 from telecine.nouns.catalogue import alike
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
-from telecine.nouns.request import GenerationRequest, Native, Novel, Role, VideoParameters
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest, Native, Novel, Role
 from telecine.wires.scalars import Number, Word
 
 DEFAULT_MODEL: Final = "sora-2"

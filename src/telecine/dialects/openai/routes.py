@@ -14,7 +14,7 @@ from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_o
 from telecine.dialects.bodies import Body, json_response, read_object, release
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import check_urls, settle
-from telecine.dialects.lookup import VIDEO_OPERATIONS, find_video, whole
+from telecine.dialects.lookup import find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
     STATUS,
@@ -73,7 +73,7 @@ async def list_videos(request: Request) -> Response:
     if after is not None and start is None:
         raise invalid(f"after: '{after[:128]}' is no id of a video.", "after")
     page = await edge.tasks.list(
-        principal_of(request), limit=limit, after=start, ascending=order == "asc", operations=VIDEO_OPERATIONS
+        principal_of(request), limit=limit, after=start, ascending=order == "asc", kind="video"
     )
     data = [video(view, edge.media, edge.catalogue) for view in page.views]
     first, last = (data[0].id, data[-1].id) if data else (None, None)

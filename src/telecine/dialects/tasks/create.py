@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -13,23 +14,23 @@ from telecine.dialects.scalars import Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
-from telecine.nouns.request import (
+from telecine.nouns.operations import OPERATIONS, Operation, find
+from telecine.nouns.parameters import (
     CameraMove,
-    GenerationRequest,
     ImageParameters,
-    Operation,
+    MusicParameters,
     Parameters,
     Point,
-    Role,
     Shot,
     VideoParameters,
 )
+from telecine.nouns.request import GenerationRequest, Role
 from telecine.wires.scalars import Int63
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 MAX_INLINE: Final = 50 * 1024 * 1024
 _MAX_INPUTS: Final = 20
-_IMAGE_OPERATIONS: Final = ("text_to_image",)
 
 
 class InputPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +54,7 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body, field for field."""
 
     model: str
-    operation: Operation | None = None
+    operation: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*OPERATIONS]})] | None = None
     prompt: str = ""
     negative_prompt: str | None = None
     inputs: tuple[Input, ...] = ()
@@ -90,16 +91,31 @@ class _Image(ImageParameters, frozen=True, forbid_unknown_fields=True):
     pass
 
 
+class _Music(MusicParameters, frozen=True, forbid_unknown_fields=True):
+    style_weight: Share | None = None
+    weirdness: Share | None = None
+    audio_weight: Share | None = None
+
+
+_STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
+    VideoParameters: _Video,
+    ImageParameters: _Image,
+    MusicParameters: _Music,
+}
+"""What each kind of parameters may hold when a client writes it."""
+
+
 def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the media that it still lacks. Raises GatewayError naming the path of the field."""
     wire = typed(body.fields, CreateTask)
-    operation = wire.operation or _operation(wire, models)
-    if operation == "remix":
-        raise invalid("operation: a remix needs a source, which only POST /v1/videos/{id}/remix can name.", "operation")
+    operation = _operation(wire, models)
+    if operation.needs_source:
+        said = f"operation: a {operation.title} needs a source, which only POST /v1/videos/{{id}}/remix can name."
+        raise invalid(said, "operation")
     if len(wire.inputs) > _MAX_INPUTS:
         raise invalid(f"inputs: at most {_MAX_INPUTS}.", "inputs")
     request = GenerationRequest(
-        operation=operation,
+        operation=operation.name,
         model=wire.model,
         prompt=wire.prompt,
         negative_prompt=wire.negative_prompt or None,
@@ -127,27 +143,30 @@ def _once(sources: list[Source]) -> list[Source]:
 
 
 def _operation(wire: CreateTask, models: Catalogue) -> Operation:
-    """What the inputs and the model say; a model that nobody knows makes videos."""
+    """What the client says; or what the model and the inputs do. A model that nobody knows makes videos."""
+    if wire.operation is not None:
+        said = find(wire.operation)
+        if said is None:
+            raise invalid(f"operation: must be one of {', '.join(OPERATIONS)}.", "operation")
+        return said
     model = models.find(wire.model)
-    if model is not None and model.kind == "image":
-        return "text_to_image"
-    return "image_to_video" if wire.inputs else "text_to_video"
+    makes = model.kind if model is not None else "video"
+    fitting = [one for one in OPERATIONS.values() if one.makes == makes and not one.needs_source]
+    return next((one for one in fitting if bool(one.inputs) == bool(wire.inputs)), fitting[0])
 
 
 def _parameters(given: dict[str, Any] | None, operation: Operation) -> Parameters | None:
-    """The vendor fields of the operation's kind, in the neutral form's own types."""
+    """The parameters of the operation, in the neutral form's own types."""
     if not given:
         return None
-    image = operation in _IMAGE_OPERATIONS
+    if operation.parameters is None:
+        raise invalid(f"parameters: {operation.title} has none; leave them out.", "parameters")
     try:
-        strict = typed(given, _Image if image else _Video)
+        strict = typed(given, _STRICT[operation.parameters])
     except GatewayError as error:
         raise invalid(f"parameters.{error.message}", f"parameters.{error.param}") from None
-    plain = msgspec.to_builtins(strict)
-    if image:
-        return msgspec.convert(plain, ImageParameters)
-    parameters = msgspec.convert(plain, VideoParameters)
-    for number, shot in enumerate(parameters.shots):
+    parameters = cast(Parameters, msgspec.convert(msgspec.to_builtins(strict), operation.parameters))
+    for number, shot in enumerate(getattr(parameters, "shots", ())):
         scalars.seconds(shot.duration, f"parameters.shots[{number}].duration")
     return parameters
 

@@ -16,7 +16,8 @@ from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
-from telecine.nouns.request import GenerationRequest, ImageParameters, MediaInput, Role, VideoParameters
+from telecine.nouns.parameters import ImageParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.take import Take

@@ -1,0 +1,113 @@
+"""The parameters that only some vendors have: a struct for each kind of operation.
+
+A field that changes the price is marked `BILLED`. What is marked stays when what a client asked for is taken away;
+everything else goes by itself, also what is added later.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Final, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+BILLED: Final = msgspec.Meta(extra={"billed": True})
+"""Marks, in `Annotated`, a field that changes the price. Such a field holds no text of the client's own."""
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A pixel, counted from the bottom left (Kling, image2video, `dynamic_masks[].trajectories[]`)."""
+
+    x: int
+    y: int
+
+
+class CameraMove(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A camera movement (Kling, `camera_control`); axes in [-10, 10], exactly one of them not zero for `simple`;
+    the other types take none."""
+
+    type: str
+    horizontal: float | None = None
+    vertical: float | None = None
+    pan: float | None = None
+    tilt: float | None = None
+    roll: float | None = None
+    zoom: float | None = None
+
+
+class Shot(msgspec.Struct, frozen=True):
+    """One shot of a multi-shot video (Kling, `multi_prompt[]`); `duration` in seconds."""
+
+    index: int
+    prompt: str
+    duration: float
+
+
+class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="video"):
+    """Of operations that make videos. None or empty means not asked for."""
+
+    mode: Annotated[str | None, BILLED] = None
+    cfg_scale: float | None = None
+    camera: CameraMove | None = None
+    multi_shot: bool | None = None
+    shot_type: str | None = None
+    shots: tuple[Shot, ...] = ()
+    voices: tuple[str, ...] = ()
+    elements: tuple[int, ...] = ()
+    watermark: bool | None = None
+
+
+class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="image"):
+    """Of operations that make pictures."""
+
+    watermark: bool | None = None
+
+
+class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="music"):
+    """Of operations that make songs. The request's prompt says what a song is about; these say the rest."""
+
+    lyrics: str | None = None
+    """What is sung, word for word, in the place of a prompt."""
+    title: str | None = None
+    style: str | None = None
+    """Genres, instruments, moods, separated by commas (Suno, `tags`)."""
+    negative_style: str | None = None
+    """What it is not to sound like (Suno, `negative_tags`)."""
+    instrumental: bool | None = None
+    continue_at: float | None = None
+    """Second of the source from which it goes on."""
+    voice: str | None = None
+    """Whose kind of voice sings (Suno, `vocal_gender`: `m` or `f`)."""
+    style_weight: float | None = None
+    """How closely it keeps to the style, 0 to 1."""
+    weirdness: float | None = None
+    """How far it may stray, 0 to 1 (Suno, `weirdness_constraint`)."""
+    audio_weight: float | None = None
+    """How closely it keeps to the sound of its source, 0 to 1."""
+
+
+Parameters = VideoParameters | ImageParameters | MusicParameters
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@cache
+def billed_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of `kind` that change the price."""
+    hints = get_type_hints(kind, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if BILLED in get_args(hint)[1:])
+
+
+def only_billed(given: T, also: frozenset[str] = frozenset()) -> T:
+    """`given` with those of its fields alone that change the price, and with those named in `also`; the others say
+    that nothing was asked for."""
+    kept = billed_fields(type(given)) | also
+    gone = {field.name: _default(field) for field in msgspec.structs.fields(type(given)) if field.name not in kept}
+    return msgspec.structs.replace(given, **gone)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default is msgspec.NODEFAULT:
+        raise TypeError(f"'{field.name}' has no default, so it cannot be taken away: mark it, or give it one")
+    return field.default

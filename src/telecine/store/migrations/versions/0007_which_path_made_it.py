@@ -1,0 +1,17 @@
+"""Which path of its dialect made a task, for lists by path."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("tasks", sa.Column("form", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("tasks", "form")
