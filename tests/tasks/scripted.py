@@ -196,14 +196,14 @@ class Shelf:
 
 
 class InTurn(Engine):
-    """The engine of the process that serves the requests, and that of another one; when they `settle`, each step is run
+    """The engine of the process that serves the requests, and that of another one; when they `drain`, each step is run
     by whoever claims it first, and they take turns at that."""
 
     def __init__(self, context: Context, other: Context) -> None:
         super().__init__(context, advance)
         self._other = Engine(other, advance)
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         engines = [self, self._other]
         while True:
             engines.reverse()  # it is the other's turn
@@ -304,7 +304,7 @@ class House:
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             self.clock.advance(min(step, end - self.clock.now()))
-            await self.engine.settle()
+            await self.engine.drain()
 
 
 def billed_of(request: GenerationRequest) -> Billed:

@@ -122,7 +122,7 @@ async def test_not_found_past_the_retention_is_unknown_and_never_sent_again(tmp_
         house.provider.submits = [Unknown("timeout"), Accepted("u2")]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         house.clock.advance(days * 86400.0)
-        await house.engine.settle()
+        await house.engine.drain()
         await house.pass_time(300, 60)
         found = await house.tasks.get(house.me, view.task.id)
         assert len(house.provider.sent) == 1
@@ -134,7 +134,7 @@ async def test_not_found_while_the_upstream_surely_keeps_such_jobs_is_sent_again
         house.provider.submits = [Unknown("timeout"), Accepted("u2")]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         house.clock.advance(0.9 * 86400.0)
-        await house.engine.settle()
+        await house.engine.drain()
         assert len(house.provider.sent) == 2
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "running"
 
@@ -192,7 +192,7 @@ async def test_a_job_lost_past_the_retention_is_not_sent_again(tmp_path: Path) -
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         house.provider.polls = [Lost("it was restarted", unbilled=True)]
         house.clock.advance(2 * 86400.0)
-        await house.engine.settle()
+        await house.engine.drain()
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "failed"
         assert len(house.provider.sent) == 1
 

@@ -84,7 +84,7 @@ async def test_of_webhooks(tmp_path: Path) -> None:
         before = await count(house, tables.deliveries)
         source.taken = [*taken, *taken]  # of those of its next steps
         house.clock.advance(60)
-        await house.engine.settle()
+        await house.engine.drain()
         assert await count(house, tables.deliveries) > before
         assert {view.task.status for view in (await house.tasks.list(house.me, limit=9)).views} == {"succeeded"}
 

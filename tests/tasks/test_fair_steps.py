@@ -149,7 +149,7 @@ async def test_those_who_had_to_wait_go_on_as_places_fall_free(tmp_path: Path) -
         await asyncio.gather(*(house.database.write(Create(one, "gone")) for one in made))
         house.clock.advance(61)
         for _ in range(40):
-            await house.engine.settle()
+            await house.engine.drain()
             house.clock.advance(10)
         assert len(house.context.library.kept) == len(made)  # type: ignore[attr-defined]
         assert house.engine.steps.of["submit"].used == 0

@@ -145,7 +145,7 @@ async def test_a_task_committed_by_a_process_that_died_is_joined_after_the_resta
     async with House(tmp_path, clock=clock).opened() as house:
         assert (await create(house)).task.id == made.task.id
         clock.advance(61)
-        await house.engine.settle()
+        await house.engine.drain()
         view = await create(house)
         assert (view.task.id, view.task.state) == (made.task.id, "running")
         assert len(house.provider.sent) == await count(house) == 1

@@ -347,7 +347,7 @@ async def test_a_caller_who_goes_away_changes_nothing(tmp_path: Path) -> None:
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
         gate.set()
-        await house.engine.settle()
+        await house.engine.drain()
         (view,) = (await house.tasks.list(house.me, limit=10)).views
         assert view.task.state == "running"
 
@@ -364,7 +364,7 @@ async def test_a_slow_first_step_is_answered_as_queued(tmp_path: Path) -> None:
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         assert view.task.status == "queued"
         gate.set()
-        await house.engine.settle()
+        await house.engine.drain()
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "running"
 
 
@@ -578,6 +578,6 @@ async def test_a_task_that_is_cancelled_just_before_its_start_is_not_sent(
 
         monkeypatch.setattr(house.database, "write", late)
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
-        await house.engine.settle()
+        await house.engine.drain()
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "cancelled"
         assert house.provider.sent == []

@@ -61,12 +61,12 @@ async def made(house: House, number: int) -> list[View]:
 async def pass_to(house: House, end: float) -> None:
     """Move time on from one due step to the next."""
     while True:
-        await house.engine.settle()
+        await house.engine.drain()
         _, upcoming = await house.engine.claim()
-        await house.engine.settle()
+        await house.engine.drain()
         if upcoming is None or upcoming > end:
             house.clock.set(max(end, house.clock.now()))
-            await house.engine.settle()
+            await house.engine.drain()
             return
         house.clock.set(max(upcoming, house.clock.now()))
 
@@ -134,7 +134,7 @@ async def test_nobody_overtakes_those_in_line(tmp_path: Path) -> None:
         house.clock.advance(70)  # there is room, and nobody has come yet
         (late,) = await made(house, 1)
         assert late.task.state == "queued"
-        await house.engine.settle()
+        await house.engine.drain()
         assert await states(house, [first, second, late]) == "ssq"
         assert len(upstream.times) == 2
 
@@ -187,7 +187,7 @@ async def test_use_and_line_survive_a_restart(tmp_path: Path) -> None:
     async with house.opened():
         assert {place.position for place in (await house.tasks.places(views)).values()} == {1, 2, 3, 4}
         (late,) = await made(house, 1)
-        await house.engine.settle()
+        await house.engine.drain()
         assert upstream.times == []
         assert (await house.tasks.places([late]))[late.task.id].position == 5
         await pass_to(house, MIDNIGHT + 62)
@@ -203,7 +203,7 @@ async def test_a_restart_after_the_time_lets_nobody_overtake(tmp_path: Path) -> 
     house, _ = house_of(tmp_path, MIDNIGHT + 100, rate_limit="1/minute")
     async with house.opened():
         views += await made(house, 1)
-        await house.engine.settle()
+        await house.engine.drain()
         assert await states(house, views) == "ssqq"
 
 
@@ -213,7 +213,7 @@ async def test_a_rate_that_is_lifted_lets_all_go(tmp_path: Path) -> None:
         views = await made(house, 3)
     house, _ = house_of(tmp_path, MIDNIGHT + 5)
     async with house.opened():
-        await house.engine.settle()
+        await house.engine.drain()
         assert await states(house, views) == "sss"
         async with house.database.writing() as connection:
             await set_pools(connection, {})
@@ -226,9 +226,9 @@ async def test_when_the_one_who_was_called_is_gone_the_next_is(tmp_path: Path) -
         first, gone, next_one = await made(house, 3)
         assert await wake_lines(house.database, house.clock.now()) == 0
         await house.tasks.cancel(house.me, gone.task.id)
-        await house.engine.settle()
+        await house.engine.drain()
         assert await wake_lines(house.database, house.clock.now()) == 1
-        await house.engine.settle()
+        await house.engine.drain()
         assert (await house.tasks.places([next_one]))[next_one.task.id].position == 1
         assert await wake_lines(house.database, house.clock.now()) == 0
         await pass_to(house, MIDNIGHT + 62)
@@ -316,7 +316,7 @@ async def test_two_processes_share_one_rate(tmp_path: Path) -> None:
         await asyncio.gather(*(made(house, 10) for house in (one, two)))
         for _ in range(150):
             clock.advance(1)
-            await asyncio.gather(one.engine.settle(), two.engine.settle())
+            await asyncio.gather(one.engine.drain(), two.engine.drain())
         assert most_in_a_window(upstream.times, 60) == 5
         assert len(upstream.times) == 15
 

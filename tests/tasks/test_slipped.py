@@ -40,13 +40,13 @@ async def test_a_start_brings_back_what_a_clock_ahead_has_put_off(tmp_path: Path
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         assert view.task.state == state
     async with House(tmp_path).opened() as house:  # with the right time
-        await house.engine.settle()
+        await house.engine.drain()
         assert await due_in(house, view.task.id) > DAY - 60
         assert "clock" in [one.name for one in findings(await measured(house, tmp_path)) if one.wrong]
         assert await bring_back(house.database, house.clock.now(), WEEK) == 1
         assert await bring_back(house.database, house.clock.now(), WEEK) == 0
         house.provider.polls = [DONE]
-        await house.engine.settle()
+        await house.engine.drain()
         await house.pass_time(300, 10)
         found = await house.tasks.get(house.me, view.task.id)
         assert found.task.state == "succeeded"

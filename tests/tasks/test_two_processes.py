@@ -78,12 +78,12 @@ async def test_nobody_waits_for_the_head_of_a_line_with_a_pool_in_hand(tmp_path:
                 select(tables.schedule).where(tables.schedule.c.task_id == waits.task.id).with_for_update()
             )
             one.clock.advance(60)
-            await asyncio.wait_for(one.engine.settle(), SOON)
+            await asyncio.wait_for(one.engine.drain(), SOON)
             assert await used(one) == 0
             async with one.database.writing() as mine:
                 await asyncio.wait_for(set_pools(mine, {"main": 2}), SOON)
         assert await wake_lines(one.database, one.clock.now()) == 1, "should whoever had the row have died"
-        await one.engine.settle()
+        await one.engine.drain()
         found = await one.reads.task(waits.task.id)
         assert found is not None
         assert found[0].state != "queued"
@@ -104,7 +104,7 @@ async def test_a_batch_locks_in_one_order_before_it_writes(tmp_path: Path) -> No
         one.clock.advance(60)
         said.clear()
         await asyncio.gather(
-            one.engine.settle(),
+            one.engine.drain(),
             *(one.database.write(Mark(view.task.id, one.clock.now(), cancel=True)) for view in views),
         )
         locking = [text.split(" \nFROM ")[1].split()[0] for text in said if "FOR NO KEY UPDATE" in text]

@@ -193,7 +193,7 @@ async def test_a_claim_whose_answer_is_lost_leaves_nobody_idle(
         except CommitUnknownError:  # the engine's loop tries again soon, long before the leases have run out
             assert len(answers) == 2
             await house.engine.claim()
-        await house.engine.settle()
+        await house.engine.drain()
         assert len(house.provider.polled) == len(views), "each once, at once"
 
 
@@ -305,7 +305,7 @@ async def test_a_task_claimed_in_the_batch_that_ends_its_step_is_run(tmp_path: P
         await asyncio.sleep(0.01)
         go_on.set()
         await asyncio.gather(batch, claiming)
-        await house.engine.settle()
+        await house.engine.drain()
         assert len(house.provider.polled) == 2
 
 

@@ -16,7 +16,7 @@ async def test_a_2xx_is_a_success_whatever_its_body_does(tmp_path: Path) -> None
         for odd in BODIES:
             url = receiver.url(odd)
             await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=url), "kling")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert {(state, tries) for _, state, tries in await hooks.states()} == {("delivered", 1)}
         assert set(await hooks.column("status")) == {202}
         assert max(map(len, await hooks.column("answer"))) <= 1024
@@ -39,7 +39,7 @@ async def test_one_origin_is_one_however_it_is_written(tmp_path: Path) -> None:
         await hooks.deliverer.send_due()
         assert receiver.busiest <= AT_ONCE
         receiver.gate.set()
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert receiver.busiest <= AT_ONCE
         assert not any("#" in path or "%23" in path for path in receiver.paths)
         assert len(set(await hooks.column("line"))) == 1

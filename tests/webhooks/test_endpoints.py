@@ -35,9 +35,9 @@ async def test_an_endpoint_hears_what_it_asked_for_signed_with_its_secret(tmp_pa
         _, everything = await hooks.endpoints.create(hooks.account, all_of_it.url, None)
         _, some = await hooks.endpoints.create(hooks.account, ends.url, ["task.succeeded", "task.failed"])
         await hooks.run_task(Running(30), DONE, dialect="kling")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         await hooks.run_task(Failed(refusal("content_policy")))
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert [kind for kind, _ in ends.told] == ["task.succeeded", "task.failed"]
         words = ["queued", "running", "succeeded", "queued", "failed"]
         assert [kind for kind, _ in all_of_it.told] == [f"task.{word}" for word in words]
@@ -51,7 +51,7 @@ async def test_a_request_url_and_an_endpoint_are_told_apart(tmp_path: Path) -> N
         _, secret = await hooks.endpoints.create(hooks.account, one.url, ["task.succeeded"])
         two.statuses = [500]
         await hooks.run_task(DONE, url=two.url)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert [kind for kind, _ in one.told] == ["task.succeeded"]  # nobody else's failures hold it up
         assert len(two.bodies) == 1
         assert not verified(two, 0, secret)
@@ -62,13 +62,13 @@ async def test_two_secrets_sign_for_a_day_after_a_rotation(tmp_path: Path) -> No
         endpoint, first = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
         _, second = await hooks.endpoints.rotate(hooks.account, endpoint.id)
         await hooks.log.test(endpoint, {})
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert verified(receiver, 0, first)
         assert verified(receiver, 0, second)
         assert len(receiver.headers[0]["webhook-signature"].split(" ")) == 2
         hooks.clock.advance(24 * 3600)
         await hooks.log.test(endpoint, {})
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert len(receiver.headers[1]["webhook-signature"].split(" ")) == 1
 
 
@@ -81,7 +81,7 @@ async def test_every_old_secret_signs_until_its_own_time(tmp_path: Path) -> None
         rotated, third = await hooks.endpoints.rotate(hooks.account, endpoint.id)
         assert rotated.previous_until == began + 60 + TWO_SECRETS
         await hooks.log.test(endpoint, {})
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert len(receiver.headers[0]["webhook-signature"].split(" ")) == 3
         assert all(verified(receiver, 0, one) for one in (first, second, third))
         for moment, signing in (
@@ -128,20 +128,20 @@ async def test_every_old_secret_is_sealed_anew(tmp_path: Path) -> None:
 async def test_the_accounts_own_secret_is_made_once_and_can_be_rotated(tmp_path: Path) -> None:
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         await hooks.run_task(Running(started=False), url=receiver.url)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         _, secret = await hooks.endpoints.rotate_own(hooks.account)
         assert not verified(receiver, 0, secret)
         await hooks.run_task(Running(started=False), url=receiver.url)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert verified(receiver, 1, secret)
         _, newer = await hooks.endpoints.rotate_own(hooks.account)
         await hooks.run_task(Running(started=False), url=receiver.url)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert verified(receiver, 2, secret)
         assert verified(receiver, 2, newer)
         await hooks.endpoints.rotate_own(hooks.account)
         await hooks.run_task(Running(started=False), url=receiver.url)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert verified(receiver, 3, secret)
         assert verified(receiver, 3, newer)
         assert await hooks.endpoints.list(hooks.account) == []
@@ -182,14 +182,14 @@ async def test_what_waits_goes_to_the_new_url_and_is_given_up_with_the_endpoint(
         old.statuses = [404]
         endpoint, _ = await hooks.endpoints.create(hooks.account, old.url, ["task.queued"])
         await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         await hooks.endpoints.change(hooks.account, endpoint.id, url=new.url)
         hooks.clock.advance(5)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert (len(old.bodies), len(new.bodies)) == (1, 1)
         await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
         await hooks.endpoints.delete(hooks.account, endpoint.id)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert len(new.bodies) == 1
         assert [state for _, state, _ in await hooks.states()] == ["delivered", "failed"]
 
@@ -199,7 +199,7 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(tmp_path: Path) -> N
         receiver.statuses = [410]
         endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, None)
         await hooks.run_task(Running(10, started=True))  # its second one waits for the first
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert len(receiver.bodies) == 1
         assert [one[1:] for one in await hooks.states()] == [("failed", 1), ("failed", 0)]
         assert await hooks.column("reason") == [GONE, GONE]
@@ -228,7 +228,7 @@ async def test_a_requests_own_url_that_is_gone_gives_up_what_it_was_told(tmp_pat
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         receiver.statuses = [410, 200]
         await hooks.run_task(DONE, url=receiver.url, dialect="kling")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert receiver.bodies == ["queued 0", "running 0", "succeeded 100"]
         assert [one[1] for one in await hooks.states()] == ["failed", "delivered", "delivered"]
 
@@ -247,7 +247,7 @@ async def test_whoever_deletes_a_running_task_hears_of_its_end(tmp_path: Path) -
         assert (await hooks.house.tasks.delete(hooks.house.me, view.task.id)).cancellation == "marked"
         hooks.house.provider.polls = [Running(50, started=True), DONE]
         await hooks.house.pass_time(60)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert asked.bodies == ["queued 0", "running 10", "succeeded 100"]
         assert always.bodies == ["task.queued 0", "task.running 0", "task.succeeded 0"]  # nothing between, no outputs
         await hooks.house.pass_time(9 * 86400, 7200)  # its burial is no news
@@ -259,7 +259,7 @@ async def test_whoever_deletes_a_queued_task_hears_that_it_is_cancelled(tmp_path
         hooks.house.provider.submits = [Refused(refusal("capacity"), capacity=True, retry_after=3000)]
         view = await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "tasks")
         assert (await hooks.house.tasks.delete(hooks.house.me, view.task.id)).cancellation == "cancelled"
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert receiver.told == [("task.queued", 0), ("task.cancelled", 0)]
 
 
@@ -267,12 +267,12 @@ async def test_a_redelivery_is_a_delivery_of_its_own_under_the_same_message_id(t
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         endpoint, secret = await hooks.endpoints.create(hooks.account, receiver.url, ["task.succeeded"])
         await hooks.run_task(DONE)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         ((old,), _) = await hooks.log.list(hooks.account, limit=10, endpoint_id=endpoint.id, state="delivered")
         fresh = await hooks.log.redeliver(old, endpoint)
         again = await hooks.log.redeliver(fresh, endpoint)
         assert (fresh.redelivery_of, again.redelivery_of) == (old.id, old.id)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert len(set(receiver.bodies)) == 1
         assert len(receiver.bodies) == 3
         assert len({headers["webhook-id"] for headers in receiver.headers}) == 1
@@ -283,15 +283,15 @@ async def test_a_redelivery_waits_for_nothing_and_holds_up_nothing(tmp_path: Pat
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         endpoint, _ = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued", "task.succeeded"])
         await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         ((old,), _) = await hooks.log.list(hooks.account, limit=1)
         receiver.statuses = [500, 200]
         await hooks.log.redeliver(old, endpoint)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         hooks.house.provider.polls = [DONE]
         await hooks.house.pass_time(2.5, 2.5)
         await hooks.house.pass_time(60, 30)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert [kind for kind, _ in receiver.told].count("task.succeeded") == 1
 
 
@@ -332,11 +332,11 @@ async def test_a_lost_key_of_the_installation_loses_no_news(tmp_path: Path) -> N
         _, secret = await hooks.endpoints.create(hooks.account, receiver.url, ["task.queued"])
         await hooks.house.tasks.create(hooks.house.me, text_to_video(), "tasks")
         hooks.endpoints._seal = Seal(b"x" * 32)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert await hooks.states() == [("task.queued", "pending", 1)]
         hooks.endpoints._seal = Seal(KEY)
         hooks.clock.advance(5)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert verified(receiver, 0, secret)
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from telecine.config import ConfigError
-from telecine.nouns.strength import HOW, is_strong
+from telecine.nouns.secrets import HOW, is_strong
 
 _FILE: Final = "secret.key"
 _LOCAL: Final = "tcl"

@@ -1,4 +1,4 @@
-"""The admin API of running it: configuration, accounts, and what is wrong. `/admin/v1/{config,accounts,doctor}`."""
+"""The admin API of accounts: `/admin/v1/accounts`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,14 @@ from starlette.routing import Route
 
 from telecine.accounts.holders import NewAccount
 from telecine.accounts.keys import Keys
-from telecine.accounts.principal import Principal
 from telecine.accounts.terms import AccountChanges, Terms
 from telecine.admin.keys import asked
-from telecine.config import ConfigError
-from telecine.nouns import catalogue
+from telecine.dialects.bodies import json_response
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import amount_of
 from telecine.store import tables
 from telecine.store.database import Database
-from telecine.upkeep.doctor import findings
 from telecine.upkeep.erase import Erasure
-from telecine.upkeep.figures import Figures
-from telecine.upkeep.reload import Reload, Revision, masked
-from telecine.upkeep.rules import advice
 
 
 class WantedErasure(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,63 +48,29 @@ class AccountInfo(Terms, frozen=True, kw_only=True):
     running: int
 
 
-class Operations:
-    """The handlers. `mask` is the key of the digests that stand for secrets."""
+class Accounts:
+    """The handlers."""
 
-    def __init__(  # noqa: PLR0917  each of another kind
-        self,
-        database: Database,
-        reload: Reload,
-        erasure: Erasure,
-        measure: Callable[[], Awaitable[Figures]],
-        mask: bytes,
-        keys: Keys,
-    ) -> None:
+    def __init__(self, database: Database, erasure: Erasure, keys: Keys) -> None:
         self._database = database
-        self._reload = reload
         self._erasure = erasure
-        self._measure = measure
-        self._mask = mask
         self._keys = keys
 
     @property
     def routes(self) -> list[Route]:
         """Every route."""
         handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/config", self.running_config),
-            ("POST", "/admin/v1/config/reload", self.reload),
-            ("GET", "/admin/v1/config/revisions", self.revisions),
             ("GET", "/admin/v1/accounts", self.list_accounts),
             ("POST", "/admin/v1/accounts", self.create_account),
             ("GET", "/admin/v1/accounts/{name}", self.show_account),
             ("PATCH", "/admin/v1/accounts/{name}", self.change_account),
             ("POST", "/admin/v1/accounts/{name}/erase", self.erase),
-            ("GET", "/admin/v1/doctor", self.doctor),
         ]
         return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
-    async def running_config(self, _: Request) -> Response:
-        """What runs, with a keyed digest in place of each secret."""
-        return _json(masked(self._reload.running, self._mask))
-
-    async def reload(self, request: Request) -> Response:
-        """Read the configuration file again. 400 where it is not right; nothing has changed then."""
-        principal: Principal = request.scope["principal"]
-        try:
-            made = await self._reload.reload(principal.name)
-        except ConfigError as error:
-            raise invalid(str(error)) from None
-        found = advice(self._reload.running, catalogue.load())
-        warnings = [str(one) for one in found if one.level == "warning"]
-        return _json({"object": "config.reload", "revision": _told(made) if made else None, "warnings": warnings})
-
-    async def revisions(self, _: Request) -> Response:
-        """The newest revisions first."""
-        return _json({"object": "list", "data": [_told(one) for one in await self._reload.revisions()]})
-
     async def list_accounts(self, _: Request) -> Response:
         """Every account, by name."""
-        return _json({"object": "list", "data": await self._accounts()})
+        return json_response({"object": "list", "data": await self._accounts()})
 
     async def show_account(self, request: Request) -> Response:
         """One account."""
@@ -118,13 +78,13 @@ class Operations:
         found = await self._accounts(name)
         if not found:
             raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
-        return _json(found[0])
+        return json_response(found[0])
 
     async def create_account(self, request: Request) -> Response:
         """Make an account. Where the installation has prices it can spend nothing until it has been granted some."""
         wanted = asked(await request.body(), NewAccount)
         await self._keys.create_account(wanted)
-        return _json((await self._accounts(wanted.name))[0], 201)
+        return json_response((await self._accounts(wanted.name))[0], 201)
 
     async def change_account(self, request: Request) -> Response:
         """Change what bounds an account, from the next request of its keys on."""
@@ -139,12 +99,7 @@ class Operations:
         except msgspec.DecodeError as error:
             raise invalid(f"The body is not valid: {error}") from None
         done = await self._erasure.erase(request.path_params["name"], force=wanted.force)
-        return _json({"object": "account.erasure", "done": done.done, **msgspec.structs.asdict(done)})
-
-    async def doctor(self, _: Request) -> Response:
-        """What was looked at and what was found."""
-        found = findings(await self._measure())
-        return _json({"object": "list", "ok": not any(one.wrong for one in found), "data": found})
+        return json_response({"object": "account.erasure", "done": done.done, **msgspec.structs.asdict(done)})
 
     async def _accounts(self, name: str | None = None) -> list[AccountInfo]:
         account, task, key = tables.accounts.c, tables.tasks.c, tables.keys.c
@@ -180,12 +135,3 @@ def _account(row: Any) -> AccountInfo:
         expires_at=terms.expires_at,
         limits=terms.limits,
     )
-
-
-def _told(revision: Revision) -> dict[str, Any]:
-    lines = [str(change) for change in revision.changes]
-    return {"object": "config.revision", **msgspec.structs.asdict(revision), "lines": lines}
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -192,8 +192,8 @@ def _check_books(settings: Settings) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from telecine.server.installation import is_installed
-    from telecine.upkeep.metering import check_currency, settled_currency
+    from telecine.upkeep.metering import check_currency, known_currency
 
     with contextlib.suppress(SQLAlchemyError, OSError):  # whether they can be opened is not asked here
-        if is_installed(settings) and (settled := asyncio.run(settled_currency(settings))) is not None:
+        if is_installed(settings) and (settled := asyncio.run(known_currency(settings))) is not None:
             check_currency(settled, settings.config.currency)

@@ -18,7 +18,7 @@ from telecine.config.file import Config, ConfigError
 from telecine.config.lines import located
 from telecine.config.values import url_problem
 from telecine.nouns.amounts import check_texts
-from telecine.nouns.strength import HOW, is_strong
+from telecine.nouns.secrets import HOW, is_strong
 
 _BUILT: Final = msgspec.json.Decoder(Config)
 """Made here, for a reload decodes in a thread: see the decoder of sandbox jobs."""

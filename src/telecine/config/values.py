@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from telecine.config.file import ChannelConfig, Config, ConfigError, KeyConfig
 from telecine.nouns.money import MOST_MICROS, micros_of
 from telecine.nouns.names import check_account_name, check_name
-from telecine.nouns.strength import HOW, is_strong
+from telecine.nouns.secrets import HOW, is_strong
 
 _MOST: Final = 2**31 - 1
 """What a column of whole numbers takes."""

@@ -96,7 +96,7 @@ def data_of(text: str, param: str) -> str | None:
     return data
 
 
-async def settle(
+async def keep_media(
     edge: Edge,
     principal: Principal,
     request: GenerationRequest,

@@ -28,7 +28,8 @@ from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.accounts.secret import load_secret
 from telecine.accounts.statement import Statement
-from telecine.admin.accounts import Operations
+from telecine.admin.accounts import Accounts
+from telecine.admin.configuration import Configuration
 from telecine.admin.keys import Admin
 from telecine.admin.money import Money
 from telecine.admin.webhooks import Webhooks
@@ -81,7 +82,7 @@ from telecine.tasks.recovery import free_overdue_slots, recover, set_pools, wake
 from telecine.tasks.service import TaskService
 from telecine.tasks.slipped import bring_back
 from telecine.tasks.view import View
-from telecine.upkeep.metering import check_currency, database_url, settle_currency
+from telecine.upkeep.metering import check_currency, database_url, keep_currency
 from telecine.upkeep.rules import advice, check_config, check_rules, policy
 from telecine.upkeep.upkeep import MASK, Upkeep
 from telecine.webhooks.deliverer import Deliverer
@@ -249,7 +250,7 @@ class Gateway:
         spool.prepare(self._scratch)
         await self._database.open(make=self._make)
         try:
-            await settle_currency(self._database, self._settings.config.currency)
+            await keep_currency(self._database, self._settings.config.currency)
             first_run = await self._set_up()
             await recover(self._database, self._router.pools)
             await self._bring_back()
@@ -403,10 +404,6 @@ class Gateway:
         wanted = self.context.limits.require_price or (book.lines and self._router.sells(model))
         return not wanted or bool(book.of(model))
 
-    def _operations(self, upkeep: Upkeep) -> Operations:
-        mask = self._secret.derive(MASK)
-        return Operations(self._database, upkeep.configuration, upkeep.erasure, upkeep.measure, mask, self.keys)
-
     def _application(self) -> Gate:
         routes = [
             *self._health.routes,
@@ -415,7 +412,8 @@ class Gateway:
             *(route for dialect in DIALECTS for route in dialect.routes),
             *Admin(self.keys, self._router, time.perf_counter).routes,
             *Money(self._balances, self._statement, lambda: self.context.prices.lines).routes,
-            *self._operations(self.upkeep).routes,
+            *Configuration(self.upkeep.configuration, self.upkeep.measure, self._secret.derive(MASK)).routes,
+            *Accounts(self._database, self.upkeep.erasure, self.keys).routes,
             *self._webhooks.routes,
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),

@@ -8,9 +8,9 @@ from telecine.nouns.errors import TaskError
 from telecine.tasks.collect import bury, collect, keep_on
 from telecine.tasks.context import Context
 from telecine.tasks.ending import fail
+from telecine.tasks.outcomes import ChannelGoneError
 from telecine.tasks.poll import poll, reconcile, recover
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import ChannelGoneError
 from telecine.tasks.start import start
 from telecine.tasks.submit import submit
 from telecine.tasks.writes import Change

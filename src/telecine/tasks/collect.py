@@ -21,9 +21,9 @@ from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.context import Context
 from telecine.tasks.ending import charged, fail, released
+from telecine.tasks.outcomes import ChannelGoneError
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import ChannelGoneError
 from telecine.tasks.writes import Change
 
 _log = structlog.get_logger(__name__)

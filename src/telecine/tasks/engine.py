@@ -128,7 +128,7 @@ class Engine:
                 self._unheard.append(token)
         return answer
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Run everything that is due now, and what becomes due at once from it. For tests and one-off commands."""
         while True:
             claimed, _ = await self.claim()

@@ -28,9 +28,9 @@ from telecine.providers.base import (
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again, failed
+from telecine.tasks.outcomes import ChannelGoneError, collecting, progressed, running, traits_of
 from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import ChannelGoneError, collecting, progressed, running, traits_of
 from telecine.tasks.submit import submit, unknown
 from telecine.tasks.writes import Change
 

@@ -28,9 +28,9 @@ from telecine.providers.base import (
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again
+from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
-from telecine.tasks.settle import collecting, running
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -48,7 +48,7 @@ async def submit(context: Context, work: Work) -> Work | None:
     if work.current.state == "preparing":
         prepared = await _prepare(context, work, channel, provider)
         if not isinstance(prepared, Work):
-            return await _settle(context, work, prepared)
+            return await _conclude(context, work, prepared)
         work = prepared
         now = await context.reads.work(work.task.id) or work  # its owner may have cancelled it meanwhile
         if now.task.cancel_requested_at is not None:
@@ -57,12 +57,12 @@ async def submit(context: Context, work: Work) -> Work | None:
             return None
     context.uncut.add(work.task.id)
     try:
-        return await _settle(context, work, await _send(context, work, channel, provider))
+        return await _conclude(context, work, await _send(context, work, channel, provider))
     finally:
         context.uncut.discard(work.task.id)
 
 
-async def _settle(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
+async def _conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
     match outcome:
         case Accepted(upstream_id):
             with _told_of(work, upstream_id):

@@ -81,23 +81,23 @@ def is_published(config: Config) -> bool:
     return not local or bool(config.network.trusted_proxies)
 
 
-def check_currency(settled: str, wanted: str) -> None:
+def check_currency(known: str, wanted: str) -> None:
     """Raise ConfigError where the file names another currency than the one of the books."""
-    if settled != wanted:
+    if known != wanted:
         raise ConfigError(
-            f'This installation counts in {settled}, and the configuration says currency = "{wanted}". A currency is '
+            f'This installation counts in {known}, and the configuration says currency = "{wanted}". A currency is '
             "set once, at the first start, because amounts are not converted: write the old one again, or start with "
             "new data.",
             "currency",
         )
 
 
-async def settled_currency(settings: Settings) -> str | None:
+async def known_currency(settings: Settings) -> str | None:
     """The currency of the books of an installation that nobody has open; None where it has none yet."""
     database = Database(database_url(settings))
     try:
         async with database.reading() as connection:
-            return await _settled(connection)
+            return await _kept(connection)
     finally:
         await database.close()
 
@@ -107,18 +107,18 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite+aiosqlite:///{(settings.data / 'telecine.db').absolute()}"
 
 
-async def _settled(connection: AsyncConnection) -> str | None:
+async def _kept(connection: AsyncConnection) -> str | None:
     row = tables.settings.c
     found: str | None = (await connection.execute(select(row.value).where(row.name == _CURRENCY))).scalar_one_or_none()
     return found
 
 
-async def settle_currency(database: Database, wanted: str) -> None:
+async def keep_currency(database: Database, wanted: str) -> None:
     """Note the currency at the first start; raise ConfigError where a later one names another."""
     row = tables.settings
     async with database.writing() as connection:
-        settled = await _settled(connection)
-        if settled is None:
+        known = await _kept(connection)
+        if known is None:
             await connection.execute(insert(row).values(name=_CURRENCY, value=wanted))
             return
-    check_currency(settled, wanted)
+    check_currency(known, wanted)

@@ -159,7 +159,7 @@ class Deliverer:
             )
         return done.rowcount
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
         while await self.send_due() or self._tasks:
             if self._tasks:

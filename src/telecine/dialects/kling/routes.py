@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import read_object, release
-from telecine.dialects.inline import settle
+from telecine.dialects.inline import keep_media
 from telecine.dialects.kling.create import PathKind, check_picture, parse_create
 from telecine.dialects.kling.render import callback_body, created, ok, render_error, task_data
 from telecine.dialects.lookup import find, made_by, missing, whole
@@ -51,7 +51,7 @@ async def create(kind: PathKind, request: Request) -> Response:
     """`POST /v1/videos/{kind}`."""
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
-    wanted = await settle(
+    wanted = await keep_media(
         edge,
         principal,
         *parse_create(kind, await read_object(request)),

@@ -13,7 +13,7 @@ from telecine.dialects import models
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import Body, json_response, read_object, release
 from telecine.dialects.forms import is_form, read_form
-from telecine.dialects.inline import check_urls, settle
+from telecine.dialects.inline import check_urls, keep_media
 from telecine.dialects.lookup import find_video, whole
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
@@ -46,7 +46,7 @@ async def create(request: Request) -> Response:
     try:
         body = await _body(request)
         parsed = parse_create(body)
-        wanted = await settle(edge, principal, *parsed, max_bytes=MAX_IMAGE, hook=_hook(body))
+        wanted = await keep_media(edge, principal, *parsed, max_bytes=MAX_IMAGE, hook=_hook(body))
         del body, parsed  # the create may wait for a while, and needs no more of the body
     finally:
         await request.close()

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
 from telecine.dialects.bodies import json_response, read_object, release
-from telecine.dialects.inline import settle
+from telecine.dialects.inline import keep_media
 from telecine.dialects.lookup import find, moment, number, whole
 from telecine.dialects.tasks.create import MAX_INLINE, parse_create
 from telecine.dialects.tasks.events import events
@@ -31,7 +31,7 @@ async def create(request: Request) -> Response:
     edge, principal = edge_of(request), principal_of(request)
     said = idempotency_of(request)
     parsed = parse_create(await read_object(request), edge.catalogue)
-    wanted = await settle(edge, principal, *parsed, max_bytes=MAX_INLINE, hook="webhook_url")
+    wanted = await keep_media(edge, principal, *parsed, max_bytes=MAX_INLINE, hook="webhook_url")
     del parsed  # the create may wait for a while, and needs no more of the body
     release(request.scope)
     view = await edge.tasks.create(principal, wanted, "tasks", idempotency=said)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from telecine.nouns.strength import is_strong
+from telecine.nouns.secrets import is_strong
 
 
 def test_random_texts_pass() -> None:
