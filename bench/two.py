@@ -62,7 +62,7 @@ async def _live(url: str, seconds: float) -> dict[str, int]:
 
     house.database._transaction = counted  # type: ignore[method-assign]
     async with house.opened():
-        engine = asyncio.create_task(house.engine.run())
+        engine = asyncio.create_task(house.running())
         end = asyncio.get_running_loop().time() + seconds
         made: list[int] = []
 
@@ -85,7 +85,7 @@ async def _live(url: str, seconds: float) -> dict[str, int]:
             while made and asyncio.get_running_loop().time() < end:
                 await asyncio.sleep(0.01)
                 with contextlib.suppress(DBAPIError):
-                    await house.database.write(Mark(random.choice(made[-60:]), house.clock.now()))  # noqa: S311
+                    await house.engine.schedule(random.choice(made[-60:]), house.clock.now())  # noqa: S311
 
         first = await house.tasks.create(house.me, scripted.text_to_video(), "tasks")
         made.append(first.task.id)

@@ -16,6 +16,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, Config, KeyConfig, LimitsConfig, PriceConfig
+from telecine.loops import Loop
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
@@ -52,6 +53,7 @@ from telecine.tasks.context import Announce, Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.recovery import recover
+from telecine.tasks.schedule import Advance
 from telecine.tasks.service import TaskService
 from tests.clock import HandClock
 
@@ -200,8 +202,11 @@ class InTurn(Engine):
     by whoever claims it first, and they take turns at that."""
 
     def __init__(self, context: Context, other: Context) -> None:
-        super().__init__(context, advance)
-        self._other = Engine(other, advance)
+        super().__init__(context)
+        self._other = Engine(other)
+
+    def run(self, advance: Advance) -> tuple[Loop, ...]:
+        return super().run(advance) + self._other.run(advance)
 
     async def drain(self) -> None:
         engines = [self, self._other]
@@ -260,7 +265,8 @@ class House:
         other = process() if two_processes else None
         self.contexts = (self.context,) if other is None else (self.context, other)
         """Of each process that runs steps; the first of them is who serves requests."""
-        self.engine = Engine(self.context, advance) if other is None else InTurn(self.context, other)
+        self.engine = Engine(self.context) if other is None else InTurn(self.context, other)
+        self.loops = self.engine.run(advance)
         self.tasks = TaskService(self.context, self.engine, catalogue.load())
         self.keys = Keys(self.database, self.clock, self.context.ids)
         self.me = Principal(0, None, "me")
@@ -277,6 +283,12 @@ class House:
             await self.engine.stop(1.0)
             for one in self.contexts:
                 await one.database.close()
+
+    async def running(self) -> None:
+        """Run what is due until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for loop in self.loops:
+                group.create_task(loop.run(), name=loop.name)
 
     async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
         """What a start or a reload makes of these sections of the file."""

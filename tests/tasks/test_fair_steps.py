@@ -96,7 +96,8 @@ def crowded(folder: Path, kind: str) -> tuple[House, Slow]:
     provider = Slow(kind)
     house = House(folder, providers=[provider], limits=LimitsConfig(first_step=0.01))
     house.context.library = SlowShelf(provider)
-    house.engine = Engine(house.context, advance, most=MOST)
+    house.engine = Engine(house.context, most=MOST)
+    house.loops = house.engine.run(advance)
     house.tasks = TaskService(house.context, house.engine, catalogue.load())
     return house, provider
 
@@ -161,7 +162,8 @@ async def test_who_waits_for_an_input_leaves_the_step_to_others(tmp_path: Path) 
     provider = Fetching()
     house = House(tmp_path, providers=[provider], limits=LimitsConfig(first_step=0.01))
     house.context.library = Waiting(provider)
-    house.engine = Engine(house.context, advance, most=MOST)
+    house.engine = Engine(house.context, most=MOST)
+    house.loops = house.engine.run(advance)
     house.tasks = TaskService(house.context, house.engine, catalogue.load())
     async with house.opened():
         for _ in range(MOST):

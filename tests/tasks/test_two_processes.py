@@ -180,7 +180,7 @@ async def test_two_engines_under_load_never_collide(
                 house.provider.traits = replace(TRAITS, poll_floor=0.05, usual=0.05)
                 house.provider.submits, house.provider.polls = [Accepted("u")], [DONE]
             monkeypatch.setattr(AsyncConnection, "execute", late)
-            engines = [asyncio.create_task(house.engine.run()) for house in houses]
+            engines = [asyncio.create_task(house.running()) for house in houses]
             made: list[int] = []
 
             async def live(house: House, number: int) -> None:

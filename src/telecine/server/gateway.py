@@ -184,7 +184,7 @@ class Gateway:
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,
             link_seconds=float(link_seconds + 86400),
         )
-        self.engine = Engine(self.context, advance, most=1024 if work else 0)
+        self.engine = Engine(self.context, most=1024 if work else 0)
         self.tasks = TaskService(self.context, self.engine, known)
         self._metrics = Metrics()
         connections = room_for_connections()
@@ -300,12 +300,13 @@ class Gateway:
 
     def _looping(self) -> Loops:
         """What this process does again and again."""
+        steps = self.engine.run(advance)
         if not self._work:
             return Loops((self._endpoints.loop,))
         every = _MAINTENANCE_SECONDS
         maintenance = Loop("maintenance", self._maintain, self._clock, every=every, first=every)
         own = (self._endpoints.loop, self._deliverer.loop, maintenance)
-        return Loops((*self.engine.loops, *own, *self.upkeep.loops))
+        return Loops((*steps, *own, *self.upkeep.loops))
 
     @property
     def stop_seconds(self) -> float:

@@ -1,15 +1,14 @@
-"""Who runs the next step, and when: the schedule table of the records' own database.
+"""The schedule in a table of the records' own database: `telecine.tasks.schedule.Schedule` for one process or several.
 
 The engine claims due tasks, a lease each, and runs `advance` for them; it extends the leases of long steps and never
-runs a task that it does not hold. `schedule(task, due)` is the due time that every step commits with its change, so
-the schedule is never out of step with the records; what is left to this module is finding what is due.
+runs a task that it does not hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
@@ -17,8 +16,9 @@ import structlog
 from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
+from telecine.tasks.schedule import Advance
 from telecine.tasks.steps import Kind, Place, Steps, kind_of
-from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError
+from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError, Wake
 
 _log = structlog.get_logger(__name__)
 
@@ -29,27 +29,21 @@ _GATHER: Final = 0.02
 _AFTER_BUG: Final = 30.0
 EXTEND_SECONDS: Final = LEASE_SECONDS / 3
 
-Advance = Callable[[Context, int, Work | None], Awaitable[None]]
-
 
 class Engine:
-    """Runs steps in this process, which accounts share. Its `loops` run until they are stopped, then `stop`."""
+    """Runs steps in this process, which accounts share."""
 
-    def __init__(self, context: Context, advance: Advance, *, most: int = 1024) -> None:
+    def __init__(self, context: Context, *, most: int = 1024) -> None:
         """`most`: see telecine.tasks.steps.Steps; 0 runs none but those that this process creates."""
         self._context = context
-        self._advance = advance
+        self._advance: Advance = _nothing
         self.steps = Steps(most)
         self._idle = not most
         self._running: dict[int, asyncio.Task[None]] = {}
         self._next: dict[int, tuple[Place, float]] = {}
         """Claimed in the very batch that ended their last step, whose coroutine has not returned yet; since when."""
         self._claims = Loop("claims", self._claim_due, context.clock, every=_TICK)
-        self.loops = (
-            self._claims,
-            Loop("leases", self._extend, context.clock, every=EXTEND_SECONDS, first=EXTEND_SECONDS),
-        )
-        """What finds due tasks, and what keeps them ours."""
+        self._leases = Loop("leases", self._extend, context.clock, every=EXTEND_SECONDS, first=EXTEND_SECONDS)
         self._unheard: list[int] = []
         """The tokens of claims that were not answered."""
         self._stopping = False
@@ -64,6 +58,19 @@ class Engine:
     def running(self) -> int:
         """How many steps are under way."""
         return len(self._running)
+
+    def run(self, advance: Advance) -> tuple[Loop, ...]:
+        """Have `advance` run what is due; the loops find due tasks, and keep them ours."""
+        self._advance = advance
+        return (self._claims, self._leases)
+
+    async def schedule(self, task_id: int, due: float) -> None:
+        """Have a task run at `due`, unless it comes sooner anyhow.
+
+        Where its step runs just now, and `due` is still to come, that step's own word counts: it sees what is there.
+        """
+        await self._context.database.write(Wake(task_id, due, self._context.now()))
+        self.nudge()
 
     def begin(self, work: Work) -> asyncio.Task[None]:
         """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away.
@@ -88,11 +95,16 @@ class Engine:
         """Something has fallen due: look at once."""
         self._claims.nudge()
 
-    async def run(self) -> None:
-        """Claim and run until cancelled. For tests: a gateway starts the loops itself."""
-        async with asyncio.TaskGroup() as group:
-            for loop in self.loops:
-                group.create_task(loop.run(), name=loop.name)
+    async def heed(self, task_id: int, seconds: float) -> None:
+        """Wait for the step that is under way, and for the one that heeds what was just committed."""
+        await self._settled(task_id, seconds)
+        await self.claim()
+        await self._settled(task_id, seconds)
+
+    async def _settled(self, task_id: int, seconds: float) -> None:
+        step = self.underway(task_id)
+        if step is not None:
+            await asyncio.wait([step], timeout=seconds)
 
     async def claim(self) -> tuple[int, float | None]:
         """Start the step of every task that is due now; how many, and when the next one is due."""
@@ -223,3 +235,7 @@ class Engine:
             self._context.leases.pop(task_id, None)
             if task_id not in self._context.uncut:
                 self._running[task_id].cancel()
+
+
+async def _nothing(_context: Context, _task_id: int, _work: Work | None) -> None:
+    raise RuntimeError("nobody has said how to run a step")

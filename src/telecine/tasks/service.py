@@ -19,11 +19,11 @@ from telecine.nouns.text import control_in
 from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
 from telecine.tasks.create import Origin, store
-from telecine.tasks.engine import Engine
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once, stored_keys
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
+from telecine.tasks.schedule import Schedule
 from telecine.tasks.view import Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
 from telecine.tasks.writes import Mark
@@ -34,9 +34,9 @@ _CANCEL_WAIT = 5.0
 class TaskService:
     """Tasks of accounts. Another account's task, and a deleted one, is `not_found` everywhere."""
 
-    def __init__(self, context: Context, engine: Engine, catalogue: Catalogue) -> None:
+    def __init__(self, context: Context, schedule: Schedule, catalogue: Catalogue) -> None:
         self._context = context
-        self._engine = engine
+        self._schedule = schedule
         self._catalogue = catalogue
         self._timelines = Timelines(context.database)
 
@@ -88,11 +88,11 @@ class TaskService:
             await self._context.library.forget(stored_keys(request))
             raise
         if isinstance(made, Work):
-            step = self._engine.begin(made)
+            step = self._schedule.begin(made)
             await asyncio.wait([step], timeout=self._context.limits.first_step)
             return await self._first_answer(made.task.id)
         await self._context.library.forget(stored_keys(request))
-        await join(self._context, self._engine, made)
+        await join(self._context, self._schedule, made)
         return await self._first_answer(made)
 
     async def _first_answer(self, task_id: int) -> View:
@@ -212,19 +212,12 @@ class TaskService:
 
     async def wake(self, task_id: int) -> None:
         """Make a task due now."""
-        await self._context.database.write(Mark(task_id, self._context.now()))
-        self._engine.nudge()
+        await self._schedule.schedule(task_id, self._context.now())
 
     async def _mark(self, mark: Mark) -> None:
         """Commit the mark, and give the step that heeds it a moment, so that the answer tells what came of it."""
         await self._context.database.write(mark)
-        underway = self._engine.underway(mark.task_id)
-        if underway is not None:
-            await asyncio.wait([underway], timeout=_CANCEL_WAIT)
-        await self._engine.claim()
-        underway = self._engine.underway(mark.task_id)
-        if underway is not None:
-            await asyncio.wait([underway], timeout=_CANCEL_WAIT)
+        await self._schedule.heed(mark.task_id, _CANCEL_WAIT)
 
     def _view(self, task: Task, outputs: tuple[Output, ...]) -> View:
         if task.ended:

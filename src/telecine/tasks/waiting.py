@@ -8,7 +8,7 @@ from typing import Final
 
 from telecine.nouns.task import Task
 from telecine.tasks.context import Context
-from telecine.tasks.engine import Engine
+from telecine.tasks.schedule import Schedule
 from telecine.tasks.view import Cancellation
 
 _LOOK_AGAIN: Final = 1.0
@@ -28,13 +28,13 @@ async def until(context: Context, task_id: int, reached: Callable[[Task], bool],
             await context.clock.wait(changed, min(left, _LOOK_AGAIN))
 
 
-async def join(context: Context, engine: Engine, task_id: int) -> None:
+async def join(context: Context, schedule: Schedule, task_id: int) -> None:
     """Wait for the first step of a task that another request has made, as that one does."""
     found = await context.reads.task(task_id)
     if found is None or found[0].state not in ("queued", "submitting"):
         return
     patience = context.limits.first_step
-    step = engine.underway(task_id)
+    step = schedule.underway(task_id)
     if step is not None:
         await asyncio.wait([step], timeout=patience)
     else:

@@ -16,7 +16,7 @@ from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
 from telecine.nouns import catalogue
 from telecine.tasks.context import Context
-from telecine.tasks.engine import Engine
+from telecine.tasks.schedule import Schedule
 from telecine.tasks.writes import Mark
 from telecine.upkeep.erase import Erasure
 from telecine.upkeep.figures import Figures, abroad, measure
@@ -41,7 +41,7 @@ class Upkeep:
         self,
         settings: Settings,
         context: Context,
-        engine: Engine,
+        schedule: Schedule,
         *,
         storage: Storage,
         keys: Keys,
@@ -53,7 +53,7 @@ class Upkeep:
     ) -> None:
         self._context = context
         self._pulses = pulses
-        self._engine = engine
+        self._schedule = schedule
         self._storage = storage
         self._data: Path = settings.data
         database, clock = context.database, context.clock
@@ -123,7 +123,7 @@ class Upkeep:
 
     async def _cancel(self, task_id: int) -> None:
         await self._context.database.write(Mark(task_id, self._context.now(), cancel=True, delete=True))
-        self._engine.nudge()
+        self._schedule.nudge()
 
     async def _stored(self, prefix: str) -> AsyncIterator[Sequence[str]]:
         async for page in self._storage.list(prefix):

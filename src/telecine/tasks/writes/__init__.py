@@ -3,7 +3,7 @@
 from telecine.tasks.writes.changes import Change, Event, StaleError
 from telecine.tasks.writes.create import Create
 from telecine.tasks.writes.marks import Mark
-from telecine.tasks.writes.schedule import LEASE_SECONDS, Claim, Claimed, Extend, Rest
+from telecine.tasks.writes.schedule import LEASE_SECONDS, Claim, Claimed, Extend, Rest, Wake
 from telecine.tasks.writes.start import Alternative, Start
 from telecine.tasks.writes.step import Step
 
@@ -21,4 +21,5 @@ __all__ = [
     "StaleError",
     "Start",
     "Step",
+    "Wake",
 ]

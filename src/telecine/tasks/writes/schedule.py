@@ -62,6 +62,40 @@ class Rest(msgspec.Struct, frozen=True):
         return [None] * len(writes)
 
 
+class Wake(msgspec.Struct, frozen=True):
+    """Let a task come at `due`, unless it comes sooner; one that has nothing left to do stays as it is. Result: None.
+
+    No step: it needs no lease. A step that runs just now is followed by another where `due` has come.
+    """
+
+    order: ClassVar[int] = 16
+    task_id: int
+    due: float
+    now: float
+
+    @property
+    def key(self) -> None:
+        return None
+
+    @property
+    def locks(self) -> Locks:
+        """Its row of the schedule."""
+        return Locks(schedule=frozenset({self.task_id}))
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Wake], *, again: bool
+    ) -> Sequence[Exception | None]:
+        wanted = sorted(writes, key=lambda write: write.task_id)
+        now = [{"b_task_id": one.task_id, "b_now": one.now} for one in wanted if one.due <= one.now]
+        later = [{"b_task_id": one.task_id, "b_due": one.due} for one in wanted if one.due > one.now]
+        if now:
+            await connection.execute(WAKE, now)
+        if later:
+            await connection.execute(_SOONER, later)
+        return [None] * len(writes)
+
+
 class Claimed(NamedTuple):
     """A task that has just been leased: when it was due, and for whom and what that is counted."""
 
@@ -215,6 +249,12 @@ _REST = (
 )
 
 WAKE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_now"), woken=True)
+
+_SOONER = (
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"), _S.c.due.is_(None) | (_S.c.due > bindparam("b_due")))
+    .values(due=bindparam("b_due"))
+)
 
 COME = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_due"))
 
