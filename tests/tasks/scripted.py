@@ -52,9 +52,9 @@ from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
-from telecine.tasks.recovery import recover
 from telecine.tasks.schedule import Advance
 from telecine.tasks.service import TaskService
+from telecine.tasks.writes.recovery import recover
 from tests.clock import HandClock
 
 Answer = TypeVar("Answer")

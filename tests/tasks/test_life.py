@@ -30,8 +30,8 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
-from telecine.tasks.recovery import free_overdue_slots
 from telecine.tasks.writes import Mark, Start, Step
+from telecine.tasks.writes.recovery import free_overdue_slots
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 

@@ -14,9 +14,9 @@ from telecine.clock import Clock
 from telecine.config import ChannelConfig
 from telecine.providers.base import Finished, Refused
 from telecine.store import tables
-from telecine.tasks.recovery import set_pools, wake_lines
 from telecine.tasks.view import Place, View
 from telecine.tasks.writes import Start
+from telecine.tasks.writes.recovery import set_pools, wake_lines
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import measure
 from tests.clock import HandClock

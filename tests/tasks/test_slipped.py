@@ -14,8 +14,8 @@ from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Accepted, Running, Unknown
 from telecine.store import tables
-from telecine.tasks.recovery import free_overdue_slots
-from telecine.tasks.slipped import FARTHEST, bring_back
+from telecine.tasks.writes.recovery import free_overdue_slots
+from telecine.tasks.writes.slipped import FARTHEST, bring_back
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import Figures, measure
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, text_to_video

@@ -23,8 +23,8 @@ from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceCon
 from telecine.providers.base import Accepted
 from telecine.store import tables
 from telecine.store.locks import NO_LOCKS, Locks
-from telecine.tasks.recovery import free_overdue_slots, set_pools, wake_lines
 from telecine.tasks.writes import Mark
+from telecine.tasks.writes.recovery import free_overdue_slots, set_pools, wake_lines
 from tests.tasks.scripted import DONE, TRAITS, House, text_to_video
 
 PRICES = (PriceConfig(model="kling-v2-5-turbo", unit="second", price=Decimal("0.01")),)

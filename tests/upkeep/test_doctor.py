@@ -20,7 +20,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
 from telecine.server.metrics import Metrics
 from telecine.store import tables
-from telecine.tasks.recovery import set_pools
+from telecine.tasks.writes.recovery import set_pools
 from telecine.upkeep.doctor import Finding, findings
 from telecine.upkeep.figures import Abroad, Count, Figures, GivenUp, measure
 from telecine.webhooks.sealing import Seal

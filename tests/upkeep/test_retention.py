@@ -27,6 +27,7 @@ from telecine.nouns.task import Output, Task
 from telecine.providers.base import Failed
 from telecine.store import tables
 from telecine.tasks.view import View
+from telecine.tasks.writes import forgetting
 from telecine.upkeep.retention import BATCH, Retention, first_id
 from telecine.upkeep.sweep import Sweep
 from telecine.webhooks.log import DeliveryLog
@@ -267,7 +268,7 @@ async def test_a_kill_between_files_and_rows_loses_neither(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(pruning, "_lose", killed)
+        patch.setattr(forgetting, "lose", killed)
         with pytest.raises(Killed):
             await pruning.prune()
     assert await storage.size(key) is None

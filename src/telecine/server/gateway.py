@@ -78,10 +78,10 @@ from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
-from telecine.tasks.recovery import free_overdue_slots, recover, set_pools, wake_lines
 from telecine.tasks.service import TaskService
-from telecine.tasks.slipped import bring_back
 from telecine.tasks.view import View
+from telecine.tasks.writes.recovery import free_overdue_slots, recover, set_pools, wake_lines
+from telecine.tasks.writes.slipped import bring_back
 from telecine.upkeep.metering import check_currency, database_url, keep_currency
 from telecine.upkeep.rules import advice, check_config, check_rules, policy
 from telecine.upkeep.upkeep import MASK, Upkeep

@@ -22,7 +22,7 @@ from telecine.routing.router import Router
 from telecine.store.batcher import BatchError
 from telecine.store.database import CommitUnknownError, Database
 from telecine.store.inserts import DRAWS
-from telecine.tasks.events import news_of
+from telecine.tasks.news import news_of
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.steps import Place, kind_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -13,11 +13,8 @@ from telecine.nouns.task import TERMINAL, Output, Status, Task
 from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
+from telecine.tasks.context import Context
 from telecine.tasks.view import View
-from telecine.webhooks.delivery import PROGRESS
-
-if TYPE_CHECKING:  # it imports `news_of` from here
-    from telecine.tasks.context import Context
 
 LOOK_AGAIN: Final = 1.0
 """Seconds after which the records are read again: steps of other processes wake nobody here."""
@@ -80,13 +77,6 @@ class Timelines:
             Lines(tuple(line for line in found.get(one, ()) if line.sequence > after), over.get(one, True))
             for one, after in wanted
         ]
-
-
-def news_of(before: Task, after: Task) -> str | None:
-    """What clients are told of a step; None where nothing that they see has changed."""
-    if after.status != before.status:
-        return f"task.{after.status}"
-    return PROGRESS if after.progress != before.progress else None
 
 
 async def follow(context: Context, timelines: Timelines, task_id: int, after: int) -> AsyncGenerator[News | None]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Delete, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Delete, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT
@@ -24,14 +24,13 @@ from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.locks import in_order
+from telecine.tasks.writes import forgetting
 
 _BATCH: Final = 200
 _PAUSE: Final = 0.05
 _SETTLED: Final = 3600.0
 """Requests that were let in before the keys went have ended by then, and what they made is swept away too."""
 _ENDED: Final = ("succeeded", "failed", "cancelled")
-_ANONYMOUS: Final = "erased"
-"""The dialect of an erased task, which tells that it is one."""
 
 Forget = Callable[[Sequence[str]], Awaitable[None]]
 Find = Callable[[str], AsyncIterator[Sequence[str]]]
@@ -160,7 +159,7 @@ class Erasure:
                 .where(
                     table.account_id == account_id,
                     table.state.in_(_ENDED),
-                    table.dialect != _ANONYMOUS,
+                    table.dialect != forgetting.ANONYMOUS,
                 )
                 .limit(_BATCH)
             )
@@ -179,24 +178,9 @@ class Erasure:
         keys += [one.object_key for request in requests.values() for one in request.inputs if one.object_key]
         await self._forget(keys)
         await self._forget_jobs(await sandbox_handles(self._database, ids))
-        now = self._clock.now()
         async with self._database.writing() as connection:
-            await connection.execute(
-                _ERASE_TASK,
-                [
-                    {"b_id": one, "b_request": msgspec.json.encode(_bare(requests[one])), "b_now": now}
-                    for one in sorted(ids)
-                ],
-            )
-            for statement in (
-                update(tables.outputs).where(output.task_id.in_(ids)).values(_NO_OUTPUT),
-                update(tables.attempts)
-                .where(tables.attempts.c.task_id.in_(ids))
-                .values(prepared=None, error_message=_or_nothing(tables.attempts.c.error_message)),
-                update(tables.events).where(tables.events.c.task_id.in_(ids)).values(detail=None),
-                _without_deliveries(tables.deliveries.c.task_id.in_(ids)),
-            ):
-                await connection.execute(statement)
+            await forgetting.erase(connection, requests, self._clock.now())
+            await connection.execute(_without_deliveries(tables.deliveries.c.task_id.in_(ids)))
 
     async def _drop_webhooks(self, account_id: int) -> None:
         """Endpoints keep a tombstone without content: other processes learn of their end from it."""
@@ -213,7 +197,7 @@ class Erasure:
                 .values(url="", events="[]")
             )
             await connection.execute(_without_deliveries(tables.deliveries.c.account_id == account_id))
-            await connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
+            await forgetting.forget_keys(connection, account_id)
             await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
 
     async def _running(self, account_id: int) -> int:
@@ -272,38 +256,3 @@ async def _unended(connection: AsyncConnection, account_id: int) -> int:
         select(func.count()).where(table.account_id == account_id, table.ended_at.is_(None))
     )
     return found.scalar_one()
-
-
-def _bare(request: GenerationRequest) -> GenerationRequest:
-    return msgspec.structs.replace(request.blank(), external_id=None, metadata=None)
-
-
-def _or_nothing(column: object) -> object:
-    """An upstream's words may repeat the prompt."""
-    return func.substr(column, 1, 0)
-
-
-_T = tables.tasks
-_NO_OUTPUT: Final = {
-    "state": "lost",
-    "upstream_url": None,
-    "upstream_id": None,
-    "object_key": None,
-    "poster_key": None,
-    "sha256": None,
-}
-_ERASE_TASK = (
-    update(_T)
-    .where(_T.c.id == bindparam("b_id"))
-    .values(
-        request=bindparam("b_request"),
-        dialect=_ANONYMOUS,
-        form=None,
-        external_id=None,
-        fingerprint=None,
-        error_message=_or_nothing(_T.c.error_message),
-        version=_T.c.version + 1,  # a step that is storing an output right now must not bring it back
-        blanked_at=bindparam("b_now"),
-        deleted_at=func.coalesce(_T.c.deleted_at, bindparam("b_now")),
-    )
-)

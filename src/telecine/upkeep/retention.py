@@ -8,11 +8,12 @@ that name them, so that none is forgotten.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Column, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import func, select, update
 
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
@@ -24,6 +25,8 @@ from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.locks import in_order
+from telecine.store.pruning import drop
+from telecine.tasks.writes import forgetting
 from telecine.upkeep.erase import sandbox_handles
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +111,8 @@ class Retention:
             await self._forget([one.object_key for one in request.inputs])
         if requests:
             await self._forget_jobs(await sandbox_handles(self._database, list(requests)))
-        await blank(self._database, requests, self._clock.now())
+            async with self._database.writing() as connection:
+                await forgetting.blank(connection, requests, self._clock.now())
         return len(requests)
 
     async def _blank_deliveries(self, before: float) -> int:
@@ -132,24 +136,24 @@ class Retention:
     async def _drop_deliveries(self, before: float) -> int:
         table = tables.deliveries
         ids = await self._find(select(table.c.id).where(table.c.id < first_id(before), table.c.state != "pending"))
-        return await self._execute(delete(table), (table.c.id,), ids)
+        return await self._drop(partial(drop, table=table, columns=(table.c.id,)), ids)
 
     async def _drop_events(self, before: float) -> int:
         """Only of tasks made before that time: the primary key finds them, and no younger one has older events."""
-        table = tables.events
-        old = select(table.c.task_id, table.c.sequence).where(table.c.task_id < first_id(before), table.c.at < before)
-        keys = await self._find(old)
-        return await self._execute(delete(table), (table.c.task_id, table.c.sequence), keys)
+        table = tables.events.c
+        old = select(table.task_id, table.sequence).where(table.task_id < first_id(before), table.at < before)
+        return await self._drop(forgetting.drop_events, await self._find(old))
 
     async def _drop_idempotency(self, before: float) -> int:
-        table = tables.idempotency
-        keys = await self._find(select(table.c.account_id, table.c.key).where(table.c.expires_at < before))
-        return await self._execute(delete(table), (table.c.account_id, table.c.key), keys)
+        table = tables.idempotency.c
+        keys = await self._find(select(table.account_id, table.key).where(table.expires_at < before))
+        return await self._drop(forgetting.drop_keys, keys)
 
     async def _drop_reports(self, before: float) -> int:
         table = tables.channel_reports
-        keys = await self._find(select(table.c.channel, table.c.at, table.c.pack).where(table.c.at < before))
-        return await self._execute(delete(table), (table.c.channel, table.c.at, table.c.pack), keys)
+        columns = (table.c.channel, table.c.at, table.c.pack)
+        keys = await self._find(select(*columns).where(table.c.at < before))
+        return await self._drop(partial(drop, table=table, columns=columns), keys)
 
     async def _drop_outputs(self, before: float) -> int:
         output, task = tables.outputs.c, tables.tasks.c
@@ -164,12 +168,9 @@ class Retention:
         for _, _, file, poster in rows:
             await self._forget([file, sheet_key(file), poster])
         if rows:
-            await self._lose([{"b_task": task_id, "b_index": index} for task_id, index, _, _ in rows])
+            async with self._database.writing() as connection:
+                await forgetting.lose(connection, [(task_id, index) for task_id, index, _, _ in rows])
         return len(rows)
-
-    async def _lose(self, outputs: list[dict[str, int]]) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(_LOSE, sorted(outputs, key=lambda row: (row["b_task"], row["b_index"])))
 
     async def _forget(self, keys: list[str | None]) -> None:
         for key in keys:
@@ -182,59 +183,9 @@ class Retention:
             rows = (await connection.execute(query.limit(BATCH))).all()
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    async def _execute(self, statement: Any, columns: tuple[Column[Any], ...], keys: list[Any]) -> int:
-        """Apply `statement` to the rows with these `keys`, but for those that another process has in hand just now; to
-        how many."""
+    async def _drop(self, step: Callable[..., Awaitable[int]], keys: list[Any]) -> int:
+        """Delete what has these `keys`; how many rows."""
         if not keys:
             return 0
-        key: Any = columns[0] if len(columns) == 1 else tuple_(*columns)
-        mine = select(*columns).where(key.in_(keys)).order_by(*columns).with_for_update(skip_locked=True)
         async with self._database.writing() as connection:
-            return (await connection.execute(statement.where(key.in_(mine)))).rowcount
-
-
-async def blank(database: Database, requests: dict[int, GenerationRequest], now: float) -> None:
-    """Take away what the `requests` of ended tasks (by id) asked for, what was prepared of it, and the words of others
-    that may repeat it; error codes stay."""
-    if not requests:
-        return
-    rows = [
-        {"b_id": task_id, "b_request": msgspec.json.encode(request.blank()), "b_now": now}
-        for task_id, request in sorted(requests.items())
-    ]
-    async with database.writing() as connection:
-        await connection.execute(_BLANK, rows)
-        attempts, events, ids = tables.attempts, tables.events, sorted(requests)
-        await connection.execute(
-            update(attempts)
-            .where(attempts.c.task_id.in_(ids))
-            .values(prepared=None, error_message=_no_longer_kept(attempts.c.error_message))
-        )
-        await connection.execute(
-            update(events)
-            .where(events.c.task_id.in_(ids), events.c.type.not_in(_OUR_WORDS), events.c.detail.is_not(None))
-            .values(detail=None)
-        )
-
-
-def _no_longer_kept(message: Any) -> Any:
-    """An upstream's words may repeat the prompt."""
-    return case((message.is_not(None), "What was said of it is no longer kept."), else_=None)
-
-
-_OUR_WORDS: Final = ("submitting", "progress")
-"""Events whose detail is a channel's name or a number."""
-_BLANK = (
-    update(tables.tasks)
-    .where(tables.tasks.c.id == bindparam("b_id"))
-    .values(
-        request=bindparam("b_request"),
-        blanked_at=bindparam("b_now"),
-        error_message=_no_longer_kept(tables.tasks.c.error_message),
-    )
-)
-_LOSE = (
-    update(tables.outputs)
-    .where(tables.outputs.c.task_id == bindparam("b_task"), tables.outputs.c.index == bindparam("b_index"))
-    .values(state="lost", object_key=None, poster_key=None, upstream_url=None)
-)
+            return await step(connection, keys=keys)
