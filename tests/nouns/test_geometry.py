@@ -54,7 +54,7 @@ def test_pixels(request_: GenerationRequest, picture: tuple[int, int] | None, ex
 
 
 def test_the_model_has_the_last_word() -> None:
-    sora = load().find("sora-2")
+    sora = load().ability("sora-2", "text_to_video")
     assert sora is not None
     assert pixels(replace(VIDEO, model="sora-2"), sora, None) == (720, 1280)
     assert pixels(replace(VIDEO, model="sora-2", resolution="1080p"), sora, None) == (1080, 1920)

@@ -91,8 +91,8 @@ class PriceBook:
         return max(quotes, key=lambda quote: (quote.hold, quote.prices[0].micros))
 
     def _quote(self, priced: Priced, billed: Billed, named: Collection[str]) -> Quote | None:
-        model = self._catalogue.find(priced.model)
-        default = float(model.default_duration) if model else _DURATION
+        ability = self._catalogue.ability(priced.model, priced.facts.get("operation", ""))
+        default = float(ability.default_duration) if ability else _DURATION
         told = replace(billed, duration=billed.duration or priced.duration)
         supposed = replace(told, duration=told.duration or default)
         fitting = [line for line in self.of(priced.model) if _applies(line, priced, supposed)]

@@ -6,12 +6,15 @@ import base64
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from telecine.cli.connection import Connection
 from telecine.cli.failure import REFUSED, USAGE, Failure
 from telecine.cli.texts import text
 from telecine.cli.wire import Model, Page
+
+if TYPE_CHECKING:
+    from telecine.nouns.operations import Kind
 
 _ROLES: Final = ("first_frame", "last_frame")
 _PREFERRED: Final = "sora-2"
@@ -32,22 +35,23 @@ def body_input(given: str, number: int) -> dict[str, str]:
     return {"role": role, "data": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
 
-def fitting_model(connection: Connection, body: Mapping[str, Any], *, image: bool) -> str:
+def fitting_model(connection: Connection, body: Mapping[str, Any], makes: Kind) -> str:
     """The preferred model, else the newest one served, that is known to do what is wanted. Raises Failure."""
     from telecine.nouns.catalogue import load
     from telecine.nouns.errors import GatewayError
+    from telecine.nouns.operations import inferred
     from telecine.nouns.request import GenerationRequest, MediaInput
 
     served = [model.id for model in connection.ask(Page[Model], "GET", "/v1/models").data]
-    models = [known for known in map(load().find, served) if known and known.kind == ("image" if image else "video")]
+    operation = inferred(makes, [item["role"] for item in body["inputs"]])
+    models = [known for known in map(load().find, served) if known and makes in known.kinds]
     if not models:
         raise Failure(text("no_model"), REFUSED)
     models.sort(key=lambda known: (known.name != _PREFERRED, -known.created))
     inputs = tuple(MediaInput(item["role"]) for item in body["inputs"])
-    operation = "text_to_image" if image else "image_to_video" if inputs else "text_to_video"
     for known in models:
         request = GenerationRequest(
-            operation=operation,
+            operation=operation.name,
             model=known.name,
             **{name: value for name, value in body.items() if name != "inputs"},
             inputs=inputs,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,7 +19,15 @@ from telecine.cli.texts import text
 from telecine.cli.watching import Display, display, wait
 from telecine.cli.wire import Output, Task
 
-_IMAGES: Final = (".png", ".jpg", ".jpeg", ".webp")
+if TYPE_CHECKING:
+    from telecine.nouns.operations import Kind
+
+_MADE: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "image"),
+    **dict.fromkeys((".mp3", ".wav", ".m4a"), "audio"),
+    ".txt": "text",
+}
+"""By how the file's name ends, what is wanted; anything else is a video."""
 
 
 def generate(
@@ -78,8 +86,8 @@ def generate(
         with display(quiet=json or no_wait) as shown:
             shown.show("submitting", None)
             if model is None:
-                image_wanted = output is not None and output.suffix.lower() in _IMAGES
-                body["model"] = fitting_model(connection, body, image=image_wanted)
+                ending = output.suffix.lower() if output is not None else ""
+                body["model"] = fitting_model(connection, body, _MADE.get(ending, "video"))
             task = connection.ask(Task, "POST", "/v1/tasks", body)
             if not no_wait:
                 with _picked_up_later(connection, task):

@@ -1,34 +1,32 @@
-"""The model catalogue: one data file that validation, `GET /v1/models`, the sandbox and the console all read."""
+"""The model catalogue, by model and operation: one data file that validation, `GET /v1/models`, the sandbox, prices and
+the command line all read."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.operations import Kind
+from telecine.nouns.operations import OPERATIONS, Kind, check
 from telecine.nouns.request import GenerationRequest, Novel
 
 
-class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one public model name can do. Empty lists mean that the catalogue does not limit the field."""
+class Ability(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model can do of some of its operations. Empty: the catalogue does not limit the field."""
 
-    name: str
-    vendor: str
-    kind: Kind
     operations: tuple[str, ...]
-    created: int
-    """Unix seconds; what `GET /v1/models` shows."""
-    aliases: tuple[str, ...] = ()
+    """Names in `telecine.nouns.operations.OPERATIONS`."""
     sizes: tuple[str, ...] = ()
     """`WIDTHxHEIGHT` in pixels."""
     default_size: str = "1280x720"
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
+    modes: Mapping[str, str] = {}
+    """By the word of a mode, the resolution that it stands for, where a vendor sells resolutions so."""
     durations: tuple[int, ...] = ()
     """Seconds."""
     default_duration: int = 5
@@ -37,6 +35,42 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_prompt: int = 2500
     """Characters."""
     max_images: int = 2
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One public model name. What it can do may differ by operation."""
+
+    name: str
+    vendor: str
+    created: int
+    """Unix seconds; what `GET /v1/models` shows."""
+    abilities: tuple[Ability, ...]
+    """What it is known for first."""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> Ability:
+        """What counts where nobody has said which operation."""
+        return self.abilities[0]
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """All that it does."""
+        return tuple(name for ability in self.abilities for name in ability.operations)
+
+    @property
+    def kind(self) -> Kind:
+        """What it is known to make."""
+        return OPERATIONS[self.operations[0]].makes
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """All that it can make."""
+        return frozenset(OPERATIONS[name].makes for name in self.operations)
+
+    def ability(self, operation: str) -> Ability | None:
+        """What it can do of one operation; None where that is nothing."""
+        return next((one for one in self.abilities if operation in one.operations), None)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,25 +88,35 @@ class Catalogue:
         """The model with this name or alias. A name that a channel serves need not be in the catalogue."""
         return self._by_name.get(name)
 
+    def ability(self, name: str, operation: str) -> Ability | None:
+        """What the model with this name can do of one operation; None where nobody knows, or that is nothing."""
+        model = self.find(name)
+        return None if model is None else model.ability(operation)
+
     def check(self, request: GenerationRequest) -> None:
-        """Raise GatewayError, naming the field, where the request asks for what its model is known not to do."""
+        """Raise GatewayError, naming the field, where the request asks for what its operation is not, or for what its
+        model is known not to do."""
         model = self.find(request.model)
-        if model is None:
-            return
-        if request.operation not in model.operations:
+        if model is not None:
+            self._check_model(request, model)
+        check(request)
+
+    def _check_model(self, request: GenerationRequest, model: Model) -> None:
+        ability = model.ability(request.operation)
+        if ability is None:
             raise GatewayError(
                 "unsupported_parameter",
                 f"'{model.name}' does not do {request.operation.replace('_', ' ')}; "
                 f"it does: {', '.join(model.operations)}.",
                 param="operation",
             )
-        if len(request.prompt) > model.max_prompt:
-            raise invalid(f"The prompt has {len(request.prompt)} characters; at most {model.max_prompt}.", "prompt")
-        if not 1 <= request.count <= model.max_count:
-            raise invalid(f"'{model.name}' makes 1 to {model.max_count} at a time.", "count")
+        if len(request.prompt) > ability.max_prompt:
+            raise invalid(f"The prompt has {len(request.prompt)} characters; at most {ability.max_prompt}.", "prompt")
+        if not 1 <= request.count <= ability.max_count:
+            raise invalid(f"'{model.name}' makes 1 to {ability.max_count} at a time.", "count")
         images = sum(1 for _ in request.with_role("image", "first_frame", "last_frame", "reference"))
-        if images > model.max_images:
-            raise invalid(f"'{model.name}' takes at most {model.max_images} images.", "inputs")
+        if images > ability.max_images:
+            raise invalid(f"'{model.name}' takes at most {ability.max_images} images.", "inputs")
         known = request.native.novel if request.native is not None else {}
         for name, novel in self.strange(request).items():
             if name not in known:
@@ -81,13 +125,14 @@ class Catalogue:
     def strange(self, request: GenerationRequest) -> dict[str, Novel]:
         """By field, the values that the model is not known to have."""
         model = self.find(request.model)
-        if model is None:
+        ability = None if model is None else model.ability(request.operation) or model.main
+        if model is None or ability is None:
             return {}
         known: dict[str, tuple[object, ...]] = {
-            "duration": model.durations,
-            "size": model.sizes,
-            "aspect_ratio": model.aspect_ratios,
-            "resolution": model.resolutions,
+            "duration": ability.durations,
+            "size": ability.sizes,
+            "aspect_ratio": ability.aspect_ratios,
+            "resolution": ability.resolutions,
         }
         found = {}
         for name, allowed in known.items():

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from telecine.nouns.catalogue import Model
+from telecine.nouns import catalogue
+from telecine.nouns.catalogue import Ability
 from telecine.nouns.errors import invalid
+from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
 
 _SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440,
                        "2160p": 2160, "1k": 1024, "2k": 1440, "4k": 2160}  # fmt: skip
 """What each name means on the shorter side, so that 1080p is 1920x1080 and 1080x1920."""
-_MODES: Final = {"std": "720p", "pro": "1080p"}
-"""What Kling's modes are (Kling API, text2video, `mode`)."""
 _DEFAULT_RESOLUTION: Final = "720p"
 _DEFAULT_SIZE: Final = "1280x720"
 _CLOSE: Final = 0.02
@@ -26,24 +26,26 @@ _SIZE: Final = re.compile(r"([1-9]\d{0,4})[xX×*]([1-9]\d{0,4})")
 _RATIO: Final = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 
 
-def pixels(request: GenerationRequest, model: Model | None, picture: tuple[int, int] | None) -> tuple[int, int]:
-    """(width, height) of what `request` asks `model` for; `picture` is the size of its first frame, where known.
+def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[int, int] | None) -> tuple[int, int]:
+    """(width, height) of what `request` asks a model with this `ability` for; `picture` is the size of its first frame,
+    where known.
 
     An explicit size wins; then the aspect ratio, the first frame's or the model's own, at the resolution asked for.
     Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size, and for
     those that contradict the size.
     """
     check_agreement(request)
+    operation = OPERATIONS[request.operation]
     if request.size is not None:
         width, height = parse_size(request.size)
-        return (width, height) if request.operation == "text_to_image" else (_even_down(width), _even_down(height))
-    default = parse_size(model.default_size if model else _DEFAULT_SIZE)
+        return (width, height) if operation.makes == "image" else (_even_down(width), _even_down(height))
+    default = parse_size(ability.default_size if ability else _DEFAULT_SIZE)
     resolution = request.resolution or _resolution_of_mode(request)
     across: float
     down: float
     if request.aspect_ratio is not None:
         across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
-    elif picture is not None and request.operation == "image_to_video":
+    elif picture is not None and operation.inputs:
         across, down = _moderate(*picture)
     elif resolution is None:
         return default
@@ -92,9 +94,10 @@ def check_agreement(request: GenerationRequest) -> None:
 
 
 def _resolution_of_mode(request: GenerationRequest) -> str | None:
-    """Kling sells resolution as a mode: `pro` is 1080p (Kling API, text2video, `mode`)."""
+    """What the mode stands for, where the model is known to sell resolutions as modes."""
     mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
-    return _MODES.get(mode or "") if request.model.startswith("kling") else None
+    ability = catalogue.load().ability(request.model, request.operation) if mode is not None else None
+    return None if ability is None or mode is None else ability.modes.get(mode)
 
 
 def _check_mode(request: GenerationRequest) -> None:

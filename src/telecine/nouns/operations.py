@@ -6,14 +6,15 @@ that one more operation is one more line. What only one vendor has is named `ven
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Literal
 
 import msgspec
 
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import Unit
 from telecine.nouns.parameters import ImageParameters, MusicParameters, VideoParameters
-from telecine.nouns.request import Role
+from telecine.nouns.request import GenerationRequest, Role
 
 Kind = Literal["video", "image", "audio", "text", "file"]
 
@@ -77,6 +78,52 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         Operation(name="lyrics", makes="text", unit="call"),
     )
 }
+
+
+def inferred(makes: Kind, roles: Collection[str]) -> Operation:
+    """The operation that makes such a thing of inputs with these `roles`, where nobody has named one.
+
+    Raises LookupError where nothing makes it.
+    """
+    fitting = [one for one in OPERATIONS.values() if one.makes == makes and not one.needs_source]
+    if not fitting:
+        raise LookupError(f"no operation makes {makes}")
+    return next((one for one in fitting if bool(one.inputs) == bool(roles)), fitting[0])
+
+
+def check(request: GenerationRequest) -> None:
+    """Raise GatewayError, naming the field, where `request` is not of the shape of its operation, whatever its model:
+    inputs that it has no use for, too many or too few of them, no source, or one of which it can make nothing."""
+    operation = find(request.operation)
+    if operation is None:
+        raise _unsupported(f"There is no operation '{request.operation[:64]}'.", "operation")
+    for role in sorted({one.role for one in request.inputs} - operation.inputs.keys()):
+        raise _unsupported(f"The operation {operation.title} takes no {_words(role)}.", f"inputs.{role}")
+    for role, slot in operation.inputs.items():
+        count = sum(1 for _ in request.with_role(role))
+        if count < slot.least:
+            raise invalid(f"The operation {operation.title} needs a {_words(role)}.", f"inputs.{role}")
+        if slot.most is not None and count > slot.most:
+            raise invalid(f"The operation {operation.title} takes {slot.most} {_words(role)}, not {count}.", "inputs")
+    if request.source_task is None and operation.needs_source:
+        raise invalid(f"The operation {operation.title} needs a source.", "source_task")
+    if request.source_task is not None and not operation.follows:
+        raise _unsupported(f"The operation {operation.title} follows up nothing.", "source_task")
+
+
+def check_source(name: str, source: str) -> None:
+    """Raise GatewayError where the operation `name` can make nothing of what the operation `source` made."""
+    operation = OPERATIONS[name]
+    if source not in operation.follows:
+        raise invalid(f"The operation {operation.title} cannot follow up {_words(source)}.", "source_task")
+
+
+def _unsupported(message: str, param: str) -> GatewayError:
+    return GatewayError("unsupported_parameter", message, param=param)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def find(name: str) -> Operation | None:

@@ -9,6 +9,7 @@ import msgspec
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import Price
+from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest
 
 State = Literal["queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"]
@@ -17,7 +18,6 @@ TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended", "lost"]
 OutputState = Literal["pending", "stored", "lost"]
-Kind = Literal["video", "image", "audio", "text", "file"]
 MAIN: Final = "main"
 """The part of an item that was asked for and is billed; all others (cover, lyrics, last_frame, …) are companions."""
 T = TypeVar("T")

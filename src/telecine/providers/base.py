@@ -23,8 +23,9 @@ import msgspec
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
+from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.nouns.task import MAIN, Facts, Kind, Usage
+from telecine.nouns.task import MAIN, Facts, Usage
 
 MOST_ID: Final = 512
 """Characters of an upstream's id; a longer one is none, and an answer with it cannot be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
 from telecine.routing.router import Route, Router
@@ -19,7 +20,7 @@ def routes_of(
     return router.choose(
         request.model,
         lambda provider, _, model: provider.check(request, model),
-        slots=request.count if request.operation.endswith("_image") else 1,
+        slots=request.count if OPERATIONS[request.operation].slots == "count" else 1,
         after=after,
         without=without,
     )

@@ -11,6 +11,7 @@ from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
+from telecine.nouns.operations import check_source
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
 from telecine.store.inserts import DRAWS
@@ -55,7 +56,8 @@ async def store(
         await _check_no_id(context, principal, request.external_id)
     routes = admit(context, catalogue, principal, request)
     if request.source_task is not None:
-        owned(principal, await context.reads.task(request.source_task))
+        followed, _ = owned(principal, await context.reads.task(request.source_task))
+        check_source(request.operation, followed.operation)
         source = await context.reads.work(request.source_task)
         routes = routes_of(context.router, request, after=source.attempt if source else None)
     task = replace(task, asked=common([route.billed for route in routes]))

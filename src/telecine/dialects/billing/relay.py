@@ -171,7 +171,7 @@ def _priced(name: str, lines: Sequence[PriceConfig], catalogue: Catalogue, numbe
         model_name=name,
         vendor_id=numbers[maker],
         quota_type=1,
-        model_price=float(_call(plain, known.default_duration if known is not None else 1)),
+        model_price=float(_call(plain, known.main.default_duration if known is not None else 1)),
         owner_by=maker,
         enable_groups=[_GROUP],
         supported_endpoint_types=[_ENDPOINTS[known.kind][0]] if known is not None and known.kind in _ENDPOINTS else [],

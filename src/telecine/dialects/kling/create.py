@@ -185,7 +185,7 @@ def _model(wire: CreateTask) -> str:
 
 def _default_duration(wire: CreateTask) -> float:
     model = catalogue.load().find(_model(wire))
-    return float(model.default_duration) if model is not None else 5.0
+    return float(model.main.default_duration) if model is not None else 5.0
 
 
 def _sources(wire: CreateTask) -> list[Source]:

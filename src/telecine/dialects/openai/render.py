@@ -188,8 +188,8 @@ def _seconds(view: View, models: Catalogue) -> str | None:
     if seconds is None:
         seconds = asked_seconds(view.task)
     if seconds is None:
-        model = models.find(view.task.model)
-        seconds = model.default_duration if model is not None else None
+        ability = models.ability(view.task.model, view.task.operation)
+        seconds = ability.default_duration if ability is not None else None
     return None if seconds is None else f"{round(seconds, 3):g}"
 
 
@@ -206,8 +206,8 @@ def _size(view: View, models: Catalogue) -> str | None:
         return task.asked.size
     if request.size is not None or request.aspect_ratio or request.resolution:
         return request.size
-    model = models.find(task.model)
-    return model.default_size if model is not None else None
+    ability = models.ability(task.model, task.operation)
+    return ability.default_size if ability is not None else None
 
 
 def _usage(tokens: Tokens | None) -> VideoUsage | UnsetType:

@@ -14,7 +14,7 @@ from telecine.dialects.scalars import Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
-from telecine.nouns.operations import OPERATIONS, Operation, find
+from telecine.nouns.operations import OPERATIONS, Operation, find, inferred
 from telecine.nouns.parameters import (
     CameraMove,
     ImageParameters,
@@ -151,8 +151,7 @@ def _operation(wire: CreateTask, models: Catalogue) -> Operation:
         return said
     model = models.find(wire.model)
     makes = model.kind if model is not None else "video"
-    fitting = [one for one in OPERATIONS.values() if one.makes == makes and not one.needs_source]
-    return next((one for one in fitting if bool(one.inputs) == bool(wire.inputs)), fitting[0])
+    return inferred(makes, {one.role for one in wire.inputs})
 
 
 def _parameters(given: dict[str, Any] | None, operation: Operation) -> Parameters | None:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from os import getpid, utime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from telecine.nouns.errors import ErrorCode, TaskError
+from telecine.nouns.operations import Kind
 from telecine.nouns.task import Tokens
 
 
@@ -25,7 +26,7 @@ class SandboxJob(msgspec.Struct, frozen=True):
     """Everything that is needed to draw the job and to answer for it. Times in seconds since the Unix epoch."""
 
     handle: str
-    kind: Literal["image", "video"]
+    kind: Kind
     model: str
     text: str
     width: int

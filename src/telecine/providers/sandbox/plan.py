@@ -7,6 +7,7 @@ here knows has nobody here to go to, so it is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,9 +15,10 @@ from msgspec.structs import replace
 
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
-from telecine.nouns.errors import invalid
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import pixels
-from telecine.nouns.parameters import ImageParameters, VideoParameters
+from telecine.nouns.operations import OPERATIONS, Kind
+from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
@@ -31,10 +33,9 @@ _PRO: Final = 1080
 _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
-_DRAWN: Final = ("prompt", "size", "aspect_ratio", "resolution", "count")
-_NOT_DRAWN: Final = ("negative_prompt",)
-_VIDEO: Final = ("duration", "audio")
-_VIDEO_INPUTS: Final[tuple[Role, ...]] = (*_OPENING, "last_frame", "mask")
+_PICTURE: Final = ("prompt", "size", "aspect_ratio", "resolution", "count", "negative_prompt")
+_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {"image": _PICTURE, "video": (*_PICTURE, "duration", "audio")}
+"""By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
 
 
 def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
@@ -44,26 +45,26 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
     """
     _take(request)
     orders, text = directives.read(request.prompt)
-    model = catalogue.load().find(request.model)
-    video = request.operation != "text_to_image"
-    width, height = pixels(request, model, picture)
+    ability = catalogue.load().ability(request.model, request.operation)
+    kind = OPERATIONS[request.operation].makes
+    width, height = pixels(request, ability, picture)
     if not (_SIDE[0] <= min(width, height) and max(width, height) <= _SIDE[1] and width * height <= _MOST_PIXELS):
         raise invalid(f"The sandbox draws {_SIDE[0]} to {_SIDE[1]} pixels a side, not {width}x{height}.", "size")
-    duration = request.duration or (float(model.default_duration) if model else _DURATION)
-    if video and not 0 < duration <= _LONGEST:
+    duration = request.duration or (float(ability.default_duration) if ability else _DURATION)
+    if kind == "video" and not 0 < duration <= _LONGEST:
         raise invalid(f"The sandbox makes videos of up to {_LONGEST:g} seconds.", "duration")
     if not 1 <= request.count <= _MOST_COUNT:
         raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
     return SandboxJob(
         handle=handle,
-        kind="video" if video else "image",
+        kind=kind,
         model=request.model,
         text=text or _shots(request),
         width=width,
         height=height,
         count=request.count,
         duration=duration,
-        frame_rate=model.frame_rate if model else _FRAME_RATE,
+        frame_rate=ability.frame_rate if ability else _FRAME_RATE,
         picture=picture is not None,
         created_at=now,
         delay=orders.delay,
@@ -76,14 +77,17 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
 
 def _take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
-    video = request.operation != "text_to_image"
+    operation = OPERATIONS[request.operation]
+    if operation.makes not in _FIELDS:
+        raise GatewayError("unsupported_parameter", f"The sandbox makes no {operation.makes}.", param="operation")
     take = Take(request)
-    for name in (*_DRAWN, *_NOT_DRAWN, *(_VIDEO if video else ())):
+    for name in _FIELDS[operation.makes]:
         take.field(name)
-    for name in (VideoParameters if video else ImageParameters).__struct_fields__:
+    for name in operation.parameters.__struct_fields__ if operation.parameters else ():
         take.parameter(name)
-    if video:
-        take.inputs(*_VIDEO_INPUTS)
+    for other in OPERATIONS.values():
+        if other.makes == operation.makes:
+            take.inputs(*other.inputs)
     take.refuse_rest("sandbox")
 
 
@@ -104,7 +108,7 @@ def _undrawn(request: GenerationRequest) -> dict[str, Any]:
 
 def opening(request: GenerationRequest) -> MediaInput | None:
     """The picture that the job begins with; an image job draws its prompt only."""
-    if request.operation == "text_to_image":
+    if OPERATIONS[request.operation].makes != "video":
         return None
     return next((item for role in _OPENING for item in request.with_role(role)), None)
 

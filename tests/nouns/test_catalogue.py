@@ -1,0 +1,116 @@
+"""Models by name and by operation, and what their operations take whatever the model."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from telecine.nouns.catalogue import Ability, Catalogue, Model, load
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.geometry import parse_size, pixels
+from telecine.nouns.operations import OPERATIONS, check, check_source, inferred
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput
+
+BOTH = Catalogue(
+    [
+        Model(
+            "both",
+            "somebody",
+            0,
+            (
+                Ability(("text_to_video",), durations=(5, 10), aspect_ratios=("16:9",)),
+                Ability(("text_to_image",), aspect_ratios=("4:3", "3:2"), max_count=9, default_size="1024x1024"),
+            ),
+        )
+    ]
+)
+VIDEO = GenerationRequest("text_to_video", "both", "a boat")
+IMAGE = GenerationRequest("text_to_image", "both", "a boat")
+FIRST, LAST = MediaInput("first_frame", url="https://a.b/c"), MediaInput("last_frame", url="https://a.b/d")
+
+
+def objection(request: GenerationRequest, catalogue: Catalogue = BOTH) -> tuple[str, str | None]:
+    with pytest.raises(GatewayError) as caught:
+        catalogue.check(request)
+    return caught.value.code, caught.value.param
+
+
+def test_one_model_has_other_limits_for_each_operation() -> None:
+    BOTH.check(replace(VIDEO, aspect_ratio="16:9", duration=5))
+    BOTH.check(replace(IMAGE, aspect_ratio="4:3", count=9))
+    assert objection(replace(VIDEO, aspect_ratio="4:3")) == ("invalid_request", "aspect_ratio")
+    assert objection(replace(VIDEO, count=2)) == ("invalid_request", "count")
+    assert objection(replace(IMAGE, aspect_ratio="16:9")) == ("invalid_request", "aspect_ratio")
+    assert objection(replace(VIDEO, operation="image_to_video")) == ("unsupported_parameter", "operation")
+    model = BOTH.find("both")
+    assert model is not None
+    assert (model.operations, model.kind) == (("text_to_video", "text_to_image"), "video")
+    assert model.kinds == {"video", "image"}
+    assert pixels(IMAGE, BOTH.ability("both", "text_to_image"), None) == (1024, 1024)
+    assert pixels(VIDEO, BOTH.ability("both", "text_to_video"), None) == (1280, 720)
+
+
+@pytest.mark.parametrize("model", load().models, ids=lambda one: one.name)
+def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
+    assert len(set(model.operations)) == len(model.operations) > 0
+    assert set(model.operations) <= OPERATIONS.keys()
+    for ability in model.abilities:
+        assert parse_size(ability.default_size)
+        assert not ability.sizes or ability.default_size in ability.sizes
+        assert not ability.durations or ability.default_duration in ability.durations
+        for name in ability.operations:
+            request = GenerationRequest(name, model.name, "a boat", source_task=1 if name == "remix" else None)
+            load().check(request)
+            for mode in ability.modes:
+                pixels(replace(request, parameters=VideoParameters(mode=mode)), ability, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (replace(VIDEO, operation="upscale"), ("unsupported_parameter", "operation")),
+        (replace(VIDEO, inputs=(FIRST,)), ("unsupported_parameter", "inputs.first_frame")),
+        (replace(IMAGE, inputs=(LAST,)), ("unsupported_parameter", "inputs.last_frame")),
+        (replace(VIDEO, operation="image_to_video", inputs=(FIRST, FIRST)), ("invalid_request", "inputs")),
+        (replace(VIDEO, operation="remix"), ("invalid_request", "source_task")),
+        (replace(VIDEO, source_task=7), ("unsupported_parameter", "source_task")),
+    ],
+)
+def test_what_an_operation_cannot_be_is_named_whatever_the_model(
+    request_: GenerationRequest, expected: tuple[str, str]
+) -> None:
+    assert objection(replace(request_, model="nobody-knows-it"), load()) == expected
+
+
+def test_what_an_operation_can_be_passes() -> None:
+    frames = (FIRST, LAST, MediaInput("mask", url="https://a.b/e"))
+    for one in (
+        VIDEO,
+        IMAGE,
+        replace(VIDEO, operation="image_to_video", inputs=frames),
+        replace(VIDEO, operation="remix", source_task=7),
+        replace(VIDEO, operation="music"),
+        replace(VIDEO, operation="music", source_task=7),
+        replace(VIDEO, operation="lyrics"),
+    ):
+        check(one)
+
+
+def test_only_what_an_operation_can_go_on_from_is_a_source() -> None:
+    check_source("remix", "image_to_video")
+    check_source("music", "music")
+    for name, source in (("remix", "text_to_image"), ("music", "lyrics"), ("text_to_video", "text_to_video")):
+        with pytest.raises(GatewayError) as caught:
+            check_source(name, source)
+        assert caught.value.param == "source_task"
+
+
+def test_an_operation_that_nobody_names_is_told_from_what_is_made_of_what() -> None:
+    assert inferred("video", []).name == "text_to_video"
+    assert inferred("video", ["first_frame"]).name == "image_to_video"
+    assert inferred("image", ["reference"]).name == "text_to_image"
+    assert inferred("audio", []).name == "music"
+    assert inferred("text", []).name == "lyrics"
+    with pytest.raises(LookupError):
+        inferred("file", [])
