@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import Connection
 from yarl import URL
 
+from telecine.net.forms import Form
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 from telecine.net.heads import HeadFirstConnector
 from telecine.net.urls import joined, origin_of, sent_as
@@ -135,7 +136,7 @@ class Client:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Form | None = None,
         timeout: float = 30.0,
         max_bytes: int = MAX_REPLY,
         allow_private: bool = False,
@@ -143,7 +144,7 @@ class Client:
         cut: bool = False,
         before_send: Callable[[], None] | None = None,
     ) -> Reply:
-        """One request and its whole answer; redirects are not followed.
+        """One request and its whole answer; redirects are not followed. A `Form` brings its content type along.
 
         `cut`: the answer is its status. Of the body, which may break, drip or never end, the first `max_bytes` that
         come within `linger` seconds are kept, as they were sent.
@@ -156,15 +157,18 @@ class Client:
         """
         limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
         _before_send.set(before_send)
-        async with self._open(
-            method,
-            url,
-            headers=headers,
-            body=body,
-            limits=limits,
-            allow_private=allow_private,
-            use="heads" if cut else "once" if fresh else "answers",
-        ) as response:
+        async with (
+            _readable(body) as data,
+            self._open(
+                method,
+                url,
+                headers=headers,
+                body=data,
+                limits=limits,
+                allow_private=allow_private,
+                use="heads" if cut else "once" if fresh else "answers",
+            ) as response,
+        ):
             if cut:
                 return Reply(response.status, _lower(response), await _beginning(response, max_bytes, self._linger))
             content = bytearray()
@@ -218,7 +222,7 @@ class Client:
         limits: aiohttp.ClientTimeout,
         allow_private: bool,
         use: _Use,
-        body: bytes | None = None,
+        body: bytes | aiohttp.MultipartWriter | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         target = checked(url, self._policy_for(allow_private))
         session = self._session(allow_private, use)
@@ -273,6 +277,20 @@ class _Request(aiohttp.ClientRequest):
             _before_send.set(None)
             before_send()
         return await super().send(conn)
+
+
+@asynccontextmanager
+async def _readable(body: bytes | Form | None) -> AsyncIterator[bytes | aiohttp.MultipartWriter | None]:
+    """What aiohttp reads of `body`. Raises FetchError where a file of it is gone."""
+    if not isinstance(body, Form):
+        yield body
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            data = await stack.enter_async_context(body.opened())
+        except OSError:
+            raise FetchError("a file that was to be sent cannot be read", sent=False) from None
+        yield data
 
 
 @contextmanager
