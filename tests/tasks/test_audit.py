@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from telecine.accounts import audit
+from telecine.accounts.ledger import Hold, Ref, Settlement, hold, settle
+from telecine.accounts.statement import Statement
 from telecine.config import ChannelConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import TaskError
@@ -45,6 +47,38 @@ async def history(one: Bank) -> None:
 async def problems(one: Bank) -> list[audit.Problem]:
     async with one.house.database.snapshot() as connection:
         return await audit.check(connection)
+
+
+async def test_what_is_held_for_no_task_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    """Holds, charges and releases of calls: counted, ended once, and clean beside those of tasks."""
+    async with bank(tmp_path, "10", prices=(PRICE, FREE)) as one:
+        await history(one)
+        before, account = await one.figures(), one.house.me.account_id
+        info, _ = await one.house.keys.create("caller")
+        key = int(info.id)
+        holds = [Hold(account, Ref("call", f"c-{number}"), key, 1000, 5.0) for number in range(3)]
+        dear = Hold(account, Ref("call", "dear"), key, 10**12, 6.0)
+        charge = Settlement(account, holds[0].ref, key, "charge", 1000, 700, 5.0, 7.0)
+        release = Settlement(account, holds[1].ref, key, "release", 1000, 0, 5.0, 7.0)
+        async with one.house.database.writing() as connection:
+            refused = await hold(connection, [dear, *holds])
+            await settle(connection, [charge, release])
+        assert list(refused) == [dear.ref]
+        balance, held, spent = before
+        assert balance is not None
+        assert await one.figures() == (balance - 700, held + 1000, spent + 700)
+        assert await problems(one) == []
+        statement = Statement(one.house.database, one.balances, one.house.clock, currency="USD", prices=lambda _: [])
+        page = await statement.entries(account_id=account, limit=100)
+        calls = [entry for entry in page.data if entry.id.startswith("call-")]
+        assert sorted((entry.id, entry.task) for entry in calls)[0] == ("call-charge-c-0", None)
+        async with one.house.database.writing() as connection:
+            await connection.execute(
+                text("UPDATE ledger_entries SET key_id = 7 WHERE ref_id = 'c-0' AND kind = 'charge'")
+            )
+            await connection.execute(text("DELETE FROM ledger_entries WHERE ref_id = 'c-1' AND kind = 'hold'"))
+        found = {(problem.rule, problem.subject) for problem in await problems(one)}
+        assert {("owners", "call c-0"), ("ends", "call c-1"), ("budgets", "key caller")} <= found
 
 
 REFERENCES = {

@@ -275,7 +275,8 @@ async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> Non
     async with bank(tmp_path, providers=(provider,)) as one:
         view = await one.house.tasks.create(one.house.me, text_to_video(duration=5.0), "tasks")
         await one.house.pass_time(120)
-        late = ledger.Settlement(one.house.me.account_id, view.task.id, None, "charge", 350_000, 350_000, 0.0, 1.0)
+        ref = ledger.Ref.task(view.task.id)
+        late = ledger.Settlement(one.house.me.account_id, ref, None, "charge", 350_000, 350_000, 0.0, 1.0)
         with pytest.raises(IntegrityError):
             async with one.house.database.writing() as connection:
                 await ledger.settle(connection, [late])

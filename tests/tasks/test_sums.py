@@ -36,7 +36,7 @@ async def forge(one: Bank, table: Table, **values: Any) -> None:
 async def test_nine_thousand_jobs_at_the_highest_price_leave_whole_sums(tmp_path: Path) -> None:
     async with bank(tmp_path, None) as one:
         account = one.house.me.account_id
-        wanted = [ledger.Hold(account, number, 7, MOST_MICROS, 0.0) for number in range(9_400)]
+        wanted = [ledger.Hold(account, ledger.Ref.task(number), 7, MOST_MICROS, 0.0) for number in range(9_400)]
         async with one.house.database.writing() as connection:
             refused = await ledger.hold(connection, wanted)
         assert len(refused) == 9_400 - MOST_SUM // MOST_MICROS

@@ -1,5 +1,8 @@
 """What must hold of the books, each rule as statements that find only what breaks it.
 
+Whatever is held for, its hold ends once and what it moved is counted; what entries of tasks say is compared with the
+tasks as well.
+
 They read every entry and every task that was ever priced, so they leave the comparing to the database.
 """
 
@@ -11,6 +14,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Text,
     and_,
@@ -25,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from telecine.accounts.ledger import TASK
 from telecine.nouns.money import TOKEN_UNITS, amount_of
 from telecine.store import tables
 from telecine.store.sums import parts, whole
@@ -46,7 +51,7 @@ RULES: Final[dict[str, str]] = {
     "charges": "tasks say what their entries say",
     "budgets": "what budgets count is what is held and was charged, by key and account and month",
     "holds": "every task with a price was held",
-    "owners": "every entry is of its task's account and key",
+    "owners": "every entry is of its task's account and key, every end of its hold's",
     "outcomes": "successes are charged, failures are not",
 }
 
@@ -87,7 +92,7 @@ async def _open_holds(connection: AsyncConnection) -> list[Problem]:
     """No open hold without a task that has not ended."""
     living = exists().where(_TASK.id == _task_of(_ENTRY), _TASK.ended_at.is_(None))
     rows = await connection.execute(
-        select(_ENTRY.ref_id).where(_ENTRY.ref_type == "task", _ENTRY.kind == "hold", ~_ended(_ENTRY.ref_id), ~living)
+        select(_ENTRY.ref_id).where(_ENTRY.ref_type == TASK, _ENTRY.kind == "hold", ~_ended(_ENTRY.ref_id), ~living)
     )
     return [_about(one, "open holds", "its hold is open, but it has ended or is gone") for one in rows.scalars()]
 
@@ -105,15 +110,16 @@ async def _ends(connection: AsyncConnection) -> list[Problem]:
     ends = func.sum(case((_ENTRY.kind.in_(_ENDS), 1), else_=0)).label("ends")
     holds = func.sum(case((_ENTRY.kind == "hold", 1), else_=0)).label("holds")
     left = func.sum(_ENTRY.held_delta).label("left")
-    sums = select(_ENTRY.ref_id, holds, ends, left).where(_ENTRY.ref_type == "task").group_by(_ENTRY.ref_id).subquery()
+    ref = (_ENTRY.ref_type, _ENTRY.ref_id)
+    sums = select(*ref, holds, ends, left).where(_ENTRY.kind.in_(_MOVES)).group_by(*ref).subquery()
     rows = await connection.execute(
         select(sums).where(
             or_(sums.c.holds != 1, sums.c.ends > 1, and_(sums.c.ends == 1, sums.c.left != 0), sums.c.left < 0)
         )
     )
     return [
-        _about(ref, "ends", f"it was held {holds} times and ended {ends} times, and {int(left)} of it is left")
-        for ref, holds, ends, left in rows.all()
+        _about(ref, "ends", f"it was held {holds} times and ended {ends} times, and {int(left)} of it is left", kind)
+        for kind, ref, holds, ends, left in rows.all()
     ]
 
 
@@ -122,7 +128,7 @@ async def _charges(connection: AsyncConnection) -> list[Problem]:
     booked = func.sum(-_ENTRY.balance_delta).label("booked")
     sums = (
         select(_ENTRY.ref_id, func.min(_task_of(_ENTRY)).label("task"), booked)
-        .where(_ENTRY.ref_type == "task", _ENTRY.kind.in_(_ENDS))
+        .where(_ENTRY.ref_type == TASK, _ENTRY.kind.in_(_ENDS))
         .group_by(_ENTRY.ref_id)
         .subquery()
     )
@@ -143,7 +149,7 @@ async def _budgets(connection: AsyncConnection) -> list[Problem]:
     """What the budgets of keys and accounts count in a month is what was held then, and what became of it."""
     hold = tables.ledger_entries.alias()
     month = _month(connection, hold.c.at).label("month")
-    begun = and_(hold.c.ref_type == "task", hold.c.ref_id == _ENTRY.ref_id, hold.c.kind == "hold")
+    begun = _its_hold(hold)
     moved = (
         select(
             _ENTRY.account_id,
@@ -152,7 +158,7 @@ async def _budgets(connection: AsyncConnection) -> list[Problem]:
             func.sum(_ENTRY.held_delta - _ENTRY.balance_delta).label("committed"),
         )
         .join(hold, begun)
-        .where(_ENTRY.ref_type == "task")
+        .where(_ENTRY.kind.in_(_MOVES))
         .group_by(_ENTRY.account_id, _ENTRY.key_id, month)
         .cte("moved")
     )
@@ -187,22 +193,24 @@ async def _holds(connection: AsyncConnection) -> list[Problem]:
 
 
 async def _owners(connection: AsyncConnection) -> list[Problem]:
-    """Whoever pays for a task is whose it is."""
+    """Whoever pays for a task is whose it is, and whoever's hold ends is who had it."""
     rows = await connection.execute(
         select(_ENTRY.ref_id, _ENTRY.kind, _TASK.id)
         .outerjoin(tables.tasks, _TASK.id == _task_of(_ENTRY))
-        .where(
-            _ENTRY.ref_type == "task",
-            or_(
-                _TASK.id.is_(None),
-                _TASK.account_id != _ENTRY.account_id,
-                _TASK.key_id.is_distinct_from(_ENTRY.key_id),
-            ),
-        )
+        .where(_ENTRY.ref_type == TASK, or_(_TASK.id.is_(None), _of_another(_TASK)))
+    )
+    hold = tables.ledger_entries.alias()
+    others = await connection.execute(
+        select(_ENTRY.ref_type, _ENTRY.ref_id, _ENTRY.kind)
+        .join(hold, _its_hold(hold))
+        .where(_ENTRY.ref_type != TASK, _ENTRY.kind.in_(_ENDS), _of_another(hold.c))
     )
     return [
-        _about(ref, "owners", f"its {kind} is of another account or key" if task else f"its {kind} is of no task")
-        for ref, kind, task in rows.all()
+        *(
+            _about(ref, "owners", f"its {kind} is of another account or key" if task else f"its {kind} is of no task")
+            for ref, kind, task in rows.all()
+        ),
+        *(_about(ref, "owners", f"its {kind} is of another account or key", what) for what, ref, kind in others.all()),
     ]
 
 
@@ -239,21 +247,31 @@ def _month(connection: AsyncConnection, at: ColumnElement[float]) -> ColumnEleme
 
 def _task_of(entry: Any) -> ColumnElement[int]:
     """The id of an entry's task; null for other entries, whose references are no numbers."""
-    return case((entry.ref_type == "task", cast(entry.ref_id, BigInteger)))
+    return case((entry.ref_type == TASK, cast(entry.ref_id, BigInteger)))
 
 
 def _has(ref: ColumnElement[str], *kinds: str) -> ColumnElement[bool]:
     """Whether there is an entry of one of `kinds` for the task that is called `ref`."""
     other = tables.ledger_entries.alias().c
-    return exists().where(other.ref_type == "task", other.ref_id == ref, other.kind.in_(kinds))
+    return exists().where(other.ref_type == TASK, other.ref_id == ref, other.kind.in_(kinds))
 
 
 def _ended(ref: ColumnElement[str]) -> ColumnElement[bool]:
     return _has(ref, *_ENDS)
 
 
-def _about(task: object, rule: str, detail: str) -> Problem:
-    return Problem(rule, f"task {task}", detail)
+def _its_hold(hold: FromClause) -> ColumnElement[bool]:
+    """The hold of what an entry is for."""
+    return and_(hold.c.ref_type == _ENTRY.ref_type, hold.c.ref_id == _ENTRY.ref_id, hold.c.kind == "hold")
+
+
+def _of_another(owner: Any) -> ColumnElement[bool]:
+    """Whether an entry is of another account or key than `owner`, a task or a hold."""
+    return or_(owner.account_id != _ENTRY.account_id, owner.key_id.is_distinct_from(_ENTRY.key_id))
+
+
+def _about(ref: object, rule: str, detail: str, kind: str = TASK) -> Problem:
+    return Problem(rule, f"{kind} {ref}", detail)
 
 
 _ENTRY: Final = tables.ledger_entries.c
@@ -264,4 +282,5 @@ _PRICED: Final = or_(
     _TASK.price_unit.is_not(None), *(_TASK[f"price_{kind}_tokens"].is_not(None) for kind in TOKEN_UNITS.values())
 )
 _ENDS: Final = ("charge", "release")
+_MOVES: Final = ("hold", *_ENDS)
 _TERMINAL: Final = ("succeeded", "failed", "cancelled")

@@ -1,13 +1,14 @@
 """The ledger: append-only entries, and the sums that they keep on their account, in one transaction with the cause.
 
 Every entry is unique per (ref_type, ref_id, kind), so a replayed step can never move money twice. A hold takes from
-what is available, a charge ends it by what was really used, a release ends it for nothing.
+what is available, a charge ends it by what was really used, a release ends it for nothing. What is held for says its
+own kind: a task is one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
@@ -22,11 +23,29 @@ from telecine.store.inserts import insert_new
 EntryKind = Literal["deposit", "hold", "charge", "release"]
 
 
+TASK: Final = "task"
+"""The type of a task's reference."""
+
+
+class Ref(NamedTuple):
+    """What money is held for."""
+
+    type: str
+    """A word without a hyphen."""
+    id: str
+    """Never used again for another of that type."""
+
+    @classmethod
+    def task(cls, task_id: int) -> Ref:
+        """A task, as entries call it."""
+        return cls(TASK, str(task_id))
+
+
 class Hold(msgspec.Struct, frozen=True):
-    """Micro-units to be set aside for a task."""
+    """Micro-units to be set aside for something."""
 
     account_id: int
-    task_id: int
+    ref: Ref
     key_id: int | None
     amount: int
     at: float
@@ -39,7 +58,7 @@ class Settlement(msgspec.Struct, frozen=True):
     """
 
     account_id: int
-    task_id: int
+    ref: Ref
     key_id: int | None
     kind: Literal["charge", "release"]
     held: int
@@ -48,8 +67,8 @@ class Settlement(msgspec.Struct, frozen=True):
     at: float
 
 
-async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[int, GatewayError]:
-    """Set aside what the accounts can cover; by the ids of the tasks that could not be covered, why.
+async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, GatewayError]:
+    """Set aside what the accounts can cover, whoever came first; by what could not be covered, why.
 
     The accounts are locked by now (`telecine.store.locks`). Holds are added up by account and written as one update
     each. Where the sum is more than an account has, its holds are granted one by one.
@@ -63,14 +82,14 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[int, 
     )
     left = {row.id: [MOST_SUM - row.spent - row.held, row.balance - row.held, row.limited] for row in rows.all()}
     granted: list[Hold] = []
-    refused: dict[int, GatewayError] = {}
-    for one in sorted(holds, key=lambda item: item.task_id):
+    refused: dict[Ref, GatewayError] = {}
+    for one in sorted(holds, key=lambda item: item.at):
         room, free, limited = left[one.account_id]
         if room < one.amount:
-            refused[one.task_id] = GatewayError("insufficient_balance", _FULL)
+            refused[one.ref] = GatewayError("insufficient_balance", _FULL)
         elif limited and free < one.amount:
             message = f"The account's balance does not cover this job, which needs {amount_of(one.amount)}."
-            refused[one.task_id] = GatewayError("insufficient_balance", message)
+            refused[one.ref] = GatewayError("insufficient_balance", message)
         else:
             left[one.account_id] = [room - one.amount, free - one.amount, limited]
             granted.append(one)
@@ -141,8 +160,8 @@ async def _record(connection: AsyncConnection, entries: list[dict[str, Any]]) ->
 
 def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) -> dict[str, Any]:
     return {
-        "ref_type": "task",
-        "ref_id": str(one.task_id),
+        "ref_type": one.ref.type,
+        "ref_id": one.ref.id,
         "kind": kind,
         "account_id": one.account_id,
         "key_id": one.key_id,

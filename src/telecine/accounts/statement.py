@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.audit import RULES, Problem, check
 from telecine.accounts.balances import Balance, Balances
+from telecine.accounts.ledger import TASK
 from telecine.accounts.principal import Principal
 from telecine.accounts.spending import room
 from telecine.clock import Clock
@@ -210,7 +211,7 @@ def _entry(row: Any) -> Entry:
         id=f"{row.ref_type}-{row.kind}-{row.ref_id}",
         account=row.name,
         kind=row.kind,
-        task=tsk_id(int(row.ref_id)) if row.ref_type == "task" else None,
+        task=tsk_id(int(row.ref_id)) if row.ref_type == TASK else None,
         amount=amount_of(row.balance_delta),
         held=amount_of(row.held_delta),
         at=row.at,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from telecine.accounts.ledger import Settlement
+from telecine.accounts.ledger import Ref, Settlement
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Attempt, AttemptState, Task
 from telecine.tasks.context import Context
@@ -40,7 +40,9 @@ def charged(task: Task, amount: int, now: float) -> tuple[Task, Settlement | Non
 def _settled(task: Task, kind: Literal["charge", "release"], amount: int, now: float) -> tuple[Task, Settlement | None]:
     if not task.prices or task.charged is not None:
         return task, None
-    settlement = Settlement(task.account_id, task.id, task.key_id, kind, task.held, amount, task.created_at, now)
+    settlement = Settlement(
+        task.account_id, Ref.task(task.id), task.key_id, kind, task.held, amount, task.created_at, now
+    )
     return replace(task, charged=amount), settlement
 
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from telecine.accounts.ledger import Hold, hold
+from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
 from telecine.accounts.principal import Bound
 from telecine.nouns.errors import GatewayError
@@ -67,7 +67,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
         task = self.task
         if not task.prices:
             return None
-        return Hold(task.account_id, task.id, task.key_id, task.held, task.created_at)
+        return Hold(task.account_id, Ref.task(task.id), task.key_id, task.held, task.created_at)
 
     @property
     def admission(self) -> Admission:
@@ -128,7 +128,8 @@ async def _create(connection: AsyncConnection, writes: Sequence[Create]) -> dict
     left = [write for write in writes if answers[write.task.id] is None]
     answers.update(await admit(connection, [write.admission for write in left]))
     left = [write for write in left if answers[write.task.id] is None]
-    answers.update(await hold(connection, [write.hold for write in left if write.hold is not None]))
+    refused = await hold(connection, [write.hold for write in left if write.hold is not None])
+    answers.update({int(ref.id): error for ref, error in refused.items()})
     made = [write for write in left if answers[write.task.id] is None]
     await _insert_tasks(connection, made)
     await remember(connection, [(write.once, write.task.id) for write in made])
