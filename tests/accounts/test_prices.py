@@ -107,7 +107,16 @@ def test_what_was_really_made_is_charged() -> None:
     assert used(second, Usage(seconds=6.041), (output(),), request, 350_000) == 422_870
     assert used(second, Usage(), (output(state="pending"),), request, 350_000) == 350_000
     images = replace(request, count=3)
-    assert used((Price("image", 20_000),), Usage(), (output("image"),) * 2, images, 60_000) == 40_000
+    assert (
+        used(
+            (Price("image", 20_000),),
+            Usage(),
+            tuple(replace(output("image"), item=one) for one in range(2)),
+            images,
+            60_000,
+        )
+        == 40_000
+    )
     assert used((Price("call", 5),), Usage(), (output(),), request, 5) == 5
 
 

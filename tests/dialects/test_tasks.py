@@ -171,9 +171,13 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
         "queue": None,
         "cancel_requested": False,
         "retry_of": None,
+        "preview_url": None,
         "outputs": [
             {
                 "index": 0,
+                "kind": "video",
+                "item": 0,
+                "part": "main",
                 "url": "https://media.test/0/file.mp4",
                 "content_type": "video/mp4",
                 "bytes": 3,
@@ -182,6 +186,7 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
                 "duration": 5.041,
                 "sha256": "ab",
                 "poster_url": "https://media.test/0/poster.mp4",
+                "text": None,
             }
         ],
         "usage": {"seconds": 5.0},

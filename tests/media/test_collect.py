@@ -12,6 +12,7 @@ from telecine.media.collect import Collector
 from telecine.media.storage import Storage
 from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
+from telecine.nouns.operations import Kind
 from telecine.nouns.task import Output
 from tests.media.fakes import HTML, MP4, PNG, WAV, FakeDecoders, chunked, files_in
 from tests.upstreams.files import Answer, FileServer
@@ -42,6 +43,20 @@ async def test_other_kinds_have_no_poster(
     kept = await collector.collect(chunked(body), Output(task_id=55, index=0, kind=kind), account_id=7)  # type: ignore[arg-type]
     assert kept.poster_key is None
     assert files_in(root) == [f"a7/t55/0.{extension}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"), [("file", "application/octet-stream"), ("text", "text/plain")], ids=["file", "text"]
+)
+@pytest.mark.parametrize("body", [b"PK\3\4 a score", HTML, MP4, b""], ids=["zip", "html", "video", "empty"])
+async def test_what_is_no_media_is_kept_as_it_comes(
+    collector: Collector, root: Path, kind: Kind, content_type: str, body: bytes
+) -> None:
+    kept = await collector.collect(chunked(body), Output(task_id=55, index=0, kind=kind), account_id=7)
+    assert (kept.state, kept.content_type, kept.object_key) == ("stored", content_type, "a7/t55/0.bin")
+    assert (kept.bytes, kept.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+    assert (root / "a7/t55/0.bin").read_bytes() == body
+    assert (kept.poster_key, kept.width, kept.duration) == (None, None, None)
 
 
 async def test_collecting_again_changes_nothing(collector: Collector, root: Path) -> None:

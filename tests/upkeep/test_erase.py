@@ -124,6 +124,8 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     async with bob.house.database.writing() as connection:
         await connection.execute(update(tables.events).values(detail=WORDS))
         await connection.execute(update(tables.attempts).values(error_message=WORDS))
+        await connection.execute(update(tables.tasks).values(facts=WORDS.encode()))
+        await connection.execute(update(tables.outputs).values(facts=WORDS.encode(), text=WORDS))
         await connection.execute(
             insert(tables.webhook_endpoints).values(
                 id=1,

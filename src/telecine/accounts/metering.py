@@ -1,4 +1,5 @@
-"""What of a job's files counts: as many as were asked for, in the upstream's order, without those that are lost.
+"""What of a job's files counts: as many results as were asked for, in the upstream's order, without those that are
+lost. A result is an item, however many forms it comes in; companions (covers, lyrics, last frames) never count.
 
 Nothing here believes an upstream further than its files, or what was asked of it, bear it out: files beyond those that
 were asked for are kept, and never counted.
@@ -25,13 +26,16 @@ _ROUNDING: Final = 1e-6
 
 
 def counted(outputs: Sequence[Output], count: int, kind: Literal["image", "audio", "lasting"]) -> list[Output]:
-    """The files of a kind that count, where `count` were asked for; `lasting` are video and audio."""
-    there = [
-        one
-        for one in outputs
-        if one.state != "lost" and (one.kind != "image" if kind == "lasting" else one.kind == kind)
-    ]
-    return there[:count]
+    """The files of a kind that count, where `count` results were asked for; `lasting` are video and audio.
+
+    Of an item that has several (a song as sound, and with pictures) the first one stands for it.
+    """
+    kinds = ("video", "audio") if kind == "lasting" else (kind,)
+    there: dict[int, Output] = {}
+    for one in outputs:
+        if one.main and one.state != "lost" and one.kind in kinds:
+            there.setdefault(one.item, one)
+    return list(there.values())[:count]
 
 
 def measured(usage: Usage, outputs: Sequence[Output], count: int, asked: float | None) -> Usage:
@@ -43,7 +47,7 @@ def measured(usage: Usage, outputs: Sequence[Output], count: int, asked: float |
     if files and lengths is not None:
         seconds: float | None = round(sum(lengths), 3)
     else:
-        each = _believed(usage.seconds, len(outputs), asked)
+        each = _believed(usage.seconds, len({one.item for one in outputs if one.main}), asked)
         seconds = None if each is None else round(each * len(files), 3)
     return replace(usage, seconds=seconds, images=images or usage.images)
 
@@ -79,11 +83,11 @@ def _near(length: float, asked: float | None, frame_rate: float | None) -> float
     return asked if abs(length - asked) <= slack else length
 
 
-def _believed(told: float | None, outputs: int, asked: float | None) -> float | None:
-    """The length of one file, where the upstream has told that of all together; None where that is none, or another
+def _believed(told: float | None, items: int, asked: float | None) -> float | None:
+    """The length of one item, where the upstream has told that of all together; None where that is none, or another
     unit (frames, milliseconds, minutes) passed off as seconds."""
     if told is None:
         return None
     least, most = (_LEAST_SECONDS, _MOST_SECONDS) if asked is None else (asked / _MOST_TIMES, asked * _MOST_TIMES)
-    each = told / max(outputs, 1)
+    each = told / max(items, 1)
     return each if least <= each <= most else None

@@ -7,6 +7,7 @@ import mimetypes
 import tempfile
 from collections.abc import Callable
 from http.client import HTTPException
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,16 +25,18 @@ Progress = Callable[[int, int | None], None]
 def save(
     connection: Connection, task: Task, wanted: Path | None, *, force: bool, progress: Progress = lambda _, __: None
 ) -> list[tuple[Path, Output]]:
-    """Download every output of a task that has succeeded. Raises Failure."""
+    """Save every output of a task that has succeeded; a companion that is lost is left out. Raises Failure."""
     if task.status != "succeeded":
         raise Failure(text("not_ready", id=task.id, status=text(task.status)), REFUSED)
     saved = []
     for output in task.outputs:
         path = _name(wanted, task, output)
-        if output.url is None:
+        if output.url is None and output.text is None:
+            if output.part != "main":
+                continue
             raise Failure(text("lost", index=output.index, id=task.id))
         check_free([path], force=force)
-        with connection.download(output.url) as source:
+        with connection.download(output.url) if output.url else BytesIO((output.text or "").encode()) as source:
             _fetch(source, path, output, progress)
         saved.append((path, output))
     return saved
@@ -59,7 +62,9 @@ def _name(wanted: Path | None, task: Task, output: Output) -> Path:
     if wanted is None or wanted.is_dir():
         extension = mimetypes.guess_extension(output.content_type or "") or ".bin"
         wanted = (wanted or Path()) / f"{task.id}{extension}"
-    return names(wanted, len(task.outputs))[output.index]
+    path = names(wanted, len(task.outputs))[output.index]
+    own = mimetypes.guess_extension(output.content_type or "") if output.part != "main" else None
+    return path.with_suffix(own) if own else path
 
 
 def _fetch(source: IO[bytes], path: Path, output: Output, progress: Progress) -> None:

@@ -18,9 +18,10 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a task. `duration` in seconds."""
+    """One file or text of a task. `duration` in seconds."""
 
     index: int
+    part: str = "main"
     url: str | None = None
     content_type: str | None = None
     bytes: int | None = None
@@ -28,6 +29,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     height: int | None = None
     duration: float | None = None
     sha256: str | None = None
+    text: str | None = None
 
 
 class Error(msgspec.Struct, frozen=True):

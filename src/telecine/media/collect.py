@@ -16,6 +16,8 @@ from telecine.net.client import FetchError
 from telecine.nouns.task import Output
 
 MAX_OUTPUT: Final = 8 * 1024 * 1024 * 1024
+_PLAIN: Final[dict[str, str]] = {"file": "application/octet-stream", "text": "text/plain"}
+"""What is kept as it came, by kind: nobody looks into it, and it is served as a download."""
 
 
 class Collector:
@@ -29,32 +31,39 @@ class Collector:
         self._max_bytes = max_bytes
 
     async def collect(self, chunks: AsyncIterator[bytes], output: Output, account_id: int) -> Output:
-        """Keep one output and return it as `stored`.
+        """Keep one output and return it as `stored`. Files that are no media are kept as they come.
 
         Raises FetchError where the bytes cannot be had, or are no file of the output's kind (an HTML page that came
         with status 200); nothing is kept then.
         """
         try:
             async with spool(chunks, self._folder, self._max_bytes) as file:
+                kept = replace(output, state="stored", bytes=file.bytes, sha256=file.sha256)
+                plain = _PLAIN.get(output.kind)
+                if plain is not None:
+                    return replace(
+                        kept, content_type=plain, object_key=await self._put(file.path, kept, account_id, plain)
+                    )
                 seen = await self._look(file.path, output, account_id)
-                key = output_key(account_id, output.task_id, output.index, extension_of(seen.content_type))
-                await self._storage.put_file(key, file.path, seen.content_type)
+                key = await self._put(file.path, kept, account_id, seen.content_type)
                 poster_key = await self._poster(file.path, key, account_id) if seen.kind == "video" else None
         except OversizeError:
             raise FetchError(f"the output is larger than {self._max_bytes} bytes", refused=True) from None
         return replace(
-            output,
-            state="stored",
+            kept,
             object_key=key,
             poster_key=poster_key,
             content_type=seen.content_type,
-            bytes=file.bytes,
-            sha256=file.sha256,
             width=seen.width,
             height=seen.height,
             duration=seen.duration,
             frame_rate=seen.frame_rate,
         )
+
+    async def _put(self, path: Path, output: Output, account_id: int, content_type: str) -> str:
+        key = output_key(account_id, output.task_id, output.index, extension_of(content_type))
+        await self._storage.put_file(key, path, content_type)
+        return key
 
     async def _look(self, path: Path, output: Output, account_id: int) -> Seen:
         try:

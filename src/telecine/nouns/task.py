@@ -62,6 +62,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds for which the upstream computed, 0 or more."""
 
 
+def link_of(url: str | None) -> str | None:
+    """`url` where anybody may follow it."""
+    return url if url and url.startswith(("https://", "http://")) else None
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What a vendor said beside a job or one of its outputs, for the dialects that show it (buttons, titles, times).
 
@@ -124,8 +129,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def upstream_link(self) -> str | None:
         """Where the upstream offers the file to anybody; None where it is had with our key alone."""
-        url = self.upstream_url
-        return url if url and url.startswith(("https://", "http://")) else None
+        return link_of(self.upstream_url)
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from telecine.accounts.prices import used
 from telecine.net.client import FetchError
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import MOST_MICROS, amount_of
+from telecine.nouns.operations import find
 from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.context import Context
@@ -62,8 +63,9 @@ class Tried(msgspec.Struct, frozen=True):
 async def collect(context: Context, work: Work) -> None:
     """Fetch every output that is still pending.
 
-    Success does not wait for more than three tries, unless clients could not have as many files as were asked for; and
-    a job none of whose files can be had has failed.
+    Success does not wait for more than three tries, unless clients could not have as many results as were asked for;
+    and a job none of whose results can be had has failed. Companions are tried as often before success, and as long
+    after it; but no job waits longer for them, or fails for want of them.
     """
     tried = await _store(context, work)
     work = replace(work, outputs=tuple(one.output for one in tried))
@@ -73,7 +75,7 @@ async def collect(context: Context, work: Work) -> None:
         change = Change(task=work.task, outputs=work.outputs)
         change = context.moved(work.task, change, "collect_retry" if early else None)
         await context.commit(change, due=context.now() + backoff(tries - 1, 1.0, _LONGEST_WAIT_OF_CLIENTS))
-    elif any(one.shown for one in tried):
+    elif any(one.shown for one in tried if one.output.main):
         await _succeed(context, work)
     else:
         await fail(context, work, _NO_FILES)
@@ -81,11 +83,18 @@ async def collect(context: Context, work: Work) -> None:
 
 def _waits(work: Work, tried: Sequence[Tried]) -> bool:
     """Whether the job is not over yet."""
-    pending = [one for one in tried if one.pending]
-    if any(one.output.tries < _TRIES_BEFORE_SUCCESS for one in pending):
+    if any(one.pending and one.output.tries < _TRIES_BEFORE_SUCCESS for one in tried):
         return True
-    there = sum(one.shown for one in tried)
-    return there < work.task.request.count and not all(one.shown for one in pending)
+    results = _results(work, tried)
+    there = len({one.output.item for one in results if one.shown})
+    return there < work.task.request.count and not all(one.shown for one in results if one.pending)
+
+
+def _results(work: Work, tried: Sequence[Tried]) -> list[Tried]:
+    """What was asked for: the main parts of the kind that the operation makes; of any kind where it made none of it."""
+    mains = [one for one in tried if one.output.main]
+    operation = find(work.task.operation)
+    return [one for one in mains if operation is not None and one.output.kind == operation.makes] or mains
 
 
 async def _succeed(context: Context, work: Work) -> None:
@@ -159,7 +168,7 @@ async def bury(context: Context, work: Work) -> None:
     keys = [key for output in work.outputs for key in (output.object_key, output.poster_key) if key]
     keys += [item.object_key for item in work.task.request.inputs if item.object_key]
     await context.library.forget(keys)
-    outputs = tuple(replace(output, state="lost", object_key=None, poster_key=None) for output in work.outputs)
+    outputs = tuple(replace(one, state="lost", object_key=None, poster_key=None, text=None) for one in work.outputs)
     change = context.moved(work.task, Change(task=work.task, outputs=outputs), "files_deleted")
     await context.commit(change, buried=True)
 
@@ -204,7 +213,7 @@ def _is_lost(context: Context, work: Work, tried: Tried) -> bool:
     expires = tried.output.upstream_expires_at or work.task.expires_at
     if expires is not None and now >= expires and tried.output.tries >= _TRIES_BEFORE_SUCCESS:
         return True
-    if work.task.ended or tried.shown:
+    if tried.shown or (work.task.ended and (tried.output.main or not tried.dead)):
         return False
     done = work.attempt.ended_at if work.attempt is not None else None
     return done is not None and now >= done + (_PATIENCE_DEAD if tried.dead else _PATIENCE)
@@ -224,4 +233,6 @@ async def _fresh_link(context: Context, work: Work, channel: Channel, provider: 
     if not isinstance(outcome, Succeeded) or output.index >= len(outcome.outputs):
         return output
     fresh = outcome.outputs[output.index]
+    if (fresh.kind, fresh.part) != (output.kind, output.part):  # it lists them in another order by now
+        return output
     return replace(output, upstream_url=fresh.url, upstream_expires_at=fresh.expires_at)

@@ -145,6 +145,8 @@ class Context(msgspec.Struct, kw_only=True):
     def moved(self, before: Task, change: Change, event: str | None = None, detail: str | None = None) -> Change:
         """`change` with its version raised, its event, and the webhooks that its new status causes."""
         task = msgspec.structs.replace(change.task, version=before.version + 1)
+        if task.ended or task.state == "queued":  # there is no job any more that the preview is of
+            task = msgspec.structs.replace(task, preview_url=None)
         change = msgspec.structs.replace(change, task=task)
         news = news_of(before, task)
         if event is not None:

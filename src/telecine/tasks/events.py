@@ -117,6 +117,7 @@ def then(task: Task, outputs: tuple[Output, ...], line: Line) -> View:
         started_at=None if line.status == "queued" else task.started_at,
         ended_at=None,
         usage=None,
+        facts=None,
         charged=None,
         error=None,
     )

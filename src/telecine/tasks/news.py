@@ -10,4 +10,5 @@ def news_of(before: Task, after: Task) -> str | None:
     """What clients are told of a step; None where nothing that they see has changed."""
     if after.status != before.status:
         return f"task.{after.status}"
-    return PROGRESS if after.progress != before.progress else None
+    pictured = after.preview_url is not None and after.preview_url != before.preview_url
+    return PROGRESS if pictured or after.progress != before.progress else None

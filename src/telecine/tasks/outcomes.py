@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from telecine.nouns.task import MAIN, Attempt, Output
-from telecine.providers.base import Running, Succeeded, Traits, UpstreamOutput
+from telecine.nouns.task import MAIN, Attempt, Output, link_of
+from telecine.providers.base import MOST_LINK, Running, Succeeded, Traits, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked
@@ -109,16 +109,22 @@ def _noted(task_id: int, index: int, item: int, found: UpstreamOutput) -> Output
         output,
         state="stored",
         text=found.text,
-        content_type="text/plain; charset=utf-8",
+        content_type="text/plain",
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
 def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:
-    """What `outcome` says about the task: progress never falls, and 100 is kept for the end."""
+    """What `outcome` says about the task: progress never falls, and 100 is kept for the end. A preview stays until
+    another one is told."""
     started = work.task.started_at or (now if outcome.started else None)
-    return {"started_at": started, "progress": max(work.task.progress, min(outcome.progress or 0, 99))}
+    told = outcome.preview.url if outcome.preview is not None else ""
+    return {
+        "started_at": started,
+        "progress": max(work.task.progress, min(outcome.progress or 0, 99)),
+        "preview_url": (link_of(told) if len(told) <= MOST_LINK else None) or work.task.preview_url,
+    }
 
 
 def traits_of(context: Context, work: Work) -> Traits:

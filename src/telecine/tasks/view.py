@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from telecine.accounts.metering import counted
+from telecine.nouns.operations import Kind
 from telecine.nouns.task import Output, Task
 
 Cancellation = Literal["cancelled", "requested_upstream", "marked"]
@@ -51,6 +52,15 @@ def asked_seconds(task: Task) -> float | None:
     """How long the upstream is asked to make each output; None where it is told nothing."""
     told = task.asked.duration if task.asked is not None else None
     return told if told is not None else task.request.duration
+
+
+def results(view: View, kind: Kind) -> list[Output]:
+    """What was asked for, as far as it is of a kind: without companions, and without other forms of the same item."""
+    found: dict[int, Output] = {}
+    for one in view.outputs:
+        if one.main and one.kind == kind and (one.item not in found or found[one.item].state == "lost"):
+            found[one.item] = one
+    return list(found.values())
 
 
 def made_seconds(view: View, index: int = 0) -> float | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
@@ -161,12 +161,16 @@ class Retention:
             found = await connection.execute(
                 select(output.task_id, output.index, output.object_key, output.poster_key)
                 .join(tables.tasks, task.id == output.task_id)
-                .where(output.task_id < first_id(before), output.object_key.is_not(None), task.ended_at < before)
+                .where(
+                    output.task_id < first_id(before),
+                    or_(output.object_key.is_not(None), output.text.is_not(None)),
+                    task.ended_at < before,
+                )
                 .limit(BATCH)
             )
             rows = found.all()
         for _, _, file, poster in rows:
-            await self._forget([file, sheet_key(file), poster])
+            await self._forget([file, sheet_key(file), poster] if file is not None else [])
         if rows:
             async with self._database.writing() as connection:
                 await forgetting.lose(connection, [(task_id, index) for task_id, index, _, _ in rows])

@@ -16,7 +16,7 @@ from telecine.nouns.ids import output_id
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
-from telecine.tasks.view import View, asked_seconds, made_seconds
+from telecine.tasks.view import View, asked_seconds, made_seconds, results
 
 STATUS: Final[dict[Status, str]] = {
     "queued": "submitted",
@@ -180,7 +180,7 @@ def _info(task: Task) -> TaskInfo:
 
 def _result(view: View, media: Media) -> TaskResult:
     videos = []
-    for output in view.outputs:
+    for output in results(view, "video"):
         url = media.link(output)
         if url is not None:
             made = made_seconds(view, output.index)

@@ -16,7 +16,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Output, Status, Task, Tokens
-from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds
+from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds, results
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -144,7 +144,7 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
 
 def shown(view: View) -> Output | None:
     """The one file of a video: the first that can be had, now or soon; None where all are lost."""
-    return next((one for one in view.outputs if one.state != "lost"), None)
+    return next((one for one in results(view, "video") if one.state != "lost"), None)
 
 
 def answer(view: View, media: Media, models: Catalogue) -> Response:
@@ -196,7 +196,7 @@ def _seconds(view: View, models: Catalogue) -> str | None:
 def _size(view: View, models: Catalogue) -> str | None:
     """The size of the finished video; until then what the upstream is asked for, None where nobody knows."""
     task = view.task
-    for output in view.outputs if task.status == "succeeded" else ():
+    for output in results(view, "video") if task.status == "succeeded" else ():
         if output.width and output.height:
             return f"{output.width}x{output.height}"
     request = task.request

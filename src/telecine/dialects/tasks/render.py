@@ -15,6 +15,7 @@ from telecine.dialects.fields import Fields
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
+from telecine.nouns.operations import Kind
 from telecine.nouns.task import Output, Status, Task, Usage
 from telecine.tasks.view import Cancellation, Owner, Place, View
 from telecine.webhooks.delivery import EVENTS
@@ -24,9 +25,16 @@ FIELDS: Final = Fields({"callback_url": "webhook_url"})
 
 
 class TaskOutput(msgspec.Struct, frozen=True):
-    """One file. `duration` in seconds; `url` is null while there is nothing to fetch."""
+    """One thing that was made: a file, or a text. `duration` in seconds; `url` is null while there is nothing to fetch.
+
+    `item` is which of the results that were asked for it belongs to; `part` is `main` for what was asked for, and the
+    name of a companion (`cover`, `lyrics`, `last_frame`, …) for what came with it.
+    """
 
     index: int
+    kind: Kind
+    item: int
+    part: str
     url: str | None
     content_type: str | None
     bytes: int | None
@@ -35,6 +43,7 @@ class TaskOutput(msgspec.Struct, frozen=True):
     duration: float | None
     sha256: str | None
     poster_url: str | None
+    text: str | None
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -72,6 +81,8 @@ class TaskObject(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool
     cancellation: Cancellation | UnsetType | None = UNSET
     retry_of: str | None
+    preview_url: str | None
+    """While it runs, a picture of how far it is, where the upstream shows one: a link of the upstream's, for now."""
     outputs: list[TaskOutput]
     usage: Usage | None
     cost: Cost
@@ -118,6 +129,7 @@ def task_object(
         queue=place,
         cancel_requested=task.cancel_requested_at is not None,
         retry_of=None if task.retry_of is None else tsk_id(task.retry_of),
+        preview_url=task.preview_url if task.status == "running" else None,
         outputs=[_output(one, media) for one in view.outputs] if task.status == "succeeded" else [],
         usage=task.usage,
         cost=_cost(task, currency),
@@ -158,6 +170,9 @@ def _cost(task: Task, currency: str) -> Cost:
 def _output(output: Output, media: Media) -> TaskOutput:
     return TaskOutput(
         index=output.index,
+        kind=output.kind,
+        item=output.item,
+        part=output.part,
         url=media.link(output),
         content_type=output.content_type,
         bytes=output.bytes,
@@ -166,4 +181,5 @@ def _output(output: Output, media: Media) -> TaskOutput:
         duration=output.duration,
         sha256=output.sha256,
         poster_url=media.link(output, "poster"),
+        text=output.text,
     )

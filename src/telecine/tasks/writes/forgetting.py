@@ -22,7 +22,7 @@ ANONYMOUS: Final = "erased"
 
 
 async def blank(connection: AsyncConnection, requests: Mapping[int, GenerationRequest], now: float) -> None:
-    """Take away what the `requests` of ended tasks (by id) asked for, what was prepared of it, and the words of others
+    """Take away what the `requests` of ended tasks (by id) asked for, what was prepared of it, and what others said
     that may repeat it; error codes stay."""
     rows = [
         {"b_id": task_id, "b_request": msgspec.json.encode(request.blank()), "b_now": now}
@@ -30,6 +30,7 @@ async def blank(connection: AsyncConnection, requests: Mapping[int, GenerationRe
     ]
     attempts, events, ids = tables.attempts, tables.events, sorted(requests)
     await connection.execute(_BLANK, rows)
+    await connection.execute(update(_O).where(_O.c.task_id.in_(ids)).values(facts=None))
     await connection.execute(
         update(attempts)
         .where(attempts.c.task_id.in_(ids))
@@ -127,6 +128,7 @@ _BLANK = (
     .where(_T.c.id == bindparam("b_id"))
     .values(
         request=bindparam("b_request"),
+        facts=None,
         blanked_at=bindparam("b_now"),
         error_message=_no_longer_kept(_T.c.error_message),
     )
@@ -134,5 +136,5 @@ _BLANK = (
 _LOSE = (
     update(_O)
     .where(_O.c.task_id == bindparam("b_task"), _O.c.index == bindparam("b_index"))
-    .values(state="lost", object_key=None, poster_key=None, upstream_url=None)
+    .values(state="lost", object_key=None, poster_key=None, upstream_url=None, text=None)
 )
