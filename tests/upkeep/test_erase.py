@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import insert, select, text, update
 
@@ -18,7 +19,7 @@ from telecine.config import PriceConfig
 from telecine.media.storage import Storage, input_key, output_key
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput
-from telecine.nouns.task import Task
+from telecine.nouns.task import Facts, Task
 from telecine.providers.base import Running
 from telecine.store import tables
 from telecine.tasks.writes import Mark
@@ -28,6 +29,7 @@ from tests.tasks.scripted import DONE, House, text_to_video
 from tests.upstreams.kling import API_KEY, FakeKling
 
 WORDS = "words-that-must-be-forgotten"
+SAID = msgspec.json.encode(Facts.of("vendor", {"title": WORDS}))
 
 
 class Killed(BaseException):
@@ -124,8 +126,8 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     async with bob.house.database.writing() as connection:
         await connection.execute(update(tables.events).values(detail=WORDS))
         await connection.execute(update(tables.attempts).values(error_message=WORDS))
-        await connection.execute(update(tables.tasks).values(facts=WORDS.encode()))
-        await connection.execute(update(tables.outputs).values(facts=WORDS.encode(), text=WORDS))
+        await connection.execute(update(tables.tasks).values(facts=SAID))
+        await connection.execute(update(tables.outputs).values(facts=SAID, text=WORDS))
         await connection.execute(
             insert(tables.webhook_endpoints).values(
                 id=1,

@@ -23,8 +23,8 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.parameters import Shot, VideoParameters
 from telecine.nouns.request import MediaInput, Native
-from telecine.nouns.task import Output, Task
-from telecine.providers.base import Failed
+from telecine.nouns.task import Facts, Output, Task
+from telecine.providers.base import Failed, Succeeded, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.tasks.writes import forgetting
@@ -253,6 +253,24 @@ async def test_outputs_are_kept_for_ever_unless_told_otherwise(house: House, sto
     ]
     found = await house.reads.task(task.id)
     assert found is not None
+    renders_everywhere(View(*found))
+
+
+async def test_texts_are_outputs_and_facts_go_with_the_prompt(house: House, storage: Storage) -> None:
+    said = Facts.of("vendor", {"title": PROMPT})
+    sung = UpstreamOutput(kind="text", text="la la", facts=said)
+    house.provider.polls = [Succeeded((sung,), facts=said)]
+    task = await done(house)
+    house.clock.advance(8 * DAY)
+    await retention(house, storage).prune()
+    found = await house.reads.task(task.id)
+    assert found is not None
+    assert (found[0].facts, found[1][0].facts, found[1][0].text) == (None, None, "la la")
+    gone = await retention(house, storage, outputs_days=7).prune()
+    assert gone["outputs"] == 1
+    found = await house.reads.task(task.id)
+    assert found is not None
+    assert (found[1][0].state, found[1][0].text) == ("lost", None)
     renders_everywhere(View(*found))
 
 
