@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import NamedTuple, Protocol
 
 
@@ -41,10 +42,12 @@ class Clock(Protocol):
         ...
 
 
-def _passed() -> float:
-    """Seconds since some moment, by a clock that nobody sets. On Linux it goes on while the machine is suspended, as
-    `time.monotonic` does not: leases run out then, too."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+# Seconds since some moment, by a clock that nobody sets. On Linux it goes on while the machine is suspended, as
+# `time.monotonic` does not: leases run out then, too.
+if hasattr(time, "CLOCK_BOOTTIME"):
+    _passed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+else:
+    _passed = partial(time.monotonic)
 
 
 class SystemClock:
@@ -55,8 +58,10 @@ class SystemClock:
         self._offset = self._first = time.time() - _passed()
 
     def now(self) -> float:
-        self._offset = max(self._offset, time.time() - _passed())
-        return _passed() + self._offset
+        passed = _passed()
+        offset = time.time() - passed
+        self._offset = max(self._offset, offset)
+        return passed + self._offset
 
     def elapsed(self) -> float:
         return _passed()

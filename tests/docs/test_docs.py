@@ -17,7 +17,6 @@ import aiohttp
 import msgspec
 import pytest
 import typer
-from starlette.routing import Route
 
 from telecine import config
 from telecine.cli.app import app
@@ -292,7 +291,7 @@ def test_a_server_starts_with_the_kling_channel_that_is_shown(source: str, tmp_p
 
 async def test_every_route_in_the_documents_is_served(served: Served) -> None:
     routes = {route for text in DOCS.values() for route in _ROUTE.findall(text)}
-    paths = {route.path.replace(":path}", "}") for one in DIALECTS for route in one.routes if isinstance(route, Route)}
+    paths = {route.path.replace(":path}", "}") for one in DIALECTS for route in one.routes}
     silent = {path for path in paths if re.match(r"/v1/videos/(edits|extensions|characters)", path)}
     assert paths - silent <= {path for _, path in routes}
     headers = {"authorization": f"Bearer {served.key('admin key')}"}

@@ -14,9 +14,11 @@ def agreed(*said: tuple[str, T | None]) -> T | None:
 
     None where nobody says anything. Raises GatewayError (`invalid_request`) where two say different things.
     """
-    given = [(name, value) for name, value in said if value is not None]
-    for name, value in given[1:]:
-        first, meant = given[0]
-        if value != meant:
+    first, meant = "", None
+    for name, value in said:
+        if value is None or value == meant:
+            continue
+        if meant is not None:
             raise invalid(f"{first} and {name} say different things; send one of them.", first)
-    return given[0][1] if given else None
+        first, meant = name, value
+    return meant

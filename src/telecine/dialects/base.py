@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
@@ -199,7 +199,7 @@ class Dialect(msgspec.Struct, frozen=True):
     name: str
     prefixes: tuple[str, ...]
     """Paths under which errors are rendered in this dialect's envelope."""
-    routes: Sequence[BaseRoute]
+    routes: Sequence[Route]
     render_error: Callable[[GatewayError, str], Response]
     """(error, request id) -> response."""
     callback_body: Callable[[View, Media], bytes] | None = None

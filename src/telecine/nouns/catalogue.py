@@ -128,15 +128,14 @@ class Catalogue:
         ability = None if model is None else model.ability(request.operation) or model.main
         if model is None or ability is None:
             return {}
-        known: dict[str, tuple[object, ...]] = {
-            "duration": ability.durations,
-            "size": ability.sizes,
-            "aspect_ratio": ability.aspect_ratios,
-            "resolution": ability.resolutions,
-        }
+        known: tuple[tuple[str, object, tuple[object, ...]], ...] = (
+            ("duration", request.duration, ability.durations),
+            ("size", request.size, ability.sizes),
+            ("aspect_ratio", request.aspect_ratio, ability.aspect_ratios),
+            ("resolution", request.resolution, ability.resolutions),
+        )
         found = {}
-        for name, allowed in known.items():
-            value = getattr(request, name)
+        for name, value, allowed in known:
             if value is not None and allowed and value not in allowed:
                 shown = f"{value:g}" if isinstance(value, float) else str(value)
                 objection = f"'{model.name}' has no {name} {shown}; use one of: {', '.join(map(str, allowed))}."

@@ -13,7 +13,7 @@ _ONE: Final = "?"
 
 def is_glob(text: str) -> bool:
     """Whether `text` stands for more than the one name that it spells out."""
-    return any(mark in text for mark in "*?[")
+    return "*" in text or "?" in text or "[" in text
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -61,10 +61,13 @@ def _is_open(path: str) -> bool:
 def check(scope: Scope, headers: Headers) -> None:
     """Raise HTTPException: 400 for a request that does not say which host it is for (RFC 9112, section 3.2), 415 for a
     body that is compressed, 431 for headers that are too large."""
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
+    size = hosts = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        hosts += name == b"host"
+    if size > _MOST_HEADER_BYTES:
         raise HTTPException(431, "The request's headers are larger than 64 KiB.")
-    hosts = headers.getlist("host")
-    if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):
+    if hosts > 1 or (not hosts and scope["http_version"] == "1.1"):
         many = "more than one 'Host' header" if hosts else "no 'Host' header"
         raise HTTPException(400, f"The request has {many}; it needs exactly one.", {"connection": "close"})
     coding = headers.get("content-encoding", "").strip().lower()

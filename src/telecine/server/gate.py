@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,6 +54,10 @@ _EXPOSED: Final = (
     "openai-poll-after-ms, retry-after, x-request-id, x-should-retry, x-ratelimit-limit-requests, "
     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
     "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+)
+_CORS: Final = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", _EXPOSED.encode()),
 )
 _FAILURE_SECONDS: Final = 60
 
@@ -113,16 +118,16 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = MutableHeaders(raw=message.setdefault("headers", []))
-                extra["x-request-id"] = request_id
-                extra["access-control-allow-origin"] = "*"
-                extra["access-control-expose-headers"] = _EXPOSED
+                raw = message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *_CORS]
                 for what, standing in scope.get("standings", {}).items():
-                    _tell(what, standing, extra)
+                    _tell(what, standing, MutableHeaders(raw=raw))
             await send(message)
 
         try:
             await self._serve(scope, receive, answer, headers)
+        except ClientDisconnect:  # nobody reads this; nginx counts such requests under the same number
+            if status == 0:
+                await Response(status_code=499)(scope, receive, answer)
         except Exception as error:
             _tell_operator(error, request_id, shown(scope["path"]))
             if status == 0:

@@ -13,9 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -56,7 +54,6 @@ from telecine.media.storage import Storage
 from telecine.media.worker_decoders import WorkerDecoders
 from telecine.net.client import Client
 from telecine.nouns import catalogue
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Provider
 from telecine.providers.kling import KlingProvider
@@ -68,10 +65,11 @@ from telecine.server.address import Proxies
 from telecine.server.callbacks import callback_route
 from telecine.server.connections import Connections, Patience, room_for_connections
 from telecine.server.docs_page import docs_routes
-from telecine.server.gate import Gate, render
+from telecine.server.gate import Gate
 from telecine.server.health import Health
 from telecine.server.metrics import Metrics
 from telecine.server.needs import Needs
+from telecine.server.routes import Routes
 from telecine.server.strict import strict
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
@@ -419,16 +417,7 @@ class Gateway:
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),
         ]
-        app = Starlette(
-            routes=[strict(one) for one in routes],
-            exception_handlers={
-                GatewayError: _rendered,
-                HTTPException: _rendered,
-                ClientDisconnect: _gone,
-                Exception: _rendered,
-            },
-        )
-        app.router.redirect_slashes = False
+        app = Routes([strict(one) for one in routes])
         app.state.edge = self._edge
         return Gate(
             app,
@@ -457,15 +446,6 @@ def _announcers(media: MediaService) -> dict[str, Announce]:
 
 def _announce(body: Callable[[View, Media], bytes], media: MediaService, view: View) -> bytes:
     return body(view, media)
-
-
-def _rendered(request: Request, error: Exception) -> Response:
-    return render(error, request.scope)
-
-
-def _gone(_: Request, __: Exception) -> Response:
-    """Nobody reads this; nginx counts such requests under the same number."""
-    return Response(status_code=499)
 
 
 async def _front(_: Request) -> Response:

@@ -100,7 +100,7 @@ class Protocol(HttpToolsProtocol):
         return bool(self._rest or self.pipeline)
 
     def data_received(self, data: bytes) -> None:
-        self._rest += data
+        self._rest = self._rest + data if self._rest else data
         self._feed()
 
     def _feed(self) -> None:
@@ -108,22 +108,28 @@ class Protocol(HttpToolsProtocol):
         if not self._rest or self.pipeline or self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        data, at, turn = memoryview(self._rest), 0, 0
-        while at < len(data) and turn < _TURN and not self.pipeline and not self.transport.is_closing():
-            at += self._parse(data[at : at + max(_PIECE, self._left)])
-            turn += 1
-        self._rest = b"" if self.transport.is_closing() else bytes(data[at:])
+        small = len(self._rest) <= _PIECE  # as most requests are
+        at = self._parse(self._rest) if small else self._parse_pieces(memoryview(self._rest))
+        self._rest = b"" if self.transport.is_closing() else self._rest[at:]
         if self._rest:
             self.flow.pause_reading()
             if not self.pipeline:
                 self.loop.call_soon(self._go_on)
+
+    def _parse_pieces(self, data: memoryview) -> int:
+        """Parse as much of `data` as there is a turn for; how many bytes that were."""
+        at, turn = 0, 0
+        while at < len(data) and turn < _TURN and not self.pipeline and not self.transport.is_closing():
+            at += self._parse(data[at : at + max(_PIECE, self._left)])
+            turn += 1
+        return at
 
     def _go_on(self) -> None:
         self._feed()
         if not self.transport.is_closing():
             self.flow.resume_reading()
 
-    def _parse(self, piece: memoryview) -> int:
+    def _parse(self, piece: bytes | memoryview) -> int:
         """Parse `piece`, or its part before an offer of another protocol; how many bytes that were."""
         self._moved = False
         used = len(piece)
@@ -169,7 +175,9 @@ class Protocol(HttpToolsProtocol):
             return
         self._moved, self._part = True, "body"
         super().on_headers_complete()
-        self._left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        for name, value in self.headers:
+            if name == b"content-length":
+                self._left = int(value)
         self._wait(None)
         if not self.flow.write_paused:  # whoever asks again has read what there was
             self._read()

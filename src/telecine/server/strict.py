@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from telecine.nouns.errors import invalid
 from telecine.server.described import OPERATIONS
@@ -18,10 +18,8 @@ _KIND: Final = re.compile(r":\w+\}")
 _MOST_SHOWN: Final = 64
 
 
-def strict(route: BaseRoute) -> BaseRoute:
+def strict(route: Route) -> Route:
     """`route`, refusing unknown query parameters where it is of our own API; others are as lenient as their vendors."""
-    if not isinstance(route, Route):
-        return route
     path = _KIND.sub("}", route.path)
     methods = route.methods or set()
     found = [one for one in OPERATIONS if one.group in _OWN and one.path == path and one.method in methods]

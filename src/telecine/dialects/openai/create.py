@@ -219,11 +219,12 @@ def _frame(wire: CreateVideo, notes: dict[str, Note]) -> tuple[_Said, _Said, _Sa
 
 def _one(said: _Said, judge: Callable[[str, str], str | None]) -> str | None:
     """What the names that were sent agree on, in our spelling where it means something here."""
-    plain = {
-        name: value if value is None or _objection(judge, value, name) else judge(value, name)
+    plain = [
+        (name, value if _objection(judge, value, name) else judge(value, name))
         for name, value in said.items()
-    }
-    return agreed(*plain.items())
+        if value is not None
+    ]
+    return agreed(*plain) if plain else None
 
 
 def _own(
