@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from telecine.nouns.catalogue import Ability, Catalogue, Model, load
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.geometry import parse_size, pixels
+from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import OPERATIONS, check, check_source, inferred
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.sizes import parse_size
 
 BOTH = Catalogue(
     [

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from telecine.nouns.catalogue import load
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.geometry import parse_size, pixels
+from telecine.nouns.geometry import pixels
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.sizes import parse_size
 
 VIDEO = GenerationRequest("text_to_video", "some-model")
 PICTURE = GenerationRequest("image_to_video", "some-model")

@@ -8,11 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.geometry import parse_size
-
-_SIDES = {1024: "1k", 1440: "2k", 2160: "4k"}
-"""How resolutions are called that vendors do not call by their number of lines."""
-_ALIKE = {f"{side}p": name for side, name in _SIDES.items()}
+from telecine.nouns.sizes import parse_size, plain_resolution, resolution_of
 
 
 class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,11 +36,10 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     def sized(cls, width: int, height: int, *, mode: str | None = None, duration: float | None = None) -> Billed:
         """For a frame of `width` by `height` pixels."""
         common = math.gcd(width, height)
-        short = min(width, height)
         return cls(
             mode=mode,
             size=f"{width}x{height}",
-            resolution=_SIDES.get(short, f"{short}p"),
+            resolution=resolution_of(min(width, height)),
             aspect_ratio=f"{width // common}:{height // common}",
             duration=duration,
         )
@@ -72,6 +67,6 @@ def spelled(name: str, value: object) -> object:
             except GatewayError:
                 return value
         case "resolution":
-            return _ALIKE.get(value.strip().lower(), value.strip().lower())
+            return plain_resolution(value)
         case _:
             return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from telecine.nouns import catalogue
@@ -11,10 +10,8 @@ from telecine.nouns.errors import invalid
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
+from telecine.nouns.sizes import parse_ratio, parse_size, short_side
 
-_SHORT_SIDES: Final = {"480p": 480, "512p": 512, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "1440p": 1440,
-                       "2160p": 2160, "1k": 1024, "2k": 1440, "4k": 2160}  # fmt: skip
-"""What each name means on the shorter side, so that 1080p is 1920x1080 and 1080x1920."""
 _DEFAULT_RESOLUTION: Final = "720p"
 _DEFAULT_SIZE: Final = "1280x720"
 _CLOSE: Final = 0.02
@@ -22,8 +19,6 @@ _CLOSE: Final = 0.02
 _STEEPEST: Final = 3.0
 """No picture makes a video longer than this times its width: a panorama is cropped."""
 _FRAME: Final = ("size", "aspect_ratio", "resolution")
-_SIZE: Final = re.compile(r"([1-9]\d{0,4})[xX×*]([1-9]\d{0,4})")
-_RATIO: Final = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3})")
 
 
 def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[int, int] | None) -> tuple[int, int]:
@@ -44,31 +39,14 @@ def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[i
     across: float
     down: float
     if request.aspect_ratio is not None:
-        across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
+        across, down = parse_ratio(request.aspect_ratio)
     elif picture is not None and operation.inputs:
         across, down = _moderate(*picture)
     elif resolution is None:
         return default
     else:
         across, down = default
-    return _scaled(across, down, _short_side(resolution or _DEFAULT_RESOLUTION))
-
-
-def is_size(text: str) -> bool:
-    """Whether `parse_size` can read it."""
-    return _SIZE.fullmatch(text.strip()) is not None
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`1280x720` as numbers. Raises GatewayError naming `size`."""
-    return _parse(_SIZE, text, "size", "WIDTHxHEIGHT in pixels, such as 1280x720")
-
-
-def _parse(pattern: re.Pattern[str], text: str, param: str, form: str) -> tuple[int, int]:
-    found = pattern.fullmatch(text.strip())
-    if found is None:
-        raise invalid(f"'{text[:40]}' is no {param.replace('_', ' ')}; write it as {form}.", param)
-    return int(found[1]), int(found[2])
+    return _scaled(across, down, short_side(resolution or _DEFAULT_RESOLUTION))
 
 
 def check_agreement(request: GenerationRequest) -> None:
@@ -83,13 +61,13 @@ def check_agreement(request: GenerationRequest) -> None:
         return
     width, height = parse_size(request.size)
     if request.aspect_ratio is not None:
-        across, down = _parse(_RATIO, request.aspect_ratio, "aspect_ratio", "W:H, such as 16:9")
+        across, down = parse_ratio(request.aspect_ratio)
         if abs(width * down / (height * across) - 1) > _CLOSE:
             raise invalid(
                 f"The size {width}x{height} is not of the aspect_ratio {request.aspect_ratio}.", "aspect_ratio"
             )
     named = request.resolution
-    if named is not None and not named.lower().endswith("k") and _short_side(named) != min(width, height):
+    if named is not None and not named.lower().endswith("k") and short_side(named) != min(width, height):
         raise invalid(f"The size {width}x{height} is not of the resolution {named[:40]}.", "resolution")
 
 
@@ -105,18 +83,11 @@ def _check_mode(request: GenerationRequest) -> None:
     meant = _resolution_of_mode(request)
     if meant is None:
         return
-    said = {"resolution": request.resolution and _short_side(request.resolution)}
+    said = {"resolution": request.resolution and short_side(request.resolution)}
     said["size"] = request.size and min(parse_size(request.size))
     for name, short in said.items():
-        if short and short != _short_side(meant):
+        if short and short != short_side(meant):
             raise invalid(f"The {name} says something else than the mode, which is {meant}; send one of them.", name)
-
-
-def _short_side(resolution: str) -> int:
-    side = _SHORT_SIDES.get(resolution.strip().lower())
-    if side is None:
-        raise invalid(f"'{resolution[:40]}' is no resolution; use one of: {', '.join(_SHORT_SIDES)}.", "resolution")
-    return side
 
 
 def _moderate(width: int, height: int) -> tuple[float, float]:

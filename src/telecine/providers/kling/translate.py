@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.geometry import parse_size
 from telecine.nouns.parameters import CameraMove
 from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.sizes import parse_size
 from telecine.providers.kling.words import OURS, SPEAKS
 from telecine.providers.take import Take
 from telecine.wires.kling import (

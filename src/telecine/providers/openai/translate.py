@@ -13,8 +13,8 @@ import msgspec
 
 from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.geometry import is_size, parse_size
 from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.sizes import is_size, parse_size
 from telecine.providers.openai.form import pairs_of
 from telecine.providers.openai.words import SPEAKS
 from telecine.providers.take import Take
