@@ -20,7 +20,8 @@ from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import PriceConfig
-from telecine.dialects.base import Dialect, Edge
+from telecine.dialects.base import Edge
+from telecine.dialects.dialect import Dialect
 from telecine.dialects.lookup import made_by
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid

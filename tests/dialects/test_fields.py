@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from telecine.dialects.base import Dialect
+from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS

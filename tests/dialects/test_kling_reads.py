@@ -9,6 +9,7 @@ from telecine.nouns.ids import output_id, tsk_id, video_id
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import State, Usage
+from telecine.webhooks.delivery import Tidings
 from tests.dialects.house import NOW, REQUEST_ID, House
 
 T2V, I2V = "/kling/v1/videos/text2video", "/kling/v1/videos/image2video"
@@ -39,8 +40,11 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
     }
     answer = await house.call("GET", f"{T2V}/{view.task.id}")
     assert answer.json() == {"code": 0, "message": "SUCCEED", "request_id": REQUEST_ID, "data": expected}
-    assert KLING.callback_body is not None
-    assert msgspec.json.decode(KLING.callback_body(view, house.media)) == expected
+    assert KLING.announce is not None
+    message = KLING.announce(view, Tidings("task.succeeded", NOW + 9), house.edge)
+    assert message is not None
+    assert msgspec.json.decode(message.body) == expected
+    assert KLING.announce(view, Tidings("task.progress", NOW), house.edge) is None
 
 
 @pytest.mark.parametrize(

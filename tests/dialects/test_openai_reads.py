@@ -11,6 +11,7 @@ from telecine.nouns.errors import TaskError
 from telecine.nouns.ids import tsk_id, video_id
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import State, Tokens, Usage
+from telecine.webhooks.delivery import Tidings
 from tests.dialects.house import NOW, House
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
@@ -246,9 +247,11 @@ async def test_reserved_words_are_no_ids(house: House, path: str) -> None:
 
 async def test_a_callback_carries_the_video(house: House) -> None:
     view = house.tasks.done(TEXT)
-    assert OPENAI.callback_body is not None
-    body = msgspec.json.decode(OPENAI.callback_body(view, house.media))
-    assert body == (await house.call("GET", f"/v1/videos/{view.task.id}")).json()
+    assert OPENAI.announce is not None
+    message = OPENAI.announce(view, Tidings("task.succeeded", NOW + 9), house.edge)
+    assert message is not None
+    assert msgspec.json.decode(message.body) == (await house.call("GET", f"/v1/videos/{view.task.id}")).json()
+    assert OPENAI.announce(view, Tidings("task.progress", NOW), house.edge) is None
 
 
 async def test_models_are_those_that_the_caller_can_use(house: House) -> None:

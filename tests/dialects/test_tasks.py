@@ -14,6 +14,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Usage
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import Place
+from telecine.webhooks.delivery import Tidings
 from tests.dialects.house import NOW, House, base64_of, picture
 
 URL = "https://pictures.test/a.png"
@@ -197,8 +198,10 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
     }
     for name in (tsk_id(view.task.id), str(view.task.id), video_id(view.task.id)):
         assert (await house.call("GET", f"/v1/tasks/{name}")).json() == expected
-    assert TASKS.callback_body is not None
-    assert msgspec.json.decode(TASKS.callback_body(view, house.media)) == {
+    assert TASKS.announce is not None
+    message = TASKS.announce(view, Tidings("task.succeeded", NOW + 9), house.edge)
+    assert message is not None
+    assert msgspec.json.decode(message.body) == {
         "type": "task.succeeded",
         "timestamp": "2025-11-21T04:40:09.250000+00:00",
         "data": expected,

@@ -20,12 +20,12 @@ import typer
 
 from telecine import config
 from telecine.cli.app import app
-from telecine.dialects.base import Dialect
+from telecine.dialects.dialect import Dialect
+from telecine.dialects.served import DIALECTS
 from telecine.nouns.errors import ERROR_CODES, GatewayError
 from telecine.nouns.task import State
 from telecine.providers.kling.words import VERDICTS
 from telecine.providers.sandbox.directives import Directives
-from telecine.server.gateway import DIALECTS
 from telecine.server.metrics import Metrics
 from tests.cli.house import Served, environment, server, telecine
 

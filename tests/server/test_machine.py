@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from telecine.server.described import OPERATIONS
+from telecine.server.described import ENTRIES
 from tests import postgres
 from tests.server.pictures import picture
 from tests.server.process import KEY, ServerProcess
@@ -267,7 +267,7 @@ def cluster() -> Iterator[Path]:
 def speaks_everywhere(process: ServerProcess) -> None:
     """No route answers a fault of the machine with anything but its dialect's own words; most need the records."""
     unavailable = 0
-    for one in OPERATIONS:
+    for one in ENTRIES:
         path = re.sub(r"{\w+(:path)?}", "1", one.path)
         content = json.dumps(one.example or {}).encode() if one.method in ("POST", "PUT", "PATCH") else None
         answer = reply(process, one.method, path, content, key=ADMIN_KEY)
@@ -277,7 +277,7 @@ def speaks_everywhere(process: ServerProcess) -> None:
         if answer.status == 503 and path != "/readyz":
             assert "retry-after" in answer.headers, path
             unavailable += 1
-    assert unavailable > len(OPERATIONS) / 3
+    assert unavailable > len(ENTRIES) / 3
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])

@@ -17,18 +17,18 @@ from starlette import requests
 from starlette.datastructures import QueryParams
 from starlette.routing import BaseRoute, Route
 
-from telecine.dialects.base import Dialect
+from telecine.dialects.billing.dashboard import DashboardRefusal
+from telecine.dialects.dialect import Dialect
+from telecine.dialects.document import Entry, Query
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import ERROR_CODES, GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
-from telecine.server.answers import ERRORS, DashboardRefusal
-from telecine.server.described import OPERATIONS
+from telecine.server.described import ENTRIES, ERRORS
 from telecine.server.openapi import document
-from telecine.server.operation import Operation, Query
-from telecine.webhooks.delivery import EVENTS
-from tests.dialects.house import FakeMedia, FakeTasks
+from telecine.webhooks.delivery import EVENTS, Tidings
+from tests.dialects.house import NOW, House
 from tests.server.live import ADMIN_KEY, KEY, LiveServer
 
 RESERVED = {  # words under /v1/videos that answer 404 whatever the method
@@ -63,9 +63,10 @@ def is_exactly(content: bytes, kind: type[msgspec.Struct]) -> None:
     assert msgspec.to_builtins(told) == json.loads(content)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
-def test_errors_are_rendered_as_declared(sandbox: LiveServer, operation: Operation) -> None:
-    dialect = sandbox.gateway.app._dialect(operation.path.replace("{", "").replace("}", ""))
+@pytest.mark.parametrize("operation", ENTRIES, ids=lambda one: f"{one.method} {one.path}")
+def test_errors_are_rendered_as_declared(sandbox: LiveServer, operation: Entry) -> None:
+    path = operation.path.replace("{", "").replace("}", "")
+    dialect = sandbox.gateway.app._dialect({"type": "http", "path": path, "headers": []})
     for code in ERROR_CODES:
         for param in ("id", None):
             answer = dialect.render_error(GatewayError(code, "Why.", param=param), "r")  # type: ignore[arg-type]
@@ -110,10 +111,10 @@ def things(sandbox: LiveServer) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "operation", [one for one in OPERATIONS if one.method == "GET"], ids=lambda one: f"{one.method} {one.path}"
+    "operation", [one for one in ENTRIES if one.method == "GET"], ids=lambda one: f"{one.method} {one.path}"
 )
 def test_query_parameters_are_those_that_are_read(
-    sandbox: LiveServer, things: dict[str, str], monkeypatch: pytest.MonkeyPatch, operation: Operation
+    sandbox: LiveServer, things: dict[str, str], monkeypatch: pytest.MonkeyPatch, operation: Entry
 ) -> None:
     monkeypatch.setattr(Recording, "asked", set(), raising=False)
     monkeypatch.setattr(requests, "QueryParams", Recording)
@@ -149,11 +150,13 @@ def test_what_is_sent_is_in_the_document_and_on_the_page(sandbox: LiveServer) ->
 @pytest.mark.parametrize(("name", "dialect"), [("task", TASKS), ("video", OPENAI), ("kling", KLING)])
 def test_what_is_sent_is_as_declared(name: str, dialect: Dialect) -> None:
     schema = document()["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    tasks, wanted = FakeTasks(), GenerationRequest("text_to_video", "kling-v1", "a boat")
-    failed = TaskError("content_policy", "No.")
-    assert dialect.callback_body is not None
+    house, wanted = House(dialect), GenerationRequest("text_to_video", "kling-v1", "a boat")
+    tasks, failed = house.tasks, TaskError("content_policy", "No.")
+    assert dialect.announce is not None
     for view in (tasks.add(wanted), tasks.done(wanted), tasks.add(wanted, state="failed", error=failed)):
-        conforms(json.loads(dialect.callback_body(view, FakeMedia())), schema)
+        message = dialect.announce(view, Tidings(f"task.{view.task.status}", NOW), house.edge)
+        assert message is not None
+        conforms(json.loads(message.body), schema)
 
 
 def test_every_route_is_in_the_document_and_the_other_way_round(sandbox: LiveServer) -> None:

@@ -14,6 +14,7 @@ from telecine.accounts.keys import Keys
 from telecine.config import AccountConfig, KeyConfig
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
+from telecine.webhooks.delivery import Message
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
 from tests.tasks.scripted import DONE, House, text_to_video
@@ -73,7 +74,7 @@ async def test_of_an_attempt_whose_handle_it_is_too(tmp_path: Path) -> None:
 
 
 async def test_of_webhooks(tmp_path: Path) -> None:
-    async with House(tmp_path, announcers={"kling": lambda view: b"{}"}).opened() as house:
+    async with House(tmp_path, announcers={"kling": lambda *_: Message(b"{}")}).opened() as house:
         house.provider.polls = [DONE]
         await house.tasks.create(house.me, text_to_video(callback_url=HOOK), "kling")
         taken = await ids(house, tables.deliveries.c.id)

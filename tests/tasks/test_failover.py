@@ -19,6 +19,7 @@ from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Failed, Found, Refused, Running, Unknown
 from telecine.store import tables
 from telecine.tasks.view import View
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from tests.clock import HandClock
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 
@@ -54,9 +55,11 @@ class Pair:
             **options,
         )
 
-    def _hear(self, view: View) -> bytes:
+    def _hear(self, view: View, news: Tidings) -> Message | None:
+        if news.type == PROGRESS:
+            return None
         self.heard.append(view.task.status)
-        return b""
+        return Message(b"")
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Pair]:

@@ -14,6 +14,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Output
 from telecine.providers.base import Accepted, Finished, Succeeded, UpstreamOutput
 from telecine.tasks.view import View
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from tests.tasks.scripted import DONE, House, text_to_video
 
 HIDDEN = Succeeded((UpstreamOutput("content:video_1", upstream_id="v1"),))
@@ -22,9 +23,11 @@ BUSY = FetchError("the file answers with HTTP 503", status=503)
 LATE = FetchError("the file answers with HTTP 429", status=429)
 
 
-def told(view: View) -> bytes:
-    """What a webhook tells of a task."""
-    return msgspec.json.encode((view.task.status, [output.state for output in view.outputs]))
+def told(view: View, news: Tidings) -> Message | None:
+    """What a webhook tells of a task's status."""
+    if news.type == PROGRESS:
+        return None
+    return Message(msgspec.json.encode((view.task.status, [output.state for output in view.outputs])))
 
 
 async def begun(house: House, failures: list[Any], result: Succeeded = HIDDEN) -> int:

@@ -22,6 +22,7 @@ from telecine.providers.base import PollOutcome
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.webhooks.deliverer import Deliverer
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
 from tests.clock import HandClock
@@ -80,14 +81,15 @@ class Receiver:
         return web.Response(status=status, headers=headers, body=self.answer)
 
 
-def flat(view: View) -> bytes:
-    """A dialect's own body."""
-    return f"{view.task.status} {view.task.progress}".encode()
+def flat(view: View, news: Tidings) -> Message | None:
+    """A dialect's own body, which does not tell progress."""
+    return None if news.type == PROGRESS else Message(f"{view.task.status} {view.task.progress}".encode())
 
 
-def neutral(view: View, news: str, at: float) -> bytes:
+def neutral(view: View, news: Tidings) -> Message:
     """Something like our own body."""
-    return json.dumps({"type": news, "at": at, "data": {"progress": view.task.progress}}).encode()
+    told = {"type": news.type, "at": news.at, "data": {"progress": view.task.progress}}
+    return Message(json.dumps(told).encode())
 
 
 class Hooks:

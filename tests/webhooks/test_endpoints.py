@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Failed, Refused, Running
-from telecine.webhooks.delivery import EVENTS, line_of
+from telecine.webhooks.delivery import EVENTS, Message, line_of
 from telecine.webhooks.endpoints import MOST, MOST_OLD, TWO_SECRETS, Endpoints
 from telecine.webhooks.sealing import Seal, reseal
 from telecine.webhooks.tries import GONE
@@ -240,7 +240,7 @@ async def test_whoever_deletes_a_running_task_hears_of_its_end(tmp_path: Path) -
         Receiver().listening() as always,
     ):
         await hooks.endpoints.create(hooks.account, always.url, None)
-        hooks.house.context.neutral = lambda view, news, _: f"{news} {len(view.outputs)}".encode()
+        hooks.house.context.neutral = lambda view, news: Message(f"{news.type} {len(view.outputs)}".encode())
         hooks.house.provider.polls = [Running(10, started=True)]
         view = await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=asked.url), "kling")
         await hooks.house.pass_time(20)

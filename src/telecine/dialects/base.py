@@ -1,4 +1,4 @@
-"""The seam between client wire formats and the rest of the house."""
+"""What a dialect may reach of the rest of the house."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
@@ -17,7 +16,6 @@ from telecine.config import LimitsConfig, PriceConfig
 from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
@@ -191,18 +189,6 @@ class Edge(msgspec.Struct, frozen=True):
     """What callers follow at this moment."""
     room: Room = msgspec.field(default_factory=Room)
     """For large bodies; `bodies.read_object` takes it."""
-
-
-class Dialect(msgspec.Struct, frozen=True):
-    """One wire format: its routes, its error envelope, and its own webhook body where the protocol has one."""
-
-    name: str
-    prefixes: tuple[str, ...]
-    """Paths under which errors are rendered in this dialect's envelope."""
-    routes: Sequence[Route]
-    render_error: Callable[[GatewayError, str], Response]
-    """(error, request id) -> response."""
-    callback_body: Callable[[View, Media], bytes] | None = None
 
 
 def edge_of(request: Request) -> Edge:

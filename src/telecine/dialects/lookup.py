@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from telecine.nouns.task import Task
 from telecine.tasks.view import View
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
+_MOST_SHOWN: Final = 64
 
 
 def missing(text: str) -> GatewayError:
@@ -94,3 +95,18 @@ def whole(request: Request, name: str, default: int, highest: int) -> int:
     if not 1 <= number <= highest:
         raise invalid(f"{name}: must be a whole number from 1 to {highest}.", name)
     return number
+
+
+def refuse_unknown(request: Request, known: Sequence[str]) -> None:
+    """Raise GatewayError naming the query parameters that are not `known`. `key` may carry the caller's API key."""
+    unknown = [name[:_MOST_SHOWN] for name in request.query_params if name not in known]
+    if request.scope.get("key_in_query"):
+        unknown = [name for name in unknown if name != "key"]
+    if not unknown:
+        return
+    named = ", ".join(f"'{name}'" for name in unknown[:5])
+    there = f"These are known here: {', '.join(known)}." if known else "None is known here."
+    if "key" in unknown:
+        there += " 'key' carries an API key, and only where no header does"
+        there += "; to filter by key, write key_name." if "key_name" in known else "."
+    raise invalid(f"Unknown query parameter: {named}. {there}", unknown[0])

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from telecine.dialects.base import edge_of, principal_of
-from telecine.dialects.bodies import json_response
+from telecine.dialects.call import Call
+from telecine.dialects.rows import Plain
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 
@@ -36,27 +33,31 @@ def model_object(name: str, catalogue: Catalogue) -> ModelObject:
     return ModelObject(name, known.created, known.vendor)
 
 
-async def list_models(request: Request) -> Response:
+class ModelList(msgspec.Struct, frozen=True):
+    """The models that the caller can use now."""
+
+    object: str
+    data: list[ModelObject]
+
+
+async def list_models(call: Call) -> ModelList:
     """`GET /v1/models`."""
-    edge = edge_of(request)
-    data = [model_object(name, edge.catalogue) for name in edge.models(principal_of(request))]
-    return json_response({"object": "list", "data": data})
+    return ModelList("list", [model_object(name, call.edge.catalogue) for name in call.edge.models(call.principal)])
 
 
-async def retrieve_model(request: Request) -> Response:
+async def retrieve_model(call: Call) -> ModelObject:
     """`GET /v1/models/{id}`."""
-    edge = edge_of(request)
-    name = request.path_params["name"]
-    usable = edge.models(principal_of(request))
-    known = edge.catalogue.find(name)
+    name = call.request.path_params["name"]
+    usable = call.edge.models(call.principal)
+    known = call.edge.catalogue.find(name)
     if name not in usable and (known is None or known.name not in usable):
         raise GatewayError(
             "not_found", f"The model '{name[:128]}' does not exist. Models: {', '.join(usable)}.", param="model"
         )
-    return json_response(model_object(name, edge.catalogue))
+    return model_object(name, call.edge.catalogue)
 
 
-ROUTES: Final = (
-    Route("/v1/models", list_models, methods=["GET"]),
-    Route("/v1/models/{name:path}", retrieve_model, methods=["GET"]),
+ROWS: Final = (
+    Plain("/v1/models", "List models", answer=ModelList, handle=list_models),
+    Plain("/v1/models/{name:path}", "Read a model", answer=ModelObject, handle=retrieve_model),
 )

@@ -6,8 +6,12 @@ other. Ids carry no routing and no secrets: whoever holds one still needs the ow
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 from typing import Final
+
+import msgspec
 
 EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 RANDOM_BITS: Final = 22
@@ -85,10 +89,46 @@ def parse_output_id(text: str) -> tuple[int, int] | None:
         return None
 
 
+def uuid_form(task_id: int) -> str:
+    """A UUID of version 8 (RFC 9562): its first 16 digits are the id, apart from the version between them."""
+    digits = f"{task_id:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15]}00-000000000000"
+
+
+class IdForm(msgspec.Struct, frozen=True):
+    """How a dialect writes the id of a task. Every dialect reads all forms: `parse_task_id`."""
+
+    name: str
+    write: Callable[[int], str]
+
+
+DECIMAL: Final = IdForm("decimal", str)
+VIDEO: Final = IdForm("video_", video_id)
+TSK: Final = IdForm("tsk_", tsk_id)
+UUID: Final = IdForm("uuid", uuid_form)
+ALPHANUMERIC: Final = IdForm("alphanumeric", to_base32)
+"""Lower-case letters and digits alone."""
+ID_FORMS: Final = (DECIMAL, VIDEO, TSK, UUID, ALPHANUMERIC)
+
+
+def relay_form(model: str, task_id: int) -> str:
+    """`model:task_…`, as relays name the tasks of `/v1/videos`."""
+    return f"{model}:task_{to_base32(task_id)}"
+
+
+_UUID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f])00-0{12}")
+
+
 def parse_task_id(text: str) -> int | None:
-    """The task id in any dialect's form (decimal, `video_…`, `tsk_…`, `task_…`, `model:task_…`), or None."""
-    if text.isascii() and text.isdigit():
+    """The task id in any dialect's form (decimal, `video_…`, `tsk_…`, `task_…`, `model:task_…`, a UUID, 13 letters and
+    digits), or None."""
+    if text.isascii() and text.isdigit() and len(text) != _WIDTH:
         number = int(text) if len(text) < 20 else MAX_ID + 1
+        return number if number <= MAX_ID else None
+    if len(text) == _WIDTH:  # even where it is all digits: no decimal id is as short as that
+        return from_base32(text)
+    if (found := _UUID.fullmatch(text.lower())) is not None:
+        number = int("".join(found.groups()), 16)
         return number if number <= MAX_ID else None
     _, _, tail = text.rpartition(":")
     prefix, _, digits = tail.partition("_")

@@ -1,23 +1,12 @@
-"""Types of answers that nothing but the document needs: lists, and each dialect's envelope of errors."""
+"""Types of answers that nothing but the document needs."""
 
 from __future__ import annotations
-
-from typing import Final
 
 import msgspec
 
 from telecine.accounts.keys import KeyInfo
 from telecine.admin import webhooks
 from telecine.admin.keys import ChannelInfo
-from telecine.dialects.models import ModelObject
-from telecine.server.operation import Group
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """The models that the caller can use now."""
-
-    object: str
-    data: list[ModelObject]
 
 
 class Deleted(msgspec.Struct, frozen=True):
@@ -86,64 +75,6 @@ class Readiness(msgspec.Struct, frozen=True):
     checks: dict[str, bool]
 
 
-class DashboardRefusal(msgspec.Struct, frozen=True):
-    """What the dashboard's routes answer, with 200, to a date that is none."""
-
-    error: DashboardProblem
-
-
-class DashboardProblem(msgspec.Struct, frozen=True):
-    """What was wrong."""
-
-    message: str
-    type: str
-
-
-class OpenAIErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong. `param` names the field at fault."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-
-
-class OpenAIError(msgspec.Struct, frozen=True):
-    """OpenAI's error envelope."""
-
-    error: OpenAIErrorBody
-
-
-class KlingError(msgspec.Struct, frozen=True):
-    """Kling's error envelope; the codes are Kling's own."""
-
-    code: int
-    message: str
-    request_id: str
-
-
-class TaskErrorBody(msgspec.Struct, frozen=True):
-    """What went wrong, in Telecine's own words. `param` names the field at fault."""
-
-    code: str
-    message: str
-    param: str | None
-
-
-class TasksError(msgspec.Struct, frozen=True):
-    """Telecine's error envelope."""
-
-    error: TaskErrorBody
-
-
-class RelayError(msgspec.Struct, frozen=True):
-    """The relays' envelope, whose code is a boolean."""
-
-    code: bool
-    success: bool
-    message: str
-
-
 class FileErrorBody(msgspec.Struct, frozen=True):
     """What went wrong."""
 
@@ -155,16 +86,3 @@ class FileError(msgspec.Struct, frozen=True):
     """What every envelope of errors has that holds an object."""
 
     error: FileErrorBody
-
-
-ERRORS: Final[dict[Group, type[msgspec.Struct]]] = {
-    "openai": OpenAIError,
-    "kling": KlingError,
-    "tasks": TasksError,
-    "account": TasksError,
-    "dashboard": OpenAIError,
-    "relay": RelayError,
-    "webhooks": TasksError,
-    "admin": OpenAIError,
-    "server": OpenAIError,
-}

@@ -14,25 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine import __version__
+from telecine.server.described import GROUPS
 from telecine.server.openapi import GOOD, document, encoded
-from telecine.server.operation import GROUPS
 
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-}
-_ABOUT: Final = {
-    "tasks": "Telecine's own form: one shape for images and videos, whatever model makes them.",
-    "webhooks": "Where an account wants its news sent, signed as Standard Webhooks say, and what became of each.",
-    "account": "What the key's account has and spent, exactly.",
-    "dashboard": "What older OpenAI clients ask for: floating-point amounts in the currency of this server.",
-    "relay": "What clients of relays ask for: quota units of 1/500000, and ratios.",
-    "openai": "The Videos API of the OpenAI SDKs, which work unchanged with this server as their base URL.",
-    "kling": "Kling's own API, under /kling and bare.",
-    "admin": "Keys and channels. These need an admin key.",
-    "server": "Health, figures, files and this page. These need no key.",
 }
 _REF: Final = "#/components/schemas/"
 _CODE: Final = re.compile(r"`([^`]+)`")
@@ -76,7 +65,7 @@ def page(base: str) -> str:
     sent: dict[str, list[dict[str, Any]]] = {name: [] for name in GROUPS}
     for one in whole["webhooks"].values():
         sent[one["post"]["tags"][0]].append(one["post"])
-    navigation = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title in GROUPS.items())
+    navigation = "".join(f'<a href="#{name}">{escape(one.title)}</a>' for name, one in GROUPS.items())
     schemas = whole["components"]["schemas"]
     sections = "".join(_section(name, groups[name], sent[name], base, schemas) for name in GROUPS)
     return f"""<!doctype html>
@@ -106,8 +95,8 @@ def _section(
 ) -> str:
     shown = "".join(_operation(*one, base, schemas) for one in operations)
     shown += "".join(_sent(one, schemas) for one in sent)
-    title = escape(GROUPS[name])  # type: ignore[index]
-    return f'<section id="{name}"><h2>{title}</h2><p>{escape(_ABOUT[name])}</p>{shown}</section>'
+    group = GROUPS[name]
+    return f'<section id="{name}"><h2>{escape(group.title)}</h2><p>{escape(group.about)}</p>{shown}</section>'
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], base: str, schemas: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -34,28 +35,36 @@ _CALLBACKS: Final = "/callbacks"
 """A callback that lost its token is told that there is nothing here, like one whose token is wrong."""
 
 
-def tidy(scope: Scope) -> None:
+class Openness:
+    """Which paths need no key: the server's own, and what dialects say: paths, and folders, which end in a slash."""
+
+    def __init__(self, more: Collection[str] = ()) -> None:
+        self._paths = _OPEN_PATHS | {one for one in more if not one.endswith("/")}
+        self._folders = (*_OPEN_FOLDERS, *(one for one in more if one.endswith("/")))
+
+    def of(self, path: str) -> bool:
+        """Whether `path` needs none."""
+        return path in self._paths or path == _CALLBACKS or path.startswith(self._folders)
+
+
+def tidy(scope: Scope, openness: Openness) -> None:
     """Take doubled slashes and those at the end out of the path, so that all that looks at it sees the same one.
 
     A slash that is written `%2F` is part of a name, and stays.
     """
     path: str = scope["path"]
-    scope["open"] = _is_open(path)
+    scope["open"] = openness.of(path)
     if "//" not in path and (path == "/" or not path.endswith("/")):
         return
     raw = _SLASHES.sub(b"/", scope["raw_path"]).rstrip(b"/") or b"/"
     scope["raw_path"], scope["path"] = raw, unquote(raw.decode("ascii"))
-    scope["open"] = scope["open"] and _is_open(scope["path"])
+    scope["open"] = scope["open"] and openness.of(scope["path"])
 
 
 def needs_key(scope: Scope) -> bool:
     """Whether a path that has been tidied is for those with a key. What a proxy is told to keep from the public, such
     as `/metrics`, is not open under other spellings."""
     return not scope["open"]
-
-
-def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or path == _CALLBACKS or path.startswith(_OPEN_FOLDERS)
 
 
 def check(scope: Scope, headers: Headers) -> None:

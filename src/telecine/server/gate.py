@@ -25,13 +25,13 @@ from telecine.accounts.secret import Secret
 from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
-from telecine.dialects.base import Dialect
 from telecine.dialects.bodies import Allowance, release
+from telecine.dialects.dialect import Dialect, by_claim
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
 from telecine.server.connections import Patience
-from telecine.server.entry import check, check_target, needs_key, refuse_mark, shown, tidy, too_large
+from telecine.server.entry import Openness, check, check_target, needs_key, refuse_mark, shown, tidy, too_large
 from telecine.server.metrics import Metrics
 from telecine.server.trouble import trouble_of, unavailable
 
@@ -97,8 +97,9 @@ class Gate:
         self._tokens = tokens
         self._failures = Windows()
         self._fallback = dialects[-1]
-        by_prefix = [(prefix, dialect) for dialect in dialects for prefix in dialect.prefixes]
-        self._prefixes = sorted(by_prefix, key=lambda item: -len(item[0]))
+        # Most claims are decided by the beginning of the path alone, which is looked at for every request.
+        self._claims = [(claim.prefix, claim if claim.narrow else None, one) for claim, one in by_claim(dialects)]
+        self._openness = Openness([path for dialect in dialects for path in dialect.open_paths])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -109,8 +110,8 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
-        tidy(scope)
-        dialect = self._dialect(scope["path"])
+        tidy(scope, self._openness)
+        dialect = self._dialect(scope)
         scope["dialect"] = dialect
         status = 0
 
@@ -245,8 +246,12 @@ class Gate:
 
         return limited
 
-    def _dialect(self, path: str) -> Dialect:
-        return next((dialect for prefix, dialect in self._prefixes if path.startswith(prefix)), self._fallback)
+    def _dialect(self, scope: Scope) -> Dialect:
+        path: str = scope["path"]
+        for prefix, narrow, dialect in self._claims:
+            if path.startswith(prefix) and (narrow is None or narrow.holds(scope)):
+                return dialect
+        return self._fallback
 
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         """One line a request; reads that went well are only of interest when looking for something."""

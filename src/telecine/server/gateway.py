@@ -33,14 +33,12 @@ from telecine.admin.money import Money
 from telecine.admin.webhooks import Webhooks
 from telecine.clock import Clock, SystemClock
 from telecine.config import Config, ConfigError, KeyConfig, PriceConfig, Settings, located
-from telecine.dialects.base import Dialect, Edge, Media
-from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
-from telecine.dialects.kling import KLING
-from telecine.dialects.openai import OPENAI
+from telecine.dialects.base import Edge
+from telecine.dialects.dialect import Dialect
 from telecine.dialects.room import Room
+from telecine.dialects.served import DIALECTS
 from telecine.dialects.streams import Streams
 from telecine.dialects.tasks import TASKS
-from telecine.dialects.tasks.render import callback_body
 from telecine.loops import LEAVING, Loop, Loops
 from telecine.media import spool
 from telecine.media.collect import Collector
@@ -73,7 +71,7 @@ from telecine.server.routes import Routes
 from telecine.server.strict import strict
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
-from telecine.tasks.context import Announce, Context
+from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.service import TaskService
@@ -84,6 +82,7 @@ from telecine.upkeep.metering import check_currency, database_url, keep_currency
 from telecine.upkeep.rules import advice, check_config, check_rules, policy
 from telecine.upkeep.upkeep import MASK, Upkeep
 from telecine.webhooks.deliverer import Deliverer
+from telecine.webhooks.delivery import Message, Tidings
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
 from telecine.webhooks.sealing import reseal
@@ -91,8 +90,6 @@ from telecine.workers import Workers
 
 _log = structlog.get_logger(__name__)
 
-DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, TASKS, ACCOUNT, DASHBOARD, RELAY, OPENAI)
-"""In the order of their routes; the last one renders the errors of paths that belong to none."""
 _MAINTENANCE_SECONDS: Final = 5.0
 _DELIVERIES: Final = 5.0
 _CLOSING: Final = 5.0
@@ -175,8 +172,10 @@ class Gateway:
             limits=config.limits,
             prices=PriceBook(config.prices, known),
             owner=secrets.token_hex(8),
-            announcers=_announcers(self.media),
-            neutral=lambda view, news, at: callback_body(view, self.media, news, at, currency=config.currency),
+            announcers={
+                one.name: partial(self._announce, one) for one in DIALECTS if one.announce and one is not TASKS
+            },
+            neutral=partial(self._announce, TASKS),
             subscribed=self._endpoints.subscribed,
             told=self._deliverer.nudge,
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,
@@ -388,6 +387,9 @@ class Gateway:
         if freed + await wake_lines(self._database, self._clock.now()):
             self.engine.nudge()
 
+    def _announce(self, dialect: Dialect, view: View, news: Tidings) -> Message | None:
+        return dialect.announce(view, news, self._edge) if dialect.announce is not None else None
+
     def _public_url(self) -> str:
         return (self._settings.config.public_url or self.address).rstrip("/")
 
@@ -433,19 +435,6 @@ class Gateway:
             patience=lambda: self.patience,
             media_origin=self._settings.config.media_origin,
         )
-
-
-def _announcers(media: MediaService) -> dict[str, Announce]:
-    """How each dialect that has webhooks of its own tells a status; our own form is the neutral one."""
-    found: dict[str, Announce] = {}
-    for dialect in DIALECTS:
-        if dialect is not TASKS and (body := dialect.callback_body) is not None:
-            found[dialect.name] = partial(_announce, body, media)
-    return found
-
-
-def _announce(body: Callable[[View, Media], bytes], media: MediaService, view: View) -> bytes:
-    return body(view, media)
 
 
 async def _front(_: Request) -> Response:

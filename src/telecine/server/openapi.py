@@ -10,9 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from telecine import __version__
-from telecine.server.answers import ERRORS
-from telecine.server.described import OPERATIONS, SENT
-from telecine.server.operation import GROUPS, Operation, Query, Sent
+from telecine.dialects.document import Entry, Query, Sent
+from telecine.server.described import ENTRIES, ERRORS, GROUPS, SENT
 
 GOOD: Final = "Done."
 """What is said of the first answer."""
@@ -39,9 +38,9 @@ _SIGNED: Final = (
 @cache
 def document(server: str = "/") -> dict[str, Any]:
     """The whole document; `server` is the URL under which the paths lie."""
-    refs, schemas = _schemas(OPERATIONS, SENT)
+    refs, schemas = _schemas(ENTRIES, SENT)
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
+    for operation in ENTRIES:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, refs)
     return {
         "openapi": "3.1.0",
@@ -51,7 +50,7 @@ def document(server: str = "/") -> dict[str, Any]:
             "description": "A gateway for AI media generation: any client dialect in, any provider out.",
         },
         "servers": [{"url": server}],
-        "tags": [{"name": name, "description": title} for name, title in GROUPS.items()],
+        "tags": [{"name": name, "description": one.title} for name, one in GROUPS.items()],
         "paths": paths,
         "webhooks": {one.name: {"post": _webhook(one, refs)} for one in SENT},
         "components": {"schemas": schemas, "securitySchemes": SECURITY},
@@ -63,7 +62,7 @@ def encoded() -> bytes:
     return msgspec.json.encode(document())
 
 
-def _schemas(operations: Iterable[Operation], sent: Iterable[Sent]) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
+def _schemas(operations: Iterable[Entry], sent: Iterable[Sent]) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """How each type is referred to, by its identity, and the schemas that are referred to."""
     named = ((one.body, one.answer, one.refusal, one.error) for one in operations)
     types = [one for each in named for one in each if one is not None]
@@ -73,7 +72,7 @@ def _schemas(operations: Iterable[Operation], sent: Iterable[Sent]) -> tuple[dic
     return {id(one): ref for one, ref in zip(distinct, refs, strict=True)}, schemas
 
 
-def _operation(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _operation(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": _name(operation),
         "tags": [operation.group],
@@ -91,7 +90,7 @@ def _operation(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[st
     return found
 
 
-def _parameters(operation: Operation) -> list[dict[str, Any]]:
+def _parameters(operation: Entry) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _VARIABLE.findall(operation.path)
@@ -129,7 +128,7 @@ def _webhook(one: Sent, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _responses(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _responses(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
     schema = refs[id(operation.answer)] if operation.answer is not None else {}
     if operation.refusal is not None:
         schema = {"anyOf": [schema, refs[id(operation.refusal)]]}
@@ -146,7 +145,7 @@ def _responses(operation: Operation, refs: dict[int, dict[str, Any]]) -> dict[st
     return {str(operation.status): good, **more, "default": error}
 
 
-def _name(operation: Operation) -> str:
+def _name(operation: Entry) -> str:
     words = _WORD.findall(operation.path) or ["front"]
     slash = ("slash",) if words != ["front"] and operation.path.endswith("/") else ()
     return "_".join((operation.method.lower(), *words, *slash))

@@ -29,7 +29,7 @@ from telecine.tasks.steps import Place, kind_of
 from telecine.tasks.view import View
 from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
-from telecine.webhooks.delivery import PROGRESS, Delivery
+from telecine.webhooks.delivery import Delivery, Message, Tidings
 from telecine.webhooks.endpoints import Endpoint
 
 _AGAIN: Final = 1.0
@@ -40,11 +40,8 @@ _IN_VAIN: Final = (IntegrityError, DataError, ProgrammingError)
 """What a database can do to a commit, and of that what it says of the statement, so that it will say it again."""
 _log = structlog.get_logger(__name__)
 
-Announce = Callable[[View], bytes]
-"""The body of a webhook that tells a task's new status."""
-
-Neutral = Callable[[View, str, float], bytes]
-"""The body of a webhook in our own form: of the task, the type of the event, and its time."""
+Announce = Callable[[View, Tidings], Message | None]
+"""What a receiver is sent of what has happened to a task; None for nothing."""
 
 
 def _nobody(_account: int, _news: str) -> Sequence[Endpoint]:
@@ -94,8 +91,8 @@ class Context(msgspec.Struct, kw_only=True):
     owner: str
     """Who holds the leases of this process."""
     announcers: dict[str, Announce]
-    """By dialect that has webhooks of its own: how they tell a status."""
-    neutral: Neutral | None = None
+    """By dialect that has webhooks of its own: what they tell."""
+    neutral: Announce | None = None
     """How all other webhooks tell what has happened; None sends none."""
     subscribed: Callable[[int, str], Sequence[Endpoint]] = _nobody
     """The endpoints of an account that want to hear of a type of event."""
@@ -163,16 +160,16 @@ class Context(msgspec.Struct, kw_only=True):
             return ()
         # Whoever deletes a running task still hears of its end, and so of its charge; its outputs are to be buried.
         view, url = View(task, () if gone else outputs), task.request.callback_url
-        own = self.announcers.get(task.dialect)
-        wanted: list[tuple[int, str, bytes]] = []
-        if url is not None and own is not None and news != PROGRESS:
-            wanted.append((0, url, own(view)))
+        own, tidings = self.announcers.get(task.dialect), Tidings(news, self.now())
+        wanted: list[tuple[int, str, Message | None]] = []
+        if url is not None and own is not None:
+            wanted.append((0, url, own(view, tidings)))
         if self.neutral is not None:
             urls = [(one.id, one.url) for one in self.subscribed(task.account_id, news) if one.url is not None]
             if url is not None and own is None:
                 urls.append((0, url))
-            body = self.neutral(view, news, self.now()) if urls else b""
-            wanted += [(endpoint, where, body) for endpoint, where in urls]
+            message = self.neutral(view, tidings) if urls else None
+            wanted += [(endpoint, where, message) for endpoint, where in urls]
         return tuple(
             Delivery(
                 id=self.ids.next(self.now()),
@@ -182,10 +179,11 @@ class Context(msgspec.Struct, kw_only=True):
                 sequence=task.version,
                 type=news,
                 url=where,
-                body=content,
+                body=message.body,
                 created_at=self.now(),
             )
-            for endpoint, where, content in wanted
+            for endpoint, where, message in wanted
+            if message is not None
         )
 
     async def commit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -17,6 +17,20 @@ PROGRESS: Final = "task.progress"
 EVENTS: Final = ("task.queued", "task.running", PROGRESS, "task.succeeded", "task.failed", "task.cancelled")
 """What an endpoint may subscribe to."""
 TEST: Final = "webhook.test"
+
+
+class Tidings(msgspec.Struct, frozen=True):
+    """What has happened to a task: one of `EVENTS`, and when, in seconds since the Unix epoch."""
+
+    type: str
+    at: float
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What a receiver is sent: a body in JSON, and headers of the protocol beside those that sign every webhook."""
+
+    body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

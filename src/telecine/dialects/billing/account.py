@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from telecine.dialects.base import Dialect, edge_of, principal_of
-from telecine.dialects.bodies import json_response
+from telecine.accounts.statement import EntryPage
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.document import Query
+from telecine.dialects.document import whole as whole_number
 from telecine.dialects.lookup import whole
-from telecine.dialects.tasks.render import render_error
+from telecine.dialects.rows import Plain
+from telecine.dialects.tasks.render import ERRORS
 from telecine.nouns.money import amount_of
 
 
@@ -34,43 +35,51 @@ class AccountObject(msgspec.Struct, frozen=True):
     object: str = "account"
 
 
-async def account(request: Request) -> Response:
+async def account(call: Call) -> AccountObject:
     """`GET /v1/account`."""
-    accounts = edge_of(request).accounts
-    found = await accounts.balance(principal_of(request))
-    return json_response(
-        AccountObject(
-            name=found.name,
-            balance=_amount(found.balance),
-            held=amount_of(found.held),
-            spent=amount_of(found.spent),
-            available=_amount(found.available),
-            overdraft=amount_of(found.overdraft),
-            currency=accounts.currency,
-        )
+    accounts = call.edge.accounts
+    found = await accounts.balance(call.principal)
+    return AccountObject(
+        name=found.name,
+        balance=_amount(found.balance),
+        held=amount_of(found.held),
+        spent=amount_of(found.spent),
+        available=_amount(found.available),
+        overdraft=amount_of(found.overdraft),
+        currency=accounts.currency,
     )
 
 
-async def entries(request: Request) -> Response:
+async def entries(call: Call) -> EntryPage:
     """`GET /v1/account/entries?limit=&after=`, newest first."""
-    page = await edge_of(request).accounts.entries(
-        account_id=principal_of(request).account_id,
-        limit=whole(request, "limit", 20, 100),
-        after=request.query_params.get("after") or None,
+    return await call.edge.accounts.entries(
+        account_id=call.principal.account_id,
+        limit=whole(call.request, "limit", 20, 100),
+        after=call.query("after"),
     )
-    return json_response(page)
 
 
 def _amount(micros: int | None) -> str | None:
     return None if micros is None else amount_of(micros)
 
 
+_PAGE: Final = (whole_number("limit", "How many.", 20, 100), Query("after", "The id after which the page begins."))
+
 ACCOUNT: Final = Dialect(
     name="account",
-    prefixes=("/v1/account",),
-    routes=(
-        Route("/v1/account", account, methods=["GET"]),
-        Route("/v1/account/entries", entries, methods=["GET"]),
+    title="Account",
+    about="What the key's account has and spent, exactly.",
+    claimed=(Claim("/v1/account"),),
+    rows=(
+        Plain("/v1/account", "Read the account of the key", answer=AccountObject, handle=account),
+        Plain(
+            "/v1/account/entries",
+            "List the account's ledger, newest first",
+            answer=EntryPage,
+            query=_PAGE,
+            handle=entries,
+        ),
     ),
-    render_error=render_error,
+    errors=ERRORS,
+    strict=True,
 )

@@ -14,12 +14,13 @@ from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from telecine.dialects.base import Dialect, edge_of, principal_of
-from telecine.dialects.bodies import json_response
-from telecine.dialects.openai import OPENAI
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.document import Query
+from telecine.dialects.errors import Told
+from telecine.dialects.openai import render as openai
+from telecine.dialects.rows import Plain
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import MICROS
 
@@ -45,28 +46,46 @@ class BillingUsage(msgspec.Struct, frozen=True):
     object: str = "list"
 
 
-async def subscription(request: Request) -> Response:
+class DashboardProblem(msgspec.Struct, frozen=True):
+    """What was wrong."""
+
+    message: str
+    type: str
+
+
+class DashboardRefusal(msgspec.Struct, frozen=True):
+    """What the dashboard's routes answer, with 200, to a date that is none."""
+
+    error: DashboardProblem
+
+
+async def subscription(call: Call) -> Subscription:
     """`GET …/subscription`."""
-    key = await edge_of(request).accounts.key(principal_of(request))
+    key = await call.edge.accounts.key(call.principal)
     limit = float(UNLIMITED) if key.left is None else max(0, key.left + key.spent) / MICROS
-    return json_response(Subscription(limit, limit, limit, int(key.expires_at or 0)))
+    return Subscription(limit, limit, limit, int(key.expires_at or 0))
 
 
 _DAYS: Final = ("start_date", "end_date")
 
 
-async def usage(request: Request) -> Response:
+async def usage(call: Call) -> BillingUsage:
     """`GET …/usage?start_date=&end_date=`: days in UTC; the first counts, the last does not. Without them, all."""
-    since, until = (_day(request, name) for name in _DAYS)
-    key = await edge_of(request).accounts.key(principal_of(request), since, until)
-    return json_response(BillingUsage(key.spent * 100 / MICROS))
+    since, until = (_day(call.request, name) for name in _DAYS)
+    key = await call.edge.accounts.key(call.principal, since, until)
+    return BillingUsage(key.spent * 100 / MICROS)
 
 
-def render_error(error: GatewayError, request_id: str) -> Response:
-    """OpenAI's envelope; what a handler objects to, a day, comes with HTTP 200, as those applications expect it."""
-    if error.code == "invalid_request" and error.param in _DAYS:
-        return json_response({"error": {"message": error.message, "type": "invalid_request_error"}})
-    return OPENAI.render_error(error, request_id)
+def _finer(error: GatewayError) -> tuple[int, int | str] | None:
+    """What a handler objects to, a day, comes with HTTP 200, as those applications expect it."""
+    bad_day = error.code == "invalid_request" and error.param in _DAYS
+    return (200, error.code) if bad_day else openai.ERRORS.finer(error)
+
+
+def _envelope(told: Told) -> msgspec.Struct:
+    if told.status == 200:
+        return DashboardRefusal(DashboardProblem(told.error.message, "invalid_request_error"))
+    return openai.ERRORS.envelope(told)
 
 
 def _day(request: Request, name: str) -> float | None:
@@ -84,13 +103,27 @@ def _day(request: Request, name: str) -> float | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
+_DAY: Final = {"type": "string", "format": "date"}
+
 DASHBOARD: Final = Dialect(
     name="dashboard",
-    prefixes=("/v1/dashboard/billing", "/dashboard/billing"),
-    routes=tuple(
-        Route(f"{prefix}/dashboard/billing/{name}", handler, methods=["GET"])
-        for prefix in ("/v1", "")
-        for name, handler in (("subscription", subscription), ("usage", usage))
+    title="Balance, as applications ask for it",
+    about="What older OpenAI clients ask for: floating-point amounts in the currency of this server.",
+    claimed=(Claim("/v1/dashboard/billing"), Claim("/dashboard/billing")),
+    roots=("/v1/dashboard/billing", "/dashboard/billing"),
+    rows=(
+        Plain("/subscription", "What the key may spend in all", answer=Subscription, handle=subscription),
+        Plain(
+            "/usage",
+            "What the key has spent, in hundredths",
+            answer=BillingUsage,
+            query=(
+                Query("start_date", "The first day, UTC.", _DAY),
+                Query("end_date", "The day before which it ends.", _DAY),
+            ),
+            refusal=DashboardRefusal,
+            handle=usage,
+        ),
     ),
-    render_error=render_error,
+    errors=msgspec.structs.replace(openai.ERRORS, envelope=_envelope, finer=_finer),
 )

@@ -6,20 +6,20 @@ One resource pack stands for the account's balance. Kling allows one such query 
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Final, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Dialect, Edge, edge_of, principal_of
+from telecine.dialects.base import Edge
 from telecine.dialects.billing.dashboard import UNLIMITED
-from telecine.dialects.bodies import json_response
-from telecine.dialects.kling import KLING
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.document import Query
+from telecine.dialects.kling.routes import KLING, ROOTS
+from telecine.dialects.rows import Plain
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import MICROS
 from telecine.nouns.rate import Rate
@@ -63,19 +63,18 @@ class CostsEnvelope(msgspec.Struct, frozen=True):
     message: str = "SUCCEED"
 
 
-async def costs(request: Request) -> Response:
+async def costs(call: Call) -> CostsEnvelope:
     """`GET /account/costs?start_time=&end_time=&resource_pack_name=`: what is left, had between the two times."""
-    edge, principal = edge_of(request), principal_of(request)
+    edge, principal, request = call.edge, call.principal, call.request
     _count(edge, principal)
     start, end = _time(request, "start_time"), _time(request, "end_time")
     if end < start:
         raise invalid("end_time: must not be before start_time.", "end_time")
-    wanted = request.query_params.get("resource_pack_name") or PACK
+    wanted = call.query("resource_pack_name") or PACK
     balance = await edge.accounts.balance(principal)
     packs = [_pack(balance, principal.account_id)] if wanted == PACK else []
     packs = [one for one in packs if one.purchase_time <= end]
-    request_id = request.scope.get("request_id") or str(uuid.uuid4())
-    return json_response(CostsEnvelope(request_id, Costs(packs)))
+    return CostsEnvelope(call.request_id, Costs(packs))
 
 
 def _count(edge: Edge, principal: Principal) -> None:
@@ -111,9 +110,23 @@ def _pack(balance: Balance, account_id: int) -> ResourcePack:
     )
 
 
+_RANGE: Final = tuple(
+    Query(name, "In milliseconds since 1970.", {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, required=True)
+    for name in ("start_time", "end_time")
+)
+
 KLING_COSTS: Final = Dialect(
     name="kling",
-    prefixes=("/account/costs",),  # under /kling the errors are Kling's anyway
-    routes=tuple(Route(f"{prefix}/account/costs", costs, methods=["GET"]) for prefix in ("/kling", "")),
-    render_error=KLING.render_error,
+    claimed=(Claim("/account/costs"),),  # under /kling the errors are Kling's anyway
+    roots=ROOTS,
+    rows=(
+        Plain(
+            "/account/costs",
+            "The balance, told as a resource pack",
+            answer=CostsEnvelope,
+            query=(*_RANGE, Query("resource_pack_name", "Only this pack.")),
+            handle=costs,
+        ),
+    ),
+    errors=KLING.errors,
 )

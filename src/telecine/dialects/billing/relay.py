@@ -13,16 +13,14 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from telecine.accounts.prices import TOKENS_HELD, deciding
 from telecine.config import PriceConfig
-from telecine.dialects.base import Dialect, edge_of, principal_of
-from telecine.dialects.bodies import json_response
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.errors import Errors
+from telecine.dialects.rows import Plain
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import TOKEN_UNITS, Unit, amount_of, micros_of
 from telecine.nouns.operations import Kind
 
@@ -95,6 +93,14 @@ class Vendor(msgspec.Struct, frozen=True):
     name: str
 
 
+class RelayError(msgspec.Struct, frozen=True):
+    """The relays' envelope of errors: `code` and `success` are false in their two ways of telling it."""
+
+    code: bool
+    success: bool
+    message: str
+
+
 class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     """All that the caller may use."""
 
@@ -109,52 +115,43 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
 
 
-async def token_usage(request: Request) -> Response:
+async def token_usage(call: Call) -> TokenUsageAnswer:
     """`GET /api/usage/token`, with and without a slash at its end."""
-    principal = principal_of(request)
-    key = await edge_of(request).accounts.key(principal)
+    principal = call.principal
+    key = await call.edge.accounts.key(principal)
     used, left = key.spent // _MICROS_A_UNIT, max(0, key.left or 0) // _MICROS_A_UNIT
-    return json_response(
-        TokenUsageAnswer(
-            TokenUsage(
-                name=key.name,
-                total_granted=used + left,
-                total_used=used,
-                total_available=left,
-                unlimited_quota=key.left is None,
-                model_limits=dict.fromkeys(sorted(principal.models or ()), True),
-                model_limits_enabled=principal.models is not None,
-                expires_at=int(key.expires_at or 0),
-            )
+    return TokenUsageAnswer(
+        TokenUsage(
+            name=key.name,
+            total_granted=used + left,
+            total_used=used,
+            total_available=left,
+            unlimited_quota=key.left is None,
+            model_limits=dict.fromkeys(sorted(principal.models or ()), True),
+            model_limits_enabled=principal.models is not None,
+            expires_at=int(key.expires_at or 0),
         )
     )
 
 
-async def pricing(request: Request) -> Response:
+async def pricing(call: Call) -> Pricing:
     """`GET /api/pricing`: the models that the caller can use, with what they cost."""
-    edge = edge_of(request)
-    names = edge.models(principal_of(request))
+    edge = call.edge
+    names = edge.models(call.principal)
     makers = sorted({_maker(name, edge.catalogue) for name in names})
     numbers = {maker: number for number, maker in enumerate(makers, 1)}
     data = [_priced(name, edge.accounts.prices(name), edge.catalogue, numbers) for name in names]
     kinds = {kind for one in data for kind in one.supported_endpoint_types}
-    return json_response(
-        Pricing(
-            data=data,
-            vendors=[Vendor(number, maker) for maker, number in numbers.items()],
-            group_ratio={_GROUP: 1.0},
-            usable_group={_GROUP: _GROUP},
-            supported_endpoint={name: where for name, where in _ENDPOINTS.values() if name in kinds},
-            auto_groups=[_GROUP],
-            pricing_version="1",
-            currency=edge.accounts.currency,
-        )
+    return Pricing(
+        data=data,
+        vendors=[Vendor(number, maker) for maker, number in numbers.items()],
+        group_ratio={_GROUP: 1.0},
+        usable_group={_GROUP: _GROUP},
+        supported_endpoint={name: where for name, where in _ENDPOINTS.values() if name in kinds},
+        auto_groups=[_GROUP],
+        pricing_version="1",
+        currency=edge.accounts.currency,
     )
-
-
-def render_error(error: GatewayError, request_id: str) -> Response:
-    """The relay's envelope: `code` and `success` are false in their two ways of telling it."""
-    return json_response({"code": False, "success": False, "message": error.message}, error.status)
 
 
 def _maker(name: str, catalogue: Catalogue) -> str:
@@ -209,13 +206,19 @@ def _call(lines: Sequence[PriceConfig], seconds: int) -> Decimal:
     return sum((line.price * (line.hold or usual.get(line.unit, Decimal(1))) for line in lines), Decimal(0))
 
 
+_USAGE: Final = Plain("/api/usage/token", "What the key has left", answer=TokenUsageAnswer, handle=token_usage)
+
 RELAY: Final = Dialect(
     name="relay",
-    prefixes=("/api/usage", "/api/pricing"),
-    routes=(
-        Route("/api/usage/token", token_usage, methods=["GET"]),
-        Route("/api/usage/token/", token_usage, methods=["GET"]),
-        Route("/api/pricing", pricing, methods=["GET"]),
+    title="Balance and prices, as relays tell them",
+    about="What clients of relays ask for: quota units of 1/500000, and ratios.",
+    claimed=(Claim("/api/usage"), Claim("/api/pricing")),
+    rows=(
+        _USAGE,
+        msgspec.structs.replace(_USAGE, path="/api/usage/token/"),
+        Plain("/api/pricing", "What the models cost", answer=Pricing, handle=pricing),
     ),
-    render_error=render_error,
+    errors=Errors(
+        envelope=lambda told: RelayError(code=False, success=False, message=told.error.message), shape=RelayError
+    ),
 )

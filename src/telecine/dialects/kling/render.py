@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.responses import Response
 
-from telecine.dialects.base import Media
-from telecine.dialects.bodies import json_response
+from telecine.dialects.base import Edge, Media
+from telecine.dialects.call import Call
+from telecine.dialects.document import Sent
+from telecine.dialects.errors import Errors, Told
 from telecine.dialects.fields import Fields
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import output_id
@@ -17,6 +18,7 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 
 STATUS: Final[dict[Status, str]] = {
     "queued": "submitted",
@@ -114,9 +116,17 @@ class Envelope(msgspec.Struct, frozen=True):
     data: TaskData | list[TaskData]
 
 
-def ok(data: TaskData | list[TaskData], request_id: str) -> Response:
+class KlingError(msgspec.Struct, frozen=True):
+    """Kling's error envelope; the codes are Kling's own."""
+
+    code: int
+    message: str
+    request_id: str
+
+
+def ok(call: Call, data: TaskData | list[TaskData]) -> Envelope:
     """Kling's success."""
-    return json_response(Envelope(0, "SUCCEED", request_id, data))
+    return Envelope(0, "SUCCEED", call.request_id, data)
 
 
 def created(view: View) -> TaskData:
@@ -152,26 +162,37 @@ def task_data(view: View, media: Media) -> TaskData:
     )
 
 
-def callback_body(view: View, media: Media) -> bytes:
-    """The body of a callback: the `data` object, flat (Kling API documents, "Callback Protocol")."""
-    return msgspec.json.encode(task_data(view, media))
+def announce(view: View, news: Tidings, edge: Edge) -> Message | None:
+    """The `data` object, flat, for each new status (Kling API documents, "Callback Protocol")."""
+    return None if news.type == PROGRESS else Message(msgspec.json.encode(task_data(view, edge.media)))
 
 
-def render_error(error: GatewayError, request_id: str) -> Response:
-    """Kling's error envelope, whose message has to name the field, because nothing else in it can."""
-    status, code = _ERRORS[error.code]
+def _finer(error: GatewayError) -> tuple[int, int] | None:
     if error.code == "invalid_request" and error.param is None:
-        code = 1200
-    elif error.code == "authentication" and error.param is not None:
-        code = 1001  # `param` names the credential that is missing
-    elif error.code == "conflict" and error.param == HEADER:
-        status = 409  # of ours, not of Kling's: its own external id keeps Kling's 400
-    elif error.code == "not_found" and error.param == "method":
-        code = 1202
-    about = error.param if error.code not in ("authentication", "not_found") else None
-    return json_response(
-        {"code": code, "message": FIELDS.message(error.message, about), "request_id": request_id}, status
-    )
+        return 400, 1200
+    if error.code == "authentication" and error.param is not None:
+        return 401, 1001  # `param` names the credential that is missing
+    if error.code == "conflict" and error.param == HEADER:
+        return 409, 1201  # of ours, not of Kling's: its own external id keeps Kling's 400
+    if error.code == "not_found" and error.param == "method":
+        return 404, 1202
+    return None
+
+
+def _envelope(told: Told) -> KlingError:
+    """Its message has to name the field, because nothing else in it can."""
+    about = told.error.param if told.error.code not in ("authentication", "not_found") else None
+    return KlingError(int(told.code), FIELDS.message(told.error.message, about), told.request_id)
+
+
+ERRORS: Final = Errors(envelope=_envelope, shape=KlingError, codes=_ERRORS, finer=_finer, fields=FIELDS)
+SENT: Final = Sent(
+    "kling",
+    "kling",
+    "A task's new status, to its callback_url",
+    TaskData,
+    {"task_id": "249845374340976818", "task_status": "succeed", "task_status_msg": "", "task_info": {}},
+)
 
 
 def _info(task: Task) -> TaskInfo:

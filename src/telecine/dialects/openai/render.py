@@ -8,15 +8,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from telecine.dialects.base import Media
+from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import json_response
+from telecine.dialects.document import Sent
+from telecine.dialects.errors import Errors, Told
 from telecine.dialects.fields import Fields
-from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import ErrorCode, GatewayError
+from telecine.nouns.errors import HTTP_STATUS, ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Output, Status, Task, Tokens
 from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds, results
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -54,6 +56,21 @@ FIELDS: Final = Fields(
     },
     media="input_reference",
 )
+
+
+class OpenAIErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong. `param` names the field at fault."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class OpenAIError(msgspec.Struct, frozen=True):
+    """OpenAI's error envelope."""
+
+    error: OpenAIErrorBody
 
 
 class VideoError(msgspec.Struct, frozen=True):
@@ -156,29 +173,46 @@ def answer(view: View, media: Media, models: Catalogue) -> Response:
     return json_response(video(view, media, models), headers=headers)
 
 
-def callback_body(view: View, media: Media) -> bytes:
-    """The Video object: OpenAI documents no webhook for videos, and relays post the object that a read would show."""
-    return msgspec.json.encode(video(view, media, catalogue.load()))
+def announce(view: View, news: Tidings, edge: Edge) -> Message | None:
+    """The Video object at each new status: OpenAI documents no webhook for videos, and relays post what a read would
+    show."""
+    if news.type == PROGRESS:
+        return None
+    return Message(msgspec.json.encode(video(view, edge.media, edge.catalogue)))
 
 
-def render_error(error: GatewayError, request_id: str) -> Response:
-    """OpenAI's error envelope; the request id is in a header only."""
-    message = FIELDS.message(error.message, error.param, error.code)
-    return envelope(message, code_of(error), error.status, kind=_TYPES.get(error.code), param=FIELDS.name(error.param))
+def _finer(error: GatewayError) -> tuple[int, str] | None:
+    return (404, "model_not_found") if error.code == "not_found" and error.param == "model" else None
 
 
-def envelope(message: str, code: str, status: int, *, kind: str | None = None, param: str | None = None) -> Response:
-    """An error in OpenAI's words."""
-    return json_response(
-        {"error": {"message": message, "type": kind or "invalid_request_error", "param": param, "code": code}}, status
-    )
+def _envelope(told: Told) -> OpenAIError:
+    """The request id is in a header only."""
+    kind = _TYPES.get(told.error.code, "invalid_request_error")
+    return OpenAIError(OpenAIErrorBody(told.message, kind, told.param, str(told.code)))
 
 
-def code_of(error: GatewayError) -> str:
-    """OpenAI's code for `error`."""
-    if error.code == "not_found" and error.param == "model":
-        return "model_not_found"
-    return _CODES.get(error.code, error.code)
+def envelope(message: str, code: str, status: int, *, kind: str = "invalid_request_error") -> Response:
+    """An error of OpenAI's that our taxonomy does not have."""
+    return json_response(OpenAIError(OpenAIErrorBody(message, kind, None, code)), status)
+
+
+ERRORS: Final = Errors(
+    envelope=_envelope,
+    shape=OpenAIError,
+    codes={code: (HTTP_STATUS[code], word) for code, word in _CODES.items()},
+    finer=_finer,
+    fields=FIELDS,
+)
+_SENT_EXAMPLE: Final = {
+    "id": "video_06xx11d95wm5j",
+    "object": "video",
+    "model": "sora-2",
+    "status": "completed",
+    "progress": 100,
+}
+SENT: Final = Sent(
+    "openai", "video", "A video's new status, to the webhook_url of POST /v1/videos", Video, _SENT_EXAMPLE
+)
 
 
 def _seconds(view: View, models: Catalogue) -> str | None:

@@ -5,30 +5,33 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from msgspec import UNSET
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from telecine.dialects import models
-from telecine.dialects.base import Dialect, edge_of, idempotency_of, principal_of
-from telecine.dialects.bodies import Body, json_response, read_object, release
-from telecine.dialects.forms import is_form, read_form
-from telecine.dialects.inline import check_urls, keep_media
-from telecine.dialects.lookup import find_video, whole
-from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
+from telecine.dialects.bodies import Body
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.document import More, Query, one_of
+from telecine.dialects.lists import Cursor, List
+from telecine.dialects.lookup import find_video
+from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, CreateVideo, parse_create, parse_remix
 from telecine.dialects.openai.render import (
+    ERRORS,
+    SENT,
     STATUS,
     DeletedVideo,
+    Video,
     VideoList,
+    announce,
     answer,
-    callback_body,
     envelope,
-    render_error,
     shown,
     video,
 )
+from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.ids import parse_task_id, video_id
+from telecine.nouns.ids import VIDEO, video_id
+from telecine.tasks.view import Page, View
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
@@ -37,60 +40,41 @@ _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
 }
 _FETCHED_IN: Final = 5
 """Seconds after which a file that is not stored yet may be asked for again."""
+_PROMPT: Final = "A paper boat sails through a flooded library"
+PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
+PARTS: Final = (
+    More(206, "The bytes that were asked for.", alike=True),
+    More(304, "What you have is what there is."),
+    More(416, "The range begins after the end."),
+)
 
 
-async def create(request: Request) -> Response:
-    """`POST /v1/videos`."""
-    edge, principal = edge_of(request), principal_of(request)
-    said = idempotency_of(request)
-    try:
-        body = await _body(request)
-        parsed = parse_create(body)
-        wanted = await keep_media(edge, principal, *parsed, max_bytes=MAX_IMAGE, hook=_hook(body))
-        del body, parsed  # the create may wait for a while, and needs no more of the body
-    finally:
-        await request.close()
-        release(request.scope)
-    view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
-    return answer(view, edge.media, edge.catalogue)
+async def found(call: Call) -> View:
+    """The video that the path names."""
+    return await find_video(call.request, call.id)
 
 
-async def retrieve(request: Request) -> Response:
-    """`GET /v1/videos/{id}`."""
-    edge = edge_of(request)
-    return answer(await find_video(request, request.path_params["id"]), edge.media, edge.catalogue)
+def shown_to(call: Call, view: View) -> Response:
+    """The Video object."""
+    return answer(view, call.edge.media, call.edge.catalogue)
 
 
-async def list_videos(request: Request) -> Response:
-    """`GET /v1/videos?after=&limit=&order=`, newest first unless asked otherwise."""
-    edge = edge_of(request)
-    order = request.query_params.get("order") or "desc"
-    if order not in ("asc", "desc"):
-        raise invalid("order: must be asc or desc.", "order")
-    limit = whole(request, "limit", 20, 100)
-    after = request.query_params.get("after") or None
-    start = parse_task_id(after) if after is not None else None
-    if after is not None and start is None:
-        raise invalid(f"after: '{after[:128]}' is no id of a video.", "after")
-    page = await edge.tasks.list(
-        principal_of(request), limit=limit, after=start, ascending=order == "asc", kind="video"
-    )
-    data = [video(view, edge.media, edge.catalogue) for view in page.views]
+def listed(call: Call, page: Page) -> VideoList:
+    """A page of them."""
+    data = [video(view, call.edge.media, call.edge.catalogue) for view in page.views]
     first, last = (data[0].id, data[-1].id) if data else (None, None)
-    return json_response(VideoList(data, page.has_more, first, last))
+    return VideoList(data, page.has_more, first, last)
 
 
-async def delete(request: Request) -> Response:
-    """`DELETE /v1/videos/{id}`."""
-    found = await find_video(request, request.path_params["id"])
-    view = await edge_of(request).tasks.delete(principal_of(request), found.task.id)
-    return json_response(DeletedVideo(id=video_id(view.task.id), cancellation=view.cancellation or UNSET))
+def deleted(_: Call, view: View) -> DeletedVideo:
+    """What became of it."""
+    return DeletedVideo(id=video_id(view.task.id), cancellation=view.cancellation or UNSET)
 
 
-async def content(request: Request) -> Response:
+async def content(call: Call) -> Response:
     """`GET /v1/videos/{id}/content?variant=`: the bytes. Errors are JSON, whatever `Accept` asks for."""
-    view = await find_video(request, request.path_params["id"])
-    name = request.query_params.get("variant") or "video"
+    view = await found(call)
+    name = call.query("variant") or "video"
     variant = _VARIANTS.get(name)
     if variant is None:
         raise invalid(f"variant: must be one of {', '.join(_VARIANTS)}.", "variant")
@@ -107,37 +91,22 @@ async def content(request: Request) -> Response:
         response = envelope(message, "video_not_ready", 503, kind="server_error")
         response.headers["retry-after"] = str(_FETCHED_IN)
         return response
-    return await edge_of(request).media.serve(request, output, variant)
+    return await call.edge.media.serve(call.request, output, variant)
 
 
-async def remix(request: Request) -> Response:
-    """`POST /v1/videos/{id}/remix`: the same video again, under a new prompt."""
-    edge, principal = edge_of(request), principal_of(request)
-    said = idempotency_of(request)
-    source = await find_video(request, request.path_params["id"])
-    try:
-        body = await _body(request)
-        shown = video(source, edge.media, edge.catalogue)
-        wanted = parse_remix(body, source.task.request, source.task.id, seconds=shown.seconds, size=shown.size)
-    finally:
-        await request.close()
+def remixed(call: Call, body: Body) -> Parsed:
+    """The same video again, under a new prompt."""
+    source = call.source
+    if source is None:
+        raise TypeError("a remix is of a video that its path names")
+    shown = video(source, call.edge.media, call.edge.catalogue)
+    wanted = parse_remix(body, source.task.request, source.task.id, seconds=shown.seconds, size=shown.size)
     if source.task.status != "succeeded":
         raise invalid(
             f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
             "video_id",
         )
-    check_urls(edge.media, wanted, _hook(body))
-    view = await edge.tasks.create(principal, wanted, "openai", idempotency=said)
-    return answer(view, edge.media, edge.catalogue)
-
-
-async def reserved(request: Request) -> Response:
-    """The words under `/v1/videos` that are no ids."""
-    raise GatewayError("not_found", f"'{request.url.path}' is not supported yet.")
-
-
-async def _body(request: Request) -> Body:
-    return await read_form(request, REPEATABLE) if is_form(request) else await read_object(request)
+    return wanted, []
 
 
 def _hook(body: Body) -> str:
@@ -145,22 +114,70 @@ def _hook(body: Body) -> str:
     return "webhook_url" if body.fields.get("webhook_url") else "callback_url"
 
 
-_ALL: Final = ("GET", "POST", "DELETE")
+_ONE: Final = "/v1/videos/{id}"
 
 OPENAI: Final = Dialect(
     name="openai",
-    prefixes=("/v1",),
-    routes=(
-        Route("/v1/videos", create, methods=["POST"]),
-        Route("/v1/videos", list_videos, methods=["GET"]),
-        *(Route(f"/v1/videos/{word}", reserved, methods=_ALL) for word in ("edits", "extensions", "characters")),
-        Route("/v1/videos/characters/{id}", reserved, methods=_ALL),
-        Route("/v1/videos/{id}", retrieve, methods=["GET"]),
-        Route("/v1/videos/{id}", delete, methods=["DELETE"]),
-        Route("/v1/videos/{id}/content", content, methods=["GET"]),
-        Route("/v1/videos/{id}/remix", remix, methods=["POST"]),
-        *models.ROUTES,
+    title="OpenAI",
+    about="The Videos API of the OpenAI SDKs, which work unchanged with this server as their base URL.",
+    claimed=(Claim("/v1"),),
+    rows=(
+        Create(
+            "/v1/videos",
+            "Create a video",
+            answer=Video,
+            body=CreateVideo,
+            example={"model": "sora-2", "prompt": _PROMPT, "seconds": "4"},
+            parse=lambda _, body: parse_create(body),
+            most=MAX_IMAGE,
+            hook=_hook,
+            repeatable=REPEATABLE,
+            show=shown_to,
+        ),
+        List(
+            "/v1/videos",
+            "List videos",
+            answer=VideoList,
+            turning=Cursor(order=True, noun="video"),
+            only={"kind": "video"},
+            show=listed,
+        ),
+        Read(_ONE, "Read a video", answer=Video, find=found, show=shown_to),
+        Cancel(
+            _ONE,
+            "Delete a video, cancelling it where it still runs",
+            method="DELETE",
+            answer=DeletedVideo,
+            find=found,
+            deletes=True,
+            show=deleted,
+        ),
+        Plain(
+            f"{_ONE}/content",
+            "Download a video",
+            kind="video/mp4",
+            query=(one_of("variant", "Which file.", tuple(_VARIANTS)),),
+            headers=PART,
+            more=PARTS,
+            handle=content,
+        ),
+        Create(
+            f"{_ONE}/remix",
+            "Make a video again, under a new prompt",
+            answer=Video,
+            body=CreateVideo,
+            example={"prompt": f"{_PROMPT}, at night"},
+            source=found,
+            parse=remixed,
+            hook=_hook,
+            repeatable=REPEATABLE,
+            show=shown_to,
+        ),
+        *models.ROWS,
     ),
-    render_error=render_error,
-    callback_body=callback_body,
+    reserved=("/v1/videos/edits", "/v1/videos/extensions", "/v1/videos/characters", "/v1/videos/characters/{id}"),
+    id_form=VIDEO,
+    errors=ERRORS,
+    announce=announce,
+    sent=(SENT,),
 )

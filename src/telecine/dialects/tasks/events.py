@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, ExitStack, aclosing, suppress
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from telecine.dialects.base import Edge, edge_of, header, principal_of
-from telecine.dialects.lookup import find
+from telecine.dialects.base import Edge, header
+from telecine.dialects.call import Call
+from telecine.dialects.rows import by_id
 from telecine.dialects.tasks.render import task_object
 from telecine.nouns.errors import invalid
 from telecine.tasks.events import News
@@ -25,21 +25,20 @@ _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _RECONNECT: Final = b"retry: 1000\n\n"
 
 
-async def events(request: Request) -> Response:
+async def events(call: Call) -> Response:
     """`GET /v1/tasks/{id}/events`: Server-Sent Events (WHATWG HTML, 9.2), until the task has ended.
 
     `Last-Event-ID`, or `?last_event_id=`, resumes behind that event. Where nothing can follow it, the answer is 204,
     which tells a browser to stop asking. An account may hold so many streams open, and no more (`rate_limited`).
     """
-    edge = edge_of(request)
+    edge, request = call.edge, call.request
     text = header(request.headers, "last-event-id") or request.query_params.get("last_event_id") or "0"
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise invalid("last_event_id: must be the id of an event, a whole number.", "last_event_id")
-    principal = principal_of(request)
-    view = await find(request, request.path_params["id"])
+    view = await by_id(call)
     with ExitStack() as held:
-        held.enter_context(edge.streams.one_of(principal.account_id))
-        news = edge.tasks.news(principal, view.task.id, int(text))
+        held.enter_context(edge.streams.one_of(call.principal.account_id))
+        news = edge.tasks.news(call.principal, view.task.id, int(text))
         try:
             first = await anext(news)
         except StopAsyncIteration:

@@ -7,18 +7,18 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from starlette.responses import Response
 
-from telecine.dialects.base import Media
-from telecine.dialects.bodies import json_response
+from telecine.dialects.base import Edge, Media
+from telecine.dialects.document import Sent
+from telecine.dialects.errors import Errors
 from telecine.dialects.fields import Fields
-from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.errors import TaskError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.money import amount_of
 from telecine.nouns.operations import Kind
 from telecine.nouns.task import Output, Status, Task, Usage
 from telecine.tasks.view import Cancellation, Owner, Place, View
-from telecine.webhooks.delivery import EVENTS
+from telecine.webhooks.delivery import EVENTS, Message, Tidings
 
 FIELDS: Final = Fields({"callback_url": "webhook_url"})
 """The neutral names are those of our own form."""
@@ -139,22 +139,41 @@ def task_object(
     )
 
 
-def callback_body(
-    view: View, media: Media, kind: str | None = None, at: float | None = None, *, currency: str = "USD"
-) -> bytes:
-    """`{type, timestamp, data}`: what happened at the time `at`; without these two, when the task got its status."""
-    task = view.task
-    moment = datetime.fromtimestamp(at or task.ended_at or task.started_at or task.created_at, UTC)
-    data = task_object(view, media, currency=currency)
-    return msgspec.json.encode(TaskEvent(kind or f"task.{task.status}", moment.isoformat(), data))
+class TaskErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong, in Telecine's own words. `param` names the field at fault."""
+
+    code: str
+    message: str
+    param: str | None
 
 
-def render_error(error: GatewayError, request_id: str) -> Response:
-    """`{"error": {code, message, param}}` with our own codes; the request id is in a header only."""
-    message = FIELDS.message(error.message, error.param, error.code)
-    return json_response(
-        {"error": {"code": error.code, "message": message, "param": FIELDS.name(error.param)}}, error.status
-    )
+class TasksError(msgspec.Struct, frozen=True):
+    """Telecine's error envelope."""
+
+    error: TaskErrorBody
+
+
+def announce(view: View, news: Tidings, edge: Edge) -> Message:
+    """`{type, timestamp, data}` for all that happens, progress too."""
+    moment = datetime.fromtimestamp(news.at, UTC)
+    data = task_object(view, edge.media, currency=edge.accounts.currency)
+    return Message(msgspec.json.encode(TaskEvent(news.type, moment.isoformat(), data)))
+
+
+ERRORS: Final = Errors(
+    # The codes are our own; the request id is in a header only.
+    envelope=lambda told: TasksError(TaskErrorBody(str(told.code), told.message, told.param)),
+    shape=TasksError,
+    fields=FIELDS,
+)
+_EXAMPLE: Final = {"id": "tsk_06xx1njwc558w", "object": "task", "status": "running", "progress": 42, "model": "sora-2"}
+SENT: Final = Sent(
+    "tasks",
+    "task",
+    "A task's news, to webhooks and to the webhook_url of POST /v1/tasks",
+    TaskEvent,
+    {"type": "task.progress", "timestamp": "2025-11-21T04:40:00.123+00:00", "data": _EXAMPLE},
+)
 
 
 def _error(error: TaskError | None) -> TaskError | None:

@@ -1,23 +1,11 @@
-"""The words in which routes are described."""
+"""The words in which routes are described: what the OpenAPI document and the page at `/docs` say of them."""
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
-Group = Literal["tasks", "webhooks", "account", "dashboard", "relay", "openai", "kling", "admin", "server"]
-GROUPS: Final[dict[Group, str]] = {
-    "tasks": "Tasks",
-    "webhooks": "Webhooks",
-    "account": "Account",
-    "dashboard": "Balance, as applications ask for it",
-    "relay": "Balance and prices, as relays tell them",
-    "openai": "OpenAI",
-    "kling": "Kling",
-    "admin": "Administration",
-    "server": "This server",
-}
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 Schema = dict[str, Any]
 """JSON Schema."""
@@ -40,13 +28,9 @@ class More(msgspec.Struct, frozen=True):
     alike: bool = False
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """One method of one route. What our own API takes as `query` is this and nothing else (`strict`)."""
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of one method of one route, whoever serves it."""
 
-    group: Group
-    method: Method
-    path: str
-    summary: str
     answer: Any = None
     """The type of the answer; None where it is no JSON."""
     body: Any = None
@@ -56,7 +40,7 @@ class Operation(msgspec.Struct, frozen=True):
     """The media type of the answer."""
     query: tuple[Query, ...] = ()
     headers: tuple[Query, ...] = ()
-    """Those that matter to this operation alone."""
+    """Those that matter to this route alone."""
     more: tuple[More, ...] = ()
     """Further answers that are no errors."""
     refusal: Any = None
@@ -71,10 +55,20 @@ class Operation(msgspec.Struct, frozen=True):
     """It takes an `Idempotency-Key`."""
 
 
+class Entry(Described, frozen=True):
+    """One method of one route in the document. What our own API takes as `query` is this and nothing else."""
+
+    group: str
+    """A dialect's name, or one of the rooms' that are no dialects."""
+    method: Method
+    path: str
+    summary: str
+
+
 class Sent(msgspec.Struct, frozen=True):
     """A body that is posted to whoever asked for it."""
 
-    group: Group
+    group: str
     name: str
     summary: str
     body: Any

@@ -1,0 +1,14 @@
+"""Every dialect that is served."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
+from telecine.dialects.dialect import Dialect
+from telecine.dialects.kling import KLING
+from telecine.dialects.openai import OPENAI
+from telecine.dialects.tasks import TASKS
+
+DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, TASKS, ACCOUNT, DASHBOARD, RELAY, OPENAI)
+"""In the order of their routes; the last one renders the errors of paths that belong to none."""
