@@ -176,6 +176,7 @@ class Gateway:
                 one.name: partial(self._announce, one) for one in DIALECTS if one.announce and one is not TASKS
             },
             neutral=partial(self._announce, TASKS),
+            sealed=self._endpoints.sealed,
             subscribed=self._endpoints.subscribed,
             told=self._deliverer.nudge,
             callback_url=lambda token: f"{self._public_url()}/callbacks/{token}" if config.public_url else None,

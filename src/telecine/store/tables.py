@@ -434,6 +434,7 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     Column("type", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("headers", LargeBinary),  # those of the protocol's own, sealed with the task's id
     Column("state", Text, nullable=False),
     Column("due", Double),
     Column("tries", Integer, nullable=False),

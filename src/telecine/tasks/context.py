@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final, Protocol
 
@@ -46,6 +46,10 @@ Announce = Callable[[View, Tidings], Message | None]
 
 def _nobody(_account: int, _news: str) -> Sequence[Endpoint]:
     return ()
+
+
+def _unsealed(_headers: Mapping[str, str], _task: int) -> bytes | None:
+    raise LookupError("nothing here can seal the headers of a webhook")
 
 
 def _unheard() -> None:
@@ -94,6 +98,8 @@ class Context(msgspec.Struct, kw_only=True):
     """By dialect that has webhooks of its own: what they tell."""
     neutral: Announce | None = None
     """How all other webhooks tell what has happened; None sends none."""
+    sealed: Callable[[Mapping[str, str], int], bytes | None] = _unsealed
+    """The headers of a message as a delivery of the task with this id keeps them."""
     subscribed: Callable[[int, str], Sequence[Endpoint]] = _nobody
     """The endpoints of an account that want to hear of a type of event."""
     told: Callable[[], None] = _unheard
@@ -180,6 +186,7 @@ class Context(msgspec.Struct, kw_only=True):
                 type=news,
                 url=where,
                 body=message.body,
+                headers=self.sealed(message.headers, task.id) if message.headers else None,
                 created_at=self.now(),
             )
             for endpoint, where, message in wanted

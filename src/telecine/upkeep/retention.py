@@ -130,7 +130,9 @@ class Retention:
         async with self._database.writing() as connection:
             mine = list((await connection.execute(in_order(table.c.id, table.c.id.in_(ids), skip=True))).scalars())
             await connection.execute(update(_TRIES).where(_TRIES.c.delivery_id.in_(mine)).values(answer=None))
-            await connection.execute(update(table).where(table.c.id.in_(mine)).values(body=b"", answer=None))
+            await connection.execute(
+                update(table).where(table.c.id.in_(mine)).values(body=b"", headers=None, answer=None)
+            )
         return len(mine)
 
     async def _drop_deliveries(self, before: float) -> int:

@@ -53,6 +53,7 @@ class _Due(msgspec.Struct, frozen=True):
     type: str
     url: str
     body: bytes
+    headers: bytes | None
     tries: int
     redelivery_of: int | None
     created_at: float
@@ -255,6 +256,9 @@ class Deliverer:
             return None
         if not keys:  # the operator may yet bring back the key of the installation
             return Try(now, 0, reason="the webhook's secret cannot be opened")
+        own = self._endpoints.opened(one.headers, one.task_id)
+        if own is None:
+            return Try(now, 0, reason="the webhook's headers cannot be opened")
         signed = headers_of(one.redelivery_of or one.id, one.body, now, keys)
         started = time.perf_counter()
         try:
@@ -262,6 +266,7 @@ class Deliverer:
                 "POST",
                 one.url,
                 headers={
+                    **own,
                     "content-type": "application/json; charset=utf-8",
                     "accept-encoding": "identity",  # its answer is kept as it comes
                     **signed,

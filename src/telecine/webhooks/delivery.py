@@ -46,6 +46,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     url: str
     body: bytes
+    headers: bytes | None = None
+    """The protocol's own, sealed (`Endpoints.sealed`); None for a message without any."""
     redelivery_of: int | None = None
     """The delivery that is sent again; it stands outside the task's order."""
     created_at: float

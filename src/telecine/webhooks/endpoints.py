@@ -6,7 +6,7 @@ of others within a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -108,6 +108,18 @@ class Endpoints:
         sealed = [endpoint.secret, *(old.secret for old in endpoint.old_secrets if self._clock.now() < old.until)]
         opened = [self._seal.open(one, endpoint.id) for one in sealed]
         return [one for one in opened if one is not None]
+
+    def sealed(self, headers: Mapping[str, str], task_id: int) -> bytes | None:
+        """`headers` of a message as a delivery of this task keeps them: they may hold a client's own secrets."""
+        plain = {name.lower(): value for name, value in headers.items()}
+        return self._seal.close(msgspec.json.encode(plain), task_id) if plain else None
+
+    def opened(self, sealed: bytes | None, task_id: int) -> dict[str, str] | None:
+        """What `sealed` sealed; None where it was sealed with a key that this installation does not have now."""
+        if sealed is None:
+            return {}
+        plain = self._seal.open(sealed, task_id)
+        return None if plain is None else msgspec.json.decode(plain, type=dict[str, str])
 
     async def list(self, account_id: int) -> list[Endpoint]:
         """The account's endpoints, newest first."""

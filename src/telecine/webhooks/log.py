@@ -37,6 +37,8 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     url: str
     body: bytes
+    headers: bytes | None
+    """Sealed; what it is sent again with."""
     state: DeliveryState
     due: float | None
     """When its next try is due: no earlier than those of older news that it must not overtake."""
@@ -123,6 +125,7 @@ class DeliveryLog:
                 type=old.type,
                 url=endpoint.url if endpoint is not None and endpoint.url else old.url,
                 body=old.body,
+                headers=old.headers,
                 redelivery_of=old.redelivery_of or old.id,
                 created_at=self._clock.now(),
             )

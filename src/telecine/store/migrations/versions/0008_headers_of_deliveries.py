@@ -1,0 +1,17 @@
+"""Headers that a protocol sends with its webhooks, sealed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("deliveries", sa.Column("headers", sa.LargeBinary(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("deliveries", "headers")
