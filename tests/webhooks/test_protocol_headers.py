@@ -50,7 +50,7 @@ async def test_they_are_sent_beside_ours_and_never_instead_of_them(tmp_path: Pat
         told = Told(hooks, receiver)
         await told.run()
         assert TOKEN.encode() not in await told.kept()
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         (headers,) = receiver.headers
         assert headers["x-token"] == TOKEN
         assert headers.getall("webhook-id")[0].startswith("msg_")
@@ -61,10 +61,10 @@ async def test_they_are_sent_beside_ours_and_never_instead_of_them(tmp_path: Pat
 async def test_what_is_sent_again_has_them_too(tmp_path: Path) -> None:
     async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
         await Told(hooks, receiver).run()
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         (first,), _ = await hooks.log.list(hooks.account, limit=5)
         await hooks.log.redeliver(first, None)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert [one["x-token"] for one in receiver.headers] == [TOKEN, TOKEN]
 
 
@@ -75,11 +75,11 @@ async def test_they_are_of_one_task_and_wait_for_a_key_that_is_lost(tmp_path: Pa
         (delivery,), _ = await hooks.log.list(hooks.account, limit=5)
         assert hooks.endpoints.opened(delivery.headers, delivery.task_id + 1) is None
         hooks.endpoints._seal = Seal(b"x" * 32)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert receiver.headers == []
         hooks.endpoints._seal = Seal(KEY)
         hooks.clock.advance(5)
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert receiver.headers[0]["x-token"] == TOKEN
 
 
@@ -102,7 +102,7 @@ async def test_progress_is_told_where_the_protocol_tells_it(tmp_path: Path) -> N
         Told(hooks, receiver)
         hooks.house.provider.polls = [Running(10, started=True)]
         await hooks.run_task(Running(40, started=True), url=receiver.url, dialect="kling")
-        await hooks.deliverer.settle()
+        await hooks.deliverer.drain()
         assert any(body.startswith("task.progress") for body in receiver.bodies), receiver.bodies
 
 

@@ -92,9 +92,7 @@ class Create(Row, frozen=True, kw_only=True):
         if self.source is not None:
             call = msgspec.structs.replace(call, source=await self.source(call))
         wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
-        view = await call.edge.tasks.create(
-            call.principal, wanted, call.dialect, form=self.form, idempotency=said
-        )
+        view = await call.edge.tasks.create(call.principal, wanted, call.dialect, form=self.form, idempotency=said)
         return await self.answered(self.show(call, view))
 
     async def _wanted(self, call: Call) -> GenerationRequest:
