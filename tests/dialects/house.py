@@ -23,6 +23,7 @@ from telecine.config import PriceConfig
 from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.lookup import made_by
+from telecine.dialects.rows import Create
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
@@ -311,6 +312,12 @@ class FakeAccounts:
     async def entries(self, *, account_id: int, limit: int, after: str | None = None) -> EntryPage:
         self.paged = {"account_id": account_id, "limit": limit, "after": after}
         return self.page
+
+
+def bounded(dialect: Dialect, most: int) -> Dialect:
+    """`dialect` with so many bytes at the most for a file within a request."""
+    rows = tuple(msgspec.structs.replace(row, most=most) if isinstance(row, Create) else row for row in dialect.rows)
+    return msgspec.structs.replace(dialect, rows=rows)
 
 
 class House:

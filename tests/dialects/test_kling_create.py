@@ -10,7 +10,7 @@ from telecine.dialects.kling import KLING
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, Point, Shot, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput
-from tests.dialects.house import REQUEST_ID, House, base64_of, picture
+from tests.dialects.house import REQUEST_ID, House, base64_of, bounded, picture
 
 URL = "https://pictures.test/a.jpg"
 T2V, I2V = "/kling/v1/videos/text2video", "/kling/v1/videos/image2video"
@@ -319,8 +319,8 @@ async def test_the_limits_of_a_picture_are_exact(house: House, side: tuple[int, 
     assert answer.status_code == (200 if accepted else 400), answer.text
 
 
-async def test_a_picture_over_the_limit_is_413(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telecine.dialects.kling.routes.MAX_IMAGE", 1000)
+async def test_a_picture_over_the_limit_is_413() -> None:
+    house = House(bounded(KLING, 1000))
     answer = await house.call("POST", I2V, json={"image": "A" * 1400})
     refused(house, answer, (413, 1201), "image")
 

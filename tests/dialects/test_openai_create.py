@@ -10,7 +10,7 @@ from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native
-from tests.dialects.house import NOW, House, base64_of, picture
+from tests.dialects.house import NOW, House, base64_of, bounded, picture
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
 URL = "https://pictures.test/a.png"
@@ -340,8 +340,8 @@ async def test_nothing_is_stored_of_a_bad_form(
 
 
 @pytest.mark.parametrize("how", ["json", "file", "text"])
-async def test_a_picture_over_the_limit_is_413(house: House, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telecine.dialects.openai.routes.MAX_IMAGE", 1000)
+async def test_a_picture_over_the_limit_is_413(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(bounded(OPENAI, 1000))
     monkeypatch.setattr("telecine.dialects.forms._MAX_TEXT", 2000)
     more: dict[str, Any]
     if how == "json":

@@ -1,0 +1,68 @@
+"""However a dialect writes an id, every dialect reads it."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from telecine.nouns.ids import EPOCH_MS, ID_FORMS, MAX_ID, RANDOM_BITS, IdForm, IdSource, parse_task_id, relay_form
+
+NOW = 1763700000.0
+IDS = (
+    IdSource().next(NOW),
+    int(NOW * 1000) - EPOCH_MS << RANDOM_BITS,
+    MAX_ID,
+    MAX_ID - 1,
+    (1 << 62) + 1,
+)
+
+
+@pytest.mark.parametrize("form", ID_FORMS, ids=lambda form: form.name)
+@pytest.mark.parametrize("number", IDS)
+def test_every_form_parses_back(form: IdForm, number: int) -> None:
+    text = form.write(number)
+    assert parse_task_id(text) == number
+    assert parse_task_id(text.upper() if form.name in ("uuid", "alphanumeric") else text) == number
+
+
+@pytest.mark.parametrize("number", IDS)
+def test_so_does_the_relays_with_any_model_before_it(number: int) -> None:
+    for model in ("sora-2", "vendor:model", "a/b"):
+        assert parse_task_id(relay_form(model, number)) == number
+
+
+def test_the_uuid_is_one_and_sorts_as_the_ids_do() -> None:
+    form = next(one for one in ID_FORMS if one.name == "uuid")
+    texts = [form.write(number) for number in sorted(IDS)]
+    assert texts == sorted(texts)
+    for text in texts:
+        assert (str(uuid.UUID(text)), uuid.UUID(text).version, uuid.UUID(text).variant) == (text, 8, uuid.RFC_4122)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "video_",
+        "video_0",
+        "9" * 19,
+        "9" * 40,
+        "0uuuuuuuuuuuu",
+        "zzzzzzzzzzzzz",
+        "018f3a2b-4c5d-7e6f-8a9b-0c1d2e3f4a5b",
+        "ffffffff-ffff-8fff-8f00-000000000000",
+        "018f3a2b4c5d8e6f8900000000000000",
+        str(uuid.UUID(int=0)),
+        "٣" * 13,
+        "file_06xx11d95wm5j",
+    ],
+)
+def test_what_is_no_id_of_ours_is_none(text: str) -> None:
+    assert parse_task_id(text) is None
+
+
+def test_thirteen_digits_are_base_32() -> None:
+    assert parse_task_id("0000000000010") == 32
+    assert parse_task_id("0000000000000010") == 10
