@@ -71,7 +71,7 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
     ("request_", "expected"),
     [
         (replace(VIDEO, operation="upscale"), ("unsupported_parameter", "operation")),
-        (replace(VIDEO, inputs=(FIRST,)), ("unsupported_parameter", "inputs.first_frame")),
+        (replace(VIDEO, inputs=(MediaInput("garment"),)), ("unsupported_parameter", "inputs.garment")),
         (replace(IMAGE, inputs=(LAST,)), ("unsupported_parameter", "inputs.last_frame")),
         (replace(VIDEO, operation="image_to_video", inputs=(FIRST, FIRST)), ("invalid_request", "inputs")),
         (replace(VIDEO, operation="remix"), ("invalid_request", "source_task")),
@@ -88,6 +88,7 @@ def test_what_an_operation_can_be_passes() -> None:
     frames = (FIRST, LAST, MediaInput("mask", url="https://a.b/e"))
     for one in (
         VIDEO,
+        replace(VIDEO, inputs=(FIRST,)),
         IMAGE,
         replace(VIDEO, operation="image_to_video", inputs=frames),
         replace(VIDEO, operation="remix", source_task=7),

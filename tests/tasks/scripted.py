@@ -42,10 +42,12 @@ from telecine.providers.base import (
     SubmitOutcome,
     Succeeded,
     Telling,
+    Terms,
     Traits,
     Unreadable,
     UpstreamOutput,
 )
+from telecine.providers.sandbox import SandboxProvider
 from telecine.routing.router import Router
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
@@ -86,6 +88,7 @@ class Scripted:
 
     def __init__(self, name: str = "scripted", traits: Traits = TRAITS) -> None:
         self.name = name
+        self.terms = SandboxProvider.terms if name == SandboxProvider.name else Terms()
         self.speaks: frozenset[str] = frozenset()
         self.telling: Telling | None = None
         self.traits = traits

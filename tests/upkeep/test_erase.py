@@ -24,6 +24,7 @@ from telecine.providers.base import Running
 from telecine.store import tables
 from telecine.tasks.writes import Mark
 from telecine.upkeep.erase import Erasure
+from telecine.upkeep.kept import KeptJobs
 from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer, kling_channel
 from tests.tasks.scripted import DONE, House, text_to_video
 from tests.upstreams.kling import API_KEY, FakeKling
@@ -77,7 +78,7 @@ class Bob:
             forget=forget,
             find=find,
             cancel=cancel,
-            forget_jobs=house.shelf.forget,
+            forget_jobs=KeptJobs(house.database, {}).forget,
         )
 
     async def task(self, name: str = WORDS) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from telecine.providers.base import Failed, Succeeded, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.tasks.writes import forgetting
+from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.retention import BATCH, Retention, first_id
 from telecine.upkeep.sweep import Sweep
 from telecine.webhooks.log import DeliveryLog
@@ -67,11 +68,9 @@ def retention(house: House, storage: Storage, **days: int) -> Retention:
     async def nothing() -> int:
         return 0
 
-    async def forget_jobs(handles: Sequence[str]) -> None:
-        house.shelf.forgotten += handles
-
+    kept = KeptJobs(house.database, {"sandbox": house.shelf, "scripted": house.provider})
     return Retention(
-        house.database, storage, house.clock, lambda: RetentionConfig(**days), nothing, forget_jobs=forget_jobs
+        house.database, storage, house.clock, lambda: RetentionConfig(**days), nothing, forget_jobs=kept.forget
     )
 
 

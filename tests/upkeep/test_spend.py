@@ -21,6 +21,7 @@ from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.upkeep.doctor import Finding, findings
 from telecine.upkeep.figures import measure
+from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.retention import Retention
 from telecine.upkeep.spend import Reports, Spend
 from tests.clock import HandClock
@@ -307,7 +308,7 @@ async def test_answers_are_kept_for_thirty_days(
 
     storage = Storage.on_disk(tmp_path / "media")
     retention = Retention(
-        house.database, storage, house.clock, RetentionConfig, nothing, forget_jobs=house.shelf.forget
+        house.database, storage, house.clock, RetentionConfig, nothing, forget_jobs=KeptJobs(house.database, {}).forget
     )
     assert (await retention.prune())["reports"] == 0
     house.clock.advance(DAY)

@@ -7,6 +7,7 @@ that one more operation is one more line. What only one vendor has is named `ven
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Final, Literal
 
 import msgspec
@@ -91,13 +92,20 @@ def inferred(makes: Kind, roles: Collection[str]) -> Operation:
     return next((one for one in fitting if bool(one.inputs) == bool(roles)), fitting[0])
 
 
+@cache
+def roles_for(makes: Kind) -> frozenset[Role]:
+    """The roles of inputs that anything which makes such a thing takes."""
+    return frozenset(role for one in OPERATIONS.values() if one.makes == makes for role in one.inputs)
+
+
 def check(request: GenerationRequest) -> None:
     """Raise GatewayError, naming the field, where `request` is not of the shape of its operation, whatever its model:
-    inputs that it has no use for, too many or too few of them, no source, or one of which it can make nothing."""
+    inputs that nothing of its kind has a use for, too many or too few of them, no source, or one of which it can make
+    nothing. (Some channels take a picture beside a text for a video; they judge that themselves.)"""
     operation = find(request.operation)
     if operation is None:
         raise _unsupported(f"There is no operation '{request.operation[:64]}'.", "operation")
-    for role in sorted({one.role for one in request.inputs} - operation.inputs.keys()):
+    for role in sorted({one.role for one in request.inputs} - roles_for(operation.makes)):
         raise _unsupported(f"The operation {operation.title} takes no {_words(role)}.", f"inputs.{role}")
     for role, slot in operation.inputs.items():
         count = sum(1 for _ in request.with_role(role))

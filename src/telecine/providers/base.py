@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -209,6 +209,18 @@ class Telling(msgspec.Struct, frozen=True):
     """How long the upstream knows a job, at the most: no older one is in what it says."""
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What has to be known of a provider before there is one, and of its channels whatever the job."""
+
+    free: bool = False
+    """It bills nobody: a job of it costs nothing unless its channel says so, and needs no price."""
+    remote: bool = True
+    """Its channels have an address, and whatever name they are said to serve. What is made on this machine is made by
+    what the catalogue knows, so that a glob there means every model of the catalogue."""
+    credential: str = ""
+    """What a channel has to have, as the end of a sentence; nothing: it may do without."""
+
+
 class Channel(msgspec.Struct, frozen=True):
     """What a provider may know about the channel that it works for."""
 
@@ -282,10 +294,23 @@ class MediaReader(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that keeps something of its jobs on this machine."""
+
+    async def forget(self, handles: Sequence[str]) -> None:
+        """Delete all that is kept of these jobs; whoever asks about one later is told that there is none.
+
+        Raises OSError.
+        """
+        ...
+
+
 class Provider(Protocol):
     """One upstream service."""
 
     name: str
+    terms: Terms
     speaks: frozenset[str]
     """The dialects that its upstream speaks: what nobody here knows of their requests passes through to it."""
     telling: Telling | None

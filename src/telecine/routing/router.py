@@ -17,7 +17,7 @@ from telecine.nouns.globs import is_glob
 from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.task import Attempt
-from telecine.providers.base import Channel, Provider
+from telecine.providers.base import Channel, Provider, Terms
 from telecine.routing.circuit import Circuit
 
 Standing = Literal["here", "leaving", "unknown"]
@@ -139,16 +139,16 @@ class Router:
     def charges(self, name: str) -> bool:
         """Whether tasks of this channel cost what the price book says."""
         config = self._known_as(name)
-        return config is None or config.provider != "sandbox" or config.priced
+        return config is None or config.priced or not self._terms(config).free
 
     def is_real(self, name: str) -> bool:
-        """Whether a job on this channel can cost money: it is none of the sandbox's."""
+        """Whether a job on this channel can cost money: its provider bills for it."""
         config = self._known_as(name)
-        return config is None or config.provider != "sandbox"
+        return config is None or not self._terms(config).free
 
     def sells(self, model: str) -> bool:
         """Whether a real channel serves the public model name."""
-        return any(one.provider != "sandbox" and self._mapping(one, model) for one in self._open)
+        return any(not self._terms(one).free and self._mapping(one, model) for one in self._open)
 
     def cost(self, name: str, units: str | None) -> int | None:
         """What `units` of the upstream's own accounting cost us, in micro-units; None where nobody can tell."""
@@ -205,10 +205,12 @@ class Router:
         mapping = config.mapping(model)
         if mapping is None and (known := self._catalogue.find(model)) is not None:
             mapping = config.mapping(known.name)
-        # A glob of the sandbox means every model of the catalogue: it renders nothing that nobody knows.
-        if mapping and config.provider == "sandbox" and model not in config.names and not self._catalogue.find(model):
+        if mapping and model not in config.names and not self._terms(config).remote and not self._catalogue.find(model):
             return None
         return mapping
+
+    def _terms(self, config: ChannelConfig) -> Terms:
+        return self._providers[config.provider].terms
 
     def _route(self, config: ChannelConfig, mapping: ModelMap, model: str, fits: Fits, slots: int) -> Route:
         """How the channel would do it. Raises GatewayError where it cannot."""

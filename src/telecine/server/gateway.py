@@ -78,6 +78,7 @@ from telecine.tasks.service import TaskService
 from telecine.tasks.view import View
 from telecine.tasks.writes.recovery import free_overdue_slots, recover, set_pools, wake_lines
 from telecine.tasks.writes.slipped import bring_back
+from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.metering import check_currency, database_url, keep_currency
 from telecine.upkeep.rules import advice, check_config, check_rules, policy
 from telecine.upkeep.upkeep import MASK, Upkeep
@@ -202,7 +203,7 @@ class Gateway:
             check=self._check,
             write=self._write,
             swap=self._swap,
-            forget_jobs=self._sandbox.forget,
+            forget_jobs=KeptJobs(self._database, self._providers).forget,
             pulses=lambda: self.loops.pulses,
         )
         self.loops = self._looping()

@@ -128,7 +128,7 @@ def _alternative(context: Context, work: Work, route: Route) -> Alternative:
         attempt_id=identity,
         attempts=number,
         asked=route.billed,
-        sandbox=route.provider.name == "sandbox",
+        sandbox=route.provider.terms.free,
     )
     change = context.moved(work.task, Change(task=task, new_attempt=attempt), "submitting", route.channel.name)
     return Alternative(change=change, slots=route.slots, quota=route.quota)

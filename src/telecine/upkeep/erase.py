@@ -33,6 +33,7 @@ _SETTLED: Final = 3600.0
 _ENDED: Final = ("succeeded", "failed", "cancelled")
 
 Forget = Callable[[Sequence[str]], Awaitable[None]]
+ForgetJobs = Callable[[Sequence[int]], Awaitable[None]]
 Find = Callable[[str], AsyncIterator[Sequence[str]]]
 Cancel = Callable[[int], Awaitable[None]]
 
@@ -53,7 +54,7 @@ class Erased(msgspec.Struct, frozen=True):
 
 class Erasure:
     """Erases accounts. `forget` deletes stored files, `find` lists those under a prefix, `cancel` cancels a task;
-    `forget_jobs` deletes jobs of the sandbox by their handles."""
+    `forget_jobs` deletes what is kept here of the jobs of tasks."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Erasure:
         forget: Forget,
         find: Find,
         cancel: Cancel,
-        forget_jobs: Forget,
+        forget_jobs: ForgetJobs,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -177,7 +178,7 @@ class Erasure:
             keys = [key for row in found.all() for key in row if key]
         keys += [one.object_key for request in requests.values() for one in request.inputs if one.object_key]
         await self._forget(keys)
-        await self._forget_jobs(await sandbox_handles(self._database, ids))
+        await self._forget_jobs(ids)
         async with self._database.writing() as connection:
             await forgetting.erase(connection, requests, self._clock.now())
             await connection.execute(_without_deliveries(tables.deliveries.c.task_id.in_(ids)))
@@ -220,16 +221,6 @@ class Erasure:
 def _without_deliveries(condition: ColumnElement[bool]) -> Delete:
     table = tables.deliveries
     return delete(table).where(table.c.id.in_(in_order(table.c.id, condition)))
-
-
-async def sandbox_handles(database: Database, task_ids: Sequence[int]) -> list[str]:
-    """The sandbox's jobs of these tasks, which it keeps in files of its own."""
-    table = tables.attempts.c
-    async with database.reading() as connection:
-        found = await connection.execute(
-            select(table.handle).where(table.task_id.in_(task_ids), table.provider == "sandbox")
-        )
-        return list(found.scalars())
 
 
 async def _check(connection: AsyncConnection, name: str, account_id: int, *, force: bool) -> None:

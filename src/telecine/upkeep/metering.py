@@ -14,6 +14,7 @@ from telecine.accounts.prices import PriceBook
 from telecine.config import Config, ConfigError, Settings
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob
+from telecine.providers.known import TERMS
 from telecine.store import tables
 from telecine.store.database import Database
 
@@ -30,7 +31,7 @@ def unpriced(config: Config, catalogue: Catalogue) -> list[tuple[int, str]]:
     book = PriceBook(config.prices, catalogue)
     found = []
     for number, channel in enumerate(config.channels):
-        if channel.provider == "sandbox" or channel.draining:
+        if TERMS[channel.provider].free or channel.draining:
             continue
         names = [entry if isinstance(entry, str) else entry.public for entry in channel.models]
         found += [(number, name) for name in names if not book.of(name) and not (config.prices and is_glob(name))]

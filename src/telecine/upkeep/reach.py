@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from telecine.config import Config
+from telecine.providers.known import TERMS
 from telecine.upkeep.rules import Advice
 
 _SECONDS: Final = 3.0
@@ -20,7 +21,7 @@ def unreachable(config: Config, seconds: float = _SECONDS) -> list[Advice]:
 
     All are tried at once. Names that take longer to be looked up than that count as not reached.
     """
-    found = {one.name: f"no answer within {seconds:g} s" for one in config.channels if one.provider != "sandbox"}
+    found = {one.name: f"no answer within {seconds:g} s" for one in config.channels if TERMS[one.provider].remote}
 
     def reach(name: str, url: str) -> None:
         parts = urlsplit(url)

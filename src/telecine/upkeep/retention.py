@@ -7,7 +7,7 @@ that name them, so that none is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from telecine.store.database import Database
 from telecine.store.locks import in_order
 from telecine.store.pruning import drop
 from telecine.tasks.writes import forgetting
-from telecine.upkeep.erase import sandbox_handles
+from telecine.upkeep.erase import ForgetJobs
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ def first_id(moment: float) -> int:
 
 class Retention:
     """Rounds of pruning. `config` says how long things are kept, as it is now; `sweep` looks for lost objects,
-    `forget_jobs` deletes jobs of the sandbox by their handles."""
+    `forget_jobs` deletes what is kept here of the jobs of tasks."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Retention:
         config: Callable[[], RetentionConfig],
         sweep: Callable[[], Awaitable[int]],
         *,
-        forget_jobs: Callable[[Sequence[str]], Awaitable[None]],
+        forget_jobs: ForgetJobs,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -110,7 +110,7 @@ class Retention:
         for request in requests.values():
             await self._forget([one.object_key for one in request.inputs])
         if requests:
-            await self._forget_jobs(await sandbox_handles(self._database, list(requests)))
+            await self._forget_jobs(list(requests))
             async with self._database.writing() as connection:
                 await forgetting.blank(connection, requests, self._clock.now())
         return len(requests)

@@ -19,11 +19,10 @@ from telecine.config.values import url_problem
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob, matches, overlap
+from telecine.providers.known import TERMS
 from telecine.routing.router import channels_of
 from telecine.upkeep.metering import check_metered, check_priced, is_published
 
-PROVIDERS: Final = ("kling", "openai", "sandbox")
-"""The names of those that a gateway makes."""
 _SHOWN: Final = 5
 
 
@@ -59,19 +58,17 @@ def check_config(config: Config) -> None:
     policy(config.network.allow_private)
     for number, channel in enumerate(config.channels):
         at = ("channels", number)
-        if channel.provider not in PROVIDERS:
+        terms = TERMS.get(channel.provider)
+        if terms is None:
             raise ConfigError(
-                f"Channel '{channel.name}' names the provider '{channel.provider}'; "
-                f"these exist: {', '.join(PROVIDERS)}.",
+                f"Channel '{channel.name}' names the provider '{channel.provider}'; these exist: {', '.join(TERMS)}.",
                 *(*at, "provider"),
             )
-        if channel.provider != "sandbox" and (problem := url_problem(channel.base_url)):
+        if terms.remote and (problem := url_problem(channel.base_url)):
             raise ConfigError(f"The base_url of channel '{channel.name}' {problem}.", *at, "base_url")
-        if channel.provider == "kling" and not _signs_in(channel):
-            raise ConfigError(
-                f"Channel '{channel.name}' has no credential; Kling needs an api_key, or access_key and secret_key.",
-                *(*at, "api_key"),
-            )
+        if terms.credential and not _signs_in(channel):
+            said = f"Channel '{channel.name}' has no credential; {terms.credential}."
+            raise ConfigError(said, *at, "api_key")
 
 
 def policy(allowed: tuple[str, ...]) -> AddressPolicy:
@@ -97,7 +94,7 @@ def advice(config: Config, catalogue: Catalogue) -> list[Advice]:
                 "Add it, unless its upstream asks for none.",
             )
             for one in config.channels
-            if one.provider == "openai" and not _signs_in(one)
+            if TERMS[one.provider].remote and not _signs_in(one)
         ),
     ]
 
@@ -128,7 +125,7 @@ def _hidden(config: Config, catalogue: Catalogue) -> Iterator[Advice]:
         return
     book = PriceBook(config.prices, catalogue)
     for channel in config.channels:
-        if channel.provider == "sandbox" or channel.draining:
+        if TERMS[channel.provider].free or channel.draining:
             continue
         known = [one.name for one in catalogue.models if one.name not in channel.names and channel.mapping(one.name)]
         if found := [name for name in known if not book.of(name)]:
@@ -161,6 +158,6 @@ def _served(config: Config, catalogue: Catalogue) -> set[str]:
             if is_glob(public):
                 names = {name for one in catalogue.models for name in (one.name, *one.aliases)}
                 found |= {name for name in names if matches(public, name)}
-            if not is_glob(public) or channel.provider != "sandbox":
+            if not is_glob(public) or TERMS[channel.provider].remote:
                 found.add(public)
     return found

@@ -18,7 +18,7 @@ from telecine.nouns import catalogue
 from telecine.tasks.context import Context
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.writes import Mark
-from telecine.upkeep.erase import Erasure
+from telecine.upkeep.erase import Erasure, ForgetJobs
 from telecine.upkeep.figures import Figures, abroad, measure
 from telecine.upkeep.reload import Reload, Revision
 from telecine.upkeep.retention import Retention
@@ -34,8 +34,9 @@ _ERASURES_SECONDS: Final = 60.0
 
 
 class Upkeep:
-    """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes the sandbox's jobs;
-    `pulses` says how the loops of the process fare. `configuration` and `erasure` are for administrators too."""
+    """One per process. `check`, `write` and `swap` are the gateway's; `forget_jobs` deletes what is kept here of the
+    jobs of tasks; `pulses` says how the loops of the process fare. `configuration` and `erasure` are for administrators
+    too."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Upkeep:
         check: Callable[[Config], None],
         write: Callable[[AsyncConnection, Config], Awaitable[None]],
         swap: Callable[[Config], None],
-        forget_jobs: Callable[[Sequence[str]], Awaitable[None]],
+        forget_jobs: ForgetJobs,
         pulses: Callable[[], tuple[Pulse, ...]],
     ) -> None:
         self._context = context

@@ -27,6 +27,7 @@ from telecine.providers.base import (
     Submission,
     SubmitOutcome,
     Telling,
+    Terms,
     Traits,
     Unknown,
     Unreadable,
@@ -50,6 +51,7 @@ class KlingProvider:
     that passes it through (`https://relay.example/kling`)."""
 
     name = "kling"
+    terms = Terms(credential="Kling needs an api_key, or access_key and secret_key")
     speaks = SPEAKS
     telling: Telling | None = Telling(lag=COSTS_LAG, retention=RETENTION)
     traits = Traits(

@@ -26,6 +26,7 @@ from telecine.providers.base import (
     Submission,
     SubmitOutcome,
     Telling,
+    Terms,
     Traits,
     Unknown,
     Unreadable,
@@ -47,6 +48,7 @@ class OpenAIProvider:
     """Implements telecine.providers.base.Provider for `/v1/videos`; the base URL may end in `/v1` or not."""
 
     name = "openai"
+    terms = Terms()
     speaks = SPEAKS
     telling: Telling | None = None
     traits = Traits(

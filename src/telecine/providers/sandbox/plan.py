@@ -17,7 +17,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import pixels
-from telecine.nouns.operations import OPERATIONS, Kind
+from telecine.nouns.operations import OPERATIONS, Kind, roles_for
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.sandbox import directives
@@ -85,9 +85,7 @@ def _take(request: GenerationRequest) -> None:
         take.field(name)
     for name in operation.parameters.__struct_fields__ if operation.parameters else ():
         take.parameter(name)
-    for other in OPERATIONS.values():
-        if other.makes == operation.makes:
-            take.inputs(*other.inputs)
+    take.inputs(*roles_for(operation.makes))
     take.refuse_rest("sandbox")
 
 

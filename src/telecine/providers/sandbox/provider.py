@@ -39,6 +39,7 @@ from telecine.providers.base import (
     SubmitOutcome,
     Succeeded,
     Telling,
+    Terms,
     Traits,
     Unreadable,
     UpstreamOutput,
@@ -60,6 +61,7 @@ class SandboxProvider:
     """Implements telecine.providers.base.Provider. `root` is its folder, made when the first job comes."""
 
     name = "sandbox"
+    terms = Terms(free=True, remote=False)
     speaks: frozenset[str] = frozenset()
     telling: Telling | None = None
     traits = Traits(
@@ -177,10 +179,7 @@ class SandboxProvider:
         return False
 
     async def forget(self, handles: Sequence[str]) -> None:
-        """Delete all that is kept of these jobs; whoever asks about one later is told that there is none.
-
-        Raises OSError.
-        """
+        """Delete their files. Raises OSError."""
         for handle in handles:
             rendering = self._renderings.get(handle)
             if rendering is not None:
