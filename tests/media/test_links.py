@@ -111,3 +111,26 @@ def test_the_public_url_may_change_while_we_run() -> None:
     signer = Signer(b"s" * 32, lambda: next(urls))
     assert signer.make(OUTPUT, "file", EXPIRES).startswith("http://a.example/media/")
     assert signer.make(OUTPUT, "file", EXPIRES).startswith("http://b.example/base/media/")
+
+
+KEY = "a1/in/0123456789abcdef.png"
+
+
+def test_a_link_to_an_object_names_it_and_nothing_else() -> None:
+    url = SIGNER.make_object(KEY, EXPIRES)
+    folder, ticket, name = url.removeprefix("https://media.example.com/media/").rsplit("/", 2)
+    assert (folder, name) == ("a1/in", "0123456789abcdef.png")
+    assert SIGNER.verify_object(folder, ticket, name, EXPIRES - 1) == KEY
+    assert SIGNER.verify_object(folder, ticket, name, EXPIRES) is None
+    for other in (("a2/in", ticket, name), (folder, ticket, "0123456789abcdff.png"), (folder, f"z{ticket}", name)):
+        assert SIGNER.verify_object(*other, EXPIRES - 1) is None
+    assert Signer(b"t" * 32, "").verify_object(folder, ticket, name, EXPIRES - 1) is None
+
+
+def test_links_to_outputs_and_to_objects_do_not_pass_for_each_other() -> None:
+    output, ticket, name = parts(SIGNER.make(OUTPUT, "file", EXPIRES))
+    for folder in (f"{output}/", f"/{output}", f"{output}/in"):  # two parts of a path, however they are cut
+        assert SIGNER.verify_object(folder, ticket, name, MOMENT) is None
+    link = SIGNER.make_object(KEY, EXPIRES).removeprefix("https://media.example.com/media/")
+    folder, ticket, name = link.rsplit("/", 2)
+    assert SIGNER.verify(folder, ticket, name, MOMENT) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,13 +51,55 @@ async def test_what_is_stored(reader: Reader, store: Storage, decoders: FakeDeco
     async with reader.scope(7) as scope:
         media: MediaReader = scope
         assert await media.read(item, len(PNG)) == PNG
-        assert (await media.local(item)).read_bytes() == PNG
+        assert (await media.as_upload(item)).read_bytes() == PNG
         with pytest.raises(GatewayError) as caught:
             await media.read(item, len(PNG) - 1)
         assert (caught.value.code, caught.value.param) == ("too_large", "inputs")
     assert files_in(folder) == []
     assert item.object_key is not None
     assert await store.size(item.object_key) == len(PNG)
+
+
+async def test_base64_of_what_is_stored_or_lies_at_a_url(
+    store: Storage, client: Client, decoders: FakeDecoders, folder: Path, server: FileServer
+) -> None:
+    content = PNG + bytes(range(256)) * 8000  # some slices long, and no multiple of three
+    stored = await Intake(store, decoders, LOCAL, folder).store(
+        7, "image", chunked(content, 100_000), param="x", max_bytes=len(content)
+    )
+    server.answers["/p"] = Answer(content)
+    async with Reader(store, client, decoders, folder).scope(7) as scope:
+        for item in (stored, MediaInput("image", url=server.url("/p"))):
+            assert await scope.as_base64(item, len(content)) == base64.b64encode(content).decode()
+            with pytest.raises(GatewayError) as caught:
+                await scope.as_base64(item, len(content) - 1)
+            assert caught.value.code == "too_large"
+            with pytest.raises(GatewayError):
+                await scope.as_upload(item, len(content) - 1)
+    assert files_in(folder) == []
+
+
+async def test_a_url_of_what_is_stored(
+    store: Storage, client: Client, decoders: FakeDecoders, folder: Path, server: FileServer
+) -> None:
+    item = await Intake(store, decoders, LOCAL, folder).store(7, "image", chunked(PNG), param="x", max_bytes=1000)
+    reader = Reader(store, client, decoders, folder, link=lambda key: f"https://here.test/{key}")
+    async with reader.scope(7) as scope:
+        assert await scope.as_url(item) == f"https://here.test/{item.object_key}"
+        assert await scope.as_url(MediaInput("image", url=server.url("/p"))) == server.url("/p"), "a client's own"
+        assert item.object_key is not None
+        await store.delete(item.object_key)
+        with pytest.raises(GatewayError, match="no longer kept"):
+            await scope.as_url(item)
+    assert server.connections == 0
+
+
+async def test_no_url_where_nobody_can_reach_this_machine(reader: Reader) -> None:
+    async with reader.scope(7) as scope:
+        assert await scope.as_url(MediaInput("image", url="https://there.test/x.png")) == "https://there.test/x.png"
+        with pytest.raises(GatewayError, match="public_url") as caught:
+            await scope.as_url(MediaInput("first_frame", object_key="a1/in/0123456789abcdef.png"))
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "inputs.first_frame")
 
 
 async def test_what_is_no_longer_stored(reader: Reader) -> None:
@@ -71,7 +114,7 @@ async def test_what_lies_at_a_url(reader: Reader, server: FileServer, folder: Pa
     item = MediaInput("image", url=server.url("/p"))
     async with reader.scope(7) as scope:
         assert await scope.read(item, 1000) == PNG
-        path = await scope.local(item)
+        path = await scope.as_upload(item)
         assert path.read_bytes() == PNG
         assert len(server.asked) == 1, "fetched once a scope"
     assert not path.exists()
@@ -141,7 +184,7 @@ async def test_private_addresses_are_refused(
     async with Reader(store, client, decoders, folder).scope(7) as scope:
         for host in ("127.0.0.1", "localhost"):
             with pytest.raises(GatewayError) as caught:
-                await scope.local(MediaInput("image", url=server.url("/p", host)))
+                await scope.as_upload(MediaInput("image", url=server.url("/p", host)))
             assert caught.value.code == "invalid_request"
     assert server.connections == 0
     await client.close()
@@ -153,7 +196,7 @@ async def test_what_drips_is_given_up_and_named(
     server.answers["/p"] = Answer(PNG * 1000, fault="drip")
     async with Reader(store, client, decoders, folder, grace=0.1).scope(7) as scope:
         with pytest.raises(GatewayError) as caught:
-            await scope.local(MediaInput("image", url=server.url("/p")))
+            await scope.as_upload(MediaInput("image", url=server.url("/p")))
         assert (caught.value.code, caught.value.param) == ("invalid_request", "inputs")
         assert "image URL sends its file too slowly" in caught.value.message
         assert files_in(folder) == []

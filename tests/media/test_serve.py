@@ -21,7 +21,7 @@ from telecine.media.collect import Collector
 from telecine.media.formats import EXTENSIONS, Variant
 from telecine.media.intake import Intake
 from telecine.media.library import MediaLibrary
-from telecine.media.links import MEDIA_PATH, WEEK, Signer
+from telecine.media.links import MEDIA_PATH, OBJECT_PATH, OBJECT_SECONDS, WEEK, Signer
 from telecine.media.reader import Reader
 from telecine.media.serve import serve
 from telecine.media.service import MediaService
@@ -30,6 +30,7 @@ from telecine.media.storage import CHUNK, Storage
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output
 from tests.clock import HandClock
 from tests.media.fakes import MOMENT, MP4, PNG, FakeDecoders, chunked, files_in
@@ -80,7 +81,12 @@ async def web(service: MediaService, output: Output) -> AsyncIterator[Web]:
     async def find(task_id: int, index: int) -> Output | None:
         return outputs.get((task_id, index))
 
-    app = Starlette(routes=[Route(MEDIA_PATH, service.endpoint(find), methods=["GET", "HEAD"])])
+    app = Starlette(
+        routes=[
+            Route(MEDIA_PATH, service.endpoint(find), methods=["GET", "HEAD"]),
+            Route(OBJECT_PATH, service.serve_object, methods=["GET", "HEAD"]),
+        ]
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     running = asyncio.create_task(server.serve([listener]))
@@ -356,3 +362,51 @@ def test_the_service_is_what_dialects_expect(service: MediaService) -> None:
 
     media: Media = service
     assert media.link(PENDING)
+
+
+# -- what clients have sent, for upstreams ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def key(service: MediaService) -> str:
+    class Me:
+        account_id = 7
+
+    item = await service.store(Me(), "image", chunked(PNG), param="x", max_bytes=1000)
+    assert item.object_key is not None
+    return item.object_key
+
+
+async def test_an_object_by_its_link(web: Web, service: MediaService, key: str) -> None:
+    link = service.object_link(key)
+    assert link.endswith(key.rpartition("/")[2])
+    status, headers, body = await web.get(link)
+    assert (status, headers["content-type"], body) == (200, "image/png", PNG)
+    assert (headers["x-content-type-options"], headers["content-security-policy"]) == ("nosniff", "sandbox")
+    status, _, body = await web.get(link, Range="bytes=0-7")
+    assert (status, body) == (206, PNG[:8])
+    assert (await web.get(link, "HEAD"))[2] == b""
+    assert (await web.get(link, If_None_Match=headers["etag"]))[0] == 304
+
+
+async def test_a_link_to_an_object_ends_within_hours_and_cannot_be_changed(
+    web: Web, service: MediaService, storage: Storage, clock: HandClock, key: str
+) -> None:
+    link = service.object_link(key)
+    other = link.replace("/a7/", "/a8/")
+    assert [(await web.get(one))[0] for one in (link, other, link[:-4] + "x.png", f"{link}x")] == [200, 403, 403, 403]
+    clock.advance(OBJECT_SECONDS - 1)
+    assert (await web.get(link))[0] == 200
+    clock.advance(2)
+    assert (await web.get(link))[0] == 403
+    await storage.delete(key)
+    assert (await web.get(service.object_link(key)))[0] == 404
+
+
+async def test_what_a_failed_request_brought_goes_and_what_is_a_librarys_stays(
+    service: MediaService, storage: Storage, key: str
+) -> None:
+    await service.discard([MediaInput("image", object_key=key, asset_id=7)])
+    assert await storage.size(key) == len(PNG)
+    await service.discard([MediaInput("image", object_key=key)])
+    assert await storage.size(key) is None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
 
 from telecine.nouns.request import MediaInput
@@ -23,5 +28,15 @@ class Shelf:
             raise content
         return content
 
-    async def local(self, item: MediaInput) -> Path:
-        raise AssertionError(f"{item.role} is not needed as a file")
+    async def as_url(self, item: MediaInput) -> str:
+        return item.url or f"https://media.test/{item.object_key}"
+
+    async def as_base64(self, item: MediaInput, limit: int) -> str:
+        return base64.b64encode(await self.read(item, limit)).decode()
+
+    async def as_upload(self, item: MediaInput, limit: int | None = None) -> Path:
+        content = await self.read(item, 2**40 if limit is None else limit)
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder)
+        await asyncio.to_thread((folder / "file").write_bytes, content)
+        return folder / "file"

@@ -46,6 +46,7 @@ from telecine.providers.sandbox.clip import TimeCode
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.workers import Workers
 from tests.clock import HandClock
+from tests.providers import stand_ins
 from tests.ticks import ROUNDS, Ticks
 
 GONE = Lost("its file is gone", unbilled=True)
@@ -56,19 +57,17 @@ IMAGE = GenerationRequest("text_to_image", "some-image", CHINESE, size="320x180"
 PICTURE = MediaInput("first_frame", object_key="a1/in/1.png")
 
 
-class Shelf:
-    """A MediaReader that always has the same file."""
+class Shelf(stand_ins.Shelf):
+    """Always has the same file."""
 
     def __init__(self, content: bytes = b"") -> None:
+        super().__init__()
         self.content = content
 
     async def read(self, item: MediaInput, limit: int) -> bytes:
         if len(self.content) > limit:
             raise GatewayError("too_large", "too large", param="inputs")
         return self.content
-
-    async def local(self, item: MediaInput) -> Path:
-        raise AssertionError(item)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider
 from telecine.routing.router import Router
 from telecine.tasks.candidates import routes_of
 from tests.clock import HandClock
-from tests.tasks.scripted import Scripted, text_to_video
+from tests.tasks.scripted import TRAITS, Scripted, text_to_video
 
 
 def router(*channels: ChannelConfig, pools: tuple[PoolConfig, ...] = (), clock: HandClock | None = None) -> Router:
@@ -265,3 +265,21 @@ def test_what_is_no_generation_goes_to_whoever_has_nothing_against_it() -> None:
         one.choose("talker", fits, slots=5)  # the first objection; the other one is that b has four slots
     with pytest.raises(GatewayError, match="There is no model 'nobody'"):
         one.choose("nobody", fits)
+
+
+@pytest.mark.parametrize("public", [{}, {"public_url": "https://here.test"}, {"media_origin": "https://files.test"}])
+def test_who_takes_urls_alone_has_inline_files_from_us_where_it_can_reach_us(public: dict[str, Any]) -> None:
+    channels = tuple(ChannelConfig(name=name, provider=name) for name in ("scripted", "remote"))
+    providers = {
+        "scripted": Scripted(),
+        "remote": Scripted("remote", replace(TRAITS, url_only=True)),
+    }
+    one = Router(Config(channels=channels, **public), dict(providers), catalogue.load(), HandClock())
+    inline = text_to_video(inputs=(MediaInput("image", url="https://there.test/a.png"), MediaInput("last_frame")))
+    assert sorted(names(one)) == ["remote", "scripted"]
+    assert sorted(names(one, inline)) == (["remote", "scripted"] if public else ["scripted"])
+    one.swap(Config(channels=channels[1:], **public))
+    if not public:
+        with pytest.raises(GatewayError, match="public_url") as caught:
+            routes_of(one, inline)
+        assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "inputs.last_frame")

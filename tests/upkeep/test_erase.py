@@ -179,6 +179,22 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
         await bob.erasure().erase("bob")
 
 
+async def test_a_librarys_file_goes_with_the_account_and_not_with_a_task(bob: Bob) -> None:
+    library = await bob.place(input_key(bob.who.account_id, "png"))
+    item = MediaInput("image", object_key=library, asset_id=7)
+    ended = await bob.house.tasks.create(bob.who, text_to_video(inputs=(item,)), "tasks")
+    await bob.house.pass_time(60, 5)
+    bob.house.provider.polls = [Running()]
+    await bob.house.tasks.create(bob.who, text_to_video(inputs=(item,)), "tasks")
+    done = await bob.erasure().erase("bob", force=True)
+    assert (done.tasks, done.running) == (1, 1), ended
+    assert await bob.storage.size(library) is not None, "what still runs may need it"
+    bob.house.provider.polls = [DONE]
+    await bob.house.pass_time(60, 5)
+    assert (await bob.erasure().erase("bob", force=True)).done
+    assert bob.files() == []
+
+
 @pytest.mark.parametrize("survived", range(3))
 async def test_killed_in_the_middle_it_goes_on(bob: Bob, survived: int) -> None:
     await bob.task()

@@ -127,6 +127,18 @@ async def test_prompts_and_inputs_go_and_old_tasks_still_render(house: House, st
         await house.tasks.retry(house.me, task.id)
 
 
+async def test_a_librarys_file_outlives_the_inputs_of_old_tasks(house: House, storage: Storage, tmp_path: Path) -> None:
+    own, library = [await place(storage, house, tmp_path, input_key(house.me.account_id, "png")) for _ in range(2)]
+    inputs = (MediaInput("image", object_key=own), MediaInput("last_frame", object_key=library, asset_id=7))
+    task = await done(house, replace(REQUEST, inputs=inputs))
+    house.clock.advance(8 * DAY)
+    await retention(house, storage).prune()
+    found = await house.reads.task(task.id)
+    assert found is not None
+    assert found[0].request.inputs == ()
+    assert [await storage.size(key) for key in (own, library)] == [None, len(b"content")]
+
+
 async def test_what_may_repeat_the_prompt_goes_with_it_and_codes_stay(house: House, storage: Storage) -> None:
     house.provider.polls = [Failed(TaskError("content_policy", f"the prompt '{PROMPT}' is bad"))]
     view = await house.tasks.create(house.me, REQUEST, "tasks")

@@ -18,6 +18,10 @@ from telecine.nouns.ids import output_id, parse_output_id
 from telecine.nouns.task import Output
 
 MEDIA_PATH: Final = "/media/{output}/{ticket}/{name}"
+OBJECT_PATH: Final = "/media/{account}/{folder}/{ticket}/{name}"
+"""Of a file that a request brought, by its key; the ticket stands before its name."""
+OBJECT_SECONDS: Final = 6 * 3600
+"""How long such a link is good: an upstream may fetch only when it comes to the job."""
 WEEK: Final = 7 * 24 * 3600
 _DAY: Final = 24 * 3600
 _SIGNATURE_BYTES: Final = 16
@@ -46,24 +50,42 @@ class Signer:
 
     def make(self, output: Output, variant: Variant, expires: int) -> str:
         """The link to one variant of a stored output; `expires` in seconds since the Unix epoch."""
-        base = self._public_url if isinstance(self._public_url, str) else self._public_url()
         name = f"{variant}.{_extension(output, variant)}"
-        identity, until = output_id(output.task_id, output.index), _base36(expires)
-        ticket = f"{until}-{self._sign(identity, until, name, self._secrets[0])}"
-        return f"{base.rstrip('/')}/media/{identity}/{ticket}/{name}"
+        return self._link(output_id(output.task_id, output.index), name, expires)
+
+    def make_object(self, key: str, expires: int) -> str:
+        """The link to the object under `key`, for an upstream."""
+        folder, _, name = key.rpartition("/")
+        return self._link(folder, name, expires)
 
     def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int, Variant] | None:
         """(task id, index, variant) of the parts of a link's path; None where they are forged or expired."""
+        if not self._genuine(identity, ticket, name, now):
+            return None
+        found = parse_output_id(identity)
+        variant = _VARIANTS.get(name.partition(".")[0])
+        return None if found is None or variant is None else (*found, variant)
+
+    def verify_object(self, folder: str, ticket: str, name: str, now: float) -> str | None:
+        """The key that a link of `make_object` names; None where its parts are forged or expired.
+
+        A folder has a slash in it and the identity of an output has none, so neither link passes for the other.
+        """
+        return f"{folder}/{name}" if self._genuine(folder, ticket, name, now) else None
+
+    def _link(self, identity: str, name: str, expires: int) -> str:
+        base = self._public_url if isinstance(self._public_url, str) else self._public_url()
+        until = _base36(expires)
+        ticket = f"{until}-{self._sign(identity, until, name, self._secrets[0])}"
+        return f"{base.rstrip('/')}/media/{identity}/{ticket}/{name}"
+
+    def _genuine(self, identity: str, ticket: str, name: str, now: float) -> bool:
+        """Whether we have signed these, and they are still good."""
         until, _, signature = ticket.partition("-")
         signed = (self._sign(identity, until, name, secret) for secret in self._secrets)
         if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in signed):
-            return None
-        # What follows is ours, character for character: the signature covers it.
-        found = parse_output_id(identity)
-        variant = _VARIANTS.get(name.partition(".")[0])
-        if found is None or variant is None or int(until, 36) <= now:
-            return None
-        return *found, variant
+            return False
+        return int(until, 36) > now  # it is ours, character for character: the signature covers it
 
     def _sign(self, identity: str, until: str, name: str, secret: bytes) -> str:
         message = f"{identity}/{until}/{name}".encode()

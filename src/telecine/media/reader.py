@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -15,11 +16,14 @@ from telecine.media.spool import Spooled, borrowed, spool
 from telecine.media.storage import Storage
 from telecine.net.client import Client, FetchError
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import MediaInput
+from telecine.nouns.request import MediaInput, Role
+from telecine.providers.base import no_address
 
 _PARAM: Final = "inputs"
 _MAX_FETCH: Final = 512 * 1024 * 1024
 _FETCH_SECONDS: Final = 600.0
+_SLICE: Final = 3 * 256 * 1024
+"""Bytes; whole groups of three, so that the base64 of slices is that of the whole."""
 LEAST_RATE: Final = 16 * 1024.0
 """Bytes a second in which an input has to come, on the whole, once its grace is over."""
 GRACE: Final = 40.0
@@ -41,10 +45,12 @@ class Reader:
         *,
         fetches: Fetches | None = None,
         grace: float = GRACE,
+        link: Callable[[str], str] | None = None,
     ) -> None:
         """`client` should be one of its own, so that clients' slow servers take no connection from anything else.
 
-        `folder` holds copies for as long as their scope is open. `grace`: seconds for which any rate will do.
+        `folder` holds copies for as long as their scope is open. `grace`: seconds for which any rate will do. `link`:
+        the URL at which upstreams can have a stored file, by its key; None where they cannot reach this machine.
         """
         self._storage = storage
         self._client = client
@@ -53,6 +59,15 @@ class Reader:
         self._max_bytes = max_bytes
         self.fetches = fetches or Fetches()
         self._grace = grace
+        self._link = link
+
+    async def url_of(self, key: str, role: Role) -> str:
+        """Where an upstream can have the object. Raises GatewayError where it is gone, or nowhere."""
+        if self._link is None:
+            raise no_address(role)
+        if await self._storage.size(key) is None:
+            raise _gone()
+        return self._link(key)
 
     @asynccontextmanager
     async def scope(
@@ -72,7 +87,7 @@ class Reader:
             try:
                 path = await stack.enter_async_context(borrowed(self._storage, key, self._folder))
             except FileNotFoundError:
-                raise invalid("A file that the request refers to is no longer kept.", _PARAM) from None
+                raise _gone() from None
             yield path
 
     @asynccontextmanager
@@ -136,19 +151,30 @@ class Scope:
         self._copies = copies
         self._paths: dict[str, Path] = {}
 
-    async def read(self, item: MediaInput, limit: int) -> bytes:
-        """The whole of a small file, at most `limit` bytes. Raises GatewayError and, for what may pass, FetchError."""
+    async def as_url(self, item: MediaInput) -> str:
+        """The client's own URL; of a stored file, one of ours that ends in some hours. Raises GatewayError."""
+        if item.object_key is None and item.url is not None:
+            return item.url
+        return await self._reader.url_of(item.object_key or "", item.role)
+
+    async def as_base64(self, item: MediaInput, limit: int) -> str:
+        """The whole of a file of at most `limit` bytes. Raises GatewayError and, for what may pass, FetchError."""
+        return await asyncio.to_thread(_base64_of, await self.as_upload(item, limit))
+
+    async def as_upload(self, item: MediaInput, limit: int | None = None) -> Path:
+        """A local copy of the file, to be read only; it lives as long as the scope. Raises as `as_base64` does."""
+        limit = _MAX_FETCH if limit is None else limit
         path = await self._path(item, limit)
         size = (await asyncio.to_thread(path.stat)).st_size
         if size > limit:
             raise GatewayError(
                 "too_large", f"The {item.role} has {size} bytes; at most {limit} can be sent on.", param=_PARAM
             )
-        return await asyncio.to_thread(path.read_bytes)
+        return path
 
-    async def local(self, item: MediaInput) -> Path:
-        """A local copy of the file, to be read only; it lives as long as the scope. Raises as `read` does."""
-        return await self._path(item, _MAX_FETCH)
+    async def read(self, item: MediaInput, limit: int) -> bytes:
+        """The whole of a small file, at most `limit` bytes. Raises GatewayError and, for what may pass, FetchError."""
+        return await asyncio.to_thread((await self.as_upload(item, limit)).read_bytes)
 
     async def _path(self, item: MediaInput, limit: int) -> Path:
         name = item.object_key or f"{item.role} {item.url}"
@@ -160,6 +186,19 @@ class Scope:
                     fetched = self._reader.fetched(item, limit, self._account_id)
                     self._paths[name] = await self._copies.enter_async_context(fetched)
         return self._paths[name]
+
+
+def _base64_of(path: Path) -> str:
+    """The file in base64. Other threads have their turn between its slices."""
+    text = bytearray()
+    with path.open("rb") as file:
+        while part := file.read(_SLICE):
+            text += binascii.b2a_base64(part, newline=False)
+    return text.decode("ascii")
+
+
+def _gone() -> GatewayError:
+    return invalid("A file that the request refers to is no longer kept.", _PARAM)
 
 
 def _judge(status: int, role: str) -> None:

@@ -29,10 +29,20 @@ class _UnsatisfiableError(Exception):
 async def serve(request: Request, storage: Storage, output: Output, variant: Variant) -> Response:
     """One variant of a stored output, as GET or HEAD asks for it. Raises GatewayError (`not_found`)."""
     key = _key(output, variant)
-    size = await storage.size(key) if key else None
-    if key is None or size is None:
-        raise GatewayError("not_found", "There is no such file, or it is not stored yet.")
-    headers = _headers(output, variant, key)
+    if key is None:
+        raise _nothing()
+    return await _served(request, storage, key, _headers(output, variant, key))
+
+
+async def serve_object(request: Request, storage: Storage, key: str) -> Response:
+    """The object under `key`, which says nothing of itself but its name. Raises GatewayError (`not_found`)."""
+    return await _served(request, storage, key, _about(type_of(key), key.rpartition("/")[2], key))
+
+
+async def _served(request: Request, storage: Storage, key: str, headers: dict[str, str]) -> Response:
+    size = await storage.size(key)
+    if size is None:
+        raise _nothing()
     if _matches(request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
@@ -61,6 +71,10 @@ class _Body(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
+def _nothing() -> GatewayError:
+    return GatewayError("not_found", "There is no such file, or it is not stored yet.")
+
+
 def _key(output: Output, variant: Variant) -> str | None:
     if output.object_key is None or variant == "file":
         return output.object_key
@@ -70,13 +84,17 @@ def _key(output: Output, variant: Variant) -> str | None:
 def _headers(output: Output, variant: Variant, key: str) -> dict[str, str]:
     """What every answer about this file carries. Only listed types are shown by a browser; the rest are downloads."""
     content_type = output.content_type if variant == "file" else type_of(key)
-    shown = content_type in EXTENSIONS
     name = output_id(output.task_id, output.index) + ("" if variant == "file" else f"-{variant}")
+    return _about(content_type, f"{name}.{extension_of(content_type)}", f"{(output.sha256 or key)[:32]}-{variant}")
+
+
+def _about(content_type: str | None, name: str, tag: str) -> dict[str, str]:
+    shown = content_type in EXTENSIONS
     disposition = "inline" if shown else "attachment"
     return {
         "content-type": content_type if shown and content_type else "application/octet-stream",
-        "content-disposition": f'{disposition}; filename="{name}.{extension_of(content_type)}"',
-        "etag": f'"{(output.sha256 or key)[:32]}-{variant}"',
+        "content-disposition": f'{disposition}; filename="{name}"',
+        "etag": f'"{tag}"',
         "accept-ranges": "bytes",
         "cache-control": f"private, max-age={MAX_AGE}, immutable",
         "x-content-type-options": "nosniff",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol
 
@@ -11,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from telecine.clock import Clock
 from telecine.media.formats import Variant
 from telecine.media.intake import Intake
-from telecine.media.links import Signer
-from telecine.media.serve import serve
+from telecine.media.links import OBJECT_SECONDS, Signer
+from telecine.media.serve import serve, serve_object
 from telecine.media.sheets import Sheets
 from telecine.media.storage import Storage
 from telecine.nouns.errors import GatewayError
@@ -50,7 +51,7 @@ class MediaService:
     async def discard(self, inputs: Sequence[MediaInput]) -> None:
         """Delete what `store` kept for a request that then came to nothing."""
         for item in inputs:
-            if item.object_key is not None:
+            if item.object_key is not None and item.asset_id is None:
                 await self._storage.delete(item.object_key)
 
     def check_url(self, url: str, *, param: str) -> None:
@@ -70,6 +71,10 @@ class MediaService:
         if output.object_key is None:
             return output.upstream_expires_at
         return float(self._signer.expiry(self._clock.now()))
+
+    def object_link(self, key: str) -> str:
+        """A signed public URL of the object under `key`, for an upstream; it ends in some hours."""
+        return self._signer.make_object(key, math.ceil(self._clock.now()) + OBJECT_SECONDS)
 
     async def serve(self, request: Request, output: Output, variant: Variant) -> Response:
         """The bytes, with `Range`, `ETag` and the right type, in constant memory. Raises GatewayError (`not_found`)."""
@@ -98,6 +103,18 @@ class MediaService:
                 return _refusal(error)
 
         return media_endpoint
+
+    async def serve_object(self, request: Request) -> Response:
+        """The handler of links.OBJECT_PATH: 403 for a forged or expired link, 404 for what is gone."""
+        parts = request.path_params
+        folder = f"{parts['account']}/{parts['folder']}"
+        key = self._signer.verify_object(folder, parts["ticket"], parts["name"], self._clock.now())
+        if key is None:
+            return _refusal(GatewayError("permission", "This link is not valid, or has expired."))
+        try:
+            return await serve_object(request, self._storage, key)
+        except GatewayError as error:
+            return _refusal(error)
 
 
 def _refusal(error: GatewayError) -> Response:

@@ -25,6 +25,8 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int | None = None
     trajectory: tuple[Point, ...] = ()
     """For a mask: the path that what it covers moves along. A mask without one holds its area still."""
+    asset_id: int | None = None
+    """Of a file that the account keeps in its library: the request refers to it, and never takes it away."""
 
 
 class Novel(msgspec.Struct, frozen=True):
@@ -96,6 +98,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     def with_role(self, *roles: Role) -> Iterator[MediaInput]:
         """The inputs that play one of `roles`, in the order in which they were given."""
         return (item for item in self.inputs if item.role in roles)
+
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """Where the files lie that came with this request and go with it; those of a library are none of them."""
+        return tuple(item.object_key for item in self.inputs if item.object_key and item.asset_id is None)
 
     def blank(self) -> GenerationRequest:
         """The request without prompts, inputs and whatever else is the client's own; what was billed by stays."""

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from telecine.nouns.billed import Billed
-from telecine.nouns.errors import TaskError
+from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import Kind
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import MAIN, Facts, Usage
 
 MOST_ID: Final = 512
@@ -196,6 +196,9 @@ class Traits(msgspec.Struct, frozen=True):
     """The shortest spacing of polls that its upstream welcomes."""
     polls_free: bool = False
     """Asking costs nothing, so that even a short job is asked about several times while it runs."""
+    url_only: bool = False
+    """It takes media as URLs alone. Files that clients send inline it has from us, and they are refused where it cannot
+    reach this installation."""
     listed: bool = False
     """One question, `poll_many`, can ask about many jobs of a channel."""
 
@@ -285,13 +288,34 @@ class Job(msgspec.Struct, frozen=True):
 class MediaReader(Protocol):
     """How a provider gets at the media of a request. Implemented by `media/`."""
 
-    async def read(self, item: MediaInput, limit: int) -> bytes:
-        """The whole of a small file, at most `limit` bytes. Raises GatewayError when it is larger or cannot be had."""
+    async def as_url(self, item: MediaInput) -> str:
+        """A URL at which the upstream can have the file without a key: the client's own; of a stored file, a signed
+        one of ours that ends in some hours. Raises GatewayError where the file is gone, and `no_address`."""
         ...
 
-    async def local(self, item: MediaInput) -> Path:
-        """A local copy of the file, of any size; it lives as long as the task's step. Raises GatewayError."""
+    async def as_base64(self, item: MediaInput, limit: int) -> str:
+        """The whole of a file of at most `limit` bytes, in base64. Raises GatewayError when it is larger or cannot be
+        had, and telecine.net.client.FetchError when it cannot be had now."""
         ...
+
+    async def as_upload(self, item: MediaInput, limit: int | None = None) -> Path:
+        """A local copy of the file, of at most `limit` bytes, to be read only; it lives as long as the task's step.
+        Raises as `as_base64` does."""
+        ...
+
+    async def read(self, item: MediaInput, limit: int) -> bytes:
+        """The whole of a small file, at most `limit` bytes. Raises as `as_base64` does."""
+        ...
+
+
+def no_address(role: Role) -> GatewayError:
+    """For a file that came inline, where the upstream takes URLs alone and cannot reach this installation."""
+    return GatewayError(
+        "unsupported_parameter",
+        f"This upstream takes the {role} only as a URL, and this installation has no address at which it could fetch "
+        "the file. Send a URL; or the operator sets public_url.",
+        param=f"inputs.{role}",
+    )
 
 
 @runtime_checkable

@@ -60,6 +60,8 @@ class Router:
         still asked about there, with the credential that was good there."""
         self._circuits: dict[_Place, Circuit] = {}
         self.pools: dict[str, int] = {}
+        self.public = bool(config.media_origin or config.public_url)
+        """Upstreams can fetch files here; as with the address itself, a start decides that."""
         self.swap(config)
         self._known = {model.name for model in catalogue.models}
 

@@ -44,7 +44,7 @@ from telecine.media import spool
 from telecine.media.collect import Collector
 from telecine.media.intake import Intake
 from telecine.media.library import MediaLibrary
-from telecine.media.links import MEDIA_PATH, Signer
+from telecine.media.links import MEDIA_PATH, OBJECT_PATH, Signer
 from telecine.media.reader import Reader
 from telecine.media.service import MediaService
 from telecine.media.sheets import Sheets
@@ -166,7 +166,7 @@ class Gateway:
             library=MediaLibrary(
                 storage,
                 Collector(storage, WorkerDecoders(self._workers, paid=True), self._scratch),
-                Reader(storage, self._fetcher, decoders, self._scratch),
+                Reader(storage, self._fetcher, decoders, self._scratch, link=_object_links(config, self.media)),
             ),
             clock=clock,
             ids=ids,
@@ -420,6 +420,7 @@ class Gateway:
             *self._webhooks.routes,
             callback_route(self.tasks, self._router),
             Route(MEDIA_PATH, self.media.endpoint(self.tasks.output), name="media"),
+            Route(OBJECT_PATH, self.media.serve_object, name="objects"),
         ]
         app = Routes([strict(one) for one in routes])
         app.state.edge = self._edge
@@ -437,6 +438,11 @@ class Gateway:
             patience=lambda: self.patience,
             media_origin=self._settings.config.media_origin,
         )
+
+
+def _object_links(config: Config, media: MediaService) -> Callable[[str], str] | None:
+    """How upstreams are given what clients have sent, where they can reach this machine."""
+    return media.object_link if config.media_origin or config.public_url else None
 
 
 async def _front(_: Request) -> Response:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Attempt
+from telecine.providers.base import Channel, Provider, no_address
 from telecine.routing.router import Route, Router
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
@@ -17,13 +19,27 @@ def routes_of(
     router: Router, request: GenerationRequest, *, after: Attempt | None = None, without: str | None = None
 ) -> list[Route]:
     """The channels that can run `request`, best first; never empty. Raises GatewayError: see `Router.choose`."""
+
+    def fits(provider: Provider, _: Channel, model: str) -> Billed:
+        billed = provider.check(request, model)
+        if not router.public and provider.traits_of(request.operation, model).url_only:
+            _check_urls(request)
+        return billed
+
     return router.choose(
         request.model,
-        lambda provider, _, model: provider.check(request, model),
+        fits,
         slots=request.count if OPERATIONS[request.operation].slots == "count" else 1,
         after=after,
         without=without,
     )
+
+
+def _check_urls(request: GenerationRequest) -> None:
+    """Raise GatewayError for a file that came inline: the upstream would have to fetch it here, and cannot."""
+    for item in request.inputs:
+        if item.url is None:
+            raise no_address(item.role)
 
 
 async def candidates(context: Context, work: Work) -> list[Route]:

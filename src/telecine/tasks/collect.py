@@ -166,7 +166,7 @@ async def bury(context: Context, work: Work) -> None:
         await context.rest(work.task.id, gone_at - now)
         return
     keys = [key for output in work.outputs for key in (output.object_key, output.poster_key) if key]
-    keys += [item.object_key for item in work.task.request.inputs if item.object_key]
+    keys += work.task.request.own_keys
     await context.library.forget(keys)
     outputs = tuple(replace(one, state="lost", object_key=None, poster_key=None, text=None) for one in work.outputs)
     change = context.moved(work.task, Change(task=work.task, outputs=outputs), "files_deleted")

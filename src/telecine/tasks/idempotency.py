@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -89,8 +88,3 @@ def refused_at_once(task: Task, first_step: float) -> GatewayError | None:
         return None
     error = task.error
     return GatewayError(error.code, error.message, param=error.param, may_retry=False)
-
-
-def stored_keys(request: GenerationRequest) -> Sequence[str]:
-    """The files in our storage that `request` brought."""
-    return [item.object_key for item in request.inputs if item.object_key]

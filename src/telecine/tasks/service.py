@@ -20,7 +20,7 @@ from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
 from telecine.tasks.create import Origin, store
 from telecine.tasks.events import News, Timelines, follow
-from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once, stored_keys
+from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
 from telecine.tasks.schedule import Schedule
@@ -68,11 +68,12 @@ class TaskService:
             async with self._context.database.reading() as connection:
                 owner = await stand_in(connection, principal, before.account_id, self._context.now())
         try:
-            copied = iter(await self._context.library.copy(before.account_id, stored_keys(request)))
+            copied = iter(await self._context.library.copy(before.account_id, request.own_keys))
         except FileNotFoundError:
             raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
-        inputs = tuple(replace(one, object_key=next(copied)) if one.object_key else one for one in request.inputs)
-        request = replace(request, inputs=inputs, external_id=None)
+        own = request.own_keys  # what is a library's stays where it is
+        inputs = [replace(one, object_key=next(copied)) if one.object_key in own else one for one in request.inputs]
+        request = replace(request, inputs=tuple(inputs), external_id=None)
         return await self._make(owner, request, Origin(before.dialect, before.form, before.id), idempotency)
 
     async def _make(
@@ -85,13 +86,13 @@ class TaskService:
         try:
             made = await store(self._context, self._catalogue, principal, request, origin, said=said)
         except GatewayError:
-            await self._context.library.forget(stored_keys(request))
+            await self._context.library.forget(request.own_keys)
             raise
         if isinstance(made, Work):
             step = self._schedule.begin(made)
             await asyncio.wait([step], timeout=self._context.limits.first_step)
             return await self._first_answer(made.task.id)
-        await self._context.library.forget(stored_keys(request))
+        await self._context.library.forget(request.own_keys)
         await join(self._context, self._schedule, made)
         return await self._first_answer(made)
 

@@ -176,7 +176,7 @@ class Erasure:
                 select(output.object_key, output.poster_key).where(output.task_id.in_(ids))
             )
             keys = [key for row in found.all() for key in row if key]
-        keys += [one.object_key for request in requests.values() for one in request.inputs if one.object_key]
+        keys += [key for request in requests.values() for key in request.own_keys]
         await self._forget(keys)
         await self._forget_jobs(ids)
         async with self._database.writing() as connection:

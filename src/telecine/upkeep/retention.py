@@ -7,7 +7,7 @@ that name them, so that none is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -108,7 +108,7 @@ class Retention:
             )
             requests = {task_id: _decode(body) for task_id, body in found.all()}
         for request in requests.values():
-            await self._forget([one.object_key for one in request.inputs])
+            await self._forget(request.own_keys)
         if requests:
             await self._forget_jobs(list(requests))
             async with self._database.writing() as connection:
@@ -178,7 +178,7 @@ class Retention:
                 await forgetting.lose(connection, [(task_id, index) for task_id, index, _, _ in rows])
         return len(rows)
 
-    async def _forget(self, keys: list[str | None]) -> None:
+    async def _forget(self, keys: Sequence[str | None]) -> None:
         for key in keys:
             if key is not None:
                 await self._storage.delete(key)

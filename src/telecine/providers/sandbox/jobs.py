@@ -113,10 +113,10 @@ class Jobs:
         """Where the picture lies that the job begins with, if it begins with one."""
         return self._named(handle, "input")
 
-    def keep_input(self, handle: str, content: bytes) -> Path:
-        """Keep that picture."""
+    def keep_input(self, handle: str, file: Path) -> Path:
+        """Keep a copy of that picture."""
         path = self.input(handle)
-        self._appear(path, content)
+        self._appear(path, file.read_bytes())
         return path
 
     def try_folder(self) -> None:

@@ -200,8 +200,8 @@ class SandboxProvider:
         item = opening(submission.request)
         if item is None:
             return None
-        content = await media.read(item, _INPUT_BYTES)
-        path = await asyncio.to_thread(self._jobs.keep_input, submission.handle, content)
+        file = await media.as_upload(item, _INPUT_BYTES)
+        path = await asyncio.to_thread(self._jobs.keep_input, submission.handle, file)
         try:
             return await self._workers.run(
                 render.picture_size, path, seconds=_SIZE_SECONDS, lane="look", account_id=submission.account_id
