@@ -1,0 +1,145 @@
+"""Suno as relays offer it (Suno-API, `/suno/submit/…` and `/suno/fetch`; new-api has the same).
+
+An answer is `{code, message, data}`, and good where `code` is `success`; times are whole seconds. A submit's `data` is
+the task's id; a song is made twice, as two clips.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from telecine.wires.scalars import Number, Word
+
+SUBMIT_MUSIC: Final = "/suno/submit/music"
+SUBMIT_LYRICS: Final = "/suno/submit/lyrics"
+FETCH: Final = "/suno/fetch"
+"""One task by GET with its id behind it, many by POST with `FetchTasks`."""
+SUCCESS: Final = "success"
+CLIPS: Final = 2
+"""What a song is made as."""
+DEFAULT_MODEL: Final = "chirp-v3-0"
+LYRICS_MODEL: Final = "suno_lyrics"
+"""Lyrics have no model of their own on the wire; this is the name under which new-api bills them."""
+QUEUED: Final = frozenset({"NOT_START", "SUBMITTED", "QUEUED"})
+RUNNING: Final = frozenset({"IN_PROGRESS"})
+DONE: Final = frozenset({"SUCCESS"})
+FAILED: Final = frozenset({"FAILURE", "FAIL"})
+"""Status words of a task; `UNKNOWN` is one too, and says nothing."""
+VOICES: Final = ("m", "f")
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class SubmitMusic(msgspec.Struct, omit_defaults=True):
+    """Three modes: a description (`gpt_description_prompt`, beside which `prompt` is ignored); words that are sung
+    (`prompt`); or a clip that goes on (`continue_clip_id`). The last eight are newer relays'."""
+
+    prompt: str | None = None
+    mv: Word | None = None
+    """The model."""
+    title: str | None = None
+    tags: str | None = None
+    gpt_description_prompt: str | None = None
+    make_instrumental: bool | str | None = None
+    task_id: str | None = None
+    """The task of the clip that goes on."""
+    continue_clip_id: str | None = None
+    continue_at: Number | None = None
+    notify_hook: str | None = None
+
+    custom_mode: bool | str | None = None
+    """Whether `prompt` is what is sung, and not what a song is about."""
+    instrumental: bool | str | None = None
+    style: str | None = None
+    negative_tags: str | None = None
+    vocal_gender: Word | None = None
+    style_weight: Share | None = None
+    weirdness_constraint: Share | None = None
+    audio_weight: Share | None = None
+
+
+class SubmitLyrics(msgspec.Struct, omit_defaults=True):
+    """What they are to be about."""
+
+    prompt: str | None = None
+    notify_hook: str | None = None
+
+
+class FetchTasks(msgspec.Struct, omit_defaults=True):
+    """The tasks that are asked about; `action` narrows nothing."""
+
+    ids: list[str]
+    action: str | None = None
+
+
+class ClipMetadata(msgspec.Struct, frozen=True):
+    """What a clip was made of. `duration` in seconds."""
+
+    tags: str | None = None
+    prompt: str | None = None
+    gpt_description_prompt: str | None = None
+    audio_prompt_id: str | None = None
+    history: Any = None
+    concat_history: Any = None
+    type: str | None = None
+    duration: float | None = None
+    refund_credits: bool | None = None
+    stream: bool | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+
+
+class Clip(msgspec.Struct, frozen=True):
+    """One of the two songs. Its own words of status: submitted, queued, streaming, complete, error."""
+
+    id: str = ""
+    title: str | None = ""
+    status: str = ""
+    audio_url: str | None = ""
+    """A live stream while `streaming`."""
+    video_url: str | None = ""
+    image_url: str | None = None
+    image_large_url: str | None = None
+    model_name: str | None = ""
+    major_model_version: str | None = ""
+    metadata: ClipMetadata = ClipMetadata()
+    user_id: str | None = ""
+    display_name: str | None = ""
+    handle: str | None = ""
+    created_at: str | None = ""
+    is_liked: bool | None = False
+    is_trashed: bool | None = False
+    is_public: bool | None = False
+    is_video_pending: bool | None = False
+    is_handle_updated: bool | None = False
+    reaction: Any = None
+    play_count: int | None = 0
+    upvote_count: int | None = 0
+
+
+class Lyrics(msgspec.Struct, frozen=True):
+    """A text that was made, with a clip's words of status."""
+
+    id: str = ""
+    text: str | None = ""
+    title: str | None = ""
+    status: str | None = ""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task; what has not happened yet is at the time 0. `data` is a list of clips, or lyrics."""
+
+    task_id: str
+    notify_hook: str = ""
+    action: str
+    """MUSIC or LYRICS."""
+    status: str
+    fail_reason: str = ""
+    submit_time: int = 0
+    start_time: int = 0
+    finish_time: int = 0
+    progress: str = ""
+    """Such as `42%`: new-api's."""
+    data: list[Clip] | Lyrics | None = None
