@@ -23,6 +23,7 @@ from telecine.cli.app import app
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.served import DIALECTS
 from telecine.nouns.errors import ERROR_CODES, GatewayError
+from telecine.nouns.operations import OPERATIONS, Operation
 from telecine.nouns.task import State
 from telecine.providers.kling.words import VERDICTS
 from telecine.providers.sandbox.directives import Directives
@@ -133,6 +134,19 @@ def test_every_setting_is_documented_with_its_default(heading: str, kind: type[m
     for field in fields:
         if isinstance(field.default, bool | int | float) and field.name in rows:
             assert rows[field.name] == f"`{json.dumps(field.default)}`", field.name
+
+
+def test_the_table_of_operations_is_the_one_that_is_read() -> None:
+    said = re.findall(r"^\| (`.*) \|$", section("docs/dialects.md", "Operations"), re.MULTILINE)
+    assert said == [" | ".join(cells(one)) for one in OPERATIONS.values()]
+
+
+def cells(one: Operation) -> tuple[str, ...]:
+    """What the documents say of an operation."""
+    inputs = [f"`{role}`" + ("" if slot.most is None else f" ({slot.most})") for role, slot in one.inputs.items()]
+    parameters = [f"`{name}`" for name in (one.parameters.__struct_fields__ if one.parameters else ())]
+    follows = [f"`{name}`" for name in sorted(one.follows)] + (["always"] if one.needs_source else [])
+    return f"`{one.name}`", one.makes, *(", ".join(names) or "–" for names in (inputs, parameters, follows))
 
 
 def test_every_command_and_option_is_documented() -> None:

@@ -1,0 +1,85 @@
+"""Every operation of the table can be asked for at `/v1/tasks`, by its name and by what the model and inputs say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from telecine.dialects.tasks import TASKS
+from telecine.nouns.catalogue import load
+from telecine.nouns.operations import OPERATIONS, Operation
+from telecine.nouns.parameters import MusicParameters
+from telecine.nouns.request import GenerationRequest
+from tests.dialects.house import House
+
+URL = "https://a.test/b"
+
+
+@pytest.fixture
+def house() -> House:
+    return House(TASKS)
+
+
+async def sent(house: House, **body: Any) -> tuple[int, Any]:
+    answer = await house.call("POST", "/v1/tasks", json={"prompt": "a paper boat", **body})
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda one: one.name)
+async def test_each_can_be_named(house: House, operation: Operation) -> None:
+    model = next(one for one in load().models if operation.name in one.operations)
+    status, body = await sent(house, model=model.name, operation=operation.name)
+    if operation.needs_source:
+        assert (status, body["error"]["param"]) == (400, "operation")
+        return
+    assert (status, body["operation"]) == (200, operation.name)
+    assert house.request.operation == operation.name
+
+
+@pytest.mark.parametrize(
+    ("model", "operation"),
+    [
+        ("kling-v1", "text_to_video"),
+        ("storyboard-1", "text_to_image"),
+        ("chirp-v3-5", "music"),
+        ("suno_lyrics", "lyrics"),
+    ],
+)
+async def test_a_model_says_what_is_meant(house: House, model: str, operation: str) -> None:
+    assert (await sent(house, model=model))[1]["operation"] == operation
+
+
+async def test_a_song_has_parameters_of_its_own(house: House) -> None:
+    parameters = {
+        "lyrics": "Row, row, row your boat", "title": "Boats", "style": "folk", "negative_style": "metal",
+        "instrumental": False, "continue_at": 30, "voice": "f", "style_weight": 0.5, "weirdness": 1, "audio_weight": 0,
+    }  # fmt: skip
+    status, _ = await sent(house, model="chirp-v3-5", prompt="", parameters=parameters, count=2)
+    assert status == 200
+    assert house.request == GenerationRequest(
+        "music",
+        "chirp-v3-5",
+        count=2,
+        parameters=MusicParameters(**parameters),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({"model": "chirp-v3-5", "parameters": {"mode": "pro"}}, "invalid_request", "parameters.mode"),
+        ({"model": "chirp-v3-5", "parameters": {"weirdness": 2}}, "invalid_request", "parameters.weirdness"),
+        ({"model": "suno_lyrics", "parameters": {"title": "x"}}, "invalid_request", "parameters"),
+        (
+            {"model": "chirp-v3-5", "inputs": [{"role": "image", "url": URL}]},
+            "invalid_request",
+            "inputs",
+        ),
+        ({"model": "chirp-v3-5", "operation": "lyrics"}, "unsupported_parameter", "operation"),
+        ({"model": "kling-v1", "operation": "vendor:op"}, "invalid_request", "operation"),
+    ],
+)
+async def test_what_an_operation_has_not_is_named(house: House, body: dict[str, Any], code: str, param: str) -> None:
+    status, answer = await sent(house, **body)
+    assert (status, answer["error"]["code"], answer["error"]["param"]) == (400, code, param)
