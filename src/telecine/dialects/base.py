@@ -14,7 +14,7 @@ from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
 from telecine.config import LimitsConfig, PriceConfig
 from telecine.dialects.room import Room
-from telecine.dialects.streams import Streams
+from telecine.dialects.streams import Streams, Waits
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
@@ -187,6 +187,8 @@ class Edge(msgspec.Struct, frozen=True):
     """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
     streams: Streams = msgspec.field(default_factory=lambda: Streams(LimitsConfig().event_streams))
     """What callers follow at this moment."""
+    waits: Waits = msgspec.field(default_factory=Waits)
+    """Whose requests wait for the end of a task."""
     room: Room = msgspec.field(default_factory=Room)
     """For large bodies; `bodies.read_object` takes it."""
 

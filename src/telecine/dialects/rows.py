@@ -20,6 +20,7 @@ from telecine.dialects.document import Described, Method, Query
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import Look, Source, keep_media
 from telecine.dialects.lookup import find, number
+from telecine.dialects.waiting import Wait, answered, waited
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.request import GenerationRequest
@@ -66,6 +67,11 @@ def callback_url(_: Body) -> str:
     return "callback_url"
 
 
+def at_once(_: Call) -> Wait:
+    """The usual: the answer comes after the first step, and the end is asked for."""
+    return Wait()
+
+
 class Create(Row, frozen=True, kw_only=True):
     """Make a task: read the body, map it, settle its media, commit, and show the task after its first step."""
 
@@ -84,16 +90,18 @@ class Create(Row, frozen=True, kw_only=True):
     """What the vendor would refuse of a stored file."""
     hook: Callable[[Body], str] = callback_url
     """The dialect's own name of the URL for webhooks."""
+    wait: Callable[[Call], Wait] = at_once
+    """Whether the answer waits for the end of the task. Raises GatewayError."""
     repeatable: tuple[str, ...] | None = None
     """The fields of media in a form, which may be there more than once; None where the body is JSON only."""
 
     async def serve(self, call: Call) -> Response:
-        said = idempotency_of(call.request)
+        said, wait = idempotency_of(call.request), self.wait(call)
         if self.source is not None:
             call = msgspec.structs.replace(call, source=await self.source(call))
         wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
         view = await call.edge.tasks.create(call.principal, wanted, call.dialect, form=self.form, idempotency=said)
-        return await self.answered(self.show(call, view))
+        return await answered(call, view, wait, lambda found: self.answered(self.show(call, found)))
 
     async def _wanted(self, call: Call) -> GenerationRequest:
         """The whole request. The room that its body took is given back, and its files are gone."""
@@ -123,9 +131,7 @@ class Read(Row, frozen=True, kw_only=True):
 
     async def serve(self, call: Call) -> Response:
         seconds = (number(call.request, "wait", most=self.wait) or 0.0) if self.wait else 0.0
-        view = await self.find(call)
-        if seconds and not view.task.ended:
-            view = await call.edge.tasks.wait(call.principal, view.task.id, seconds)
+        view = await waited(call, await self.find(call), seconds)
         return await self.answered(self.show(call, view))
 
     def described(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""How many streams of events are open in this process. A stream costs a connection, memory and reads for as long as it
-lives."""
+"""How many streams of events are open in this process, and how many requests wait for the end of a task. Each costs a
+connection and memory for as long as it lives, and a stream reads as well."""
 
 from __future__ import annotations
 
@@ -51,3 +51,25 @@ class Streams:
             yield
         finally:
             self._places.give(account_id)
+
+
+class Waits:
+    """Counts who waits, in memory: so many in all, which accounts share fairly."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._places: Shares[int] = Shares(max(1, most * 4 // 5))  # and a quarter of that to spare
+
+    @property
+    def used(self) -> int:
+        """How many wait."""
+        return self._places.used
+
+    @contextmanager
+    def one_of(self, account_id: int) -> Iterator[bool]:
+        """One more of the account until the block ends; whether there is room for it."""
+        room = self._places.try_take(account_id)
+        try:
+            yield room
+        finally:
+            if room:
+                self._places.give(account_id)

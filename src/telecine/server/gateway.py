@@ -37,7 +37,7 @@ from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.room import Room
 from telecine.dialects.served import DIALECTS
-from telecine.dialects.streams import Streams
+from telecine.dialects.streams import Streams, Waits
 from telecine.dialects.tasks import TASKS
 from telecine.loops import LEAVING, Loop, Loops
 from telecine.media import spool
@@ -233,7 +233,8 @@ class Gateway:
             self._models,
             clock.now,
             self._statement,
-            streams=Streams(config.limits.event_streams, connections // 2),  # the others are for requests
+            streams=Streams(config.limits.event_streams, connections // 2),
+            waits=Waits(connections // 4),  # the others are for requests
             room=Room(2 * config.limits.json_body),
         )
         self._local_account = 0
@@ -315,6 +316,7 @@ class Gateway:
     def end_streams(self) -> None:
         """Whoever follows a task is to come back later: this process is about to end."""
         self.context.closing = True
+        self.context.watch.wake()
 
     def local_token(self) -> str:
         """A token with which the command line on this machine may speak to this process."""

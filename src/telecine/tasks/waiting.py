@@ -8,24 +8,40 @@ from typing import Final
 
 from telecine.nouns.task import Task
 from telecine.tasks.context import Context
+from telecine.tasks.reads import Seen
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.view import Cancellation
 
 _LOOK_AGAIN: Final = 1.0
-"""Seconds between two reads for whoever waits: steps of other processes wake nobody here."""
+"""Seconds between two looks for whoever waits: steps of other processes wake nobody here."""
+_LOOK_ALONE: Final = 10.0
+"""The same where there is no other process."""
 
 
 async def until(context: Context, task_id: int, reached: Callable[[Task], bool], seconds: float) -> None:
-    """Wait until a step makes `reached` true of the task, or `seconds` are over."""
+    """Wait until a step makes `reached` true of the task, until `seconds` are over, or this process is to end.
+
+    Whoever waits costs a little memory and no more: the looks of all go together, and a task is read only where it has
+    changed.
+    """
     end = context.clock.elapsed() + seconds
+    pause = _LOOK_ALONE if context.database.sqlite else _LOOK_AGAIN
+    seen: Seen | None = None
     with context.watch.watching(task_id) as changed:
         while True:
             changed.clear()
-            found = await context.reads.task(task_id)
-            left = end - context.clock.elapsed()
-            if found is None or reached(found[0]) or left <= 0 or context.closing:
+            now = await context.reads.seen(task_id)
+            if now is None or (now != seen and await _is(context, task_id, reached)):
                 return
-            await context.clock.wait(changed, min(left, _LOOK_AGAIN))
+            seen, left = now, end - context.clock.elapsed()
+            if left <= 0 or context.closing:
+                return
+            await context.clock.wait(changed, min(left, pause))
+
+
+async def _is(context: Context, task_id: int, reached: Callable[[Task], bool]) -> bool:
+    found = await context.reads.task(task_id)
+    return found is None or reached(found[0])
 
 
 async def join(context: Context, schedule: Schedule, task_id: int) -> None:

@@ -20,6 +20,12 @@ class Watch:
         for event in self._waiters.get(task_id, ()):
             event.set()
 
+    def wake(self) -> None:
+        """Wake everybody: this process is about to end."""
+        for events in self._waiters.values():
+            for event in events:
+                event.set()
+
     @contextmanager
     def watching(self, task_id: int) -> Iterator[asyncio.Event]:
         """An event that every change of the task sets, from here to the end of the block."""

@@ -14,17 +14,33 @@ from telecine.dialects.dialect import Claim, Dialect
 from telecine.dialects.document import More, Query, moment, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.lookup import moment as read_moment
+from telecine.dialects.lookup import number
 from telecine.dialects.rows import Cancel, Create, Plain, Read, by_id
 from telecine.dialects.tasks.create import MAX_INLINE, CreateTask, parse_create
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import ERRORS, SENT, TaskList, TaskObject, announce, task_object
+from telecine.dialects.waiting import BLANK, Wait
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import TSK
 from telecine.nouns.task import Status
 from telecine.tasks.view import Page, View
 
 _LONGEST_WAIT: Final = 60.0
-"""Seconds that a read may wait for the end: proxies in between cut longer silences."""
+"""Seconds that a request may wait in silence for the end: proxies in between cut longer ones."""
+_LONGEST_ALIVE: Final = 600.0
+"""The same for an answer that is kept alive."""
+_WAITS: Final = (
+    Query(
+        "wait",
+        "Seconds to wait for the end, once the job has been sent; more than 60 only with keep_alive.",
+        {"type": "number", "minimum": 0, "maximum": 600},
+    ),
+    Query(
+        "keep_alive",
+        "The answer begins at once, with status 200, and blanks come before its JSON.",
+        {"type": "boolean", "default": False},
+    ),
+)
 _ONE: Final = "/v1/tasks/{id}"
 _SEEN: Final = "The number of the last event that you have; those behind it follow."
 _NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
@@ -105,6 +121,17 @@ async def _all_shown(call: Call, views: Sequence[View]) -> list[TaskObject]:
     ]
 
 
+def wait_of(call: Call) -> Wait:
+    """What the query of a create says about waiting. Raises GatewayError (`invalid_request`)."""
+    seconds = number(call.request, "wait", most=_LONGEST_ALIVE) or 0.0
+    alive = call.query("keep_alive") or "false"
+    if alive not in ("true", "false"):
+        raise invalid("keep_alive: must be true or false.", "keep_alive")
+    if alive == "false" and seconds > _LONGEST_WAIT:
+        raise invalid(f"wait: more than {_LONGEST_WAIT:g} seconds need keep_alive=true.", "wait")
+    return Wait(seconds, BLANK if alive == "true" else None)
+
+
 def _hook(_: Body) -> str:
     return "webhook_url"
 
@@ -128,6 +155,8 @@ TASKS: Final = Dialect(
             parse=lambda call, body: parse_create(body, call.edge.catalogue),
             most=MAX_INLINE,
             hook=_hook,
+            query=_WAITS,
+            wait=wait_of,
             show=shown,
         ),
         List("/v1/tasks", "List tasks", answer=TaskList, query=_NARROWED, turning=Cursor(), find=found, show=listed),
