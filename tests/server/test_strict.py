@@ -46,8 +46,8 @@ def test_so_it_is_for_administrators(sandbox: LiveServer, method: str, path: str
 
 def test_nothing_is_made_of_a_create_with_one(sandbox: LiveServer) -> None:
     before = sandbox.count("tasks")
-    reply = sandbox.call("POST", "/v1/tasks?wait=5", {"model": "storyboard-1", "prompt": "a"})
-    assert (reply.status, reply.json["error"]["param"]) == (400, "wait")
+    reply = sandbox.call("POST", "/v1/tasks?waits=5", {"model": "storyboard-1", "prompt": "a"})
+    assert (reply.status, reply.json["error"]["param"]) == (400, "waits")
     assert sandbox.count("tasks") == before
 
 
