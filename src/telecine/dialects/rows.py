@@ -101,6 +101,7 @@ class Create(Row, frozen=True, kw_only=True):
             call = msgspec.structs.replace(call, source=await self.source(call))
         wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
         view = await call.edge.tasks.create(call.principal, wanted, call.dialect, form=self.form, idempotency=said)
+        del wanted
         return await answered(call, view, wait, lambda found: self.answered(self.show(call, found)))
 
     async def _wanted(self, call: Call) -> GenerationRequest:
