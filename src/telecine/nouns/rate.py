@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import cache
 from math import ceil
 from typing import Final
@@ -60,39 +61,60 @@ def rate_of(text: str) -> Rate:
 
 
 class Window:
-    """What was counted against one rate. Time is given by the caller, in seconds, and never goes back.
+    """What was counted against one rate. Time is given by the caller, in seconds.
 
     (The memory storage of the `limits` library starts a thread every ten milliseconds, reads the machine's clock and
     never forgets a name, so only its notation is used.)
     """
 
-    def __init__(self, grains: int | None = None) -> None:
-        """`grains`: the rate's time is cut into so many, and what is counted within one leaves at its end, so that no
-        more than that is remembered however much is counted. None: everything leaves at its own moment."""
+    def __init__(
+        self,
+        grains: int | None = None,
+        marks: Iterable[tuple[float, int]] = (),
+        *,
+        rate: Rate = Rate(1, 1),  # noqa: B008  frozen
+        margin: float = 0.0,
+    ) -> None:
+        """`grains`: the rate's time is cut into so many, and what is counted within one counts as the last of it does,
+        so that no more than that is remembered however much is counted. None: everything leaves at its own moment.
+
+        `marks`: when so many were counted, oldest first. `margin`: for how many seconds longer they count.
+        """
         self._grains = grains
-        self._taken: deque[tuple[float, int]] = deque()
-        self._sum = 0
-        self._rate = Rate(1, 1)
+        self._taken = deque(marks)
+        self._sum = sum(amount for _, amount in self._taken)
+        self._rate = rate
+        self._margin = margin
+
+    @property
+    def marks(self) -> list[tuple[float, int]]:
+        """When so many were counted, oldest first."""
+        return list(self._taken)
+
+    def openings(self, rate: Rate, now: float) -> Iterator[tuple[float, int]]:
+        """From when on how many more fit, the soonest first; the rate's amount in all."""
+        self._forget(rate, now)
+        room = rate.amount - self._sum
+        if room > 0:
+            yield now, room
+        room = min(room, 0)  # below 0 where the rate was lowered, or more was counted than fits
+        for moment, amount in self._taken:
+            room += amount
+            if room > 0:
+                yield moment + self._span, room
+                room = 0
 
     def wait(self, rate: Rate, now: float) -> float:
         """Seconds until less than the rate's amount is counted; 0 where it is now, so that one more fits."""
-        self._forget(rate, now)
-        left = self._sum
-        for moment, amount in self._taken:
-            if left < rate.amount:
-                break
-            left -= amount
-            until = moment + rate.seconds
-        return max(0.0, until - now) if self._sum >= rate.amount else 0.0
+        return next((at - now for at, _ in self.openings(rate, now)), 0.0)
 
     def take(self, now: float, amount: int = 1) -> None:
         """Count so many."""
         self._forget(self._rate, now)  # also where nobody asks any more
-        if self._grains is not None:
-            now = ceil(now * self._grains / self._rate.seconds) * self._rate.seconds / self._grains
-        if self._taken and self._taken[-1][0] >= now:
-            now, before = self._taken.pop()
-            self._taken.append((now, before + amount))
+        last = self._taken[-1][0] if self._taken else None
+        if last is not None and (last >= now or self._grain(last) >= self._grain(now)):
+            last, before = self._taken.pop()
+            self._taken.append((max(last, now), before + amount))
         else:
             self._taken.append((now, amount))
         self._sum += amount
@@ -109,12 +131,23 @@ class Window:
 
     def idle_at(self) -> float:
         """When nothing will be counted any more."""
-        return self._taken[-1][0] + self._rate.seconds if self._taken else 0.0
+        return self._taken[-1][0] + self._span if self._taken else 0.0
+
+    @property
+    def _span(self) -> float:
+        """For how many seconds each counts."""
+        return self._rate.seconds + self._margin
+
+    def _grain(self, moment: float) -> float:
+        return moment if self._grains is None else ceil(moment * self._grains / self._rate.seconds)
 
     def _forget(self, rate: Rate, now: float) -> None:
+        """Leave out what counts no more, and what a clock that was far ahead has counted."""
         self._rate = rate
-        while self._taken and self._taken[0][0] <= now - rate.seconds:
+        while self._taken and self._taken[0][0] <= now - self._span:
             self._sum -= self._taken.popleft()[1]
+        while self._taken and self._taken[-1][0] >= now + self._span:
+            self._sum -= self._taken.pop()[1]
 
 
 class Windows:

@@ -1,8 +1,8 @@
 """What a channel has been sent lately, and when it may be sent more.
 
 No window of `seconds` ever holds more than `amount` submits: each counts for that long and a little longer. Those
-within a 64th of that time share a mark and count as the last of them does, so a short list does for any rate. At least
-96 % of it is reached (of a rate in one second 89 %), in bursts where they come in bursts.
+within a 64th of that time share a mark (`Window`), so a short list does for any rate. At least 96 % of it is reached (of
+a rate in one second 89 %), in bursts where they come in bursts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from telecine.nouns.rate import Quota, Rate
+from telecine.nouns.rate import Quota, Rate, Window
 
 _DAY: Final = 86400
 _GRAINS: Final = 64
@@ -46,7 +46,7 @@ class Use(msgspec.Struct):
         """When the `position`-th submit from now on fits, where those before it go as soon as they may."""
         at, again = now, 0.0
         if quota.rate is not None:
-            again = _counted(quota.rate)
+            again = quota.rate.seconds + _margin(quota.rate)
             cycles, index = divmod(position - 1, quota.rate.amount)
             for opening, number in self._freed(quota.rate, now):
                 if index < number:
@@ -64,32 +64,17 @@ class Use(msgspec.Struct):
         """Count one submit, which has been found to fit."""
         day = int(now // _DAY)
         self.day, self.today = day, (self.today if self.day == day else 0) + 1
-        rate = quota.rate
-        if rate is None:
-            self.marks = []
-            return
-        marks = self._counting(rate, now)
-        grain = rate.seconds / _GRAINS
-        if marks and marks[-1][0] // grain >= now // grain:
-            at, number = marks.pop()
-            marks.append((max(at, now), number + 1))
-        else:
-            marks.append((now, 1))
-        self.marks = marks
-
-    def _counting(self, rate: Rate, now: float) -> list[tuple[float, int]]:
-        """The marks that still count; those from a clock that was far ahead do not."""
-        span = _counted(rate)
-        return [(at, number) for at, number in self.marks if at + span > now and at < now + span]
+        window = None if quota.rate is None else self._window(quota.rate)
+        if window is not None:
+            window.take(now)
+        self.marks = [] if window is None else window.marks
 
     def _freed(self, rate: Rate, now: float) -> list[tuple[float, int]]:
         """From when on the rate alone allows how many more; `amount` in all."""
-        marks, span = self._counting(rate, now), _counted(rate)
-        found = [(now, rate.amount - sum(number for _, number in marks))]
-        for at, number in marks:
-            owed = min(found[-1][1], 0)  # where the rate was lowered
-            found.append((at + span, number + owed))
-        return [(at, number) for at, number in found if number > 0]
+        return list(self._window(rate).openings(rate, now))
+
+    def _window(self, rate: Rate) -> Window:
+        return Window(_GRAINS, self.marks, rate=rate, margin=_margin(rate))
 
     def _left(self, quota: Quota, now: float) -> int | None:
         """How many the daily cap still allows; None without one."""
@@ -98,9 +83,8 @@ class Use(msgspec.Struct):
         return max(0, quota.daily_cap - (self.today if self.day == int(now // _DAY) else 0))
 
 
-def _counted(rate: Rate) -> float:
-    """For how many seconds a submit counts."""
-    return rate.seconds + min(max(rate.seconds / _GRAINS, _LEAST_MARGIN), _MOST_MARGIN)
+def _margin(rate: Rate) -> float:
+    return min(max(rate.seconds / _GRAINS, _LEAST_MARGIN), _MOST_MARGIN)
 
 
 def _midnight(now: float) -> float:
