@@ -13,11 +13,11 @@ from starlette.routing import Route
 from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.keys import Keys
 from telecine.accounts.terms import NO_LIMITS, Changes
+from telecine.circuit import State
 from telecine.config import Limits
 from telecine.net.client import FetchError
 from telecine.nouns.amounts import check_texts
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.routing.circuit import State
 from telecine.routing.router import Router
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from telecine.circuit import Circuit
 from telecine.clock import Clock
 from telecine.config import ChannelConfig, Config, ModelMap
 from telecine.nouns.billed import Billed
@@ -18,7 +19,6 @@ from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider, Terms
-from telecine.routing.circuit import Circuit
 
 Standing = Literal["here", "leaving", "unknown"]
 """Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""

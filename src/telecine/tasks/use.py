@@ -1,8 +1,8 @@
 """What a channel has been sent lately, and when it may be sent more.
 
 No window of `seconds` ever holds more than `amount` submits: each counts for that long and a little longer. Those
-within a 64th of that time share a mark (`Window`), so a short list does for any rate. At least 96 % of it is reached (of
-a rate in one second 89 %), in bursts where they come in bursts.
+within a 64th of that time share a mark (`Window`), so a short list does for any rate. At least 96 % of it is reached
+(of a rate in one second 89 %), in bursts where they come in bursts.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT, is_priced
+from telecine.circuit import State
 from telecine.clock import Clock, Slip
 from telecine.loops import Pulse
 from telecine.nouns.ids import made_at
 from telecine.nouns.names import ERASED
 from telecine.nouns.rate import limited_channel
-from telecine.routing.circuit import State
 from telecine.routing.router import Router
 from telecine.store import tables
 from telecine.store.database import Database

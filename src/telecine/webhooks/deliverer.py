@@ -86,7 +86,7 @@ class Deliverer:
         self._client = client
         self._clock = clock
         self._endpoints = endpoints
-        self._lines = Lines()
+        self._lines = Lines(clock)
         self._shares: Shares[int] = Shares(_AT_ONCE)
         self._sending: set[int] = set()
         self._turns: set[tuple[int, int]] = set()
@@ -101,7 +101,7 @@ class Deliverer:
 
     def pause(self, line: str) -> Pause | None:
         """Why the receiver behind `line` is left alone now, and until when."""
-        return self._lines.pause(line, self._clock.now())
+        return self._lines.pause(line)
 
     def reset(self, account_id: int, endpoint_id: int) -> None:
         """End a pause of the endpoint: its owner has changed something."""
@@ -129,7 +129,7 @@ class Deliverer:
     def _shut(self) -> tuple[list[int], list[str], list[str]]:
         """The accounts and the lines on which nothing may be sent now, and those lines on which only what a person
         asked for may."""
-        return self._shares.full(), self._lines.full(), self._lines.closed(self._clock.now())
+        return self._shares.full(), self._lines.full(), self._lines.closed()
 
     async def give_up_stale(self) -> None:
         """End what has waited for a day behind a receiver that still takes nothing; it gets no try of its own."""
@@ -178,7 +178,7 @@ class Deliverer:
     def _begin(self, one: _Due) -> bool:
         if one.turn in self._turns or not self._shares.try_take(one.account_id):
             return False
-        if not self._lines.take(one.line, self._clock.now(), asked=one.asked):
+        if not self._lines.take(one.line, one.id, asked=one.asked):
             self._shares.give(one.account_id)
             return False
         self._sending.add(one.id)
@@ -230,7 +230,7 @@ class Deliverer:
             trouble = outcome is not None and one.type != TEST and not outcome.gone
             self._lines.give(
                 one.line,
-                self._clock.now(),
+                one.id,
                 well=outcome is not None and outcome.well,
                 failure=outcome.failure if outcome is not None and trouble else None,
             )

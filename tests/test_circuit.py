@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from telecine.routing.circuit import Circuit
+from telecine.circuit import Circuit
 from tests.clock import HandClock
 
 
