@@ -103,6 +103,33 @@ def test_a_price_of_something_is_not(text: str) -> None:
     assert warned(text) == []
 
 
+@pytest.mark.parametrize(
+    ("model", "unit", "usual"),
+    [
+        ("kling-v1", "image", "second"),
+        ("kling-v1", "track", "second"),
+        ("storyboard-1", "second", "image"),
+        ("suno_lyrics", "track", "call"),
+        ("sora-2-2025-12-08", "image", "second"),
+    ],
+)
+def test_a_price_by_what_its_model_never_makes_is_worth_a_warning(model: str, unit: str, usual: str) -> None:
+    (found,) = warned(f'[[prices]]\nmodel = "{model}"\nunit = "{unit}"\nprice = 1\n')
+    assert (found.about, found.level, found.do) == ("prices", "warning", f"Price it by {usual}.")
+    assert f"'{model}' is by {unit}, of which it makes none" in found.what
+
+
+@pytest.mark.parametrize(
+    ("model", "unit"),
+    [
+        ("kling-v1", "call"), ("kling-v1", "second"), ("storyboard-1", "image"), ("chirp-v4", "track"),
+        ("chirp-v4", "second"), ("sora-2", "million_output_tokens"), ("storyboard-*", "second"),
+    ],
+)  # fmt: skip
+def test_a_price_by_what_its_model_makes_is_not(model: str, unit: str) -> None:
+    assert warned(f'[[prices]]\nmodel = "{model}"\nunit = "{unit}"\nprice = 1\n') == []
+
+
 def test_what_a_glob_serves_without_a_price_is_worth_a_note() -> None:
     (found,) = warned(KLING + 'models = ["kling-v2-*"]\n' + price("kling-v2-5-turbo") + price("kling-v2-1*"))
     assert (found.about, found.level) == ("prices", "info")

@@ -19,11 +19,14 @@ from telecine.config.values import url_problem
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob, matches, overlap
+from telecine.nouns.operations import OPERATIONS
 from telecine.providers.known import TERMS
 from telecine.routing.router import channels_of
 from telecine.upkeep.metering import check_metered, check_priced, is_published
 
 _SHOWN: Final = 5
+_MADE: Final = ("image", "second", "track")
+"""Units that are counted in what a job has made."""
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -84,6 +87,7 @@ def advice(config: Config, catalogue: Catalogue) -> list[Advice]:
     """What is worth a warning in `config`, which has passed the rules."""
     return [
         *_unmatched(config, catalogue),
+        *_uncounted(config, catalogue),
         *_hidden(config, catalogue),
         *_unlimited(config),
         *(
@@ -116,6 +120,25 @@ def _unmatched(config: Config, catalogue: Catalogue) -> Iterator[Advice]:
             f"The price of '{model}' matches no model that is served"
             + (f"; the nearest is '{near}'." if near else "."),
             "Correct the line's model, or take the line away.",
+        )
+
+
+def _uncounted(config: Config, catalogue: Catalogue) -> Iterator[Advice]:
+    """Lines by a unit of which their model makes none: in the end their jobs are charged nothing."""
+    for line in config.prices:
+        model = catalogue.find(line.model)
+        if model is None or line.unit not in _MADE:
+            continue
+        operations = [OPERATIONS[name] for name in model.operations]
+        lasting = line.unit == "second" and any(one.makes in ("video", "audio") for one in operations)
+        usual = sorted({one.unit for one in operations})
+        if lasting or line.unit in usual:
+            continue
+        yield Advice(
+            "prices",
+            "warning",
+            f"The price of '{line.model}' is by {line.unit}, of which it makes none, so its jobs are charged nothing.",
+            f"Price it by {' or '.join(usual)}.",
         )
 
 
