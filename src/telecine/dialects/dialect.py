@@ -21,7 +21,7 @@ from telecine.dialects.rows import Row
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import DECIMAL, IdForm
 from telecine.tasks.view import View
-from telecine.webhooks.delivery import Message, Tidings
+from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 
 Announce = Callable[[View, Tidings, Edge], Message | None]
 """What is posted to the URL that a request named, for something that has happened to its task; None for nothing."""
@@ -130,6 +130,15 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             return await row.serve(Call(request, self.name))
 
         return serve
+
+
+def each_status(body: Callable[[View, Edge], msgspec.Struct]) -> Announce:
+    """Tells every new status with `body`; progress is no news to such a protocol."""
+
+    def announce(view: View, news: Tidings, edge: Edge) -> Message | None:
+        return None if news.type == PROGRESS else Message(msgspec.json.encode(body(view, edge)))
+
+    return announce
 
 
 class _Claimed(Route):

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from telecine.dialects.base import edge_of, principal_of
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
-from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.task import Task
 from telecine.tasks.view import View
 
@@ -31,14 +30,6 @@ async def find(request: Request, text: str) -> View:
     if task_id is None:
         raise missing(text)
     return await edge_of(request).tasks.get(principal_of(request), task_id)
-
-
-async def find_video(request: Request, text: str) -> View:
-    """The same, for dialects that know only videos."""
-    view = await find(request, text)
-    if OPERATIONS[view.task.operation].makes != "video":
-        raise missing(text)
-    return view
 
 
 def made_by(task: Task, form: str, operations: Collection[str]) -> bool:

@@ -19,10 +19,11 @@ from telecine.dialects.call import Call, awaited
 from telecine.dialects.document import Described, Method, Query
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import Look, Source, keep_media
-from telecine.dialects.lookup import find, number
+from telecine.dialects.lookup import find, missing, number
 from telecine.dialects.waiting import Wait, answered, waited
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
+from telecine.nouns.operations import OPERATIONS, Kind
 from telecine.nouns.request import GenerationRequest
 from telecine.tasks.view import View
 
@@ -62,9 +63,16 @@ async def by_id(call: Call) -> View:
     return await find(call.request, call.id)
 
 
-def callback_url(_: Body) -> str:
-    """The usual name of the URL for webhooks."""
-    return "callback_url"
+def making(*kinds: Kind) -> Find:
+    """The same, for dialects that know only what makes one of `kinds`."""
+
+    async def found(call: Call) -> View:
+        view = await by_id(call)
+        if OPERATIONS[view.task.operation].makes not in kinds:
+            raise missing(call.id)
+        return view
+
+    return found
 
 
 def at_once(_: Call) -> Wait:
@@ -88,8 +96,8 @@ class Create(Row, frozen=True, kw_only=True):
     """Bytes of one file that comes within the request."""
     look: Look | None = None
     """What the vendor would refuse of a stored file."""
-    hook: Callable[[Body], str] = callback_url
-    """The dialect's own name of the URL for webhooks."""
+    hook: Callable[[Body], str] | str = "callback_url"
+    """The dialect's own name of the URL for webhooks; where there are several, how to tell by the body."""
     wait: Callable[[Call], Wait] = at_once
     """Whether the answer waits for the end of the task. Raises GatewayError."""
     repeatable: tuple[str, ...] | None = None
@@ -111,7 +119,7 @@ class Create(Row, frozen=True, kw_only=True):
             form = self.repeatable is not None and is_form(request)
             body = await (read_form(request, self.repeatable or ()) if form else read_object(request))
             parsed = await awaited(self.parse(call, body))
-            hook = self.hook(body)
+            hook = self.hook if isinstance(self.hook, str) else self.hook(body)
             return await keep_media(call.edge, call.principal, *parsed, max_bytes=self.most, look=self.look, hook=hook)
         finally:
             await request.close()
@@ -150,6 +158,8 @@ class ReadMany(Row, frozen=True, kw_only=True):
     names: Callable[[Call, Body], Sequence[str]]
     """The ids, in any dialect's form. Raises GatewayError."""
     show: Callable[[Call, list[View]], Any]
+    kinds: tuple[Kind, ...] = ()
+    """What the tasks make that this dialect can show; nothing for whatever they make."""
     most: int = 100
 
     async def serve(self, call: Call) -> Response:
@@ -165,11 +175,12 @@ class ReadMany(Row, frozen=True, kw_only=True):
         if (task_id := parse_task_id(name)) is None:
             return None
         try:
-            return await call.edge.tasks.get(call.principal, task_id)
+            view = await call.edge.tasks.get(call.principal, task_id)
         except GatewayError as error:
             if error.code != "not_found":
                 raise
             return None
+        return view if not self.kinds or OPERATIONS[view.task.operation].makes in self.kinds else None
 
 
 class Cancel(Row, frozen=True, kw_only=True):

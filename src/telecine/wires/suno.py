@@ -29,6 +29,20 @@ FAILED: Final = frozenset({"FAILURE", "FAIL"})
 """Status words of a task; `UNKNOWN` is one too, and says nothing."""
 VOICES: Final = ("m", "f")
 
+PARAMETERS: Final = {
+    "lyrics": "prompt",
+    "title": "title",
+    "style": "tags",
+    "negative_style": "negative_tags",
+    "instrumental": "make_instrumental",
+    "continue_at": "continue_at",
+    "voice": "vocal_gender",
+    "style_weight": "style_weight",
+    "weirdness": "weirdness_constraint",
+    "audio_weight": "audio_weight",
+}
+"""By the neutral name of a parameter of a song, the field that says it."""
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from telecine.dialects.base import Edge, Media
+from telecine.dialects.base import Media
 from telecine.dialects.call import Call
 from telecine.dialects.document import Sent
 from telecine.dialects.errors import Errors, Told
@@ -18,7 +18,6 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
-from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 
 STATUS: Final[dict[Status, str]] = {
     "queued": "submitted",
@@ -160,11 +159,6 @@ def task_data(view: View, media: Media) -> TaskData:
         watermark_info=UNSET if watermark is None else WatermarkInfo(watermark),
         task_result=_result(view, media) if task.status == "succeeded" else UNSET,
     )
-
-
-def announce(view: View, news: Tidings, edge: Edge) -> Message | None:
-    """The `data` object, flat, for each new status (Kling API documents, "Callback Protocol")."""
-    return None if news.type == PROGRESS else Message(msgspec.json.encode(task_data(view, edge.media)))
 
 
 def _finer(error: GatewayError) -> tuple[int, int] | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from telecine.dialects.call import Call
-from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.kling.create import PathKind, check_picture, parse_create
-from telecine.dialects.kling.render import ERRORS, SENT, Envelope, announce, created, ok, task_data
+from telecine.dialects.kling.render import ERRORS, SENT, Envelope, created, ok, task_data
 from telecine.dialects.lists import List, Numbered
 from telecine.dialects.lookup import find, made_by, missing
 from telecine.dialects.rows import Create, Read, Row
@@ -92,7 +92,8 @@ KLING: Final = Dialect(
         *_rows("image2video", "an image", {**_EXAMPLE, "image": "https://example.com/boat.png"}),
     ),
     errors=ERRORS,
-    announce=announce,
+    # The `data` object, flat (Kling API documents, "Callback Protocol").
+    announce=each_status(lambda view, edge: task_data(view, edge.media)),
     sent=(SENT,),
     every_method=True,
 )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from telecine.dialects.base import Edge, Media
+from telecine.dialects.base import Media
 from telecine.dialects.bodies import json_response
 from telecine.dialects.document import Sent
 from telecine.dialects.errors import Errors, Told
@@ -18,7 +18,6 @@ from telecine.nouns.errors import HTTP_STATUS, ErrorCode, GatewayError
 from telecine.nouns.ids import video_id
 from telecine.nouns.task import Output, Status, Task, Tokens
 from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds, results
-from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
@@ -171,14 +170,6 @@ def answer(view: View, media: Media, models: Catalogue) -> Response:
         poll_ms = _DEFAULT_POLL_MS if view.poll_after is None else max(0, round(view.poll_after * 1000))
         headers = {"openai-poll-after-ms": str(poll_ms)}
     return json_response(video(view, media, models), headers=headers)
-
-
-def announce(view: View, news: Tidings, edge: Edge) -> Message | None:
-    """The Video object at each new status: OpenAI documents no webhook for videos, and relays post what a read would
-    show."""
-    if news.type == PROGRESS:
-        return None
-    return Message(msgspec.json.encode(video(view, edge.media, edge.catalogue)))
 
 
 def _finer(error: GatewayError) -> tuple[int, str] | None:

@@ -10,10 +10,9 @@ from starlette.responses import Response
 from telecine.dialects import models
 from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
-from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
-from telecine.dialects.lookup import find_video
 from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, CreateVideo, parse_create, parse_remix
 from telecine.dialects.openai.render import (
     ERRORS,
@@ -22,13 +21,12 @@ from telecine.dialects.openai.render import (
     DeletedVideo,
     Video,
     VideoList,
-    announce,
     answer,
     envelope,
     shown,
     video,
 )
-from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read
+from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, making
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
 from telecine.tasks.view import Page, View
@@ -49,9 +47,7 @@ PARTS: Final = (
 )
 
 
-async def found(call: Call) -> View:
-    """The video that the path names."""
-    return await find_video(call.request, call.id)
+found: Final = making("video")
 
 
 def shown_to(call: Call, view: View) -> Response:
@@ -178,6 +174,7 @@ OPENAI: Final = Dialect(
     reserved=("/v1/videos/edits", "/v1/videos/extensions", "/v1/videos/characters", "/v1/videos/characters/{id}"),
     id_form=VIDEO,
     errors=ERRORS,
-    announce=announce,
+    # OpenAI documents no webhook for videos, and relays post what a read would show.
+    announce=each_status(lambda view, edge: video(view, edge.media, edge.catalogue)),
     sent=(SENT,),
 )

@@ -8,7 +8,6 @@ from typing import Any, Final, get_args
 import msgspec
 
 from telecine.dialects.base import idempotency_of
-from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect
 from telecine.dialects.document import More, Query, moment, one_of
@@ -132,10 +131,6 @@ def wait_of(call: Call) -> Wait:
     return Wait(seconds, BLANK if alive == "true" else None)
 
 
-def _hook(_: Body) -> str:
-    return "webhook_url"
-
-
 TASKS: Final = Dialect(
     name="tasks",
     title="Tasks",
@@ -154,7 +149,7 @@ TASKS: Final = Dialect(
             },
             parse=lambda call, body: parse_create(body, call.edge.catalogue),
             most=MAX_INLINE,
-            hook=_hook,
+            hook="webhook_url",
             query=_WAITS,
             wait=wait_of,
             show=shown,
