@@ -28,7 +28,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
 from telecine.nouns.operations import OPERATIONS, Kind
-from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output, State, Task, Usage
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import Idempotency
@@ -143,7 +143,7 @@ class FakeTasks:
             model=request.model,
             request=request,
             external_id=request.external_id,
-            source_task=request.source_task,
+            source_task=request.source.task if request.source else None,
             state=state,
             progress=progress,
             created_at=NOW,
@@ -181,6 +181,9 @@ class FakeTasks:
         if view is None or view.task.account_id != principal.account_id:
             raise GatewayError("not_found", "There is no such task.", param="id")
         return view
+
+    async def source(self, principal: Principal, reference: Reference) -> View | None:
+        return None if reference.task is None else await self.get(principal, reference.task)
 
     async def find_external(self, principal: Principal, external_id: str) -> View:
         for view in self.views.values():

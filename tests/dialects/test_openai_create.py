@@ -9,7 +9,7 @@ import pytest
 from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from tests.dialects.house import NOW, House, base64_of, bounded, picture
 
 TEXT = GenerationRequest(operation="text_to_video", model="sora-2", prompt="a cat")
@@ -430,7 +430,7 @@ async def test_a_remix_keeps_what_its_source_had(house: House, body: dict[str, A
             "size": "1280x720",
             "aspect_ratio": "16:9",
             "duration": 8.0,
-            "source_task": source.task.id,
+            "source": Reference(task=source.task.id),
             **changes,
         }
     )
@@ -449,7 +449,7 @@ async def test_a_remix_may_repeat_what_is_its_sources_own(house: House, body: di
     answer = await house.call("POST", f"/v1/videos/{source.task.id}/remix", json={"prompt": "a dog", **body})
     assert answer.status_code == 200, answer.text
     assert house.request == request(
-        operation="remix", prompt="a dog", duration=8.0, aspect_ratio="16:9", source_task=source.task.id
+        operation="remix", prompt="a dog", duration=8.0, aspect_ratio="16:9", source=Reference(task=source.task.id)
     )
 
 

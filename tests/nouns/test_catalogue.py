@@ -10,7 +10,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import OPERATIONS, check, check_source, inferred
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.sizes import parse_size
 
 BOTH = Catalogue(
@@ -61,7 +61,9 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
         assert not ability.sizes or ability.default_size in ability.sizes
         assert not ability.durations or ability.default_duration in ability.durations
         for name in ability.operations:
-            request = GenerationRequest(name, model.name, "a boat", source_task=1 if name == "remix" else None)
+            request = GenerationRequest(
+                name, model.name, "a boat", source=Reference(task=1) if name == "remix" else None
+            )
             load().check(request)
             for mode in ability.modes:
                 pixels(replace(request, parameters=VideoParameters(mode=mode)), ability, None)
@@ -74,8 +76,8 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
         (replace(VIDEO, inputs=(MediaInput("garment"),)), ("unsupported_parameter", "inputs.garment")),
         (replace(IMAGE, inputs=(LAST,)), ("unsupported_parameter", "inputs.last_frame")),
         (replace(VIDEO, operation="image_to_video", inputs=(FIRST, FIRST)), ("invalid_request", "inputs")),
-        (replace(VIDEO, operation="remix"), ("invalid_request", "source_task")),
-        (replace(VIDEO, source_task=7), ("unsupported_parameter", "source_task")),
+        (replace(VIDEO, operation="remix"), ("invalid_request", "source")),
+        (replace(VIDEO, source=Reference(task=7)), ("unsupported_parameter", "source")),
     ],
 )
 def test_what_an_operation_cannot_be_is_named_whatever_the_model(
@@ -91,9 +93,9 @@ def test_what_an_operation_can_be_passes() -> None:
         replace(VIDEO, inputs=(FIRST,)),
         IMAGE,
         replace(VIDEO, operation="image_to_video", inputs=frames),
-        replace(VIDEO, operation="remix", source_task=7),
+        replace(VIDEO, operation="remix", source=Reference(task=7)),
         replace(VIDEO, operation="music"),
-        replace(VIDEO, operation="music", source_task=7),
+        replace(VIDEO, operation="music", source=Reference(task=7)),
         replace(VIDEO, operation="lyrics"),
     ):
         check(one)
@@ -105,7 +107,7 @@ def test_only_what_an_operation_can_go_on_from_is_a_source() -> None:
     for name, source in (("remix", "text_to_image"), ("music", "lyrics"), ("text_to_video", "text_to_video")):
         with pytest.raises(GatewayError) as caught:
             check_source(name, source)
-        assert caught.value.param == "source_task"
+        assert caught.value.param == "source"
 
 
 def test_an_operation_that_nobody_names_is_told_from_what_is_made_of_what() -> None:

@@ -19,7 +19,7 @@ from PIL import Image, ImageChops, ImageStat
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, ImageParameters, Shot, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import (
     Accepted,
@@ -175,7 +175,7 @@ async def test_a_video_is_what_was_asked_for(sandbox: SandboxProvider) -> None:
         (replace(VIDEO, model="sora-2", size="180x320"), (180, 320, 30, 30)),
         (replace(VIDEO, duration=1.7), (320, 180, 41, 24)),
         (replace(VIDEO, size=None, aspect_ratio="9:16", resolution="480p"), (480, 854, 24, 24)),
-        (replace(VIDEO, operation="remix", source_task=4), (320, 180, 24, 24)),
+        (replace(VIDEO, operation="remix", source=Reference(task=4)), (320, 180, 24, 24)),
     ],
 )
 async def test_odd_requests_come_out_exactly(
@@ -481,7 +481,7 @@ def test_what_has_no_meaning_for_it_is_refused_by_name(
         replace(IMAGE, parameters=ImageParameters(watermark=True)),
         replace(VIDEO, audio=True, negative_prompt="fog", seed=1, parameters=KLINGS),
         replace(VIDEO, operation="image_to_video", inputs=(PICTURE, LAST, MediaInput("mask", url="https://a"))),
-        replace(VIDEO, operation="remix", source_task=7),
+        replace(VIDEO, operation="remix", source=Reference(task=7)),
         replace(VIDEO, native=Native("kling", {"brand_new": msgspec.Raw(b"null"), "other": msgspec.Raw(b'""')})),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, ImageParameters, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference, Role
 from telecine.providers.take import Take
 
 
@@ -73,7 +73,6 @@ def test_hints_may_drop_and_what_is_ours_need_not_be_taken() -> None:
         callback_url="https://a/b",
         external_id="x",
         metadata={"a": "b"},
-        source_task=1,
     )
     Take(told).refuse_rest("p")
 
@@ -84,3 +83,13 @@ def test_what_only_a_vendor_may_know_goes_to_whoever_speaks_its_dialect() -> Non
     with pytest.raises(GatewayError) as caught:
         Take(told).refuse_rest("kling")  # of the same name, and yet of another wire
     assert caught.value.param == "brand_new"
+
+
+def test_what_is_followed_up_is_not_dropped() -> None:
+    told = request(source=Reference(task=1))
+    take = Take(told)
+    with pytest.raises(GatewayError) as caught:
+        take.refuse_rest("p")
+    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "source")
+    assert take.field("source") == Reference(task=1)
+    take.refuse_rest("p")

@@ -16,7 +16,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider
-from telecine.routing.router import Router
+from telecine.routing.router import Place, Router
 from telecine.tasks.candidates import routes_of
 from tests.clock import HandClock
 from tests.tasks.scripted import TRAITS, Scripted, text_to_video
@@ -141,9 +141,9 @@ def test_a_new_address_or_credential_begins_with_a_closed_circuit(change: dict[s
 
 def test_followups_stay_and_failures_go_elsewhere() -> None:
     one = router(ChannelConfig(name="a", provider="scripted", priority=9), ChannelConfig(name="b", provider="scripted"))
-    assert names(one, after=attempt("b")) == ["b"]
+    assert names(one, after=Place("b", "")) == ["b"]
     assert names(one, without="a") == ["b", "a"]
-    for elsewhere in (attempt("gone"), attempt("b", "https://where-it-was.example")):
+    for elsewhere in (Place("gone", ""), Place("b", "https://where-it-was.example")):
         with pytest.raises(GatewayError, match="no longer configured"):
             routes_of(one, text_to_video(), after=elsewhere)
 
@@ -189,7 +189,7 @@ def test_a_draining_channel_takes_no_new_tasks() -> None:
     with pytest.raises(GatewayError):
         routes_of(one, text_to_video())
     with pytest.raises(GatewayError, match="takes no new tasks"):
-        routes_of(one, text_to_video(), after=attempt("a"))
+        routes_of(one, text_to_video(), after=Place("a", ""))
     assert one.of(attempt("a")) is not None
 
 

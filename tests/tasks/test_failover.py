@@ -15,6 +15,7 @@ from sqlalchemy import select
 from telecine.accounts import audit
 from telecine.config import ChannelConfig, Config, LimitsConfig, PriceConfig
 from telecine.nouns.errors import TaskError
+from telecine.nouns.request import Reference
 from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Failed, Found, Refused, Running, Unknown
 from telecine.store import tables
@@ -167,7 +168,7 @@ async def test_where_it_fails_at_once(tmp_path: Path, why: str) -> None:
                 one.providers[0].polls = [Failed(error)]
             case "follow-up":
                 one.providers[0].polls = [DONE, BROKEN]
-                changes["source_task"] = await one.make()
+                changes["source"] = Reference(task=await one.make())
                 await one.house.pass_time(30)
             case "refused there":
                 one.providers[0].submits, one.providers[1].submits = (

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from telecine.config import ChannelConfig, Config, PriceConfig
+from telecine.nouns.request import Reference
 from telecine.nouns.task import Task
 from telecine.providers.base import (
     Accepted,
@@ -159,7 +160,7 @@ async def test_a_follow_up_stays_where_its_source_was_made(tmp_path: Path, upstr
         task = await make(one)
         await one.pass_time(30)
         one.reload(Config(channels=(NEW,)))
-        request: Any = text_to_video(source_task=task.id)
+        request: Any = text_to_video(operation="remix", model="sora-2", source=Reference(task=task.id))
         with pytest.raises(Exception, match="no longer configured"):
             await one.tasks.create(one.me, request, "tasks")
         one.reload(Config(channels=(replace(OLD, api_key="rotated"),)))

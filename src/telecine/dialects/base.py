@@ -18,7 +18,7 @@ from telecine.dialects.streams import Streams, Waits
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
-from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import HEADER, Idempotency
@@ -59,6 +59,10 @@ class Tasks(Protocol):
         ...
 
     async def get(self, principal: Principal, task_id: int) -> View: ...
+
+    async def source(self, principal: Principal, reference: Reference) -> View | None:
+        """The task that made what `reference` means; None where none of ours did. Raises GatewayError (`not_found`)."""
+        ...
 
     async def find_external(self, principal: Principal, external_id: str) -> View:
         """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""

@@ -13,10 +13,13 @@ from typing import Final
 
 import msgspec
 
+from telecine.nouns.request import Reference, ReferenceKind
+
 EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 RANDOM_BITS: Final = 22
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _DIGITS: Final = {character: value for value, character in enumerate(_ALPHABET)}
+_HEX: Final = "0123456789abcdef"
 _WIDTH: Final = 13  # base-32 digits in 63 bits
 MAX_ID: Final = (1 << 63) - 1
 
@@ -83,10 +86,8 @@ def parse_output_id(text: str) -> tuple[int, int] | None:
     task_id = from_base32(text[:_WIDTH])
     if task_id is None or len(text) != _WIDTH + 2:
         return None
-    try:
-        return task_id, int(text[_WIDTH:], 16)
-    except ValueError:
-        return None
+    tail = text[_WIDTH:].lower()
+    return (task_id, int(tail, 16)) if all(digit in _HEX for digit in tail) else None
 
 
 def uuid_form(task_id: int) -> str:
@@ -133,3 +134,15 @@ def parse_task_id(text: str) -> int | None:
     _, _, tail = text.rpartition(":")
     prefix, _, digits = tail.partition("_")
     return from_base32(digits) if prefix in {"video", "tsk", "task"} else None
+
+
+def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> Reference:
+    """What a client means by the id `text` of something of that `kind`: what we made, in any dialect's form, or what
+    the upstream calls so. `elsewhere` as in Reference."""
+    if kind == "task":
+        task, output = parse_task_id(text), None
+        if task is not None and not text.isdigit():  # a number may be the upstream's too
+            return Reference(task=task)
+    else:
+        task, output = parse_output_id(text) or (None, None)
+    return Reference(task=task, output=output, upstream_id=text, kind=kind, elsewhere=elsewhere)

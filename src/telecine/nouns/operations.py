@@ -113,17 +113,17 @@ def check(request: GenerationRequest) -> None:
             raise invalid(f"The operation {operation.title} needs a {_words(role)}.", f"inputs.{role}")
         if slot.most is not None and count > slot.most:
             raise invalid(f"The operation {operation.title} takes {slot.most} {_words(role)}, not {count}.", "inputs")
-    if request.source_task is None and operation.needs_source:
-        raise invalid(f"The operation {operation.title} needs a source.", "source_task")
-    if request.source_task is not None and not operation.follows:
-        raise _unsupported(f"The operation {operation.title} follows up nothing.", "source_task")
+    if request.source is None and operation.needs_source:
+        raise invalid(f"The operation {operation.title} needs a source.", "source")
+    if request.source is not None and not operation.follows:
+        raise _unsupported(f"The operation {operation.title} follows up nothing.", "source")
 
 
 def check_source(name: str, source: str) -> None:
     """Raise GatewayError where the operation `name` can make nothing of what the operation `source` made."""
     operation = OPERATIONS[name]
     if source not in operation.follows:
-        raise invalid(f"The operation {operation.title} cannot follow up {_words(source)}.", "source_task")
+        raise invalid(f"The operation {operation.title} cannot follow up {_words(source)}.", "source")
 
 
 def _unsupported(message: str, param: str) -> GatewayError:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from telecine.nouns.parameters import BILLED, Parameters, Point, only_billed
+from telecine.nouns.parameters import BILLED, Parameters, Point, VideoParameters, only_billed
 
 Role = Literal["image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment"]
 
@@ -27,6 +27,32 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """For a mask: the path that what it covers moves along. A mask without one holds its area still."""
     asset_id: int | None = None
     """Of a file that the account keeps in its library: the request refers to it, and never takes it away."""
+
+
+ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "element", "face", "session"]
+"""What a reference may name. An output counts as `clip` where it is a video or a sound."""
+
+
+class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a request follows up or is made with: a task of ours, one of its outputs, or what only an upstream knows.
+
+    `task` and `output` (its index) as we number them, `upstream_id` as the upstream does. Where both are set, the text
+    that the client wrote can be read as either, and our own reading goes first.
+    """
+
+    task: int | None = None
+    output: int | None = None
+    upstream_id: str | None = None
+    kind: ReferenceKind = "task"
+    elsewhere: bool = False
+    """It may have been made without us, as the client's vendor documents: an id that nobody here knows is passed on."""
+
+    @property
+    def said(self) -> Reference:
+        """The reference as the client wrote it, whatever has been found out about it since."""
+        if self.upstream_id is None:
+            return self
+        return msgspec.structs.replace(self, task=None, output=None)
 
 
 class Novel(msgspec.Struct, frozen=True):
@@ -77,8 +103,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     seed: int | None = None
     audio: Annotated[bool | None, BILLED] = None
     parameters: Parameters | None = None
-    source_task: int | None = None
-    """The task that this one follows up (remix)."""
+    source: Reference | None = None
+    """What this one follows up (remix, extend, …)."""
     callback_url: str | None = None
     external_id: str | None = None
     metadata: dict[str, str] | None = None
@@ -103,6 +129,17 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     def own_keys(self) -> tuple[str, ...]:
         """Where the files lie that came with this request and go with it; those of a library are none of them."""
         return tuple(item.object_key for item in self.inputs if item.object_key and item.asset_id is None)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """All that the request is made with and that lives upstream: its source, and voices and elements."""
+        found: tuple[Reference, ...] = () if self.source is None else (self.source,)
+        if isinstance(self.parameters, VideoParameters):
+            found += tuple(Reference(upstream_id=one, kind="voice", elsewhere=True) for one in self.parameters.voices)
+            found += tuple(
+                Reference(upstream_id=str(one), kind="element", elsewhere=True) for one in self.parameters.elements
+            )
+        return found
 
     def blank(self) -> GenerationRequest:
         """The request without prompts, inputs and whatever else is the client's own; what was billed by stays."""

@@ -10,7 +10,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import Price
 from telecine.nouns.operations import Kind
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, ReferenceKind
 
 State = Literal["queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -168,6 +168,21 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     cost: int | None = None
     """What the upstream charges us for it, in micro-units, where the channel says what a unit costs."""
     error: TaskError | None = None
+
+
+class Handle(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upstream calls `upstream_id`: whose it is, and the one place where it is known."""
+
+    account_id: int
+    provider: str
+    kind: ReferenceKind
+    upstream_id: str
+    channel: str
+    address: str
+    task_id: int | None = None
+    """The task that made it."""
+    output: int | None = None
+    """The index of the output that it is; None for the job itself."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

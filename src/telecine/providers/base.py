@@ -247,10 +247,14 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The task that a submission follows up (remix), as its own channel made it."""
+    """What a submission follows up (remix, extend, …), as its channel knows it."""
 
-    upstream_id: str
-    request: GenerationRequest
+    upstream_id: str | None
+    """The job; None where the upstream never named it, or where nobody here knows it."""
+    request: GenerationRequest | None = None
+    """What it was made from, where it was a task of ours."""
+    output_id: str | None = None
+    """The output that is meant (a clip, a picture), or whatever else lives there (a voice, a session)."""
 
 
 def _at_once() -> None:
@@ -267,7 +271,7 @@ class Submission(msgspec.Struct, frozen=True):
     callback_url: str | None
     prepared: bytes | None = None
     source: Source | None = None
-    """For a request with a `source_task`, unless the upstream never named that task's job."""
+    """For a request with a `source`, unless the upstream never named what that is."""
     before_send: Callable[[], None] = _at_once
     """To be called right before the first byte of the one request goes out. What it raises, `submit` lets through:
     nothing may be sent then."""

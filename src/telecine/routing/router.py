@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,11 +22,16 @@ from telecine.providers.base import Channel, Provider, Terms
 
 Standing = Literal["here", "leaving", "unknown"]
 """Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""
-_Place = tuple[str, str]
-"""A channel's name and its address: what jobs are known by."""
 Fits = Callable[[Provider, Channel, str], Billed]
 """What is asked for, as that channel would bill it, by the upstream's name of the model. Raises GatewayError where the
 channel cannot do it."""
+
+
+class Place(NamedTuple):
+    """A channel's name and its address: what jobs are known by."""
+
+    channel: str
+    address: str
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -55,10 +60,10 @@ class Router:
         self._clock = clock
         self._configs: dict[str, ChannelConfig] = {}
         self._channels: dict[str, Channel] = {}
-        self._former: dict[_Place, tuple[ChannelConfig, Channel]] = {}
+        self._former: dict[Place, tuple[ChannelConfig, Channel]] = {}
         """Removed, or moved to another address, while this process runs: no new tasks, but those that run there are
         still asked about there, with the credential that was good there."""
-        self._circuits: dict[_Place, Circuit] = {}
+        self._circuits: dict[Place, Circuit] = {}
         self.pools: dict[str, int] = {}
         self.public = bool(config.media_origin or config.public_url)
         """Upstreams can fetch files here; as with the address itself, a start decides that."""
@@ -126,7 +131,7 @@ class Router:
         channel = self._channels.get(name)
         if channel is not None and channel.address == address:
             return self._configs[name], channel
-        return self._former.get((name, address))
+        return self._former.get(Place(name, address))
 
     def provider(self, name: str) -> Provider | None:
         """The provider of a channel that is, or was while this process ran, called `name`."""
@@ -170,12 +175,12 @@ class Router:
         return any(self._mapping(config, model) for config in self._open)
 
     def choose(
-        self, model: str, fits: Fits, *, slots: int = 1, after: Attempt | None = None, without: str | None = None
+        self, model: str, fits: Fits, *, slots: int = 1, after: Place | None = None, without: str | None = None
     ) -> list[Route]:
         """The channels of the public name `model` that `fits` does not object to, best first; never empty.
 
         `slots`: how many a job takes of a pool, where its channel says nothing else.
-        `after` keeps to the channel and the address of the attempt that is followed up: its job is known nowhere else.
+        `after` keeps to the channel and the address of what is followed up: it is known nowhere else.
         `without` puts the channel that was tried last at the end.
         Raises GatewayError: `not_found` for a model that nobody serves, or the first objection when every channel has
         one.
@@ -184,7 +189,7 @@ class Router:
         objection: GatewayError | None = None
         for config in self._open:
             mapping = self._mapping(config, model)
-            if mapping is None or (after is not None and not self._follows(config, after)):
+            if mapping is None or (after is not None and _place(self._channels[config.name]) != after):
                 continue
             try:
                 route = self._route(config, mapping, model, fits, slots)
@@ -199,9 +204,6 @@ class Router:
         if not routes:
             raise objection or self.nobody(model, followed=after is not None)
         return [route for _, route in sorted(routes, key=lambda item: item[0])]
-
-    def _follows(self, config: ChannelConfig, source: Attempt) -> bool:
-        return (config.name, self._channels[config.name].address) == (source.channel, source.address)
 
     def _mapping(self, config: ChannelConfig, model: str) -> ModelMap | None:
         mapping = config.mapping(model)
@@ -244,13 +246,13 @@ class Router:
     def circuit(self, name: str) -> Circuit:
         """What this process knows of the health of the channel called `name`, where it is now."""
         channel = self._channels.get(name)
-        return self._circuit((name, channel.address if channel else ""))
+        return self._circuit(Place(name, channel.address if channel else ""))
 
     def circuit_of(self, attempt: Attempt) -> Circuit:
         """The same of the channel that `attempt` runs on, where it was when it was sent."""
-        return self._circuit((attempt.channel, attempt.address))
+        return self._circuit(Place(attempt.channel, attempt.address))
 
-    def _circuit(self, place: _Place) -> Circuit:
+    def _circuit(self, place: Place) -> Circuit:
         return self._circuits.setdefault(place, Circuit(self._clock))
 
 
@@ -284,8 +286,8 @@ def channel_of(config: ChannelConfig) -> Channel:
     )
 
 
-def _place(channel: Channel) -> _Place:
-    return (channel.name, channel.address)
+def _place(channel: Channel) -> Place:
+    return Place(channel.name, channel.address)
 
 
 def _credentials(channel: Channel) -> tuple[str | None, ...]:

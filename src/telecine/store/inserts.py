@@ -20,6 +20,14 @@ async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequen
         await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
+async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert `rows`, sorted by their primary keys and all of the same columns; rows that are there become like them."""
+    if rows:
+        statement, key = _insert(connection, table), {column.name for column in table.primary_key}
+        newer = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        await connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+
+
 async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert `row`; False where its primary key is taken. Raises IntegrityError for any other conflict."""
     key = [column.name for column in table.primary_key]

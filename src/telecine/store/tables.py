@@ -358,6 +358,25 @@ outputs = Table(  # written by tasks/
     ),
 )
 
+handles = Table(  # written by tasks/: where what an upstream calls by an id of its own is known, and whose it is
+    "handles",
+    metadata,
+    Column("upstream_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # of what it names: `task`, `clip`, `image`, `voice` …
+    _id("account_id"),
+    Column("provider", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),  # the channel's, as of an attempt
+    Column("task_id", BigInteger, index=True),  # null for what no task of ours has made
+    Column("output", Integer),  # its index; null where the task as a whole is meant
+    Index(  # those that no task takes with it
+        "ix_handles_account_id",
+        "account_id",
+        sqlite_where=text("task_id IS NULL"),
+        postgresql_where=text("task_id IS NULL"),
+    ),
+)
+
 events = Table(  # written by tasks/: a task's timeline
     "events",
     metadata,

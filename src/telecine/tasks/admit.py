@@ -17,13 +17,12 @@ from telecine.nouns.text import check_plain
 from telecine.routing.router import Route
 from telecine.tasks.candidates import routes_of
 from telecine.tasks.context import Context
+from telecine.tasks.references import owns
 
 
 def owned(principal: Principal, found: tuple[Task, tuple[Output, ...]] | None) -> tuple[Task, tuple[Output, ...]]:
     """The task that was found, with its outputs, if the caller may see it. Raises GatewayError (`not_found`)."""
-    if found is None or found[0].deleted_at is not None:
-        raise not_found()
-    if not principal.admin and found[0].account_id != principal.account_id:
+    if found is None or found[0].deleted_at is not None or not owns(principal, found[0]):
         raise not_found()
     return found
 

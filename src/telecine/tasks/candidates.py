@@ -8,15 +8,15 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider, no_address
-from telecine.routing.router import Route, Router
+from telecine.routing.router import Place, Route, Router
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
+from telecine.tasks.references import place_of
 
 
 def routes_of(
-    router: Router, request: GenerationRequest, *, after: Attempt | None = None, without: str | None = None
+    router: Router, request: GenerationRequest, *, after: Place | None = None, without: str | None = None
 ) -> list[Route]:
     """The channels that can run `request`, best first; never empty. Raises GatewayError: see `Router.choose`."""
 
@@ -50,9 +50,8 @@ async def candidates(context: Context, work: Work) -> list[Route]:
     if work.routes is not None:
         return list(work.routes)
     task = work.task
-    source = await context.reads.work(task.source_task) if task.source_task is not None else None
     last = work.attempt.channel if work.attempt else None
-    routes = routes_of(context.router, task.request, after=source.attempt if source else None, without=last)
+    routes = routes_of(context.router, task.request, after=await place_of(context, task), without=last)
     if task.attempts:
         averse = await context.reads.averse(task.id)
         routes = [route for route in routes if route.channel.name not in averse]

@@ -169,7 +169,7 @@ async def bury(context: Context, work: Work) -> None:
     keys += work.task.request.own_keys
     await context.library.forget(keys)
     outputs = tuple(replace(one, state="lost", object_key=None, poster_key=None, text=None) for one in work.outputs)
-    change = context.moved(work.task, Change(task=work.task, outputs=outputs), "files_deleted")
+    change = context.moved(work.task, Change(task=work.task, outputs=outputs, forgets=True), "files_deleted")
     await context.commit(change, buried=True)
 
 

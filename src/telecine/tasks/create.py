@@ -11,15 +11,15 @@ from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
-from telecine.nouns.operations import check_source
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
 from telecine.store.inserts import DRAWS
-from telecine.tasks.admit import admit, check_names, owned, quote
+from telecine.tasks.admit import admit, check_names, quote
 from telecine.tasks.candidates import routes_of
 from telecine.tasks.context import Context
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.reads import Work
+from telecine.tasks.references import resolve
 from telecine.tasks.writes import Create
 
 
@@ -55,11 +55,10 @@ async def store(
     if request.external_id is not None:
         await _check_no_id(context, principal, request.external_id)
     routes = admit(context, catalogue, principal, request)
-    if request.source_task is not None:
-        followed, _ = owned(principal, await context.reads.task(request.source_task))
-        check_source(request.operation, followed.operation)
-        source = await context.reads.work(request.source_task)
-        routes = routes_of(context.router, request, after=source.attempt if source else None)
+    if request.references:
+        request, place = await resolve(context, principal, request)
+        task = replace(task, request=request, source_task=request.source.task if request.source else None)
+        routes = routes if place is None else routes_of(context.router, request, after=place)
     task = replace(task, asked=common([route.billed for route in routes]))
     cost = quote(context, principal, routes, request)
     if cost is not None:
@@ -91,7 +90,6 @@ def _new(context: Context, principal: Principal, request: GenerationRequest, ori
         request=request,
         external_id=request.external_id,
         created_at=now,
-        source_task=request.source_task,
         retry_of=origin.retry_of,
     )
 

@@ -54,8 +54,8 @@ async def _elsewhere(context: Context, work: Work, outcome: Failed) -> bool:
         return False  # some vendors bill jobs that failed, so the operator has to ask for it
     if outcome.error.code != "upstream_failed":  # the request's own fault, which is the same everywhere
         return False
-    if task.cancel_requested_at is not None or task.source_task is not None:
-        return False  # nobody wants it any more; or only this channel has what it follows up
+    if task.cancel_requested_at is not None:
+        return False  # nobody wants it any more
     if await context.reads.failures(task.id) >= context.limits.failovers:
         return False
     try:

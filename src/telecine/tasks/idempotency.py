@@ -71,11 +71,14 @@ class Once(msgspec.Struct, frozen=True):
 
 
 def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None = None) -> bytes:
-    """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere."""
+    """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere, and
+    a source by what the client called it."""
     inputs = tuple(
         msgspec.structs.replace(item, object_key=None) if item.sha256 is not None else item for item in request.inputs
     )
-    parts = (dialect, retry_of, msgspec.structs.replace(request, inputs=inputs) if inputs else request)
+    source = request.source.said if request.source is not None else None
+    same = msgspec.structs.replace(request, inputs=inputs, source=source) if inputs or source else request
+    parts = (dialect, retry_of, same)
     return hashlib.sha256(_encode(parts)).digest()
 
 

@@ -13,6 +13,7 @@ from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked
 from telecine.tasks.reads import Work
+from telecine.tasks.references import job_handle, output_handles
 from telecine.tasks.writes import Change
 
 _MOST_OUTPUTS = 64
@@ -39,7 +40,8 @@ async def running(
     )
     if outcome is not None:
         task = replace(task, **seen(work, outcome, now))
-    change = context.moved(work.task, Change(task=task, attempt=attempt), "running")
+    change = Change(task=task, attempt=attempt, handles=job_handle(task, attempt))
+    change = context.moved(work.task, change, "running")
     await context.commit(change, due=now + wait_after(context, attempt, traits, outcome), surely=surely)
 
 
@@ -71,7 +73,9 @@ async def collecting(context: Context, work: Work, result: Succeeded, *, surely:
     )
     units = result.usage.units
     ended = replace(closed(attempt, "ended", now), units=units, cost=context.router.cost(attempt.channel, units))
-    change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt))
+    handles = () if attempt.accepted_at is not None else job_handle(task, attempt)
+    handles += output_handles(task, attempt, outputs)
+    change = Change(task=task, attempt=ended, new_outputs=outputs, free=slot_of(attempt), handles=handles)
     change = context.moved(work.task, change, "collecting")
     await context.commit(change, keep_lease=True, surely=surely)
     return Work(change.task, ended, outputs)

@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.task import TERMINAL, Attempt, Output, Task
+from telecine.nouns.request import Reference
+from telecine.nouns.task import TERMINAL, Attempt, Handle, Output, Task
 from telecine.routing.router import Route
 from telecine.store import tables
 from telecine.store.batcher import Batcher
@@ -124,6 +125,26 @@ class TaskReads:
             Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ())) if one in tasks else None
             for one in ids
         ]
+
+    async def handle(self, account_id: int, reference: Reference) -> Handle | None:
+        """What the account has under the upstream's id in `reference`, the newest where several upstreams call theirs
+        so."""
+        table = tables.handles.c
+        named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
+        newest = func.coalesce(table.task_id, 0).desc()
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.handles).where(*named, table.account_id == account_id).order_by(newest)
+            )
+            row = rows.mappings().first()
+            return Handle(**row) if row is not None else None
+
+    async def is_handle(self, reference: Reference) -> bool:
+        """Whether any account has something under the upstream's id in `reference`."""
+        table = tables.handles.c
+        named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(table.kind).where(*named).limit(1))).first() is not None
 
     async def external(self, account_id: int, external_id: str) -> int | None:
         """The id of the account's task that its client named `external_id`."""

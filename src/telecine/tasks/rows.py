@@ -11,7 +11,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.money import TOKEN_UNITS, Price
 from telecine.nouns.operations import OPERATIONS
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Facts, Output, Task, Tokens, Usage
 
 _decode_request = msgspec.json.Decoder(GenerationRequest).decode
@@ -84,7 +84,10 @@ def new_task_values(task: Task) -> dict[str, Any]:
 
 
 def task_of(row: Mapping[Any, Any]) -> Task:
-    """The task in a row of `tasks`."""
+    """The task in a row of `tasks`. Older requests name what they follow up in the column alone."""
+    request = _decode_request(row["request"])
+    if request.source is None and row["source_task"] is not None:
+        request = msgspec.structs.replace(request, source=Reference(task=row["source_task"]))
     return Task(
         id=row["id"],
         account_id=row["account_id"],
@@ -95,7 +98,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         form=row["form"],
         operation=row["operation"],
         model=row["model"],
-        request=_decode_request(row["request"]),
+        request=request,
         asked=_decode_asked(row["asked"]) if row["asked"] is not None else None,
         external_id=row["external_id"],
         priority=row["priority"],

@@ -13,7 +13,7 @@ from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.operations import Kind
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.nouns.text import control_in
 from telecine.tasks.admit import admit, check_names, not_found, owned, quote
@@ -23,6 +23,7 @@ from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
+from telecine.tasks.references import find
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.view import Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
@@ -115,6 +116,11 @@ class TaskService:
     async def get(self, principal: Principal, task_id: int) -> View:
         """One task. Raises GatewayError (`not_found`)."""
         return self._view(*owned(principal, await self._context.reads.task(task_id)))
+
+    async def source(self, principal: Principal, reference: Reference) -> View | None:
+        """The task that made what `reference` means; None where none of ours did. Raises GatewayError (`not_found`)."""
+        found, _ = await find(self._context, principal, reference)
+        return None if found.task is None else await self.get(principal, found.task)
 
     async def find_external(self, principal: Principal, external_id: str) -> View:
         """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""

@@ -20,7 +20,6 @@ from telecine.providers.base import (
     NeverSent,
     Provider,
     Refused,
-    Source,
     Submission,
     SubmitOutcome,
     Unknown,
@@ -31,6 +30,7 @@ from telecine.tasks.failover import again
 from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
+from telecine.tasks.references import source_of
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -155,18 +155,9 @@ async def _submission(context: Context, work: Work) -> Submission:
         handle=attempt.handle,
         callback_url=context.callback_url(attempt.callback_token),
         prepared=attempt.prepared,
-        source=await _source(context, work),
+        source=await source_of(context, work.task),
         account_id=work.task.account_id,
     )
-
-
-async def _source(context: Context, work: Work) -> Source | None:
-    """The job that this one follows up. Routing keeps to its channel, so its upstream id means something there."""
-    followed = work.task.source_task
-    source = await context.reads.work(followed) if followed is not None else None
-    if source is None or source.attempt is None or source.attempt.upstream_id is None:
-        return None
-    return Source(source.attempt.upstream_id, source.task.request)
 
 
 async def unknown(context: Context, work: Work, reason: str) -> Work | None:

@@ -10,7 +10,7 @@ import pytest
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, ImageParameters, Point, Shot, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.providers.base import Accepted, Channel, Provider
 from telecine.wires.kling import BILLED
 from tests.providers.kling.requests import ENCODED, FRAME, JPEG, MODEL, URL, picture, sent, sent_bytes, submission, text
@@ -129,7 +129,7 @@ async def test_image_to_video_becomes(provider: Provider, request_: GenerationRe
 @pytest.mark.parametrize(
     ("request_", "code", "param"),
     [
-        (text(operation="remix", source_task=1), "unsupported_parameter", "operation"),
+        (text(operation="remix", source=Reference(task=1)), "unsupported_parameter", "operation"),
         (text(operation="text_to_image"), "unsupported_parameter", "operation"),
         (text(prompt=""), "invalid_request", "prompt"),
         (text(count=2), "unsupported_parameter", "count"),

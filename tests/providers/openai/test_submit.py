@@ -11,6 +11,7 @@ import pytest
 
 from telecine.net.client import Client, FetchError
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.request import Reference
 from telecine.providers.base import (
     Accepted,
     Channel,
@@ -108,7 +109,7 @@ async def test_a_readable_4xx_is_a_refusal_of_its_kind(
 
 
 async def test_a_remix_of_what_is_gone_is_refused_here(answered: Any) -> None:
-    remix = text(operation="remix", source_task=1)
+    remix = text(operation="remix", source=Reference(task=1))
     outcome = await answered(404, openai("not_found"), request=remix)
     assert (outcome.error.code, outcome.elsewhere) == ("invalid_request", False)
 

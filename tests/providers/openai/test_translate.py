@@ -9,7 +9,7 @@ import pytest
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.providers.base import Accepted, Channel, Provider, Source
 from tests.providers.openai.requests import FRAME, MODEL, PNG, URL, drawn, picture, submission, text
 from tests.providers.stand_ins import Shelf
@@ -173,7 +173,9 @@ async def test_a_remix_sends_its_prompt_and_what_changes(
 ) -> None:
     fake.finish()
     source = Source(running, text(size="1280x720", duration=4.0))
-    request = msgspec.structs.replace(source.request, operation="remix", prompt="a cat", source_task=1, **fields)
+    request = msgspec.structs.replace(
+        text(size="1280x720", duration=4.0), operation="remix", prompt="a cat", source=Reference(task=1), **fields
+    )
     made = await sent(request, source=source)
     assert (made.fields, made.remixed_from, made.handle) == (body, running, "42")
 
@@ -182,6 +184,6 @@ async def test_a_remix_of_nothing_is_refused_before_it_is_sent(
     provider: Provider, fake: FakeOpenAI, channel: Channel
 ) -> None:
     with pytest.raises(GatewayError) as caught:
-        await provider.submit(channel, submission(text(operation="remix", source_task=1)), Shelf())
-    assert caught.value.param == "source_task"
+        await provider.submit(channel, submission(text(operation="remix", source=Reference(task=1))), Shelf())
+    assert caught.value.param == "source"
     assert fake.journal == []

@@ -17,7 +17,7 @@ from telecine.nouns.catalogue import alike
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest, Native, Novel, Role
+from telecine.nouns.request import GenerationRequest, Native, Novel, Reference, Role
 from telecine.wires.scalars import Number, Word
 
 DEFAULT_MODEL: Final = "sora-2"
@@ -157,7 +157,7 @@ def parse_remix(
         aspect_ratio=frame.aspect_ratio,
         resolution=frame.resolution,
         duration=source.duration,
-        source_task=source_task,
+        source=Reference(task=source_task),
     )
     return _with_novel(made, {})
 

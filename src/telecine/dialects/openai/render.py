@@ -51,7 +51,7 @@ FIELDS: Final = Fields(
         "inputs": "input_reference",
         "count": "n",
         "parameters.watermark": "watermark",
-        "source_task": "video_id",
+        "source": "video_id",
     },
     media="input_reference",
 )

@@ -11,9 +11,10 @@ from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
 from telecine.dialects.scalars import Seed
-from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.catalogue import Catalogue, alike
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
+from telecine.nouns.ids import parse_output_id, parse_task_id
 from telecine.nouns.operations import OPERATIONS, Operation, find, inferred
 from telecine.nouns.parameters import (
     CameraMove,
@@ -24,7 +25,8 @@ from telecine.nouns.parameters import (
     Shot,
     VideoParameters,
 )
-from telecine.nouns.request import GenerationRequest, Role
+from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind, Role
+from telecine.nouns.text import check_plain
 from telecine.wires.scalars import Int63
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
@@ -50,6 +52,16 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trajectory: tuple[InputPoint, ...] = ()
 
 
+class Followed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the task follows up: exactly one of `task` and `output` (their ids here) and `upstream_id`, which is what
+    the upstream calls something of that `kind`."""
+
+    task: str | None = None
+    output: str | None = None
+    upstream_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
+    kind: ReferenceKind = "task"
+
+
 class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body, field for field."""
 
@@ -69,6 +81,7 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhook_url: str | None = None
     external_id: str | None = None
     metadata: dict[str, str] | None = None
+    source: Followed | None = None
 
 
 class _Camera(CameraMove, frozen=True, forbid_unknown_fields=True):
@@ -108,10 +121,9 @@ _STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
 def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the media that it still lacks. Raises GatewayError naming the path of the field."""
     wire = typed(body.fields, CreateTask)
-    operation = _operation(wire, models)
-    if operation.needs_source:
-        said = f"operation: a {operation.title} needs a source, which only POST /v1/videos/{{id}}/remix can name."
-        raise invalid(said, "operation")
+    operation, source = _operation(wire, models), _reference(wire.source)
+    if operation.needs_source and source is None:
+        raise invalid(f"source: a {operation.title} needs one.", "source")
     if len(wire.inputs) > _MAX_INPUTS:
         raise invalid(f"inputs: at most {_MAX_INPUTS}.", "inputs")
     request = GenerationRequest(
@@ -127,12 +139,51 @@ def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list
         seed=scalars.seed(wire.seed, "seed"),
         audio=wire.audio,
         parameters=_parameters(wire.parameters, operation),
+        source=source,
         callback_url=wire.webhook_url or None,
         external_id=wire.external_id or None,
         metadata=scalars.metadata(wire.metadata),
     )
     check_agreement(request)
     return request, _once([_source(one, number) for number, one in enumerate(wire.inputs)])
+
+
+def repeated(request: GenerationRequest, source: GenerationRequest) -> GenerationRequest:
+    """A remix of `source`: its length is that of its source, and its frame too unless it says otherwise.
+
+    Raises GatewayError where it says something that a remix cannot change.
+    """
+    if not alike(request.model, source.model):
+        raise invalid(f"model: a remix keeps that of its source, '{source.model}'.", "model")
+    if request.duration not in (None, source.duration):
+        raise invalid("duration: a remix keeps that of its source; leave it out.", "duration")
+    framed = any((request.size, request.aspect_ratio, request.resolution))
+    frame = request if framed else source
+    return msgspec.structs.replace(
+        request,
+        duration=source.duration,
+        size=frame.size,
+        aspect_ratio=frame.aspect_ratio,
+        resolution=frame.resolution,
+    )
+
+
+def _reference(given: Followed | None) -> Reference | None:
+    if given is None:
+        return None
+    if sum(one is not None for one in (given.task, given.output, given.upstream_id)) != 1:
+        raise invalid("source: give one of task, output and upstream_id.", "source")
+    if given.upstream_id is not None:
+        check_plain(given.upstream_id, "source.upstream_id")
+        return Reference(upstream_id=given.upstream_id, kind=given.kind)
+    if given.task is not None:
+        task, output = parse_task_id(given.task), None
+    else:
+        task, output = parse_output_id(given.output or "") or (None, None)
+    if task is None:
+        what = "task" if given.task is not None else "output"
+        raise invalid(f"source.{what}: is no id of one.", f"source.{what}")
+    return Reference(task=task, output=output)
 
 
 def _once(sources: list[Source]) -> list[Source]:

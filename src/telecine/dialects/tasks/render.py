@@ -13,7 +13,7 @@ from telecine.dialects.document import Sent
 from telecine.dialects.errors import Errors
 from telecine.dialects.fields import Fields
 from telecine.nouns.errors import TaskError
-from telecine.nouns.ids import tsk_id
+from telecine.nouns.ids import output_id, tsk_id
 from telecine.nouns.money import amount_of
 from telecine.nouns.operations import Kind
 from telecine.nouns.task import Output, Status, Task, Usage
@@ -28,9 +28,10 @@ class TaskOutput(msgspec.Struct, frozen=True):
     """One thing that was made: a file, or a text. `duration` in seconds; `url` is null while there is nothing to fetch.
 
     `item` is which of the results that were asked for it belongs to; `part` is `main` for what was asked for, and the
-    name of a companion (`cover`, `lyrics`, `last_frame`, …) for what came with it.
+    name of a companion (`cover`, `lyrics`, `last_frame`, …) for what came with it. Follow-ups name it by `id`.
     """
 
+    id: str
     index: int
     kind: Kind
     item: int
@@ -188,6 +189,7 @@ def _cost(task: Task, currency: str) -> Cost:
 
 def _output(output: Output, media: Media) -> TaskOutput:
     return TaskOutput(
+        id=output_id(output.task_id, output.index),
         index=output.index,
         kind=output.kind,
         item=output.item,

@@ -94,9 +94,10 @@ class OpenAIProvider:
         source = submission.source
         draft = translate(submission.request, submission.model, source.request if source else None)
         remix = submission.request.operation == "remix"
-        if remix and source is None:
-            raise invalid("The upstream's video that is to be remixed is not known any more.", "source_task")
-        url = f"{root(channel)}{PATH}" + (f"/{_quoted(source.upstream_id)}/remix" if remix and source else "")
+        name = source.upstream_id if source else None
+        if remix and name is None:
+            raise invalid("The upstream's video that is to be remixed is not known any more.", "source")
+        url = f"{root(channel)}{PATH}" + (f"/{_quoted(name)}/remix" if remix and name else "")
         kind, body = ("application/json", draft.encode()) if remix else await _filled(draft, media)
         try:
             reply = await self._client.request(

@@ -57,6 +57,7 @@ def translate(request: GenerationRequest, model: str, source: GenerationRequest 
         raise invalid("The OpenAI Videos API needs a prompt.", "prompt")
     frame, duration = _frame(take, request, source), take.field("duration")
     if request.operation == "remix":
+        take.field("source")
         # The model and the length are the source's, which the upstream knows; OpenAI takes nothing but a prompt.
         draft = Draft({"prompt": prompt, **frame}, passed=_passed(request))
     else:

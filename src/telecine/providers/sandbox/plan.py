@@ -34,7 +34,10 @@ _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
 _PICTURE: Final = ("prompt", "size", "aspect_ratio", "resolution", "count", "negative_prompt")
-_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {"image": _PICTURE, "video": (*_PICTURE, "duration", "audio")}
+_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "image": _PICTURE,
+    "video": (*_PICTURE, "duration", "audio", "source"),
+}
 """By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
 
 
@@ -98,6 +101,7 @@ def _undrawn(request: GenerationRequest) -> dict[str, Any]:
         "seed": request.seed,
         "audio": request.audio,
         "parameters": request.parameters,
+        "source": request.source,
         "inputs": [{"role": item.role, "sha256": item.sha256, "url": item.url} for item in more] or None,
     }
     kept: dict[str, Any] = msgspec.to_builtins({name: value for name, value in said.items() if value is not None})

@@ -11,10 +11,11 @@ from sqlalchemy import Update, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.ledger import Settlement, settle
-from telecine.nouns.task import Attempt, Output, Task
+from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.store import tables
 from telecine.store.locks import Locks
 from telecine.tasks.rows import alike, attempt_values, output_values, task_values
+from telecine.tasks.writes.handles import forget_handles, keep_handles
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
@@ -46,6 +47,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """The pool to which this step gives back the slots of its `attempt`."""
     settlement: Settlement | None = None
     """How the task's hold ends, where this step ends it."""
+    handles: tuple[Handle, ...] = ()
+    """The upstream's ids that this step has learnt."""
+    forgets: bool = False
+    """Nothing that the task has made can be referred to any more."""
 
     @property
     def locks(self) -> Locks:
@@ -118,6 +123,8 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
     ]
     if events:
         await connection.execute(insert(tables.events), events)
+    await keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
+    await forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
     await add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
     await settle(connection, [one.settlement for one, _ in ordered if one.settlement])
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.pruning import drop
+from telecine.tasks.writes.handles import forget_handles
 
 ANONYMOUS: Final = "erased"
 """The dialect of an erased task, which tells that it is one."""
@@ -58,10 +59,13 @@ async def erase(connection: AsyncConnection, requests: Mapping[int, GenerationRe
         update(events).where(events.c.task_id.in_(ids)).values(detail=None),
     ):
         await connection.execute(statement)
+    await forget_handles(connection, ids)
 
 
 async def forget_keys(connection: AsyncConnection, account_id: int) -> None:
-    """Every idempotency key of an account."""
+    """Every idempotency key of an account, and what its upstreams call things that no task has made."""
+    handle = tables.handles.c
+    await connection.execute(delete(tables.handles).where(handle.account_id == account_id, handle.task_id.is_(None)))
     await connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
 
 
