@@ -54,7 +54,7 @@ OWN: dict[str, Any] = {
     "model": "kling-v2-6", "operation": "text_to_image", "prompt": "another", "negative_prompt": "fog",
     "inputs": [{"role": "last_frame", "url": OTHER}], "count": 2, "size": "720x720", "aspect_ratio": "1:1",
     "resolution": "1080p", "duration": 10, "seed": 7, "audio": True, "parameters": {"watermark": True},
-    "webhook_url": "https://me.test/h", "external_id": "mine", "metadata": {"a": "b"},
+    "webhook_url": "https://me.test/h", "external_id": "mine", "metadata": {"a": "b"}, "source": {"task": "7"},
     **{f"inputs:{role}": [{"role": role, "url": OTHER}] for role in
        ("image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment")},
     **{f"parameters:{name}": {name: value} for name, value in {

@@ -10,7 +10,7 @@ from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id, video_id
 from telecine.nouns.parameters import CameraMove, ImageParameters, Point, Shot, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.task import Usage
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import Place
@@ -175,6 +175,7 @@ async def test_a_finished_task_is_answered_field_for_field(house: House) -> None
         "preview_url": None,
         "outputs": [
             {
+                "id": f"{tsk_id(view.task.id)[4:]}00",
                 "index": 0,
                 "kind": "video",
                 "item": 0,
@@ -332,3 +333,61 @@ async def test_errors_keep_our_own_words(house: House, code: Any) -> None:
     answer = await house.call("POST", "/v1/tasks", json={"model": "kling-v1"})
     assert answer.status_code == house.tasks.refusal.status
     assert answer.json() == {"error": {"code": code, "message": "m", "param": None}}
+
+
+@pytest.mark.parametrize("named", ["task", "video", "output"])
+async def test_a_source_is_named_by_any_id_of_ours(house: House, named: str) -> None:
+    source = house.tasks.done(request(model="sora-2", duration=8.0, size="1280x720"), dialect="kling")
+    told = await house.call("GET", f"/v1/tasks/{source.task.id}")
+    given = {
+        "task": {"task": str(source.task.id)},
+        "video": {"task": video_id(source.task.id)},
+        "output": {"output": told.json()["outputs"][0]["id"]},
+    }[named]
+    body = {"model": "sora-2", "operation": "remix", "prompt": "a dog", "source": given}
+    answer = await house.call("POST", "/v1/tasks", json=body)
+    assert answer.status_code == 200, answer.text
+    reference = Reference(task=source.task.id, output=0 if named == "output" else None)
+    assert house.request == request(
+        model="sora-2", operation="remix", prompt="a dog", duration=8.0, size="1280x720", source=reference
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({}, "source"),
+        ({"task": "tsk_1", "output": "x"}, "source"),
+        ({"task": "no-id"}, "source.task"),
+        ({"output": "no-id"}, "source.output"),
+        ({"output": ""}, "source.output"),
+        ({"upstream_id": "a\u0000b"}, "source.upstream_id"),
+        ({"upstream_id": "a" * 513}, "source.upstream_id"),
+        ({"upstream_id": "a", "kind": "moon"}, "source.kind"),
+        ({"id": "a"}, "source.id"),
+    ],
+)
+async def test_a_source_that_names_nothing_is_refused(house: House, given: dict[str, Any], param: str) -> None:
+    body = {"model": "kling-v1", "operation": "remix", "prompt": "a", "source": given}
+    answer = await house.call("POST", "/v1/tasks", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert house.untouched
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"), [({"model": "kling-v2-5-turbo"}, "model"), ({"model": "kling-v1", "duration": 10}, "duration")]
+)
+async def test_a_remix_cannot_change_what_is_its_sources(house: House, fields: dict[str, Any], param: str) -> None:
+    source = house.tasks.done(request(duration=5.0))
+    body = {"operation": "remix", "prompt": "a", "source": {"task": tsk_id(source.task.id)}, **fields}
+    answer = await house.call("POST", "/v1/tasks", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert house.untouched
+
+
+async def test_a_source_of_another_account_is_not_there(house: House) -> None:
+    source = house.tasks.done(request(), account_id=99)
+    body = {"model": "kling-v1", "operation": "remix", "prompt": "a", "source": {"task": tsk_id(source.task.id)}}
+    answer = await house.call("POST", "/v1/tasks", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert house.untouched

@@ -127,6 +127,7 @@ async def test_ours_goes_before_the_upstreams(tmp_path: Path) -> None:
         first = await made(house)
         house.provider.submits = [Accepted(str(first.id))]  # an upstream that counts as we do
         second = await made(house)
+        house.provider.submits = [Accepted("u9")]
         both = Reference(task=second.id + 1, upstream_id=str(first.id))
         assert (await follow(house, reference_to(str(first.id), "task"))).source_task == first.id
         assert (await follow(house, both)).source_task == second.id
@@ -162,6 +163,15 @@ async def test_an_id_that_is_given_again_means_the_newer_one(tmp_path: Path) -> 
         await made(house)
         second = await made(house)
         assert (await follow(house, CLIP)).source_task == second.id
+
+
+async def test_what_an_operation_may_follow_up(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        first = await made(house)
+        error = await refused(house, Reference(task=first.id), operation="music", model="unheard-of")
+        assert (error.code, error.param) == ("invalid_request", "source")
+        song = await made(house, operation="music", model="unheard-of")
+        assert (await follow(house, CLIP, operation="music", model="unheard-of")).source_task == song.id
 
 
 async def test_an_output_that_is_not_there(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list
     wire = typed(body.fields, CreateTask)
     operation, source = _operation(wire, models), _reference(wire.source)
     if operation.needs_source and source is None:
-        raise invalid(f"source: a {operation.title} needs one.", "source")
+        raise invalid(f"operation: a {operation.title} needs a source.", "operation")
     if len(wire.inputs) > _MAX_INPUTS:
         raise invalid(f"inputs: at most {_MAX_INPUTS}.", "inputs")
     request = GenerationRequest(
