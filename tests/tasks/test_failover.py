@@ -168,7 +168,7 @@ async def test_where_it_fails_at_once(tmp_path: Path, why: str) -> None:
                 one.providers[0].polls = [Failed(error)]
             case "follow-up":
                 one.providers[0].polls = [DONE, BROKEN]
-                changes["source"] = Reference(task=await one.make())
+                changes = {"operation": "remix", "model": "sora-2", "source": Reference(task=await one.make())}
                 await one.house.pass_time(30)
             case "refused there":
                 one.providers[0].submits, one.providers[1].submits = (

@@ -14,13 +14,13 @@ from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import output_id, reference_to, tsk_id
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import Reference
+from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Handle, Task
 from telecine.providers.base import Accepted, Finished, Source
 from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency
+from telecine.tasks.writes.forgetting import blank
 from telecine.tasks.writes.handles import keep_handles
-from telecine.upkeep.retention import blank
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 
 A = ChannelConfig(name="a", provider="scripted", base_url="https://a.example", priority=1)
@@ -36,8 +36,14 @@ async def made(house: House, **changes: Any) -> Task:
     return task
 
 
+def remix(source: Reference | None, **changes: Any) -> GenerationRequest:
+    """A follow-up of `source`; a request that follows up nothing where there is none."""
+    shape = {"operation": "remix", "model": "sora-2"} if source is not None else {}
+    return text_to_video(source=source, **{**shape, **changes})
+
+
 async def follow(house: House, source: Reference, who: Principal | None = None, **changes: Any) -> Task:
-    return (await house.tasks.create(who or house.me, text_to_video(source=source, **changes), "tasks")).task
+    return (await house.tasks.create(who or house.me, remix(source, **changes), "tasks")).task
 
 
 async def stranger(house: House) -> Principal:
@@ -71,7 +77,7 @@ def voice(account_id: int, name: str = "voice-1", channel: ChannelConfig = B) ->
 
 async def refused(house: House, source: Reference | None, who: Principal | None = None, **changes: Any) -> GatewayError:
     with pytest.raises(GatewayError) as caught:
-        await house.tasks.create(who or house.me, text_to_video(source=source, **changes), "tasks")
+        await house.tasks.create(who or house.me, remix(source, **changes), "tasks")
     return caught.value
 
 
@@ -229,12 +235,12 @@ async def test_a_request_that_is_sent_again_is_the_same_by_what_the_client_calle
     async with House(tmp_path).opened() as house:
         await made(house)
         said = Idempotency("once")
-        request = text_to_video(source=CLIP)
+        request = remix(CLIP)
         one = await house.tasks.create(house.me, request, "tasks", idempotency=said)
         await made(house)  # the same id means something newer by now
         two = await house.tasks.create(house.me, request, "tasks", idempotency=said)
         assert two.task.id == one.task.id
-        other = text_to_video(source=Reference(upstream_id="u1"))
+        other = remix(Reference(upstream_id="u1"))
         with pytest.raises(GatewayError) as caught:
             await house.tasks.create(house.me, other, "tasks", idempotency=said)
         assert caught.value.code == "conflict"
@@ -254,12 +260,12 @@ async def test_older_records_name_their_source_in_the_column_alone(tmp_path: Pat
     async with House(tmp_path).opened() as house:
         first = await made(house)
         second = await follow(house, Reference(task=first.id))
-        stored = msgspec.json.encode({**msgspec.to_builtins(text_to_video()), "source_task": first.id})
+        stored = msgspec.json.encode({**msgspec.to_builtins(remix(CLIP)), "source": None, "source_task": first.id})
         async with house.database.writing() as connection:
             await connection.execute(update(tables.tasks).where(tables.tasks.c.id == second.id).values(request=stored))
         found = await house.reads.task(second.id)
         assert found is not None
-        assert found[0].request == text_to_video(source=Reference(task=first.id))
+        assert found[0].request == remix(Reference(task=first.id))
 
 
 async def test_what_is_blanked_keeps_only_our_own_name_of_its_source(tmp_path: Path) -> None:
@@ -267,7 +273,8 @@ async def test_what_is_blanked_keeps_only_our_own_name_of_its_source(tmp_path: P
     async with House(tmp_path).opened() as house:
         first = await made(house)
         second = await follow(house, CLIP)
-        await blank(house.database, {second.id: second.request}, house.clock.now())
+        async with house.database.writing() as connection:
+            await blank(connection, {second.id: second.request}, house.clock.now())
         found = await house.reads.task(second.id)
         assert found is not None
         assert found[0].request.source == Reference(task=first.id)

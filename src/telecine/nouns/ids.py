@@ -141,7 +141,7 @@ def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> 
     the upstream calls so. `elsewhere` as in Reference."""
     if kind == "task":
         task, output = parse_task_id(text), None
-        if task is not None and not text.isdigit():  # a number may be the upstream's too
+        if task is not None and not text.isdigit() and len(text) != _WIDTH:  # others write such ids too
             return Reference(task=task)
     else:
         task, output = parse_output_id(text) or (None, None)

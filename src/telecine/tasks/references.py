@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from telecine.accounts.principal import Principal
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import check_source
 from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind
 from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.providers.base import Source
@@ -51,7 +51,8 @@ async def resolve(
     for reference in request.references:
         found, place = await find(context, principal, reference)
         if reference is request.source:
-            await _check_follows(context, request.operation, found)
+            if found.task is not None and (made := await context.reads.task(found.task)) is not None:
+                check_source(request.operation, made[0].operation)
             request = replace(request, source=found)
         if place is not None:
             places.add(place)
@@ -89,16 +90,6 @@ async def _own(context: Context, principal: Principal, reference: Reference) -> 
     if reference.output is not None and _output(work, reference) is None:
         return None
     return reference, _at(work.attempt)
-
-
-async def _check_follows(context: Context, name: str, source: Reference) -> None:
-    """Raise GatewayError where the operation `name` says what it follows up, and the source is nothing of that."""
-    operation = OPERATIONS.get(name)
-    found = await context.reads.task(source.task) if source.task is not None else None
-    if operation is None or found is None or not operation.follows or found[0].operation in operation.follows:
-        return
-    made = found[0].operation.replace("_", " ")
-    raise invalid(f"source: a {operation.title} cannot follow up what was made by {made}.", "source")
 
 
 async def place_of(context: Context, task: Task) -> Place | None:

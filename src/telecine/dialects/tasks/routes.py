@@ -14,8 +14,8 @@ from telecine.dialects.document import More, Query, moment, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.lookup import moment as read_moment
 from telecine.dialects.lookup import number
-from telecine.dialects.rows import Cancel, Create, Plain, Read, by_id
-from telecine.dialects.tasks.create import MAX_INLINE, CreateTask, parse_create
+from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, by_id
+from telecine.dialects.tasks.create import MAX_INLINE, CreateTask, parse_create, repeated
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import ERRORS, SENT, TaskList, TaskObject, announce, task_object
 from telecine.dialects.waiting import BLANK, Wait
@@ -51,6 +51,15 @@ _NARROWED: Final = (
     moment("created_after", "Only made after this."),
     moment("created_before", "Only made before this."),
 )
+
+
+async def parsed(call: Call, body: Body) -> Parsed:
+    """The request and its media; a remix has from its source what it cannot change. Raises GatewayError."""
+    request, sources = parse_create(body, call.edge.catalogue)
+    source = await call.edge.tasks.source(call.principal, request.source) if request.source is not None else None
+    if source is not None and request.operation == "remix":
+        request = repeated(request, source.task.request)
+    return request, sources
 
 
 async def found(call: Call, page: Mapping[str, Any]) -> Page:
@@ -147,7 +156,7 @@ TASKS: Final = Dialect(
                 "prompt": "A paper boat sails through a flooded library",
                 "duration": 5,
             },
-            parse=lambda call, body: parse_create(body, call.edge.catalogue),
+            parse=parsed,
             most=MAX_INLINE,
             hook="webhook_url",
             query=_WAITS,

@@ -6,8 +6,8 @@ Jobs from before have no row: nobody outside has been told the ids that upstream
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
