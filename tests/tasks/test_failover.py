@@ -25,7 +25,7 @@ from tests.clock import HandClock
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 
 BROKEN = Failed(TaskError("upstream_failed", "a GPU caught fire"))
-PRICE = PriceConfig("kling-v2-5-turbo", "second", Decimal("0.07"))
+PRICE = PriceConfig("*", "second", Decimal("0.07"))
 HELD, CHARGED, RELEASED = ("hold", 350_000), ("charge", -350_000), ("release", -350_000)
 
 
@@ -168,7 +168,7 @@ async def test_where_it_fails_at_once(tmp_path: Path, why: str) -> None:
                 one.providers[0].polls = [Failed(error)]
             case "follow-up":
                 one.providers[0].polls = [DONE, BROKEN]
-                changes = {"operation": "remix", "model": "sora-2", "source": Reference(task=await one.make())}
+                changes = {"operation": "remix", "model": "unheard-of", "source": Reference(task=await one.make())}
                 await one.house.pass_time(30)
             case "refused there":
                 one.providers[0].submits, one.providers[1].submits = (

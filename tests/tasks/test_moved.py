@@ -34,7 +34,7 @@ from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 
 OLD = ChannelConfig(name="main", provider="scripted", base_url="https://old.example", api_key="of-the-old")
 NEW = replace(OLD, base_url="https://new.example", api_key="of-the-new")
-PRICE = PriceConfig("kling-v2-5-turbo", "call", Decimal("0.5"))
+PRICE = PriceConfig("*", "call", Decimal("0.5"))
 
 
 class Upstreams(Scripted):

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from telecine.dialects.base import idempotency_of
+from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect
 from telecine.dialects.document import More, Query, moment, one_of
