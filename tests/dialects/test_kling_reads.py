@@ -109,6 +109,16 @@ async def test_lists_go_page_by_page(house: House) -> None:
     assert [(one["limit"], one["offset"]) for one in house.tasks.lists] == [(2, 2), (500, 0), (30, 240)]
 
 
+async def test_what_another_path_of_kling_made_is_not_of_this_one(house: House) -> None:
+    own, older = house.tasks.add(TEXT, form="kling:text2video"), house.tasks.add(TEXT)
+    other = house.tasks.add(TEXT, dialect="kling", form="kling:omni-video")
+    shown = (await house.call("GET", T2V)).json()["data"]
+    assert [one["task_id"] for one in shown] == [str(older.task.id), str(own.task.id)]
+    assert (await house.call("GET", f"{T2V}/{other.task.id}")).json()["code"] == 1203
+    assert (await house.call("POST", T2V, json={"prompt": "a cat"})).status_code == 200
+    assert max(house.tasks.views.items())[1].task.form == "kling:text2video"
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [("pageNum=0", "pageNum"), ("pageNum=1001", "pageNum"), ("pageSize=501", "pageSize"), ("pageSize=x", "pageSize")],

@@ -15,7 +15,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Attempt
-from telecine.providers.base import Channel, Provider
+from telecine.providers.base import Channel, Provider, Terms
 from telecine.routing.router import Place, Router
 from telecine.tasks.candidates import routes_of
 from tests.clock import HandClock
@@ -80,6 +80,19 @@ def test_names_globs_and_upstream_names() -> None:
     assert "kling-latest" in one.names()
     assert "kling-v2-6" in one.names()
     assert "kling-*" not in one.names()
+
+
+def test_what_is_free_and_what_is_made_here_is_told_by_terms_whatever_its_name() -> None:
+    mine = Scripted("mine")
+    channels = (ChannelConfig(name="a", provider="mine", models=("*",)), ChannelConfig(name="b", provider="mine"))
+    config = Config(channels=(*channels, ChannelConfig(name="c", provider="mine", priced=True)))
+    one = Router(config, {"mine": mine}, catalogue.load(), HandClock())
+    assert one.serves("nobody-knows-it")
+    assert (one.charges("a"), one.is_real("a"), one.sells("kling-v1")) == (True, True, True)
+    mine.terms = Terms(free=True, remote=False)
+    assert not one.serves("nobody-knows-it"), "a glob means what the catalogue knows"
+    assert (one.charges("a"), one.is_real("a"), one.sells("kling-v1")) == (False, False, False)
+    assert one.charges("c"), "it says so"
 
 
 def test_an_alias_is_served_by_whoever_serves_the_model() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from telecine.dialects.tasks import TASKS
+from telecine.dialects.tasks.create import CreateTask
 from telecine.nouns.catalogue import load
 from telecine.nouns.operations import OPERATIONS, Operation
 from telecine.nouns.parameters import MusicParameters
@@ -48,6 +50,12 @@ async def test_each_can_be_named(house: House, operation: Operation) -> None:
 )
 async def test_a_model_says_what_is_meant(house: House, model: str, operation: str) -> None:
     assert (await sent(house, model=model))[1]["operation"] == operation
+
+
+def test_its_schema_names_them_all() -> None:
+    _, named = msgspec.json.schema_components([CreateTask])
+    told = named["CreateTask"]["properties"]["operation"]
+    assert [one["enum"] for one in told["anyOf"] if "enum" in one] == [list(OPERATIONS)]
 
 
 async def test_a_song_has_parameters_of_its_own(house: House) -> None:
