@@ -44,7 +44,7 @@ class Fault:
     | redirect | file | to `message` |
 
     At a create, `created` says whether the job is made before drop, html and broken. `code` is a number at Kling and
-    a word at OpenAI.
+    a word at OpenAI and Suno.
     """
 
     at: Place
@@ -164,9 +164,9 @@ def hung_up(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
-async def slowly(request: web.BaseRequest, content: bytes, fault: Fault) -> web.StreamResponse:
+async def slowly(request: web.BaseRequest, content: bytes, fault: Fault, kind: str = "video/mp4") -> web.StreamResponse:
     """The file in ten pieces; half of them, and then the end, where it is cut."""
-    response = web.StreamResponse(headers={"content-type": "video/mp4", "content-length": str(len(content))})
+    response = web.StreamResponse(headers={"content-type": kind, "content-length": str(len(content))})
     await response.prepare(request)
     size = len(content) // 10 + 1
     with contextlib.suppress(ConnectionError):  # whoever downloads may be killed meanwhile
