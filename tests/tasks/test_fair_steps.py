@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from telecine.accounts.principal import Principal
-from telecine.config import LimitsConfig
+from telecine.config import ChannelConfig, LimitsConfig
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.task import Output
@@ -21,6 +22,7 @@ from telecine.providers.base import (
     MediaReader,
     PollOutcome,
     Provider,
+    Refused,
     Submission,
     SubmitOutcome,
 )
@@ -30,19 +32,20 @@ from telecine.tasks.service import TaskService
 from telecine.tasks.steps import KINDS, Kind, Steps, kind_of
 from telecine.tasks.view import View
 from telecine.tasks.writes import Claim, Create
-from tests.tasks.scripted import DONE, House, Scripted, Shelf, text_to_video
+from tests.tasks.scripted import DONE, TRAITS, House, Scripted, Shelf, refusal, text_to_video
 from tests.tasks.test_writes import new_task
 
 pytestmark = pytest.mark.one_process("the places are those of one process")
 
 MOST = 8
+LONG = replace(TRAITS, submit_timeout=600)
 
 
 class Slow(Scripted):
     """Answers at once, but for the noisy account, whose steps of one kind hang."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__()
+        super().__init__(traits=LONG if kind == "long" else TRAITS)
         self.kind = kind
         self.noisy = 0
         self.theirs: set[str] = set()
@@ -58,7 +61,7 @@ class Slow(Scripted):
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         if submission.account_id == self.noisy:
             self.theirs.add(submission.handle)
-            if self.kind == "submit":
+            if self.kind in ("submit", "long"):
                 await self.hang()
         return Accepted(submission.handle)
 
@@ -131,6 +134,36 @@ async def test_one_accounts_slow_steps_make_another_wait_for_none(tmp_path: Path
         await looking
         assert provider.hanging == places, "every one of the noisy one's still hangs"
         assert not any([(await seen(house, noisy, one.task.id)).task.ended for one in theirs])
+
+
+async def test_long_submits_leave_the_places_of_short_ones_alone(tmp_path: Path) -> None:
+    """Those of the very account that has them; and one that comes to a long one by way of another channel moves on."""
+    slow, quick = Slow("long"), Scripted("quick")
+    slow.name = "slow"
+    channels = (
+        ChannelConfig(name="a", provider="quick", models=("kling-v2-6", "kling-v1"), priority=2),
+        ChannelConfig(name="b", provider="slow", models=("kling-v3", "kling-v1")),
+    )
+    house = House(tmp_path, channels, [slow, quick], limits=LimitsConfig(first_step=0.01))
+    house.engine = Engine(house.context, most=MOST)
+    house.loops = house.engine.run(advance)
+    house.tasks = TaskService(house.context, house.engine, catalogue.load())
+    async with house.opened():
+        slow.noisy = house.me.account_id
+        for _ in range(3 * MOST):
+            await house.tasks.create(house.me, text_to_video(model="kling-v3"), "tasks")
+        await until(house, lambda: slow.hanging == MOST)
+        steps = house.engine.steps.of
+        assert (steps["long"].used, steps["submit"].used) == (MOST, 0)
+        for number in range(MOST + 1):
+            await house.tasks.create(house.me, text_to_video(model="kling-v2-6"), "tasks")
+            await until(house, lambda number=number: len(quick.sent) == number + 1)  # type: ignore[misc]
+        quiet = Principal(await house.keys.account("quiet"), None, "quiet")
+        quick.submits = [Refused(refusal("upstream_refused"), elsewhere=True)]
+        slow.noisy = quiet.account_id
+        await house.tasks.create(quiet, text_to_video(model="kling-v1"), "tasks")
+        await until(house, lambda: slow.hanging == MOST + 1)
+        assert (steps["long"].held(quiet.account_id), steps["submit"].held(quiet.account_id)) == (1, 0)
 
 
 async def test_as_many_as_there_are_places_for_hold_a_lease(tmp_path: Path) -> None:

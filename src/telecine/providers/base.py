@@ -184,6 +184,8 @@ class Traits(msgspec.Struct, frozen=True):
     visibility_lag: float
     """How long an accepted job may stay invisible to `look_up`."""
     submit_timeout: float
+    """How long `submit` may take. Above two minutes it counts as a long one, with places of its own: its answer is the
+    result."""
     deadline: float
     """How long a job usually takes at the very most; after that we ask more slowly."""
     retention: float

@@ -25,7 +25,7 @@ from telecine.store.inserts import DRAWS
 from telecine.tasks.news import news_of
 from telecine.tasks.pace import Pace
 from telecine.tasks.reads import TaskReads
-from telecine.tasks.steps import Place, kind_of
+from telecine.tasks.steps import Kind, Place, kind_of
 from telecine.tasks.view import View
 from telecine.tasks.watch import Watch
 from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
@@ -139,11 +139,11 @@ class Context(msgspec.Struct, kw_only=True):
             yield
         self.check_lease(task_id)
 
-    async def go_on(self, task: Task) -> None:
-        """Wait for a place for the next step of a task whose last step was of another kind."""
+    async def go_on(self, task: Task, kind: Kind | None = None) -> None:
+        """Wait for a place for the next step of a task whose last step was of another kind; by its state, or `kind`."""
         place = self.places.get(task.id)
         if place is not None:
-            await place.move(kind_of(task.state))
+            await place.move(kind or kind_of(task.state))
 
     def moved(self, before: Task, change: Change, event: str | None = None, detail: str | None = None) -> Change:
         """`change` with its version raised, its event, and the webhooks that its new status causes."""

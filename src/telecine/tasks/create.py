@@ -20,6 +20,7 @@ from telecine.tasks.context import Context
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.reads import Work
 from telecine.tasks.references import resolve
+from telecine.tasks.steps import first_kind
 from telecine.tasks.writes import Create
 
 
@@ -63,8 +64,9 @@ async def store(
     cost = quote(context, principal, routes, request)
     if cost is not None:
         task = replace(task, prices=cost.prices, held=cost.hold, most=cost.most)
+    kind = first_kind(task.operation, routes)
     for _ in range(DRAWS):
-        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound)
+        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound, kind)
         try:
             earlier = await context.database.write(create)
         except IntegrityError:

@@ -17,7 +17,7 @@ from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 from telecine.tasks.schedule import Advance
-from telecine.tasks.steps import Kind, Place, Steps, kind_of
+from telecine.tasks.steps import Kind, Place, Steps, first_kind
 from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError, Wake
 
 _log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Engine:
 
         Where its account has no place for a step now, it stands in the schedule with the account's others.
         """
-        task, kind = work.task, kind_of(work.task.state)
+        task, kind = work.task, first_kind(work.task.operation, work.routes or ())
         since = self._context.clock.elapsed() - max(0.0, self._context.now() - task.created_at)
         if self._idle:
             return self._spawn(task.id, self.steps.add(kind, task.account_id), since, work)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
 from telecine.nouns.task import State
+from telecine.providers.base import Traits
+from telecine.routing.router import Route
 from telecine.shares import Shares
 
-Kind = Literal["submit", "poll", "collect"]
-KINDS: Final[tuple[Kind, ...]] = ("submit", "poll", "collect")
+Kind = Literal["submit", "long", "poll", "collect"]
+"""`long`: a submit whose answer is the result itself, minutes later."""
+KINDS: Final[tuple[Kind, ...]] = ("submit", "long", "poll", "collect")
+_LONG: Final = 120.0
+"""Seconds above which a submit that may last as long is a long one."""
 _OF: Final[dict[State, Kind]] = {
     "queued": "submit",
     "submitting": "submit",
@@ -24,16 +29,29 @@ def kind_of(state: State) -> Kind:
     return _OF.get(state, "collect")
 
 
+def is_long(traits: Traits) -> bool:
+    """Whether a submit under these traits is one of those that take minutes."""
+    return traits.submit_timeout > _LONG
+
+
+def first_kind(operation: str, routes: Sequence[Route]) -> Kind:
+    """The kind of step with which a task begins that one of `routes` is to run."""
+    long = all(is_long(route.provider.traits_of(operation, route.model)) for route in routes)
+    return "long" if routes and long else "submit"
+
+
 class Steps:
     """The places of each kind. A step holds one from when it is claimed until it ends."""
 
     def __init__(self, most: int) -> None:
-        """`most`: for submits of one account alone; half as many polls, and a quarter as many collects.
+        """`most`: for submits of one account alone, and for long ones; half as many polls, and a quarter as many
+        collects.
 
         As many submits again may wait for their inputs, which come from clients' own servers.
         """
         self.of: dict[Kind, Shares[int]] = {
             "submit": Shares(most),
+            "long": Shares(most),
             "poll": Shares(most // 2),
             "collect": Shares(most // 4),
         }
@@ -74,8 +92,10 @@ class Place:
     async def move(self, kind: Kind) -> None:
         """Go on as a step of this kind; waits for a place in it.
 
-        Only ever onwards, from fetches to submits to polls to collects: so no two wait for each other.
+        Only ever onwards, from fetches and polls to submits to long ones to collects: so no two wait for each other.
         """
+        if kind == "submit" and self._shares is self._steps.of["long"]:
+            return
         await self._into(self._steps.of[kind])
 
     @asynccontextmanager

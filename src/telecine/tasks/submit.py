@@ -31,6 +31,7 @@ from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.references import source_of
+from telecine.tasks.steps import is_long
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -55,6 +56,8 @@ async def submit(context: Context, work: Work) -> Work | None:
             context.router.circuit(channel.name).spare(work.current.id)
             await cancel(context, now)
             return None
+    if is_long(provider.traits_of(work.task.operation, work.current.model)):
+        await context.go_on(work.task, "long")
     context.uncut.add(work.task.id)
     try:
         return await _conclude(context, work, await _send(context, work, channel, provider))

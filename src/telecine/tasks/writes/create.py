@@ -20,7 +20,7 @@ from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import alike, new_task_values
-from telecine.tasks.steps import kind_of
+from telecine.tasks.steps import Kind
 from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 from telecine.webhooks.delivery import Delivery, add_deliveries
@@ -42,6 +42,8 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     said: Idempotency | None = None
     bound: tuple[Bound, ...] = ()
     """Whose limits it has to stay within."""
+    kind: Kind = "submit"
+    """Of its first step."""
 
     @cached_property
     def once(self) -> Once:
@@ -176,7 +178,7 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
             {
                 "task_id": write.task.id,
                 "account_id": write.task.account_id,
-                "kind": kind_of(write.task.state),
+                "kind": write.kind,
                 "due": write.task.created_at,
                 "rank": -write.task.priority,
                 "pool": None,

@@ -1,0 +1,189 @@
+"""Taking what is due: a lease each, as far as there are places for the accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    Subquery,
+    Text,
+    all_,
+    and_,
+    bindparam,
+    literal,
+    select,
+    true,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from telecine.store import tables
+from telecine.store.database import lease_time
+from telecine.store.distinct import distinct
+from telecine.store.locks import NO_LOCKS, Locks
+from telecine.tasks.steps import KINDS, Kind, Steps
+from telecine.tasks.writes.schedule import LEASE_SECONDS
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Claimed(NamedTuple):
+    """A task that has just been leased: when it was due, and for whom and what that is counted."""
+
+    task_id: int
+    due: float
+    account_id: int
+    kind: Kind
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Lease at most `limit` due tasks to `owner`, as far as there are places for their accounts' steps.
+
+    Result: what was leased, the earliest first; and when the next one will be due, which is now where more may be. A
+    claim whose answer was lost answers the tasks that it has already: nobody else would come for them while the lease
+    lasts.
+    """
+
+    order: ClassVar[int] = 50
+    owner: str
+    limit: int
+    now: float
+    steps: Steps
+    """What is shared among accounts; only read."""
+    token: int
+    """Drawn at random for each claim; the same one where a claim that was not answered is made again."""
+    unheard: bool = False
+    """An earlier claim with this token was not answered."""
+
+    @property
+    def key(self) -> str:
+        return "claim"
+
+    @property
+    def locks(self) -> Locks:
+        """None: what it finds it takes only where nobody else has it."""
+        return NO_LOCKS
+
+    @classmethod
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
+    ) -> Sequence[tuple[list[Claimed], float | None] | Exception]:
+        (write,) = writes
+        time = await lease_time(connection, write.now)
+        found = await _claimed(connection, write) if again or write.unheard else []
+        seen = len(found)
+        if not found:
+            due, seen = await _due(connection, write, time)
+            places = write.steps.copy()  # a copy, for a write has no effect outside the database
+            found = [one for one in due if places[one.kind].try_take(one.account_id)]
+        if found:
+            lease = {"b_owner": write.owner, "b_until": time + LEASE_SECONDS, "b_claim": write.token}
+            leased = sorted(one.task_id for one in found)
+            await connection.execute(_LEASE, [{"b_task_id": one, **lease} for one in leased])
+            if seen == write.limit:
+                return [(found, write.now)]
+        upcoming = await connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
+        return [(found, upcoming.scalar_one_or_none())]
+
+
+async def _claimed(connection: AsyncConnection, claim: Claim) -> list[Claimed]:
+    """What this very claim has leased before, and nobody was told of."""
+    leased = (_S.c.lease_owner == claim.owner, _S.c.claim == claim.token)
+    query = _ROWS.where(*leased).order_by(_S.c.due).with_for_update(skip_locked=True)
+    return await _read(connection, query, claim.now)
+
+
+async def _read(
+    connection: AsyncConnection,
+    query: Select[tuple[int, float, int, Kind]],
+    now: float,
+    given: Mapping[str, Any] = _NOTHING,
+) -> list[Claimed]:
+    rows = await connection.execute(query, given)
+    return [Claimed(row.task_id, now if row.due is None else row.due, row.account_id, row.kind) for row in rows]
+
+
+async def _due(connection: AsyncConnection, write: Claim, time: float) -> tuple[list[Claimed], int]:
+    """What is due and nobody's at `time`, the earliest first, of whoever may begin a step; and how many rows there
+    were, those among them that another process takes just now."""
+    full, shut = write.steps.full(), write.steps.shut()
+    if len(shut) == len(KINDS):
+        return [], 0
+    ready = {"b_now": write.now, "b_time": time, "b_limit": write.limit}
+    if not full and not shut:
+        found = await _read(connection, _FIRST, write.now, ready)
+        return found, len(found)
+    theirs = {kind: [account for other, account in full if other == kind] for kind in KINDS}
+    if connection.dialect.name == "postgresql":
+        lists = {f"b_full_{kind}": theirs[kind] for kind in KINDS} | {
+            f"b_open_{kind}": kind not in shut for kind in KINDS
+        }
+        rows = (await connection.execute(_LOOKED_UP, ready | lists)).all()
+        return [Claimed(*row) for row in rows if row.task_id is not None], len(rows)
+    may = _who_may({kind: _ACCOUNTS.c.value.not_in(theirs[kind]) for kind in KINDS if kind not in shut})
+    query = _FIRST.join(may, and_(_S.c.account_id == may.c.account_id, _S.c.kind == may.c.kind))
+    found = await _read(connection, query, write.now, ready)
+    return found, len(found)
+
+
+def _who_may(kinds: Mapping[Kind, ColumnElement[bool]]) -> Subquery:
+    """The accounts that may begin a step, by the kind of it under the condition for it: what thousands of tasks of
+    another wait for is not even read."""
+    may = [
+        select(_ACCOUNTS.c.value.label("account_id"), literal(kind, Text).label("kind")).where(open_)
+        for kind, open_ in kinds.items()
+    ]
+    return union_all(*may).subquery("may")
+
+
+def _looked_up() -> Select[Any]:
+    """The first rows of those who may, by one look at the index for each of them; nulls where somebody else has the
+    row.
+
+    For PostgreSQL, which would rather walk through all that is due; SQLite does not, and has no such looks. They lock
+    nothing: each may find as much as a claim takes, and only that is to be kept from others. The statement is the same
+    for whoever is full, and prepared once.
+    """
+    may = _who_may(
+        {
+            kind: and_(
+                bindparam(f"b_open_{kind}", type_=Boolean),
+                _ACCOUNTS.c.value != all_(bindparam(f"b_full_{kind}", type_=ARRAY(BigInteger))),
+            )
+            for kind in KINDS
+        }
+    )
+    mine = (_S.c.account_id == may.c.account_id, _S.c.kind == may.c.kind)
+    look = select(_S.c.task_id, _S.c.due).where(*mine, _READY).order_by(_S.c.due).limit(_LIMIT).lateral("look")
+    first = select(look.c.task_id, look.c.due).select_from(may.join(look, true()))
+    chosen = first.order_by(look.c.due).limit(_LIMIT).cte("chosen")
+    row = _ROWS.where(_S.c.task_id == chosen.c.task_id, _READY).with_for_update(skip_locked=True).lateral("row")
+    return select(row).select_from(chosen.outerjoin(row, true())).order_by(chosen.c.due)
+
+
+_S = tables.schedule
+_ACCOUNTS: Final = distinct(_S.c.account_id)
+_ROWS: Final[Select[tuple[int, float, int, Kind]]] = select(_S.c.task_id, _S.c.due, _S.c.account_id, _S.c.kind)
+_LIMIT: Final = bindparam("b_limit", type_=Integer)
+_READY: Final = and_(
+    _S.c.due <= bindparam("b_now", type_=Double),
+    _S.c.lease_until.is_(None) | (_S.c.lease_until < bindparam("b_time", type_=Double)),
+)
+_FIRST: Final = _ROWS.where(_READY).order_by(_S.c.due).limit(_LIMIT).with_for_update(skip_locked=True, of=_S)
+_LOOKED_UP: Final = _looked_up()
+
+_LEASE = (
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"))
+    .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), claim=bindparam("b_claim"), woken=False)
+)
