@@ -56,6 +56,7 @@ from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.schedule import Advance
 from telecine.tasks.service import TaskService
+from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import recover
 from tests.clock import HandClock
 
@@ -280,6 +281,7 @@ class House:
             await one.database.open()
         try:
             self.me = Principal(await self.keys.account("default"), None, "me")
+            await rebuild(self.database, self.clock.now())
             await recover(self.database, self.router.pools)
             yield self
         finally:

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.one_process("one of them brings the schema up to date")
 _ZEROS: dict[type, Any] = {int: 0, float: 0.0, str: "", bytes: b"{}", bool: False}
 _STATES = ("queued", "submitting", "running", "reconciling", "collecting", "succeeded")
 _KINDS = ["submit", "submit", "poll", "poll", "collect", "collect"]
+_DONE = 50
+"""A task for which nothing is left to do."""
 _LINE = "ix_schedule_pool_rank_task_id"
 
 
@@ -33,7 +35,8 @@ def _row(table: sa.Table, **values: Any) -> dict[str, Any]:
 
 
 def _first(connection: sa.Connection) -> None:
-    """The first schema: an account, a task of it in each state, all due, and one that nobody has a row of any more."""
+    """The first schema: an account, a task of it in each state, all due; a row of a task that is
+    gone, and a task that is done."""
     config = Config()
     config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
     config.attributes["connection"] = connection
@@ -49,6 +52,7 @@ def _first(connection: sa.Connection) -> None:
         connection.execute(sa.insert(tasks), task)
         connection.execute(sa.insert(schedule), _row(schedule, task_id=number, due=1e10 + number, weight=1))
     connection.execute(sa.insert(schedule), _row(schedule, task_id=99, due=1e10, weight=1))
+    connection.execute(sa.insert(tasks), {**task, "id": _DONE})
 
 
 async def test_records_of_the_first_schema_live_on(
@@ -70,8 +74,10 @@ async def test_records_of_the_first_schema_live_on(
             indexes = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes("schedule"))
             waits = await connection.run_sync(lambda sync: sa.inspect(sync).get_columns("schedule"))
             accounts = (await connection.execute(sa.select(tables.accounts))).mappings().one()
+            buried = (await connection.execute(sa.select(tables.tasks.c.id, tables.tasks.c.buried_at))).all()
             await connection.execute(sa.delete(tables.schedule).where(row.task_id != 1))
             await connection.execute(sa.update(tables.schedule).values(due=house.clock.now()))
+        assert dict(buried) == {**dict.fromkeys(range(1, 7)), _DONE: 0.0}, "who stands in the schedule is not buried"
         assert [tuple(one) for one in rows] == [*((7, kind) for kind in _KINDS), (0, "collect")]
         assert {one["name"] for one in indexes} == {one.name for one in tables.schedule.indexes}
         (line,) = (one for one in indexes if one["name"] == _LINE)

@@ -223,6 +223,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     cancel_refused: bool = False
     """The upstream said that it cannot stop the job any more."""
     deleted_at: float | None = None
+    buried_at: float | None = None
+    """When nothing was left to do for it: until then it stands in the schedule."""
     source_task: int | None = None
     retry_of: int | None = None
     """The ended task that this one was made from by `retry`."""

@@ -76,6 +76,7 @@ from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.service import TaskService
 from telecine.tasks.view import View
+from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import free_overdue_slots, recover, set_pools, wake_lines
 from telecine.tasks.writes.slipped import bring_back
 from telecine.upkeep.kept import KeptJobs
@@ -252,8 +253,7 @@ class Gateway:
         try:
             await keep_currency(self._database, self._settings.config.currency)
             first_run = await self._set_up()
-            await recover(self._database, self._router.pools)
-            await self._bring_back()
+            await self._go_on()
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
             self.stranded = await self.upkeep.stranded()
@@ -270,9 +270,13 @@ class Gateway:
         finally:
             await self._close()
 
-    async def _bring_back(self) -> None:
-        """What a clock that was ahead has put off goes on now."""
+    async def _go_on(self) -> None:
+        """Whatever a start finds goes on: what stands in no schedule, what was under way, what a clock that was ahead
+        has put off."""
         now = self._clock.now()
+        if lost := await rebuild(self._database, now):
+            _log.warning("schedule_rebuilt", tasks=lost)
+        await recover(self._database, self._router.pools)
         tasks = await bring_back(self._database, now, self.context.link_seconds)
         deliveries = await self._deliverer.bring_back()
         if tasks or deliveries:

@@ -236,6 +236,9 @@ tasks = Table(  # written by tasks/
     Column("error_code", Text),
     Column("error_message", Text),
     Column("error_param", Text),
+    # When nothing was left to do for it, and its row in the schedule went, which everybody else has; 0 before that was
+    # noted. The default is for those alone: it spares a migration a look at every row.
+    Column("buried_at", Double, server_default=text("0")),
     Column("blanked_at", Double),  # written by server/retention and accounts/erase: its prompt and inputs are gone
     Index("ix_tasks_account_id_id", "account_id", "id"),
     Index(
@@ -256,6 +259,12 @@ tasks = Table(  # written by tasks/
         "created_at",
         sqlite_where=text("state = 'reconciling'"),
         postgresql_where=text("state = 'reconciling'"),
+    ),
+    Index(  # those that a schedule is made of
+        "ix_tasks_unburied",
+        "id",
+        sqlite_where=text("buried_at IS NULL"),
+        postgresql_where=text("buried_at IS NULL"),
     ),
     Index("ix_tasks_account_id_fingerprint_created_at", "account_id", "fingerprint", "created_at"),
     Index(
@@ -390,7 +399,7 @@ events = Table(  # written by tasks/: a task's timeline
     Column("progress", Integer),
 )
 
-schedule = Table(  # written by tasks/: one row per task that still has something to do
+schedule = Table(  # written by tasks/: one row per task that still has something to do; made anew from them if lost
     "schedule",
     metadata,
     _id("task_id"),

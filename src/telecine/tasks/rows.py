@@ -49,6 +49,8 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         values.update(_usage_values(task.usage))
     if task.state == "collecting":  # later steps leave them alone: they may have been erased meanwhile
         values["facts"] = _facts_value(task.facts)
+    if task.buried_at is not None:
+        values["buried_at"] = task.buried_at
     if task.cancel_refused:
         values["cancel_refused"] = True
     if task.external_id != task.request.external_id:  # it was given up
@@ -74,6 +76,7 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "cancel_requested_at": task.cancel_requested_at,
         "cancel_refused": task.cancel_refused,
         "deleted_at": task.deleted_at,
+        "buried_at": None,
         "source_task": task.source_task,
         "retry_of": task.retry_of,
         **_price_values(task.prices),
@@ -114,6 +117,7 @@ def task_of(row: Mapping[Any, Any]) -> Task:
         cancel_requested_at=row["cancel_requested_at"],
         cancel_refused=row["cancel_refused"],
         deleted_at=row["deleted_at"],
+        buried_at=row["buried_at"],
         source_task=row["source_task"],
         retry_of=row["retry_of"],
         sandbox=row["sandbox"],

@@ -2,7 +2,7 @@
 
 When a task comes again is committed with the step that says so, or with the wish of its owner (`tasks/writes/`), so no
 schedule is ever out of step with the records, and one that was lost is made anew from them
-(`telecine.tasks.rebuild`). What is left to a schedule is to find what is due, and to have it run. Guaranteed:
+(`telecine.tasks.writes.rebuild`). What is left to a schedule is to find what is due, and to have it run. Guaranteed:
 
 - what has something left to do is run when it is due, or as soon after that as there is a place for its account;
 - one step of a task at a time, in whatever process: its lease, which the records hold, decides who may run it;

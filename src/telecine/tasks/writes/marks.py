@@ -78,6 +78,7 @@ async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float
     ]
     if rows:
         await connection.execute(insert(tables.schedule), rows)
+        await connection.execute(_UNBURY, [{"b_id": row["task_id"]} for row in rows])
 
 
 _T = tables.tasks
@@ -89,3 +90,5 @@ _CANCEL = (
 )
 
 _DELETE = update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now"))
+
+_UNBURY = update(_T).where(_T.c.id == bindparam("b_id")).values(buried_at=None)

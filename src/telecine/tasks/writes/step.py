@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,6 +40,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return self.change.task.id
 
     @property
+    def ends(self) -> bool:
+        """Whether nothing is left to do for the task after it."""
+        return self.due is None and not self.keep_lease
+
+    def buried(self) -> Change:
+        """Its change, which says so too."""
+        return replace(self.change, task=replace(self.change.task, buried_at=self.now))
+
+    @property
     def locks(self) -> Locks:
         """What its change touches."""
         return self.change.locks
@@ -63,12 +73,12 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
                 outcomes.append(None)
                 good.append(write)
         freed = await _freed(connection, good)  # before the attempts are written, which hold none from then on
-        await write_changes(connection, [(write.change, write.token) for write in good])
-        await reschedule(
-            connection,
-            [_due(write, write.due) for write in good if not write.keep_lease and write.due is not None],
-        )
-        await _end_schedule(connection, [write for write in good if not write.keep_lease and write.due is None])
+        # Nothing is left to do for these, unless somebody has woken them while the step ran.
+        done = {one.key for one in good if one.ends and not rows[one.key]["woken"]}
+        await write_changes(connection, [(one.buried() if one.key in done else one.change, one.token) for one in good])
+        await reschedule(connection, [_due(one) for one in good if not one.keep_lease and one.key not in done])
+        if done:
+            await connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(sorted(done))))
         await give_back(connection, freed, max((write.now for write in good), default=0.0))
         return outcomes
 
@@ -96,16 +106,7 @@ async def _told(connection: AsyncConnection, change: Change) -> bool:
     return rows.first() is not None
 
 
-async def _end_schedule(connection: AsyncConnection, steps: Sequence[Step]) -> None:
-    """Nothing is left to do for these tasks, unless somebody has woken them while the step ran."""
-    if not steps:
-        return
-    ids = [step.change.task.id for step in steps]
-    await connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(ids), _SCHEDULE.c.woken.is_(False)))
-    await reschedule(connection, [_due(step, None) for step in steps])
-
-
-def _due(step: Step, due: float | None) -> dict[str, Any]:
+def _due(step: Step) -> dict[str, Any]:
     """When a task comes again, and for what."""
     task = step.change.task
-    return {"b_task_id": task.id, "b_due": due, "b_now": step.now, "b_kind": kind_of(task.state)}
+    return {"b_task_id": task.id, "b_due": step.due, "b_now": step.now, "b_kind": kind_of(task.state)}
