@@ -23,8 +23,10 @@ from telecine.nouns.money import TOKEN_UNITS, Price, amount_of, cost, exact, mic
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Tokens, Usage
-from telecine.providers.kling.provider import KlingProvider
-from telecine.providers.openai.provider import OpenAIProvider
+from telecine.providers.http import Vendor
+from telecine.providers.http.body import translate
+from telecine.providers.kling import KLING
+from telecine.providers.openai import OPENAI
 from tests.tasks.scripted import billed_of, text_to_video
 
 MODEL = "kling-v2-5-turbo"
@@ -254,12 +256,8 @@ def test_a_name_that_looks_like_one_is_none() -> None:
     assert quoted(book(line("1", model="sora2"), line("1", model="sora")), text_to_video(model="sora-2")) is None
 
 
-KLING = KlingProvider.check
-OPENAI = OpenAIProvider.check
-
-
 @pytest.mark.parametrize(
-    ("check", "request_", "micros"),
+    ("vendor", "request_", "micros"),
     [
         (KLING, text_to_video(), 1),
         (KLING, text_to_video(resolution="1080p"), 2),
@@ -274,7 +272,7 @@ OPENAI = OpenAIProvider.check
         (OPENAI, text_to_video(model="sora-2-pro", duration=8.0), 7),
     ],
 )
-def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: GenerationRequest, micros: int) -> None:
+def test_conditions_mean_what_the_upstream_is_sent(vendor: Vendor, request_: GenerationRequest, micros: int) -> None:
     """Whichever field says it, and where none does, by the vendor's default."""
     sora = {"model": "sora-2-pro"}
     prices = book(
@@ -286,7 +284,8 @@ def test_conditions_mean_what_the_upstream_is_sent(check: Any, request_: Generat
         line("0.000006", **sora, resolution="1024p", duration=4),
         line("0.000007", **sora, duration=8),
     )
-    quote = prices.quote(Priced.of(request_), [check(None, request_, "some-model")])
+    draft = translate(vendor, request_, "some-model")
+    quote = prices.quote(Priced.of(request_), [draft.op.billed(draft)])
     assert quote is not None
     assert quote.prices == (Price("second", micros),)
 

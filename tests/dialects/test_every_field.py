@@ -22,8 +22,9 @@ from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.kling.translate import translate as to_kling
-from telecine.providers.openai.translate import translate as to_openai
+from telecine.providers.http.body import translate
+from telecine.providers.kling import KLING as KLING_VENDOR
+from telecine.providers.openai import OPENAI as OPENAI_VENDOR
 from telecine.providers.sandbox.plan import opening, plan
 from telecine.providers.take import ADVISORY
 from telecine.wires.kling import IMAGE_ONLY
@@ -97,13 +98,13 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
 
 
 def of_kling(request: GenerationRequest) -> Any:
-    draft = to_kling(request, request.model)
-    return draft.encode(), draft.image, draft.image_tail, draft.static_mask, draft.dynamic_masks
+    draft = translate(KLING_VENDOR, request, request.model)
+    return draft.encoded(), [(name, item) for _, name, item in draft.media]
 
 
 def of_openai(request: GenerationRequest) -> Any:
-    draft = to_openai(request, request.model)
-    return draft.encode(), draft.pictures
+    draft = translate(OPENAI_VENDOR, request, request.model)
+    return draft.encoded(), [(name, item) for _, name, item in draft.media]
 
 
 def of_sandbox(request: GenerationRequest) -> Any:

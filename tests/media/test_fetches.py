@@ -20,7 +20,8 @@ from telecine.net.guard import AddressPolicy
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.media.fakes import MP4, PNG, FakeDecoders
 from tests.upstreams.files import Answer, FileServer
@@ -79,7 +80,7 @@ async def read(library: MediaLibrary, account_id: int, url: str) -> bytes:
 
 async def keep(library: MediaLibrary, client: Client, account_id: int, url: str) -> Output:
     output = Output(task_id=account_id, index=0, kind="video", upstream_url=url)
-    return await library.keep(KlingProvider(client, HandClock()), CHANNEL, output, account_id)
+    return await library.keep(HttpProvider(KLING, client, HandClock()), CHANNEL, output, account_id)
 
 
 @pytest.mark.parametrize("hosts", [1, 5, 200])

@@ -7,10 +7,20 @@ import json
 import pytest
 
 from telecine.net.client import Reply
-from telecine.providers.base import Accepted, Channel, Succeeded, Unknown, Unreadable
-from telecine.providers.kling import answers as kling
-from telecine.providers.openai import answers as openai
-from telecine.providers.openai.words import CONTENT
+from telecine.providers.base import (
+    Accepted,
+    Channel,
+    Found,
+    LookUpOutcome,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+)
+from telecine.providers.http.answers import polled, submitted
+from telecine.providers.http.facts import BEHIND, Vendor
+from telecine.providers.kling import KLING
+from telecine.providers.openai import OPENAI
 from tests.providers.stand_ins import NOW
 
 CHANNEL = Channel("c", "https://upstream.example")
@@ -22,17 +32,25 @@ def reply(body: object) -> Reply:
     return Reply(200, {}, json.dumps(body).encode())
 
 
+def made_of(vendor: Vendor, body: object) -> SubmitOutcome:
+    return submitted(vendor, vendor.ops["text_to_video"], reply(body), CHANNEL, NOW)
+
+
+def told_of(vendor: Vendor, body: object, name: str) -> LookUpOutcome:
+    return polled(vendor, reply(body), CHANNEL, name=name, handle="h", now=NOW)
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_an_accepted_job_without_a_name_that_can_be_kept_is_unknown(name: str) -> None:
     body = {"code": 0, "message": "ok", "request_id": "r", "data": {"task_id": name, "task_status": "submitted"}}
-    assert isinstance(kling.submitted(reply(body), CHANNEL), Unknown)
-    made = openai.submitted(reply({"id": name, "status": "queued"}), CHANNEL, "text_to_video", NOW)
+    assert isinstance(made_of(KLING, body), Unknown)
+    made = made_of(OPENAI, {"id": name, "status": "queued"})
     assert isinstance(made, Unknown)
 
 
 @pytest.mark.parametrize("name", ["task_1", "x" * 512, "日本", 17, 2**63])
 def test_a_name_that_can_be_kept_is(name: str | int) -> None:
-    made = openai.submitted(reply({"id": name, "status": "queued"}), CHANNEL, "text_to_video", NOW)
+    made = made_of(OPENAI, {"id": name, "status": "queued"})
     assert made == Accepted(str(name))
 
 
@@ -40,12 +58,13 @@ def test_a_name_that_can_be_kept_is(name: str | int) -> None:
 def test_a_link_that_cannot_be_kept_is_none(link: str) -> None:
     video = {"id": "v\x00", "url": link, "duration": "5"}
     data = {"task_id": "t", "task_status": "succeed", "task_result": {"videos": [video]}}
-    assert isinstance(kling.polled(reply({"code": 0, "message": "ok", "data": data}), CHANNEL, NOW), Unreadable)
+    assert isinstance(told_of(KLING, {"code": 0, "message": "ok", "data": data}, "t"), Unreadable)
     video["url"] = "https://files.example/a.mp4"
-    told = kling.polled(reply({"code": 0, "message": "ok", "data": data}), CHANNEL, NOW)
-    assert isinstance(told, tuple)
-    assert isinstance(told[1], Succeeded)
-    assert told[1].outputs[0].upstream_id is None
-    done = openai.polled(reply({"id": "v", "status": "completed", "url": link}), CHANNEL, "v", NOW)
-    assert isinstance(done, Succeeded)
-    assert done.outputs[0].url == f"{CONTENT}v"  # its other way to the file
+    told = told_of(KLING, {"code": 0, "message": "ok", "data": data}, "t")
+    assert isinstance(told, Found)
+    assert isinstance(told.outcome, Succeeded)
+    assert told.outcome.outputs[0].upstream_id is None
+    done = told_of(OPENAI, {"id": "v", "status": "completed", "url": link}, "v")
+    assert isinstance(done, Found)
+    assert isinstance(done.outcome, Succeeded)
+    assert done.outcome.outputs[0].url == f"{BEHIND}v"  # its other way to the file

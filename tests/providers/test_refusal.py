@@ -9,8 +9,9 @@ import pytest
 
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Refused, SubmitOutcome, Unknown
-from telecine.providers.kling import KlingProvider
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
+from telecine.providers.openai import OPENAI
 from tests.clock import HandClock
 from tests.providers.kling.requests import submission as kling_submission
 from tests.providers.openai.requests import submission as openai_submission
@@ -33,10 +34,10 @@ async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, A
     provider: Any
     if request.param == "kling":
         fake: Any = kling.FakeKling()
-        provider, key, made = KlingProvider(client, clock), kling.API_KEY, kling_submission()
+        provider, key, made = HttpProvider(KLING, client, clock), kling.API_KEY, kling_submission()
     else:
         fake = openai_videos.FakeOpenAI()
-        provider, key, made = OpenAIProvider(client, clock), openai_videos.API_KEY, openai_submission()
+        provider, key, made = HttpProvider(OPENAI, client, clock), openai_videos.API_KEY, openai_submission()
     async with fake:
         channel = Channel("c", fake.base_url, api_key=key)
 

@@ -79,7 +79,7 @@ def test_hints_may_drop_and_what_is_ours_need_not_be_taken() -> None:
 
 def test_what_only_a_vendor_may_know_goes_to_whoever_speaks_its_dialect() -> None:
     told = request(native=Native("kling", {"brand_new": msgspec.Raw(b"1")}))
-    Take(told).refuse_rest("relay", frozenset({"kling", "openai"}))
+    Take(told, frozenset({"kling", "openai"})).refuse_rest("relay")
     with pytest.raises(GatewayError) as caught:
         Take(told).refuse_rest("kling")  # of the same name, and yet of another wire
     assert caught.value.param == "brand_new"

@@ -13,8 +13,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from telecine.config import load
-from telecine.providers.kling import KlingProvider
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.base import Traits
+from telecine.providers.http import HttpProvider
 from telecine.server import logs
 from telecine.server.run import serve
 from telecine.store import database
@@ -35,13 +35,19 @@ def main() -> None:
     parser.add_argument("--blind", action="store_true")
     given = parser.parse_args()
     database._BUSY = given.busy
-    if given.blind:
-        KlingProvider.traits = replace(KlingProvider.traits, look_up=False, unique_handle=False)
-    if given.submit_timeout is not None:
-        for provider in (KlingProvider, OpenAIProvider):
+    told = HttpProvider.traits_of
+
+    def traits_of(provider: HttpProvider, operation: str, model: str) -> Traits:
+        traits = told(provider, operation, model)
+        if given.blind and provider.name == "kling":
+            traits = replace(traits, look_up=False, unique_handle=False)
+        if given.submit_timeout is not None:
             # The network's time is real: on the fast clock, a job may become visible so much later.
-            lag = provider.traits.visibility_lag + given.submit_timeout * given.speed
-            provider.traits = replace(provider.traits, submit_timeout=given.submit_timeout, visibility_lag=lag)
+            lag = traits.visibility_lag + given.submit_timeout * given.speed
+            traits = replace(traits, submit_timeout=given.submit_timeout, visibility_lag=lag)
+        return traits
+
+    HttpProvider.traits_of = traits_of  # type: ignore[method-assign,assignment]
     logs.configure("debug")
     serve(
         load(given.data, given.config, {"TELECINE_DATABASE_URL": given.database}),

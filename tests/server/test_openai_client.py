@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image
 
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.server.live import KEY, NARROW_KEY, LiveServer, kling_channel
 from tests.server.pictures import picture, played
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
@@ -147,7 +148,8 @@ def test_what_is_refused_after_a_task_exists_is_not_sent_again(sandbox: LiveServ
 def test_one_create_reaches_an_upstream_that_cannot_be_asked(
     folder: Path, kling: FakeKling, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    monkeypatch.setattr(KlingProvider, "traits", replace(KlingProvider.traits, look_up=False, unique_handle=False))
+    blind = replace(KLING.traits, look_up=False, unique_handle=False)
+    monkeypatch.setattr(HttpProvider, "traits_of", lambda *_: blind)
     kling.faults.append(Fault("create", act, created=True, times=9))  # type: ignore[arg-type]
     with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server, client_of(server) as client:
         with pytest.raises(openai.InternalServerError) as error:

@@ -101,6 +101,9 @@ class Scripted:
         self.objection: GatewayError | None = None
         self.sent: list[Submission] = []
         self.polled: list[Job] = []
+        self.lists: list[Mapping[str, PollOutcome] | Exception] = [{}]
+        """By handle, what the lists tell."""
+        self.listed: list[list[Job]] = []
         self.asked_to_stop: list[Job] = []
         self.preparing: Callable[[], Any] | None = None
 
@@ -138,7 +141,11 @@ class Scripted:
         return _next(self.polls)
 
     async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
-        return {}
+        self.listed.append(list(jobs))
+        told = _next(self.lists)
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         return _next(self.look_ups)

@@ -16,7 +16,8 @@ from telecine.config import ChannelConfig, RetentionConfig
 from telecine.media.storage import Storage
 from telecine.net.client import Client
 from telecine.providers.base import Reported
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.upkeep.doctor import Finding, findings
@@ -50,7 +51,7 @@ async def house(fake: FakeKling, tmp_path: Path) -> AsyncIterator[House]:
         ChannelConfig(name="kling-spare", provider="kling", base_url=fake.base_url, api_key=API_KEY),
         ChannelConfig(name="other", provider="scripted", models=("none",)),
     )
-    providers: Any = (KlingProvider(client, clock), Scripted())
+    providers: Any = (HttpProvider(KLING, client, clock), Scripted())
     small = House(tmp_path, channels, providers, clock=clock)
     async with small.opened():
         async with small.database.writing() as connection:
@@ -250,7 +251,7 @@ async def test_answers_that_cannot_be_read_are_not_kept(
         raise KeyError
 
     with monkeypatch.context() as patch:
-        patch.setattr(KlingProvider, "report", broken)
+        patch.setattr(HttpProvider, "report", broken)
         await reports.ask()
     assert await kept(house) == 0
     await reports.ask()

@@ -175,6 +175,12 @@ class FakeKling(FaultyServer):
         return web.Response(body=self._answer(job), headers=JSON)
 
     async def _list(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
+        if self.gates.any_closed and not await self.gates.passed("query"):
+            return hung_up(request)
+        fault = await self.due_fault("list") or await self.due_fault("query")
+        if fault and fault.act != "word":
+            self._note("list", None, code=-1, detail=fault.act)
+            return spoiled(request, fault)
         if refusal := self._unauthorized(request):
             return error(*refusal)
         page, size = int(request.query.get("pageNum", "1")), int(request.query.get("pageSize", "30"))
@@ -182,7 +188,11 @@ class FakeKling(FaultyServer):
             return error(1201, "pageNum is in [1, 1000], pageSize in [1, 500]")
         self._note("list", None)
         jobs = [job for job in reversed(self.jobs.values()) if job.operation == operation]
-        data = [self._data(job) for job in jobs[(page - 1) * size : page * size]]
+        jobs = jobs[(page - 1) * size : page * size]
+        data = [self._data(job) | ({"task_status": fault.message} if fault else {}) for job in jobs]
+        for job in jobs:
+            if job.ended and job.told_at is None and not fault:
+                job.told_at = time.time()
         return web.Response(body=envelope(0, "SUCCEED", data), headers=JSON)
 
     async def _costs(self, request: web.BaseRequest) -> web.StreamResponse:

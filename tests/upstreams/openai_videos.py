@@ -101,7 +101,7 @@ class FakeOpenAI(FaultyServer):
     async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.method, *request.path.split("/")[1:]:
             case "GET", "v1", "videos":
-                return self._list(request)
+                return await self._list(request)
             case "GET", "v1", "videos", name:
                 return await self._query(request, name)
             case "GET", "v1", "videos", name, "content":
@@ -173,7 +173,13 @@ class FakeOpenAI(FaultyServer):
         headers = {} if self.poll_after_ms is None else {"openai-poll-after-ms": str(self.poll_after_ms)}
         return answer(self._data(job) | ({"status": fault.message} if fault else {}), headers)
 
-    def _list(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _list(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.gates.any_closed and not await self.gates.passed("query"):
+            return hung_up(request)
+        fault = await self.due_fault("list") or await self.due_fault("query")
+        if fault and fault.act != "word":
+            self._note("list", None, code=-1, detail=fault.act)
+            return spoiled(request, fault)
         ascending = request.query.get("order") == "asc"
         found = list(self.jobs.values()) if ascending else list(reversed(self.jobs.values()))
         ids = [job.id for job in found]
@@ -181,7 +187,7 @@ class FakeOpenAI(FaultyServer):
         limit = int(request.query.get("limit", "20"))
         shown = found[start : start + limit]
         self._note("list", None, code=200)
-        data = [self._data(job) for job in shown]
+        data = [self._data(job) | ({"status": fault.message} if fault else {}) for job in shown]
         last = shown[-1].id if shown else None
         return answer({"object": "list", "data": data, "has_more": len(found) > start + limit, "last_id": last})
 

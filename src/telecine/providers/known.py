@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from telecine.providers.base import Terms
-from telecine.providers.kling import KlingProvider
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import Vendor
+from telecine.providers.kling import KLING
+from telecine.providers.openai import OPENAI
 from telecine.providers.sandbox import SandboxProvider
 
-TERMS: Final[Mapping[str, Terms]] = {one.name: one.terms for one in (KlingProvider, OpenAIProvider, SandboxProvider)}
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI)
+"""Those that are spoken to over HTTP, each a table of facts."""
+TERMS: Final[Mapping[str, Terms]] = {
+    **{one.name: one.terms for one in VENDORS},
+    SandboxProvider.name: SandboxProvider.terms,
+}
 """By the name that channels call a provider by."""

@@ -24,8 +24,11 @@ _ABSENT: Final = (b"null", b'""', b"[]", b"{}")
 class Take:
     """Hands out the fields of one request and remembers which were taken."""
 
-    def __init__(self, request: GenerationRequest) -> None:
+    def __init__(self, request: GenerationRequest, speaks: frozenset[str] = frozenset()) -> None:
+        """`speaks`: the dialects whose clients say what only the upstream may know."""
         self._request = request
+        native = request.native
+        self._native = native if native is not None and native.dialect in speaks else None
         self._taken: set[str] = set()
 
     def field(self, name: str) -> Any:
@@ -37,6 +40,20 @@ class Take:
         """The value of one vendor parameter, now taken; None where it is not set."""
         self._taken.add(f"parameters.{name}")
         return getattr(self._request.parameters, name, None)
+
+    def value(self, name: str) -> Any:
+        """The value of a field by its neutral name, such as `prompt` or `parameters.mode`, now taken."""
+        room, _, inner = name.partition(".")
+        return self.parameter(inner) if inner and room == "parameters" else self.field(name)
+
+    def novel(self, name: str) -> str | None:
+        """What the client wrote into the field `name`, where nobody but this upstream may know it."""
+        found = self._native.novel.get(name) if self._native is not None else None
+        return None if found is None else found.value
+
+    def own(self, name: str) -> tuple[str, str] | None:
+        """The field and the text that a client of this upstream's dialect said the field `name` with, where kept."""
+        return self._native.own.get(name) if self._native is not None else None
 
     def inputs(self, *roles: Role) -> list[MediaInput]:
         """The inputs with one of `roles`, now taken."""
@@ -59,13 +76,13 @@ class Take:
             ]
         return [name for name in names if name not in self._taken and name not in ADVISORY]
 
-    def refuse_rest(self, provider: str, speaks: frozenset[str] = frozenset()) -> None:
+    def refuse_rest(self, provider: str) -> None:
         """Raise `unsupported_parameter` for the first field that nobody took.
 
-        Fields that a dialect does not know pass through to a provider that `speaks` it.
+        Fields that a dialect does not know pass through to a provider that speaks it.
         """
         native = self._request.native
-        if native is not None and native.dialect not in speaks:
+        if native is not None and self._native is None:
             _refuse(native, provider)
         for name in self.untaken():
             raise GatewayError(

@@ -54,8 +54,8 @@ from telecine.net.client import Client
 from telecine.nouns import catalogue
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Provider
-from telecine.providers.kling import KlingProvider
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.known import VENDORS
 from telecine.providers.sandbox import SandboxProvider
 from telecine.routing.records import record_channels
 from telecine.routing.router import Router, channel_of, channels_of, pools_of
@@ -139,8 +139,7 @@ class Gateway:
         self._sandbox = SandboxProvider(data / "sandbox", clock, self._workers)
         self._providers: dict[str, Provider] = {
             "sandbox": self._sandbox,
-            "kling": KlingProvider(self._client, clock),
-            "openai": OpenAIProvider(self._client, clock),
+            **{one.name: HttpProvider(one, self._client, clock) for one in VENDORS},
         }
         self._router = Router(config, self._providers, known, clock)
 

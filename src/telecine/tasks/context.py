@@ -24,6 +24,7 @@ from telecine.store.database import CommitUnknownError, Database
 from telecine.store.inserts import DRAWS
 from telecine.tasks.news import news_of
 from telecine.tasks.pace import Pace
+from telecine.tasks.questions import Questions
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.steps import Kind, Place, kind_of
 from telecine.tasks.view import View
@@ -111,6 +112,7 @@ class Context(msgspec.Struct, kw_only=True):
     tokens: TokenMeter = msgspec.field(default_factory=TokenMeter)
     """The tokens that tasks of limited keys and accounts have taken."""
     pace: Pace = msgspec.field(default_factory=Pace)
+    questions: Questions = msgspec.field(default_factory=Questions)
     watch: Watch = msgspec.field(default_factory=Watch)
     closing: bool = False
     """Whoever follows a task has to come back later: this process is about to end."""

@@ -11,7 +11,7 @@ from telecine.nouns.task import MAIN, Attempt, Output, link_of
 from telecine.providers.base import MOST_LINK, Running, Succeeded, Traits, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
-from telecine.tasks.pace import asked
+from telecine.tasks.pace import asked, together
 from telecine.tasks.reads import Work
 from telecine.tasks.references import job_handle, output_handles
 from telecine.tasks.writes import Change
@@ -143,6 +143,8 @@ def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Runn
     """Seconds until the next poll; what the upstream asks for is obeyed."""
     elapsed = context.now() - (attempt.accepted_at or context.now())
     own = context.pace.after(attempt.provider, attempt.model, elapsed, traits)
+    if traits.listed:
+        own = together(own, context.now())
     return max(own, asked(outcome.retry_after)) if outcome is not None else own
 
 

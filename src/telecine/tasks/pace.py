@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections import deque
@@ -17,6 +18,7 @@ _JITTER: Final = 0.2
 _SMOOTHING: Final = 0.01
 _SLACK: Final = 0.25
 """A job that is late, or free to ask about, is asked about again after this much of the time that it has run."""
+_TOGETHER: Final = 1.0
 _MOST_LATE: Final = 5.0
 """What a stop of the process left behind says nothing about how busy it is now."""
 
@@ -53,6 +55,12 @@ class Pace:
         if traits.polls_free:
             wait = min(wait, elapsed * _SLACK)
         return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
+
+
+def together(seconds: float, now: float) -> float:
+    """`seconds` from `now`, and as much more that jobs which fall due in the same second do so at once: one question
+    is about all of them."""
+    return math.ceil((now + seconds) / _TOGETHER) * _TOGETHER - now
 
 
 def asked(retry_after: float | None) -> float:

@@ -60,7 +60,7 @@ async def poll(context: Context, work: Work) -> Work | None:
             case NotCancellable():
                 work = await _runs_on(context, work)
                 task = work.task
-    match await _asked(provider.poll(channel, job), provider):
+    match await _asked(context.questions.poll(provider, channel, job), provider):
         case Succeeded() as result:
             return await collecting(context, work, result)
         case Failed() as outcome:

@@ -8,7 +8,8 @@ import pytest
 
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.providers.kling.requests import submission
 from tests.providers.stand_ins import NOW, Shelf
@@ -35,7 +36,7 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def provider(client: Client, clock: HandClock) -> Provider:
-    return KlingProvider(client, clock)
+    return HttpProvider(KLING, client, clock)
 
 
 @pytest.fixture

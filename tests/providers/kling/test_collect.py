@@ -8,7 +8,8 @@ import pytest
 from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.providers.kling.requests import job
 from tests.upstreams.kling import FOREVER, FakeKling, Fault
@@ -82,7 +83,7 @@ async def test_files_lie_on_private_addresses_only_where_the_channel_allows(
     local = Client(AddressPolicy(["127.0.0.1/32"]))
     fake.faults.append(Fault("file", "redirect", message="http://169.254.169.254/latest/meta-data"))
     with pytest.raises(FetchError) as caught:
-        await fetch(KlingProvider(local, clock), public, output)
+        await fetch(HttpProvider(KLING, local, clock), public, output)
     assert caught.value.refused
-    assert await fetch(KlingProvider(local, clock), public, output) == fake.file
+    assert await fetch(HttpProvider(KLING, local, clock), public, output) == fake.file
     await local.close()

@@ -8,7 +8,8 @@ import pytest
 
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider, Running
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.providers.kling.requests import job, submission
 from tests.providers.stand_ins import NOW, Shelf
@@ -45,7 +46,7 @@ async def test_kling_accepts_the_token(client: Client, fake: FakeKling) -> None:
     from telecine.clock import SystemClock
 
     keys = Channel("k", fake.base_url, access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-    assert isinstance(await KlingProvider(client, SystemClock()).submit(keys, submission(), Shelf()), Accepted)
+    assert isinstance(await HttpProvider(KLING, client, SystemClock()).submit(keys, submission(), Shelf()), Accepted)
 
 
 @pytest.mark.parametrize("end", ["", "/", "/kling", "/kling/"])

@@ -23,7 +23,8 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
-from telecine.providers.kling import KlingProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.providers.kling.requests import FRAME, job, picture, submission
 from tests.providers.stand_ins import Shelf
@@ -115,11 +116,11 @@ async def test_whatever_cannot_be_read_after_sending_is_unknown(
 async def test_no_answer_in_time_is_unknown(
     client: Client, clock: HandClock, fake: FakeKling, channel: Channel
 ) -> None:
-    class Impatient(KlingProvider):
-        traits = msgspec.structs.replace(KlingProvider.traits, submit_timeout=0.2)
+    vendor = KLING
+    hasty = msgspec.structs.replace(vendor, traits=msgspec.structs.replace(vendor.traits, submit_timeout=0.2))
 
     fake.hold("accepted")
-    outcome = await Impatient(client, clock).submit(channel, submission(), Shelf())
+    outcome = await HttpProvider(hasty, client, clock).submit(channel, submission(), Shelf())
     assert outcome == Unknown("no answer in time")
     assert fake.count("accepted") == 1
 

@@ -8,7 +8,8 @@ import pytest
 
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Provider
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.openai import OPENAI
 from tests.clock import HandClock
 from tests.providers.openai.requests import submission
 from tests.providers.stand_ins import NOW, Shelf
@@ -35,7 +36,7 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def provider(client: Client, clock: HandClock) -> Provider:
-    return OpenAIProvider(client, clock)
+    return HttpProvider(OPENAI, client, clock)
 
 
 @pytest.fixture

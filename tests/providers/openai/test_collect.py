@@ -8,7 +8,8 @@ import pytest
 from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
 from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.openai import OPENAI
 from tests.clock import HandClock
 from tests.providers.openai.requests import job
 from tests.upstreams.files import Answer, FileServer
@@ -127,6 +128,6 @@ async def test_only_the_upstream_itself_may_be_private(
     fake.faults.append(Fault("file", "redirect", message="http://169.254.169.254/latest/meta-data"))
     local = Client(AddressPolicy(["127.0.0.1/32"]))
     with pytest.raises(FetchError) as caught:
-        await fetch(OpenAIProvider(local, clock), channel, output)
+        await fetch(HttpProvider(OPENAI, local, clock), channel, output)
     assert caught.value.refused
     await local.close()

@@ -15,7 +15,7 @@ from telecine.dialects.forms import nest
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import Native
 from telecine.providers.base import Provider
-from telecine.providers.openai.form import pairs_of
+from telecine.providers.http.form import pairs_of
 from tests.providers.openai.requests import text
 
 KEPT: list[Any] = [

@@ -24,7 +24,8 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
-from telecine.providers.openai import OpenAIProvider
+from telecine.providers.http import HttpProvider
+from telecine.providers.openai import OPENAI
 from tests.clock import HandClock
 from tests.providers.openai.requests import FRAME, job, picture, submission, text
 from tests.providers.stand_ins import NOW, Shelf
@@ -198,11 +199,11 @@ async def test_no_readable_answer_is_unknown_whether_or_not_a_job_was_made(
 async def test_no_answer_in_time_is_unknown(
     client: Client, clock: HandClock, fake: FakeOpenAI, channel: Channel
 ) -> None:
-    class Impatient(OpenAIProvider):
-        traits = msgspec.structs.replace(OpenAIProvider.traits, submit_timeout=0.2)
+    vendor = OPENAI
+    hasty = msgspec.structs.replace(vendor, traits=msgspec.structs.replace(vendor.traits, submit_timeout=0.2))
 
     fake.hold("accepted")
-    outcome = await Impatient(client, clock).submit(channel, submission(), Shelf())
+    outcome = await HttpProvider(hasty, client, clock).submit(channel, submission(), Shelf())
     assert outcome == Unknown("no answer in time")
     assert fake.count("accepted") == 1
 

@@ -1,32 +1,16 @@
-"""Form bodies as the OpenAI SDKs send them: `metadata[k]`, `tags[]`, `input_reference[image_url]`, and file parts."""
+"""JSON fields as the OpenAI SDKs write them into forms: `metadata[k]`, `tags[]`."""
 
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from telecine.net.forms import Pair
 from telecine.nouns.errors import GatewayError
-
-Pair = tuple[str, str]
-_UNQUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
-"""How browsers write these in a part's name (HTML, multipart/form-data encoding algorithm)."""
-_MAGIC: Final = (
-    (b"\x89PNG", "image/png", "png"),
-    (b"\xff\xd8\xff", "image/jpeg", "jpg"),
-    (b"GIF8", "image/gif", "gif"),
-)
-
-
-class File(msgspec.Struct, frozen=True):
-    """A picture that travels in the form."""
-
-    name: str
-    content: bytes
 
 
 def pairs_of(fields: Mapping[str, msgspec.Raw]) -> list[Pair]:
@@ -94,34 +78,3 @@ def _flat(name: str, value: Any) -> Iterator[Pair]:
                 yield from _flat(f"{name}[]", one)
         case _:
             yield name, value
-
-
-def encode(pairs: Iterable[Pair], files: Iterable[File] = ()) -> tuple[str, bytes]:
-    """(content type, body). Copies every file once: call it in a thread where there are any."""
-    boundary = secrets.token_hex(16)
-    parts: list[bytes] = []
-    for name, text in pairs:
-        parts += [_head(boundary, name), b"\r\n", text.encode("utf-8", "replace"), b"\r\n"]
-    for file in files:
-        content_type, extension = _kind(file.content)
-        head = _head(boundary, file.name, f"{file.name}.{extension}")
-        parts += [head, f"Content-Type: {content_type}\r\n\r\n".encode(), file.content, b"\r\n"]
-    parts.append(f"--{boundary}--\r\n".encode())
-    return f"multipart/form-data; boundary={boundary}", b"".join(parts)
-
-
-def _head(boundary: str, name: str, filename: str | None = None) -> bytes:
-    shown = name.translate(_UNQUOTED)
-    ending = f'; filename="{filename}"' if filename else ""
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{shown}"{ending}\r\n'
-    return head.encode("utf-8", "replace")
-
-
-def _kind(content: bytes) -> tuple[str, str]:
-    """(content type, extension) of a picture: OpenAI refuses one whose part says something else."""
-    for magic, content_type, extension in _MAGIC:
-        if content.startswith(magic):
-            return content_type, extension
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp", "webp"
-    return "application/octet-stream", "bin"

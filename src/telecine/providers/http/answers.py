@@ -1,0 +1,190 @@
+"""From an upstream's answers to outcomes: the HTTP status first, then the envelope, then the word.
+
+Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from telecine.net.client import Reply
+from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.operations import Kind
+from telecine.nouns.text import handy
+from telecine.providers.base import (
+    MOST_ID,
+    MOST_LINK,
+    Accepted,
+    Channel,
+    Failed,
+    Finished,
+    Found,
+    LookUpOutcome,
+    NotFound,
+    Refused,
+    Running,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
+from telecine.providers.complaint import complaint_in, complaint_of, text, word
+from telecine.providers.http.body import params
+from telecine.providers.http.facts import Op, Told, Vendor
+from telecine.providers.refusal import POLICY, about_policy, asked, refusal
+from telecine.providers.scrub import scrubbed
+
+Verdict = Running | Succeeded | Failed
+_MOST_NUMBER: Final = 2**64
+"""Ids that are numbers stay below it."""
+_MILLISECONDS: Final = 1e11
+"""A time of this many seconds is none: it was counted in milliseconds."""
+
+
+def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float) -> SubmitOutcome:
+    """What became of a create."""
+    said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    name = named(vendor.made(said)) if said is not None else None
+    if name is not None and not vendor.fine(said):
+        return Unknown(f"HTTP {reply.status} with an error beside the id of a job")
+    if name is not None:
+        return _made(vendor, vendor.job(said), name, channel, now)
+    complaint = complaint_of(reply.body)
+    if vendor.there is not None and complaint is not None and vendor.there(complaint):
+        return Unknown("a job with this handle already exists")
+    refused = refusal(reply, channel, words=vendor.words, params=params(vendor))
+    if isinstance(refused, Refused) and refused.spared and "{source}" in op.create:
+        return replace(refused, elsewhere=False)  # what follows up keeps to its channel: it is its source that is gone
+    return refused
+
+
+def _made(vendor: Vendor, job: Any, name: str, channel: Channel, now: float) -> SubmitOutcome:
+    if vendor.at_once is not None and vendor.at_once(job):
+        result = vendor.outputs(Told(job, name, channel, vendor.root(channel), now))
+        if isinstance(result, Succeeded):
+            return Finished(result, name)
+    return Accepted(name)
+
+
+def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle: str, now: float) -> LookUpOutcome:
+    """What a query about `name` says, which may be our handle."""
+    wait = asked(reply)
+    if not 200 <= reply.status < 300:
+        complaint = complaint_of(reply.body)
+        if complaint is not None and any(one.fits(reply.status, complaint) for one in vendor.missing):
+            return NotFound()
+        return Unreadable(f"HTTP {reply.status}" + ("" if complaint else " with a body that cannot be read"), wait)
+    said = decoded(reply.body)
+    if said is None or not vendor.fine(said):
+        return Unreadable(f"HTTP {reply.status} with a body that says nothing clear", wait)
+    job = vendor.job(said)
+    found = name if vendor.id is None else named(vendor.id(job))
+    if found is None:
+        return Unreadable("an answer without a job", wait)
+    if found != name and not (name == handle and _ours(vendor, job, handle)):
+        return Unreadable("an answer about another job", wait)
+    outcome = judged(vendor, Told(job, found, channel, vendor.root(channel), now), wait)
+    return outcome if isinstance(outcome, Unreadable) else Found(found, outcome)
+
+
+def _ours(vendor: Vendor, job: Any, handle: str) -> bool:
+    """Whether the job may have our handle: it says so, or it says none."""
+    return vendor.handled is not None and vendor.handled(job) in (None, "", handle)
+
+
+def judged(vendor: Vendor, told: Told, wait: float | None = None) -> Verdict | Unreadable:
+    """What a job's own word says."""
+    status, said = vendor.status, vendor.status.of(told.job)
+    now = word(said)
+    if not now:
+        return Unreadable("an answer without a status", wait)
+    if now in status.running or now in status.queued:
+        return Running(percent(vendor.progress(told.job)) if vendor.progress else None, now in status.running, wait)
+    if now in status.done:
+        made = vendor.outputs(told)
+        return Unreadable(made, wait) if isinstance(made, str) else made
+    if now in status.failed:
+        return Failed(_failure(vendor, told, now))
+    return Unreadable(f"an unknown status '{scrubbed(text(said), told.channel)[:40]}'", wait)
+
+
+def _failure(vendor: Vendor, told: Told, status: str) -> TaskError:
+    reasons = [one for one in (complaint_in(find(told.job)) for find in vendor.reasons) if one is not None]
+    said = next((one for one in (scrubbed(reason.message, told.channel) for reason in reasons) if one), "")
+    blocked = vendor.blocked is not None and vendor.blocked(told.job)
+    policy = any(vendor.words.get(one) is POLICY for reason in reasons for one in reason.words)
+    if blocked or policy or about_policy(said) or (vendor.policy is not None and vendor.policy(said)):
+        return TaskError("content_policy", said or "The upstream's moderation stopped the job.")
+    cancelled = "The upstream cancelled the job." if status.startswith("cancel") else "The upstream gave no reason."
+    return TaskError("upstream_failed", said or cancelled)
+
+
+def pinged(reply: Reply, channel: Channel, fine: str = "") -> str:
+    """What an answer says about the channel itself: `fine`, where it is good. Raises GatewayError."""
+    told = complaint_of(reply.body)
+    if 200 <= reply.status < 300 and decoded(reply.body) is not None and not (told and told.failed):
+        return f"HTTP {reply.status}{fine}"
+    reason = (scrubbed(told.message, channel) or "no reason given") if told else "not readable"
+    if told is not None and reply.status in (401, 403):
+        code = "authentication" if reply.status == 401 else "permission"
+        raise GatewayError(code, f"HTTP {reply.status}: {reason}")  # type: ignore[arg-type]
+    raise GatewayError("upstream_failed", f"HTTP {reply.status}: {reason}")
+
+
+def decoded(body: bytes | msgspec.Raw) -> dict[str, Any] | None:
+    """The JSON object in `body`; None where it is none."""
+    try:
+        return _OBJECT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # ValidationError is a DecodeError
+        return None
+
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def named(value: object) -> str | None:
+    """An id that can be kept: a text, or a number as one."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    name = str(value) if isinstance(value, str) or abs(value) < _MOST_NUMBER else ""
+    return name if handy(name, MOST_ID) else None
+
+
+def link(value: object) -> str | None:
+    """A link that can be kept."""
+    good = isinstance(value, str) and value.startswith(("https://", "http://")) and handy(value, MOST_LINK)
+    return value if good and isinstance(value, str) else None
+
+
+def file(value: object, kind: Kind, name: object, expires_at: float | None, **more: Any) -> UpstreamOutput | None:
+    """The output at a link; None where there is none that can be kept."""
+    url = link(value)
+    return None if url is None else UpstreamOutput(url, kind, named(name), expires_at, **more)
+
+
+def number(value: object) -> float | None:
+    """A finite number, also where it is written as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def seconds_since_epoch(value: object) -> float | None:
+    """A time, which some relays count in milliseconds."""
+    found = number(value)
+    return found / 1000 if found is not None and found > _MILLISECONDS else found
+
+
+def percent(value: object) -> int | None:
+    """A progress as a number, or as text with a sign behind it (`76%`)."""
+    found = number(value.strip().rstrip("%") if isinstance(value, str) else value)
+    return None if found is None else max(0, min(100, round(found)))

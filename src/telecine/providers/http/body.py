@@ -1,0 +1,171 @@
+"""From a request to the body of a create, by take or refuse. Pure but for the media, so that a request can be checked
+before it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from telecine.net.forms import File, Form, Pair
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.providers.base import MediaReader, Source
+from telecine.providers.http.facts import Field, Op, Picture, Vendor, roles_in
+from telecine.providers.http.form import pairs_of
+from telecine.providers.take import Take
+
+JSON = "application/json"
+
+
+class Draft(msgspec.Struct):
+    """A body whose media are still to be filled in."""
+
+    vendor: Vendor
+    op: Op
+    request: GenerationRequest
+    model: str
+    """As the upstream calls it."""
+    source: Source | None
+    take: Take
+    body: dict[str, Any] = {}
+    media: list[tuple[dict[str, Any], str, MediaInput]] = []
+    """The inputs, and where each goes: in which object, under which name."""
+    passed: dict[str, msgspec.Raw] = {}
+    """Fields of a client of the same dialect that nobody here knows."""
+
+    def put(self, name: str, item: MediaInput, holder: dict[str, Any] | None = None) -> None:
+        """Have `item` written into the field `name`, of the body where no other object is named."""
+        self.media.append((self.body if holder is None else holder, name, item))
+
+    def encoded(self) -> bytes:
+        """The JSON, with what passes through byte for byte at its end."""
+        body = msgspec.json.encode(self.body)
+        return body[:-1] + b"," + msgspec.json.encode(self.passed)[1:] if self.passed else body
+
+
+def translate(vendor: Vendor, request: GenerationRequest, model: str, source: Source | None = None) -> Draft:
+    """The draft of what the upstream is sent. Raises GatewayError naming the first field that it cannot express."""
+    op = vendor.ops.get(request.operation)
+    if op is None:
+        can = ", ".join(one.replace("_", " ") for one in vendor.ops)
+        raise GatewayError(
+            "unsupported_parameter",
+            f"{vendor.title} cannot do {request.operation.replace('_', ' ')} here; it does: {can}.",
+            param="operation",
+        )
+    take = Take(request, vendor.speaks)
+    draft = Draft(vendor, op, request, model, source, take)
+    for neutral, field in op.fields.items():
+        _write(draft, neutral, field)
+    for name in op.needs:
+        if not str(take.value(name) or "").strip():
+            raise invalid(f"{vendor.title} needs a {name}.", name)
+    if op.shape is not None:
+        op.shape(draft)
+    take.refuse_rest(vendor.name)
+    draft.passed = _passed(draft)
+    if op.form:
+        pairs_of(draft.passed)  # refuses what a form cannot say, before anything is kept
+    return draft
+
+
+def _write(draft: Draft, neutral: str, field: str | Field | Picture) -> None:
+    if isinstance(field, Picture):
+        items = draft.take.inputs(*roles_in(neutral))
+        if len(items) > 1:
+            raise invalid(f"{draft.vendor.title} takes one {field.what}, not {len(items)}.", "inputs")
+        if items:
+            draft.put(field.name, items[0])
+        return
+    if neutral.startswith("inputs."):
+        draft.take.inputs(*roles_in(neutral))
+        return
+    value = draft.model if neutral == "model" else draft.take.value(neutral)
+    if value is None or value in ("", ()):
+        return
+    name, write = (field, None) if isinstance(field, str) else (field.name, field.write)
+    written = value if write is None else write(value, draft.take)
+    if written is not None:
+        draft.body[name] = written
+
+
+def ours(vendor: Vendor, op: Op) -> set[str]:
+    """The fields that we alone write."""
+    names = {field if isinstance(field, str) else field.name for field in op.fields.values()}
+    return {one for one in (*names, *op.ours, vendor.handle, vendor.callback) if one}
+
+
+def params(vendor: Vendor) -> dict[str, str]:
+    """The neutral names of the fields that an error may be about."""
+    found: dict[str, str] = {}
+    for op in vendor.ops.values():
+        for neutral, field in op.fields.items():
+            name = field if isinstance(field, str) else field.name
+            found.setdefault(name, "inputs" if neutral.startswith("inputs.") else neutral)
+    return found
+
+
+def _passed(draft: Draft) -> dict[str, msgspec.Raw]:
+    """Fields that nobody here knows. Ours stand in the place of any that we write; `seconds[]` and `SIZE` count as what
+    a reader may take for it."""
+    native = draft.request.native
+    if native is None or not native.fields:
+        return {}
+    passed: dict[str, msgspec.Raw] = {}
+    vendor, written = draft.vendor, ours(draft.vendor, draft.op)
+    for name, raw in native.fields.items():
+        plain = name.partition("[")[0].strip().lower()
+        if name in written:
+            continue
+        if plain in vendor.billed:
+            raise GatewayError(
+                "unsupported_parameter",
+                f"'{name}' changes the price and is not passed on.",
+                param=name,
+            )
+        if plain not in written:
+            passed[name] = raw
+        elif draft.op.form:
+            raise GatewayError("unsupported_parameter", f"'{name}' may be taken for '{plain}'; write that.", param=name)
+    return passed
+
+
+async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
+    """JSON, or a form, with the media read. Raises GatewayError and FetchError where they cannot be had."""
+    if draft.op.form:
+        return await _filled_form(draft, media)
+    stored = False
+    for holder, name, item in draft.media:
+        stored |= item.object_key is not None
+        holder[name] = await _in_json(item, draft.vendor.most_media, media)
+    return await asyncio.to_thread(draft.encoded) if stored else draft.encoded()
+
+
+async def _in_json(item: MediaInput, limit: int, media: MediaReader) -> str:
+    """A URL as it is, a stored picture as raw base64."""
+    if item.object_key is None and item.url is not None:
+        return item.url
+    return await media.as_base64(item, limit)
+
+
+async def _filled_form(draft: Draft, media: MediaReader) -> Form:
+    """A single picture may stay a URL, several go as files in their order."""
+    pairs = [*_texts(draft.body), *pairs_of(draft.passed)]
+    if len(draft.media) == 1:
+        _, name, item = draft.media[0]
+        if item.object_key is None and item.url is not None:
+            return Form((*pairs, (f"{name}[image_url]", item.url)))
+    files: list[File] = []
+    room = draft.vendor.most_media
+    for _, name, item in draft.media:
+        path = await media.as_upload(item, room)
+        room -= (await asyncio.to_thread(path.stat)).st_size
+        files.append(File(name, path))
+    return Form(tuple(pairs), tuple(files))
+
+
+def _texts(body: Mapping[str, Any]) -> list[Pair]:
+    return [(name, str(value).lower() if isinstance(value, bool) else str(value)) for name, value in body.items()]

@@ -1,0 +1,288 @@
+"""What a vendor states, so that the machine can speak to it.
+
+A `Vendor` is one upstream service, an `Op` one operation of it. Most of both is facts: paths, fields, words, codes. A
+function stands where facts do not do, and is pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from telecine.clock import Clock
+from telecine.net.client import Reply
+from telecine.nouns.billed import Billed
+from telecine.nouns.request import Role
+from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
+from telecine.providers.complaint import Complaint
+from telecine.providers.refusal import WORDS, Words
+from telecine.providers.take import Take
+
+if TYPE_CHECKING:
+    from telecine.providers.http.body import Draft
+
+Getter = Callable[[Any], Any]
+"""Finds something in decoded JSON; None where it is not there."""
+Sign = Callable[[Channel], dict[str, str]]
+"""The headers that sign a request to a channel in."""
+Write = Callable[[Any, Take], Any]
+"""From a neutral value to the one on the wire; None leaves the field out. Raises GatewayError."""
+
+
+class Field(msgspec.Struct, frozen=True):
+    """How one neutral field is written."""
+
+    name: str
+    """On the wire."""
+    write: Write | None = None
+    """None: as it is. Of inputs nothing is written here: an `Op.shape` does."""
+
+
+def later(_value: Any, _take: Take) -> None:
+    """Nothing: an `Op.shape` writes it."""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A field that holds one input: a stored one as base64 in JSON, as a file in a form; a URL as it is."""
+
+    name: str
+    what: str = "picture"
+    """How a client would call it."""
+
+
+class Op(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation.
+
+    `fields` is what it takes: a neutral name (`prompt`, `parameters.title`, `inputs.first_frame|image`, `source`) and
+    the field that says it on the wire. Whatever else is set is refused by name.
+    """
+
+    create: str
+    """`POST` and a path; `{model}`, `{source}` and `{output}` (of what is followed up) are filled in."""
+    poll: str = ""
+    """`GET` and a path with the job's `{id}`; nothing: below the path of the create."""
+    fields: Mapping[str, str | Field | Picture]
+    needs: Sequence[str] = ()
+    """Fields of `fields` that have to be there, and not blank."""
+    shape: Callable[[Draft], None] | None = None
+    """Writes what `fields` cannot. Raises GatewayError."""
+    ours: AbstractSet[str] = frozenset()
+    """Fields that `shape` writes."""
+    billed: Callable[[Draft], Billed]
+    """What the body comes to, with the vendor's defaults."""
+    traits: Traits | None = None
+    """Where they are not the vendor's."""
+    form: bool = False
+    """Its body is a form, and not JSON."""
+    many: Many | None = None
+    """How many jobs are asked about at once."""
+
+
+class Many(msgspec.Struct, frozen=True, kw_only=True):
+    """One question about many jobs: by their ids, or a list of whatever there is, the newest first."""
+
+    ask: str
+    """Method and path; of a list, with `{size}` and `{page}`."""
+    id: Getter
+    """In a job of the answer: its id."""
+    items: Callable[[Any], Sequence[Any]]
+    """The jobs in an answer, as far as it tells all of them that a poll would."""
+    most: int
+    """Jobs in one question."""
+    body: Callable[[list[str]], Any] | None = None
+    """The question about these ids; None: a list."""
+    turn: Callable[[Any, int, int], str] = lambda _said, _page, _size: ""
+    """What `{page}` becomes after an answer, the so-many-th, of so many lines; nothing: it was the last."""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where the status of a job stands, and the vendor's words for it, in lower case. Any other word is no verdict."""
+
+    of: Getter
+    queued: AbstractSet[str]
+    running: AbstractSet[str]
+    done: AbstractSet[str]
+    failed: AbstractSet[str]
+
+    @classmethod
+    def spelled(cls, of: Getter, **words: AbstractSet[str]) -> Status:
+        """The same, for words in any case."""
+        return cls(of, **{name: frozenset(map(str.lower, said)) for name, said in words.items()})
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """What an answer is like that says that there is no such job: its HTTP status, one of its words, its text."""
+
+    status: int
+    words: AbstractSet[str] = frozenset()
+    says: re.Pattern[str] | None = None
+
+    def fits(self, status: int, said: Complaint) -> bool:
+        """Whether an answer with this status and complaint says so."""
+        return (
+            status == self.status
+            and (not self.words or not self.words.isdisjoint(said.words))
+            and (self.says is None or self.says.search(said.message) is not None)
+        )
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A job as its upstream tells it, and what is needed to understand that."""
+
+    job: Any
+    name: str
+    """Its id there."""
+    channel: Channel
+    root: str
+    now: float
+    """Seconds since the Unix epoch."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """How the upstream is asked what the account has used."""
+
+    ask: Callable[[float], str]
+    """The path, at a time in seconds since the Unix epoch."""
+    read: Callable[[Reply], Reported | Unreadable]
+    telling: Telling
+
+
+def at(path: str) -> Getter:
+    """What stands at a path of names, such as `data.task_id`."""
+    names = tuple(path.split("."))
+
+    def find(value: Any) -> Any:
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return find
+
+
+def rows(path: str) -> Callable[[Any], list[Any]]:
+    """The objects in the list at a path."""
+    find = at(path)
+
+    def listed(value: Any) -> list[Any]:
+        found = find(value)
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    return listed
+
+
+def says(path: str, *values: str | int) -> Callable[[Any], bool]:
+    """Whether one of `values` stands at a path."""
+    find = at(path)
+    wanted = {(type(value), value) for value in values}
+
+    def said(value: Any) -> bool:
+        found = find(value)
+        return isinstance(found, str | int) and (type(found), found) in wanted
+
+    return said
+
+
+def strip(suffix: str) -> Callable[[Channel], str]:
+    """The base URL without a suffix that operators write or leave out."""
+    return lambda channel: channel.base_url.rstrip("/").removesuffix(suffix).rstrip("/")
+
+
+def bearer(_clock: Clock) -> Sign:
+    """The channel's key, where it has one."""
+    return lambda channel: {"authorization": f"Bearer {channel.api_key}"} if channel.api_key else {}
+
+
+def _itself(told: Any) -> Any:
+    return told
+
+
+def _always(_told: Any) -> bool:
+    return True
+
+
+def _never(_channel: Channel, _headers: Mapping[str, str], _body: bytes, _now: float) -> bool:
+    return False
+
+
+class Vendor(msgspec.Struct, frozen=True, kw_only=True):
+    """One upstream service. Getters look at the decoded answer, or at the job in it where they say so."""
+
+    name: str
+    title: str
+    """As errors call it."""
+    speaks: frozenset[str]
+    ops: Mapping[str, Op]
+    traits: Traits
+    terms: Terms = Terms()
+    root: Callable[[Channel], str] = strip("/")
+    """What paths are appended to."""
+    auth: Callable[[Clock], Sign] = bearer
+
+    billed: AbstractSet[str]
+    """Fields that change the price: never passed through."""
+    handle: str = ""
+    """The field that our handle is written into."""
+    handle_header: str = ""
+    """The same as a header."""
+    callback: str = ""
+    """The field that our address for callbacks is written into."""
+    most_media: int = 0
+    """Bytes of one picture in JSON, before base64; of all together in a form."""
+
+    fine: Callable[[Any], bool] = _always
+    """Whether an answer with status 2xx says that all is well."""
+    made: Getter
+    """The id of the job, in the answer to a create."""
+    there: Callable[[Complaint], bool] | None = None
+    """Whether a create was refused because a job has our handle."""
+    words: Words = msgspec.field(default_factory=lambda: WORDS)
+    """What the words of a refusal mean."""
+    at_once: Callable[[Any], bool] | None = None
+    """Whether the job in the answer to a create is done already."""
+
+    job: Getter = _itself
+    """The job, in the answer to a poll."""
+    id: Getter | None = None
+    """In a job: its id; None where nobody need look."""
+    handled: Getter | None = None
+    """In a job: our handle."""
+    status: Status
+    progress: Getter | None = None
+    """In a job: per cent, as a number or as text."""
+    reasons: Sequence[Getter] = ()
+    """In a job: why it failed, in whatever shape."""
+    policy: Callable[[str], bool] | None = None
+    """Whether the text of a reason is about what may not be shown, besides what all vendors' texts are."""
+    blocked: Callable[[Any], bool] | None = None
+    """Whether a failed job was stopped by a moderation, which may give no reason."""
+    outputs: Callable[[Told], Succeeded | str]
+    """What a job that is done has made, or why that cannot be told."""
+    missing: Sequence[Missing] = ()
+
+    content: str = ""
+    """`GET` and the path of a file that is had with our key alone, with the job's `{id}`."""
+    link: Getter | None = None
+    """The file's URL in JSON that came in the place of the file."""
+    ping: str
+    """A path whose answer costs nothing."""
+    pinged: Callable[[Reply, Channel], str]
+    """A text for the operator. Raises GatewayError where the channel does not work."""
+    genuine: Callable[[Channel, Mapping[str, str], bytes, float], bool] = _never
+    """Whether a callback is; header names in lower case, and the time in seconds since the Unix epoch."""
+    account: Account | None = None
+
+
+BEHIND: Final = "content:"
+"""Before the id of a job whose file is behind `Vendor.content`: no URL, so that no client is ever shown one of ours."""
+
+
+def roles_in(name: str) -> tuple[Role, ...]:
+    """The roles in a neutral name such as `inputs.first_frame|image`."""
+    roles: tuple[Any, ...] = tuple(name.removeprefix("inputs.").split("|"))
+    return roles

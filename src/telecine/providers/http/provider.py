@@ -1,0 +1,205 @@
+"""The verbs of a vendor that is spoken to over HTTP: one machine for all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from telecine.clock import Clock
+from telecine.net.client import Client, FetchError, Reply
+from telecine.nouns.billed import Billed
+from telecine.nouns.errors import invalid
+from telecine.nouns.request import GenerationRequest
+from telecine.providers.base import (
+    CancelOutcome,
+    Channel,
+    Found,
+    Job,
+    LookUpOutcome,
+    MediaReader,
+    NeverSent,
+    NotCancellable,
+    PollOutcome,
+    ReportOutcome,
+    Submission,
+    SubmitOutcome,
+    Telling,
+    Traits,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
+from telecine.providers.http.answers import polled, submitted
+from telecine.providers.http.body import JSON, Draft, filled, translate
+from telecine.providers.http.facts import BEHIND, Op, Vendor
+from telecine.providers.http.files import stream
+from telecine.providers.http.lists import Lists
+
+
+class HttpProvider:
+    """Implements telecine.providers.base.Provider by what a vendor states."""
+
+    def __init__(self, vendor: Vendor, client: Client, clock: Clock) -> None:
+        self.vendor = vendor
+        self.name = vendor.name
+        self.terms = vendor.terms
+        self.speaks = vendor.speaks
+        self.telling: Telling | None = vendor.account.telling if vendor.account is not None else None
+        self._client = client
+        self._clock = clock
+        self._signed = vendor.auth(clock)
+        self._lists = Lists(vendor, self._ask, clock)
+
+    def traits_of(self, operation: str, model: str) -> Traits:
+        """Those of the operation, else the vendor's."""
+        op = self.vendor.ops.get(operation)
+        return (op.traits if op is not None else None) or self.vendor.traits
+
+    async def open(self) -> None:
+        """Nothing outlives a request."""
+
+    async def close(self) -> None:
+        """As with `open`."""
+
+    def check(self, request: GenerationRequest, model: str) -> Billed:
+        """What the vendor bills by. Raises GatewayError where it cannot express `request`."""
+        draft = translate(self.vendor, request, model)
+        return draft.op.billed(draft)
+
+    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
+        """Nothing is needed: media travel in the create itself."""
+        return None
+
+    async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
+        """Send the create, once. Raises GatewayError before anything is sent where the request or its media do not
+        fit, FetchError where a file of it cannot be had now."""
+        vendor, request = self.vendor, submission.request
+        draft = translate(vendor, request, submission.model, submission.source)
+        method, url = self._url(channel, draft.op.create, **_followed(draft))
+        if vendor.handle:
+            draft.body[vendor.handle] = submission.handle
+        if vendor.callback and submission.callback_url:
+            draft.body[vendor.callback] = submission.callback_url
+        body = await filled(draft, media)
+        headers = self._signed(channel)
+        if isinstance(body, bytes):
+            headers = {"content-type": JSON, **headers}
+        if vendor.handle_header:
+            headers = {**headers, vendor.handle_header: submission.handle}
+        try:
+            reply = await self._client.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                timeout=self.traits_of(request.operation, submission.model).submit_timeout,
+                allow_private=True,  # the operator chose this address
+                fresh=True,
+                before_send=submission.before_send,
+            )
+        except FetchError as error:
+            return Unknown(error.reason) if error.sent else NeverSent(error.reason)
+        return submitted(vendor, draft.op, reply, channel, self._clock.now())
+
+    async def poll(self, channel: Channel, job: Job) -> PollOutcome:
+        """Ask by the vendor's own id."""
+        if job.upstream_id is None:
+            return Unreadable("the upstream's id of the job is not known")
+        found = await self._query(channel, job, job.upstream_id)
+        return found.outcome if isinstance(found, Found) else found
+
+    async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
+        """Ask by our handle, where the query takes that in the place of the id."""
+        if not self.traits_of(job.operation, job.model).look_up:
+            return Unreadable("this upstream knows no handle of ours")
+        return await self._query(channel, job, job.handle)
+
+    async def _query(self, channel: Channel, job: Job, name: str) -> LookUpOutcome:
+        op = self.vendor.ops[job.operation]
+        try:
+            reply = await self._ask(channel, _polls(op), None, id=name)
+        except FetchError as error:
+            return Unreadable(error.reason)
+        return polled(self.vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now())
+
+    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
+        """Ask each list once about all of its jobs."""
+        groups: dict[str, list[Job]] = defaultdict(list)
+        for job in jobs:
+            op = self.vendor.ops.get(job.operation)
+            if op is not None and op.many is not None and job.upstream_id is not None:
+                groups[op.many.ask].append(job)
+        found: dict[str, PollOutcome] = {}
+        for group in groups.values():
+            many = self.vendor.ops[group[0].operation].many
+            if many is not None:
+                found |= await self._lists.outcomes(channel, many, group)
+        return found
+
+    async def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
+        """The file, as it comes. Raises FetchError, with the status where it is gone."""
+        vendor, url = self.vendor, output.url
+        if vendor.content and url.startswith(BEHIND):
+            _, url = self._url(channel, vendor.content, id=url.removeprefix(BEHIND))
+        async for chunk in stream(
+            self._client, url, channel, self._signed(channel) if vendor.content else None, vendor.link
+        ):
+            yield chunk
+
+    async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
+        """No vendor here documents a way to stop a job."""
+        return NotCancellable()
+
+    async def report(self, channel: Channel) -> ReportOutcome:
+        """Ask what the account has used, where the vendor tells."""
+        account = self.vendor.account
+        if account is None:
+            return Unreadable("this upstream does not tell what an account has used")
+        try:
+            reply = await self._ask(channel, f"GET {account.ask(self._clock.now())}", None)
+        except FetchError as error:
+            return Unreadable(error.reason)
+        return account.read(reply)
+
+    async def ping(self, channel: Channel) -> str:
+        """Ask something that costs nothing. Raises GatewayError and FetchError."""
+        return self.vendor.pinged(await self._ask(channel, f"GET {self.vendor.ping}", None), channel)
+
+    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the vendor's rule finds it genuine."""
+        return self.vendor.genuine(channel, headers, body, self._clock.now())
+
+    async def _ask(self, channel: Channel, path: str, body: Any, **names: str) -> Reply:
+        """One question that may be repeated. Raises FetchError."""
+        method, url = self._url(channel, path, **names)
+        headers = self._signed(channel)
+        content = None if body is None else msgspec.json.encode(body)
+        if content is not None:
+            headers = {"content-type": JSON, **headers}
+        return await self._client.request(method, url, headers=headers, body=content, allow_private=True)
+
+    def _url(self, channel: Channel, path: str, **names: str) -> tuple[str, str]:
+        """(method, URL), with the names that stand in braces in `path`."""
+        method, _, rest = path.partition(" ")
+        for name, value in names.items():
+            rest = rest.replace(f"{{{name}}}", quote(value, safe=":"))  # relays have colons in their ids
+        return method, self.vendor.root(channel) + rest
+
+
+def _polls(op: Op) -> str:
+    return op.poll or f"GET {op.create.partition(' ')[2]}/{{id}}"
+
+
+def _followed(draft: Draft) -> dict[str, str]:
+    """What the path of the create names. Raises GatewayError where the upstream's own name of it is not known."""
+    names = {"model": draft.model}
+    source = draft.source
+    if "{source}" in draft.op.create:
+        if source is None or source.upstream_id is None:
+            raise invalid("What is to be followed up is not known to the upstream any more.", "source")
+        names["source"] = source.upstream_id
+    return names

@@ -1,0 +1,191 @@
+"""What the Videos API states (platform.openai.com/docs/api-reference/videos), and what relays make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+from telecine.net.client import Reply
+from telecine.nouns.task import Tokens, Usage
+from telecine.providers.base import Channel, Succeeded, Traits, UpstreamOutput
+from telecine.providers.complaint import text, word
+from telecine.providers.http.answers import decoded, link, number, pinged, seconds_since_epoch
+from telecine.providers.http.facts import BEHIND, Field, Many, Missing, Op, Status, Told, Vendor, at, later, rows, strip
+from telecine.providers.openai.shape import FIELDS, PICTURES, billed, pictures, remixed, shape
+from telecine.wires.openai import (
+    BILLED,
+    DONE,
+    FAILED,
+    MAX_IMAGES,
+    MOST_LISTED,
+    NO_TASK_CODES,
+    OURS,
+    PATH,
+    QUEUED,
+    RETENTION,
+    RUNNING,
+)
+
+_MOST_TOKENS: Final = 10**12
+"""An upstream that counts more is not believed."""
+
+
+def _job(said: Any) -> Any:
+    """The job's object, out of new-api's `{code, message, data}` where it is in one."""
+    inner = said.get("data")
+    return inner if said.get("status") is None and isinstance(inner, dict) else said
+
+
+def _name(said: Any) -> Any:
+    """Its id; `task_id` is an alias in new-api, and the only name of the job at some relays."""
+    job = _job(said)
+    return job.get("id") if job.get("id") not in (None, "") else job.get("task_id")
+
+
+def _pending(job: Any) -> dict[str, Any]:
+    """`detail.pending_info` of the relays' detail form (wire table C.3)."""
+    info = at("detail.pending_info")(job)
+    return info if isinstance(info, dict) else {}
+
+
+def _status(job: Any) -> Any:
+    """Its word; the detail form may know more than that."""
+    said, pending = job.get("status"), _pending(job)
+    if word(said) in QUEUED | RUNNING and text(pending.get("failure_reason")):
+        return "failed"
+    return pending.get("status") if word(said) in QUEUED and word(pending.get("status")) in RUNNING else said
+
+
+def _progress(job: Any) -> Any:
+    """A number, `76%`, or the `progress_pct` from 0 to 1 of the detail form."""
+    share = number(_pending(job).get("progress_pct"))
+    return share * 100 if share is not None else job.get("progress")
+
+
+def _links(job: Any) -> Iterator[str]:
+    """Where the file may be had, the likeliest name first (wire tables C.3 to C.6 of the relays)."""
+    names = ("url", "video_url", "metadata.url", "output.url", "result_url", "output")
+    yield from filter(None, (link(at(name)(job)) for name in names))
+
+
+def _link(said: Any) -> str | None:
+    return next(_links(_job(said)), None) if isinstance(said, dict) else None
+
+
+def _outputs(told: Told) -> Succeeded:
+    """One video: at a link of its own, or behind `/content`, where it is fetched with our key."""
+    job, url = told.job, next(_links(told.job), None)
+    own = f"{told.root}{PATH}/"
+    if url is None or (url.startswith(own) and unquote(url).partition("?")[0].endswith("/content")):
+        url = BEHIND + told.name
+    until = seconds_since_epoch(job.get("expires_at")) or told.now + RETENTION
+    usage = Usage(seconds=number(job.get("seconds")), tokens=_tokens(job.get("usage")))
+    return Succeeded((UpstreamOutput(url, "video", told.name, until),), usage)
+
+
+def _tokens(usage: object) -> Tokens | None:
+    """new-api's `usage` of a video (wire table C.6); the relays that fill it in with zeros have counted nothing."""
+    if not isinstance(usage, dict):
+        return None
+    read, made, both = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    told = [one for one in (read, made, both) if one is not None]
+    if not all(type(one) is int and 0 <= one <= _MOST_TOKENS for one in told):
+        return None
+    made = made or 0
+    read = read if read is not None else max(0, (both or 0) - made)
+    return Tokens(input=read, output=made) if read + made > 0 else None
+
+
+def _blocked(job: Any) -> bool:
+    moderation = _pending(job).get("moderation_result")
+    return isinstance(moderation, dict) and word(moderation.get("type")) not in ("", "passed")
+
+
+def _listed(said: Any) -> list[Any]:
+    """The videos of a page that are under way: of one that has ended, relays' lists may leave out links and reasons."""
+    return [one for one in rows("data")(said) if word(one.get("status")) in QUEUED | RUNNING]
+
+
+def _next_page(said: Any, _page: int, _size: int) -> str:
+    last = said.get("last_id")
+    return f"&after={last}" if said.get("has_more") is True and isinstance(last, str) and last.isprintable() else ""
+
+
+def _pinged(reply: Reply, channel: Channel) -> str:
+    models = (decoded(reply.body) or {}).get("data")
+    return pinged(reply, channel, f", {len(models) if isinstance(models, list) else 0} models")
+
+
+_NEEDS: Final = ("prompt",)
+_MANY: Final = Many(
+    ask=f"GET {PATH}?limit={{size}}{{page}}", id=_name, items=_listed, most=MOST_LISTED, turn=_next_page
+)
+_POLL: Final = f"GET {PATH}/{{id}}"
+OPENAI: Final = Vendor(
+    name="openai",
+    title="The OpenAI Videos API",
+    speaks=frozenset({"openai"}),
+    root=strip("/v1"),
+    ops={
+        "text_to_video": Op(
+            create=f"POST {PATH}",
+            fields=FIELDS,
+            shape=shape,
+            ours=OURS,
+            needs=_NEEDS,
+            billed=billed,
+            form=True,
+            many=_MANY,
+        ),
+        "image_to_video": Op(
+            create=f"POST {PATH}",
+            fields={**FIELDS, **PICTURES},
+            shape=pictures,
+            ours=OURS,
+            needs=_NEEDS,
+            billed=billed,
+            form=True,
+            many=_MANY,
+        ),
+        # The model and the length are the source's, which the upstream knows; OpenAI takes nothing but a prompt.
+        "remix": Op(
+            create=f"POST {PATH}/{{source}}/remix",
+            poll=_POLL,
+            fields={"prompt": "prompt", "duration": Field("seconds", later), "source": Field("video_id", later)},
+            shape=remixed,
+            ours=OURS,
+            needs=_NEEDS,
+            billed=billed,
+            many=_MANY,
+        ),
+    },
+    traits=Traits(
+        look_up=False,
+        unique_handle=False,
+        cancel=False,
+        visibility_lag=0.0,
+        submit_timeout=60.0,
+        deadline=3600.0,
+        retention=RETENTION,
+        poll_floor=2.0,
+        usual=60.0,
+        listed=True,
+    ),
+    billed=BILLED,
+    handle_header="idempotency-key",  # some relays know it; nothing here relies on it
+    most_media=MAX_IMAGES,
+    made=_name,
+    at_once=lambda job: word(job.get("status")) in DONE and next(_links(job), None) is not None,
+    job=_job,
+    status=Status(_status, queued=QUEUED, running=RUNNING, done=DONE, failed=FAILED),
+    progress=_progress,
+    reasons=(at("error"), at("fail_reason"), at("failure_reason"), at("detail.pending_info.failure_reason")),
+    blocked=_blocked,
+    outputs=_outputs,
+    missing=(Missing(404), Missing(400, NO_TASK_CODES)),
+    content=f"GET {PATH}/{{id}}/content",
+    link=_link,
+    ping="/v1/models",
+    pinged=_pinged,
+)
