@@ -61,9 +61,7 @@ async def test_a_song_comes_twice_with_its_tone_and_cover(fake: FakeSuno) -> Non
     assert task.status == "SUCCESS"
     clips = task.data
     assert isinstance(clips, list)
-    assert [(one.title, one.status, one.metadata and one.metadata.duration) for one in clips] == [
-        ("Boat", "complete", 1.0)
-    ] * 2
+    assert [(one.title, one.status, one.metadata.duration) for one in clips] == [("Boat", "complete", 1.0)] * 2
     async with aiohttp.ClientSession() as session:
         async with session.get(clips[0].audio_url or "") as answer:
             with av.open(io.BytesIO(await answer.read()), "r") as sound:

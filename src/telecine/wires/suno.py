@@ -1,7 +1,7 @@
-"""Suno as Suno-API and new-api serve it: jobs are submitted under `/suno/submit`, and fetched one or many at a time.
+"""Suno as relays offer it (Suno-API, `/suno/submit/…` and `/suno/fetch`; new-api has the same).
 
-github.com/Suno-API/Suno-API (`model.go`, `entity/po/task_data.go`) and new-api's relay of it (docs.newapi.pro, Suno).
-Both answer with one envelope: `{code, message, data}`, where `code` is the word `success` or what is wrong.
+An answer is `{code, message, data}`, and good where `code` is `success`; times are whole seconds. A submit's `data` is
+the task's id; a song is made twice, as two clips.
 """
 
 from __future__ import annotations
@@ -10,151 +10,176 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from telecine.wires.scalars import Word
+from telecine.wires.scalars import Number, Word
 
 PREFIX: Final = "/suno"
 SUBMIT_MUSIC: Final = "/suno/submit/music"
 SUBMIT_LYRICS: Final = "/suno/submit/lyrics"
 FETCH: Final = "/suno/fetch"
-"""`POST` with `{ids}` answers with the tasks that are known, and says nothing of others; `GET` with an id below it asks
-for one, which some versions of Suno-API answer with its clips alone, without the task around them."""
+"""One task by GET with its id behind it, which some versions of Suno-API answer with its clips alone; many by POST with
+`FetchTasks`, where those that are not known are left out."""
 ACCOUNT: Final = "/suno/account"
-"""Suno-API only: what credits are left. It tells the account's cookie too."""
+"""Suno-API only: the credits that are left. It tells the account's cookie too."""
 MOST_FETCHED: Final = 50
 """Ids in one request. Neither names a bound; so many make no long query anywhere."""
-
 SUCCESS: Final = "success"
 INVALID: Final = "invalid_request"
-FAILED: Final = "internal_error"
+INTERNAL: Final = "internal_error"
 UNKNOWN_TASK: Final = "task_not_exist"
 NO_QUOTA: Final = "quota_not_enough"
 NO_ANSWER: Final = "fail_to_fetch_task"
-"""Codes of the envelope. Suno-API has the first three, and says `invalid_request` of a task that it does not know too,
-and of a wrong key (HTTP 401); new-api has all but `internal_error`, and OpenAI's errors for a wrong key."""
-
-MUSIC: Final = "MUSIC"
-LYRICS: Final = "LYRICS"
-"""What a task is (`action`)."""
+"""Codes of what is wrong. Suno-API has the first two, and says the first of a task that it does not know and of a wrong
+key (HTTP 401) too; new-api has all but the second, and OpenAI's errors for a wrong key."""
+CLIPS: Final = 2
+"""What a song is made as."""
+DEFAULT_MODEL: Final = "chirp-v3-0"
+LYRICS_MODEL: Final = "suno_lyrics"
+"""Lyrics have no model of their own on the wire; this is the name under which new-api bills them."""
 QUEUED: Final = frozenset({"NOT_START", "SUBMITTED", "QUEUED"})
 RUNNING: Final = frozenset({"IN_PROGRESS"})
 DONE: Final = frozenset({"SUCCESS"})
-FAILURE: Final = frozenset({"FAILURE", "FAIL"})
-"""Status words of tasks. new-api's documents write FAIL. UNKNOWN is no verdict."""
-COMPLETE: Final = "complete"
-ERROR: Final = "error"
-"""Status words of a clip that has ended; before that it is `submitted`, `queued` or `streaming`, and what `audio_url`
-names while it streams is not the file."""
-
-CLIPS: Final = 2
-"""Songs that one submission makes."""
-DEFAULT_MODEL: Final = "chirp-v3-0"
-"""What `mv` means where it is not said."""
+FAILED: Final = frozenset({"FAILURE", "FAIL"})
+"""Status words of a task; `UNKNOWN` is one too, and says nothing."""
+MUSIC: Final = "MUSIC"
+LYRICS: Final = "LYRICS"
+"""What a task is (`action`)."""
 LYRICS_SECONDS: Final = 120.0
 """How long Suno-API may take to answer a submission of lyrics: it waits for them itself."""
 BILLED: Final = frozenset({"mv"})
 """Fields that change the price."""
+VOICES: Final = ("m", "f")
+
+PARAMETERS: Final = {
+    "lyrics": "prompt",
+    "title": "title",
+    "style": "tags",
+    "negative_style": "negative_tags",
+    "instrumental": "make_instrumental",
+    "continue_at": "continue_at",
+    "voice": "vocal_gender",
+    "style_weight": "style_weight",
+    "weirdness": "weirdness_constraint",
+    "audio_weight": "audio_weight",
+}
+"""By the neutral name of a parameter of a song, the field that says it."""
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class Submit(msgspec.Struct, omit_defaults=True):
-    """The body of both submissions; lyrics take a prompt alone. A song has one of three modes: by a description
-    (`gpt_description_prompt`), with lyrics (`prompt`) and a style (`tags`), or the same as the continuation of a clip.
-    """
+class SubmitMusic(msgspec.Struct, omit_defaults=True):
+    """Three modes: a description (`gpt_description_prompt`, beside which `prompt` is ignored); words that are sung
+    (`prompt`); or a clip that goes on (`continue_clip_id`). The last eight are newer relays'."""
 
     prompt: str | None = None
-    gpt_description_prompt: str | None = None
+    mv: Word | None = None
+    """The model."""
     title: str | None = None
     tags: str | None = None
+    gpt_description_prompt: str | None = None
+    make_instrumental: bool | str | None = None
+    task_id: str | None = None
+    """The task of the clip that goes on."""
+    continue_clip_id: str | None = None
+    continue_at: Number | None = None
+    notify_hook: str | None = None
+
+    custom_mode: bool | str | None = None
+    """Whether `prompt` is what is sung, and not what a song is about."""
+    instrumental: bool | str | None = None
+    style: str | None = None
     negative_tags: str | None = None
-    mv: Word | None = None
-    make_instrumental: bool | None = None
     vocal_gender: Word | None = None
-    continue_clip_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
-    continue_at: float | None = None
-    """Seconds."""
-    task_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
-    """The task that made the clip; Suno-API refuses a continuation without it."""
+    style_weight: Share | None = None
+    weirdness_constraint: Share | None = None
+    audio_weight: Share | None = None
+
+
+class SubmitLyrics(msgspec.Struct, omit_defaults=True):
+    """What they are to be about."""
+
+    prompt: str | None = None
     notify_hook: str | None = None
 
 
-class Fetch(msgspec.Struct):
-    """The body of `POST /suno/fetch`."""
+class FetchTasks(msgspec.Struct, omit_defaults=True):
+    """The tasks that are asked about; `action` narrows nothing."""
 
     ids: list[str]
     action: str | None = None
 
 
-class Metadata(msgspec.Struct):
-    """What a clip was made from, and how long it is (`duration`, in seconds, once it is complete)."""
+class ClipMetadata(msgspec.Struct, frozen=True):
+    """What a clip was made of. `duration` in seconds."""
 
     tags: str | None = None
     prompt: str | None = None
-    gpt_description_prompt: Any = None
-    audio_prompt_id: Any = None
-    """The clip that this one continues."""
+    gpt_description_prompt: str | None = None
+    audio_prompt_id: str | None = None
     history: Any = None
-    """`[{id, continue_at}]` of those before it."""
     concat_history: Any = None
     type: str | None = None
-    duration: Any = None
-    refund_credits: Any = None
+    duration: float | None = None
+    refund_credits: bool | None = None
     stream: bool | None = None
-    error_type: Any = None
-    error_message: Any = None
+    error_type: str | None = None
+    error_message: str | None = None
 
 
-class Clip(msgspec.Struct):
-    """One song. `created_at` is ISO 8601."""
+class Clip(msgspec.Struct, frozen=True):
+    """One of the two songs. Its own words of status: submitted, queued, streaming, complete, error."""
 
     id: str = ""
-    title: str | None = None
-    status: str | None = None
-    audio_url: str | None = None
-    video_url: str | None = None
+    title: str | None = ""
+    status: str = ""
+    audio_url: str | None = ""
+    """A live stream while `streaming`."""
+    video_url: str | None = ""
     image_url: str | None = None
     image_large_url: str | None = None
-    model_name: str | None = None
-    major_model_version: str | None = None
-    user_id: str | None = None
-    display_name: str | None = None
-    handle: str | None = None
-    created_at: str | None = None
-    is_liked: bool | None = None
-    is_trashed: bool | None = None
-    is_public: bool | None = None
-    is_video_pending: bool | None = None
-    is_handle_updated: bool | None = None
+    model_name: str | None = ""
+    major_model_version: str | None = ""
+    metadata: ClipMetadata = ClipMetadata()
+    user_id: str | None = ""
+    display_name: str | None = ""
+    handle: str | None = ""
+    created_at: str | None = ""
+    is_liked: bool | None = False
+    is_trashed: bool | None = False
+    is_public: bool | None = False
+    is_video_pending: bool | None = False
+    is_handle_updated: bool | None = False
     reaction: Any = None
-    play_count: Any = None
-    upvote_count: Any = None
-    metadata: Metadata | None = None
+    play_count: int | None = 0
+    upvote_count: int | None = 0
 
 
-class Lyrics(msgspec.Struct):
-    """What a task of lyrics made."""
+class Lyrics(msgspec.Struct, frozen=True):
+    """A text that was made, with a clip's words of status."""
 
     id: str = ""
-    text: str | None = None
-    title: str | None = None
-    status: str | None = None
+    text: str | None = ""
+    title: str | None = ""
+    status: str | None = ""
 
 
-class Task(msgspec.Struct):
-    """One submission. Times are whole seconds since the Unix epoch, 0 before they are."""
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task; what has not happened yet is at the time 0. `data` is a list of clips, or lyrics."""
 
     task_id: str
+    notify_hook: str = ""
     action: str
+    """MUSIC or LYRICS."""
     status: str
     fail_reason: str = ""
     submit_time: int = 0
     start_time: int = 0
     finish_time: int = 0
     progress: str = ""
-    """`100%` (new-api)."""
-    notify_hook: str = ""
+    """Such as `42%`: new-api's."""
     data: list[Clip] | Lyrics | None = None
 
 
-class Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, frozen=True):
     """Every answer: to a submission `data` is the task's id, to a fetch the task, or a list of them."""
 
     code: str = SUCCESS
