@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from telecine.server.gateway import FirstRun
+    from telecine.server.setup import FirstRun
 
 Language = Literal["en", "zh"]
 

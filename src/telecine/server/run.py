@@ -23,9 +23,10 @@ from telecine.clock import Clock
 from telecine.config import Settings
 from telecine.loops import end
 from telecine.server.connections import raise_file_limit
-from telecine.server.gateway import FirstRun, Gateway
+from telecine.server.gateway import Gateway
 from telecine.server.lock import hold
 from telecine.server.protocol import Protocol
+from telecine.server.setup import FirstRun
 from telecine.upkeep.metering import is_exposed
 
 _REQUEST_SECONDS: Final = 10
