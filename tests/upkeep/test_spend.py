@@ -20,8 +20,9 @@ from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
 from telecine.server.metrics import Metrics
 from telecine.store import tables
-from telecine.upkeep.doctor import Finding, findings
+from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import measure
+from telecine.upkeep.finding import Finding
 from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.retention import Retention
 from telecine.upkeep.spend import Reports, Spend
