@@ -1,8 +1,10 @@
-"""Who writes what: the tables of tasks are changed in one place."""
+"""Who writes what, and who may import whom: the picture is true, and the tables of tasks are changed in one place."""
 
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +86,18 @@ def test_such_statements_are_seen() -> None:
         if any(table in OF_TASKS for _, table in changed(path.read_text(encoding="utf-8")))
     }
     assert {"tasks/writes/create.py", "tasks/writes/forgetting.py", "tasks/writes/slipped.py"} <= writers
+
+
+def test_the_picture_of_the_layers_is_the_one_that_is_checked() -> None:
+    root = SOURCE.parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    checked = [frozenset(name.removeprefix("telecine.") for name in one.split(" | ")) for one in contract["layers"]]
+    rooms = frozenset().union(*checked)
+    there = {one.stem for one in SOURCE.iterdir() if one.suffix in {".py", ""} and not one.name.startswith("_")}
+    assert rooms == there
+    picture = (root / "docs" / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    shown = [frozenset(re.findall(r"[a-z]+", line)) & rooms for line in picture.strip().splitlines()]
+    first = [line.split()[0].rstrip(",") for line in picture.strip().splitlines()]
+    assert all(name in layer for name, layer in zip(first, checked, strict=True))
+    assert all(layer <= said for layer, said in zip(checked, shown, strict=True))
