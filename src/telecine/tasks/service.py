@@ -8,10 +8,9 @@ from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from telecine.accounts.holders import stand_in
 from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Output, Task
@@ -24,6 +23,7 @@ from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
 from telecine.tasks.reads import Filter, Work
 from telecine.tasks.references import find
+from telecine.tasks.retry import once_more
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.view import Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
@@ -59,22 +59,7 @@ class TaskService:
         An administrator's retry of another account's task is paid for by that account, and no key is counted.
         """
         before = (await self.get(principal, task_id)).task
-        if not before.ended:
-            raise GatewayError("conflict", "The task has not ended yet; cancel it first.", param="id", may_retry=False)
-        request = before.request
-        if request.blanked:
-            raise invalid("What the task was made from is no longer kept; send the request anew.", "id")
-        owner = principal
-        if before.account_id != principal.account_id:
-            async with self._context.database.reading() as connection:
-                owner = await stand_in(connection, principal, before.account_id, self._context.now())
-        try:
-            copied = iter(await self._context.library.copy(before.account_id, request.own_keys))
-        except FileNotFoundError:
-            raise invalid("The files that the task was made from are gone; send the request anew.", "inputs") from None
-        own = request.own_keys  # what is a library's stays where it is
-        inputs = [replace(one, object_key=next(copied)) if one.object_key in own else one for one in request.inputs]
-        request = replace(request, inputs=tuple(inputs), external_id=None)
+        owner, request = await once_more(self._context, principal, before)
         return await self._make(owner, request, Origin(before.dialect, before.form, before.id), idempotency)
 
     async def _make(

@@ -17,7 +17,7 @@ from telecine.tasks.writes.pools import give_back, take_away, wake_heads
 
 
 async def recover(database: Database, pools: dict[str, int]) -> None:
-    """Before the engine starts: give back the leases of a process that is gone, and count the slots anew.
+    """Before anything runs: give back the leases of a process that is gone, and count the slots anew.
 
     Leases are given back only on SQLite, where the lock on the data proves that no other process holds one; elsewhere
     they run out by themselves.
