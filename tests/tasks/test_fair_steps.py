@@ -38,7 +38,7 @@ from tests.tasks.test_writes import new_task
 pytestmark = pytest.mark.one_process("the places are those of one process")
 
 MOST = 8
-LONG = replace(TRAITS, submit_timeout=600)
+LONG = replace(TRAITS, synchronous=True, submit_timeout=600)
 
 
 class Slow(Scripted):

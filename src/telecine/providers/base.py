@@ -184,8 +184,6 @@ class Traits(msgspec.Struct, frozen=True):
     visibility_lag: float
     """How long an accepted job may stay invisible to `look_up`."""
     submit_timeout: float
-    """How long `submit` may take. Above two minutes it counts as a long one, with places of its own: its answer is the
-    result."""
     deadline: float
     """How long a job usually takes at the very most; after that we ask more slowly."""
     retention: float
@@ -198,6 +196,9 @@ class Traits(msgspec.Struct, frozen=True):
     """The shortest spacing of polls that its upstream welcomes."""
     polls_free: bool = False
     """Asking costs nothing, so that even a short job is asked about several times while it runs."""
+    synchronous: bool = False
+    """`submit` answers when the job is done, which takes minutes: `submit_timeout` says how many. While it waits for
+    that answer, it keeps no step from others."""
     url_only: bool = False
     """It takes media as URLs alone. Files that clients send inline it has from us, and they are refused where it cannot
     reach this installation."""

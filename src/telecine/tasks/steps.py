@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Final, Literal
 
 from telecine.nouns.task import State
-from telecine.providers.base import Traits
 from telecine.routing.router import Route
 from telecine.shares import Shares
 
 Kind = Literal["submit", "long", "poll", "collect"]
 """`long`: a submit whose answer is the result itself, minutes later."""
 KINDS: Final[tuple[Kind, ...]] = ("submit", "long", "poll", "collect")
-_LONG: Final = 120.0
-"""Seconds above which a submit that may last as long is a long one."""
 _OF: Final[dict[State, Kind]] = {
     "queued": "submit",
     "submitting": "submit",
@@ -29,14 +26,9 @@ def kind_of(state: State) -> Kind:
     return _OF.get(state, "collect")
 
 
-def is_long(traits: Traits) -> bool:
-    """Whether a submit under these traits is one of those that take minutes."""
-    return traits.submit_timeout > _LONG
-
-
 def first_kind(operation: str, routes: Sequence[Route]) -> Kind:
     """The kind of step with which a task begins that one of `routes` is to run."""
-    long = all(is_long(route.provider.traits_of(operation, route.model)) for route in routes)
+    long = all(route.provider.traits_of(operation, route.model).synchronous for route in routes)
     return "long" if routes and long else "submit"
 
 

@@ -31,7 +31,6 @@ from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.references import source_of
-from telecine.tasks.steps import is_long
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -56,7 +55,7 @@ async def submit(context: Context, work: Work) -> Work | None:
             context.router.circuit(channel.name).spare(work.current.id)
             await cancel(context, now)
             return None
-    if is_long(provider.traits_of(work.task.operation, work.current.model)):
+    if provider.traits_of(work.task.operation, work.current.model).synchronous:
         await context.go_on(work.task, "long")
     context.uncut.add(work.task.id)
     try:
