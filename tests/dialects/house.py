@@ -156,6 +156,7 @@ class FakeTasks:
             Output(
                 task_id=task_id,
                 index=index,
+                item=index,
                 state="stored",
                 object_key="k",
                 poster_key="p",

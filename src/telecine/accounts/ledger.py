@@ -1,7 +1,8 @@
 """The ledger: append-only entries, and the sums that they keep on their account, in one transaction with the cause.
 
 Every entry is unique per (ref_type, ref_id, kind), so a replayed step can never move money twice. A hold takes from
-what is available, a charge ends it by what was really used, a release ends it for nothing. What is held for says its
+what is available, an adjustment makes it larger or smaller, once, a charge ends it by what was really used, a release
+ends it for nothing. What is held for says its
 own kind: a task is one of them.
 """
 
@@ -20,7 +21,7 @@ from telecine.nouns.money import MICROS, MOST_SUM, amount_of
 from telecine.store import tables
 from telecine.store.inserts import insert_new
 
-EntryKind = Literal["deposit", "hold", "charge", "release"]
+EntryKind = Literal["deposit", "hold", "adjust", "charge", "release"]
 
 
 TASK: Final = "task"
@@ -42,13 +43,16 @@ class Ref(NamedTuple):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Micro-units to be set aside for something."""
+    """Micro-units to be set aside for something; with `adjust`, so many more than were set aside at `held_at`."""
 
     account_id: int
     ref: Ref
     key_id: int | None
     amount: int
     at: float
+    kind: Literal["hold", "adjust"] = "hold"
+    held_at: float | None = None
+    """When the hold began that is adjusted: it counts in that month of the budgets."""
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -87,15 +91,17 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, 
         room, free, limited = left[one.account_id]
         if room < one.amount:
             refused[one.ref] = GatewayError("insufficient_balance", _FULL)
-        elif limited and free < one.amount:
+        elif limited and free < one.amount >= 0:
             message = f"The account's balance does not cover this job, which needs {amount_of(one.amount)}."
             refused[one.ref] = GatewayError("insufficient_balance", message)
         else:
             left[one.account_id] = [room - one.amount, free - one.amount, limited]
             granted.append(one)
     await _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
-    await _record(connection, [_entry(one, "hold", balance=0, held=one.amount) for one in granted])
-    await note_spending(connection, [(one.account_id, one.key_id, one.at, one.amount) for one in granted])
+    await _record(connection, [_entry(one, one.kind, balance=0, held=one.amount) for one in granted])
+    await note_spending(
+        connection, [(one.account_id, one.key_id, one.held_at or one.at, one.amount) for one in granted]
+    )
     return refused
 
 

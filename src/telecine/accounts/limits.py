@@ -70,6 +70,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     bound: tuple[Bound, ...]
     """Whose limits it has to stay within."""
+    begun: bool = False
+    """It is in flight already, and wants to hold `amount` more."""
 
 
 async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dict[int, GatewayError]:
@@ -86,13 +88,16 @@ async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dic
     refused: dict[int, GatewayError] = {}
     for one in sorted(wanted, key=lambda item: item.task_id):
         month = month_of(one.at)
-        errors = [_crowded(bound, flying) or check_budget(bound, spent, month, one.amount) for bound in one.bound]
+        errors = [
+            (None if one.begun else _crowded(bound, flying)) or check_budget(bound, spent, month, one.amount)
+            for bound in one.bound
+        ]
         error = next((error for error in errors if error is not None), None)
         if error is not None:
             refused[one.task_id] = error
             continue
         for bound in one.bound:
-            flying[bound.owner, bound.id] += 1
+            flying[bound.owner, bound.id] += not one.begun
             for span in (None, month):
                 spent[bound.owner, bound.id, span] += one.amount
     return refused

@@ -85,6 +85,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "unset_and_set": ("--{name} and --unset {name} exclude each other.", "--{name} 与 --unset {name} 不能同时使用。"),
     "key_revoked": ("Key '{name}' ({id}) has been revoked.", "密钥 “{name}”（{id}）已吊销。"),
     "submitting": ("sending", "提交中"),
+    "draft": ("draft", "草稿"),
     "queued": ("queued", "排队中"),
     "running": ("running", "生成中"),
     "succeeded": ("succeeded", "已完成"),

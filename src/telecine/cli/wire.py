@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Status = Literal["draft", "queued", "running", "succeeded", "failed", "cancelled"]
 Item = TypeVar("Item")
 
 
@@ -58,7 +58,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ended(self) -> bool:
         """True once the status can no longer change."""
-        return self.status not in ("queued", "running")
+        return self.status not in ("draft", "queued", "running")
 
 
 class Model(msgspec.Struct, frozen=True):

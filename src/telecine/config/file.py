@@ -171,6 +171,8 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json_body: int = 64 * 1024 * 1024
     first_step: float = 10.0
     """How long a create waits for its first step before it answers `queued`."""
+    draft: float = 3600.0
+    """How long a draft waits for its client before it fails, and what is held for it is free."""
     unreachable: float = 600.0
     """How long a task whose channels cannot be reached, or are left alone for other trouble, waits before it fails."""
     failovers: Annotated[int, msgspec.Meta(ge=0)] = 0

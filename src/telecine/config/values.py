@@ -147,7 +147,7 @@ def _limits(config: Config) -> Iterator[ConfigError]:
         at=("limits", "failed_authentication"),
     )
     yield from _whole("[limits] failovers", limits.failovers, 0, at=("limits", "failovers"))
-    for name in ("first_step", "unreachable", "shutdown"):
+    for name in ("first_step", "draft", "unreachable", "shutdown"):
         seconds = getattr(limits, name)
         if not (isfinite(seconds) and 0 <= seconds <= _MOST_SECONDS):
             yield ConfigError(

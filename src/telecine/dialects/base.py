@@ -36,6 +36,7 @@ class Tasks(Protocol):
         *,
         form: str | None = None,
         idempotency: Idempotency | None = None,
+        draft: bool = False,
     ) -> View:
         """Validate, store, and wait (10 s at most) for the first step. Raises GatewayError.
 
@@ -43,6 +44,14 @@ class Tasks(Protocol):
         A refusal by the upstream within the wait is raised too, and leaves a failed task that says why.
         A request that was sent before, by its `idempotency` or its external id, gets the answer of the task that it
         made then; the media stored for it are deleted again. Raises `conflict` where they stand for another request.
+        """
+        ...
+
+    async def complete(self, principal: Principal, task_id: int, request: GenerationRequest) -> View:
+        """Queue a draft (`create` with `draft`) with `request` in the place of its own, checked and priced anew; then
+        wait as `create` does. Raises GatewayError, and then it stays a draft.
+
+        Sent again, the same request is answered with the task as it is by then.
         """
         ...
 

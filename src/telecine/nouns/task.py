@@ -12,8 +12,10 @@ from telecine.nouns.money import Price
 from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, ReferenceKind
 
-State = Literal["queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"]
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+State = Literal[
+    "draft", "queued", "submitting", "running", "reconciling", "collecting", "succeeded", "failed", "cancelled"
+]
+Status = Literal["draft", "queued", "running", "succeeded", "failed", "cancelled"]
 TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
 AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refused", "never_sent", "ended", "lost"]
@@ -216,7 +218,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float | None = None
     deadline: float | None = None
     """Running: when it becomes `reconciling` (our deadline, not the upstream's failure). Queued: when to stop trying
-    channels that cannot be reached."""
+    channels that cannot be reached. Draft: when it has waited for its client for long enough."""
     expires_at: float | None = None
     """When the upstream no longer knows the job."""
     cancel_requested_at: float | None = None
@@ -246,7 +248,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> Status:
         """What clients see: a job that only waits, here or in the upstream's own queue, is `queued`."""
-        if self.state in ("succeeded", "failed", "cancelled"):
+        if self.state in ("draft", "succeeded", "failed", "cancelled"):
             return self.state
         return "queued" if self.started_at is None else "running"
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from telecine.nouns.errors import TaskError
 from telecine.tasks.collect import bury, collect, keep_on
 from telecine.tasks.context import Context
+from telecine.tasks.draft import wait
 from telecine.tasks.ending import fail
 from telecine.tasks.outcomes import ChannelGoneError
 from telecine.tasks.poll import poll, reconcile, recover
@@ -36,6 +37,8 @@ async def _step(context: Context, work: Work, fresh: bool) -> tuple[Work | None,
         return None, False
     try:
         match task.state:
+            case "draft":
+                await wait(context, work)
             case "queued":
                 begun = await start(context, work)
                 return begun, begun is not None

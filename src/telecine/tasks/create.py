@@ -30,6 +30,8 @@ class Origin(msgspec.Struct, frozen=True):
     dialect: str
     form: str | None = None
     retry_of: int | None = None
+    draft: bool = False
+    """Whether it waits for its client to complete it."""
 
 
 async def store(
@@ -66,7 +68,8 @@ async def store(
         task = replace(task, prices=cost.prices, held=cost.hold, most=cost.most)
     kind = first_kind(task.operation, routes)
     for _ in range(DRAWS):
-        create = Create(task, context.owner, context.deliveries(task, ()), said, principal.bound, kind)
+        told = context.deliveries(task, (), f"task.{task.status}")
+        create = Create(task, context.owner, told, said, principal.bound, kind)
         try:
             earlier = await context.database.write(create)
         except IntegrityError:
@@ -83,6 +86,8 @@ def _new(context: Context, principal: Principal, request: GenerationRequest, ori
     now = context.now()
     return Task(
         id=context.ids.next(now),
+        state="draft" if origin.draft else "queued",
+        deadline=now + context.limits.draft if origin.draft else None,
         account_id=principal.account_id,
         key_id=principal.key_id,
         dialect=origin.dialect,

@@ -110,11 +110,12 @@ def then(task: Task, outputs: tuple[Output, ...], line: Line) -> View:
     """`task` as it was at the time of `line`."""
     if line.status in TERMINAL:
         return View(task, outputs)
+    waits = line.status in ("draft", "queued")
     past = replace(
         task,
-        state="queued" if line.status == "queued" else "running",
+        state=line.status if waits else "running",
         progress=line.progress,
-        started_at=None if line.status == "queued" else task.started_at,
+        started_at=None if waits else task.started_at,
         ended_at=None,
         usage=None,
         facts=None,

@@ -62,7 +62,7 @@ class Once(msgspec.Struct, frozen=True):
         said = said or Idempotency()
         return cls(
             account_id=task.account_id,
-            fingerprint=fingerprint(task.request, task.dialect, task.retry_of),
+            fingerprint=fingerprint(task.request, task.dialect, task.retry_of, draft=task.state == "draft"),
             at=task.created_at,
             key=hashlib.sha256(said.key.encode()).digest() if said.key is not None else None,
             external_id=task.external_id,
@@ -70,7 +70,7 @@ class Once(msgspec.Struct, frozen=True):
         )
 
 
-def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None = None) -> bytes:
+def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None = None, *, draft: bool = False) -> bytes:
     """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere, and
     a source by what the client called it."""
     inputs = tuple(
@@ -79,7 +79,7 @@ def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None =
     source = request.source.said if request.source is not None else None
     same = msgspec.structs.replace(request, inputs=inputs, source=source) if inputs or source else request
     parts = (dialect, retry_of, same)
-    return hashlib.sha256(_encode(parts)).digest()
+    return hashlib.sha256(_encode((*parts, "draft") if draft else parts)).digest()
 
 
 def refused_at_once(task: Task, first_step: float) -> GatewayError | None:

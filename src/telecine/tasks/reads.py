@@ -310,10 +310,10 @@ def _keys_called(text: str) -> Select[tuple[int]]:
 def _has_status(status: str) -> ColumnElement[bool]:
     """The condition that `Task.status` is `status`."""
     table = tables.tasks.c
-    if status in TERMINAL:
+    if status in TERMINAL or status == "draft":
         return table.state == status
     started = table.started_at.is_(None) if status == "queued" else table.started_at.is_not(None)
-    return and_(table.state.not_in(sorted(TERMINAL)), started)
+    return and_(table.state.not_in(["draft", *sorted(TERMINAL)]), started)
 
 
 async def _tasks(connection: AsyncConnection, condition: ColumnElement[bool]) -> dict[int, Task]:

@@ -43,7 +43,7 @@ def task_values(task: Task, token: int | None) -> dict[str, Any]:
         "charged": task.charged,
         **_error_values(task.error),
     }
-    if task.state in ("queued", "submitting"):  # later steps do not choose a channel
+    if task.state in ("draft", "queued", "submitting"):  # later steps do not choose a channel
         values["asked"] = _encode(task.asked) if task.asked is not None else None
     if task.usage is not None:
         values.update(_usage_values(task.usage))
@@ -83,6 +83,20 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "held": task.held,
         "most": task.most,
         **task_values(task, None),
+    }
+
+
+def completed_values(task: Task) -> dict[str, Any]:
+    """The columns of a draft that its completion may change, besides those that any step may."""
+    return {
+        "operation": task.operation,
+        "kind": OPERATIONS[task.operation].makes,
+        "model": task.model,
+        "request": _encode(task.request),
+        **dict.fromkeys(("price_unit", "price_micros", *_PRICE_TOKENS.values())),
+        **_price_values(task.prices),
+        "held": task.held,
+        "most": task.most,
     }
 
 

@@ -18,6 +18,7 @@ from telecine.nouns.text import control_in
 from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
 from telecine.tasks.create import Origin, store
+from telecine.tasks.draft import complete
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
@@ -49,9 +50,24 @@ class TaskService:
         *,
         form: str | None = None,
         idempotency: Idempotency | None = None,
+        draft: bool = False,
     ) -> View:
         """Store the task, then wait for its first step; see `telecine.dialects.base.Tasks.create`."""
-        return await self._make(principal, request, Origin(dialect, form), idempotency)
+        return await self._make(principal, request, Origin(dialect, form, draft=draft), idempotency)
+
+    async def complete(self, principal: Principal, task_id: int, request: GenerationRequest) -> View:
+        """Queue a draft with `request` in the place of its own; see `telecine.dialects.base.Tasks.complete`."""
+        before = (await self.get(principal, task_id)).task
+        new, old = set(stored_keys(request)), set(stored_keys(before.request))
+        try:
+            done = await complete(self._context, self._catalogue, principal, before, request)
+        except GatewayError:
+            await self._context.library.forget(sorted(new - old))
+            raise
+        await self._context.library.forget(sorted(old - new if done else new - old))
+        if done:
+            await self._schedule.heed(task_id, self._context.limits.first_step)
+        return await self.get(principal, task_id)
 
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
         """Make a new task from the request of one that has ended. Its client's external id stays with the old one.
@@ -74,6 +90,8 @@ class TaskService:
         except GatewayError:
             await self._context.library.forget(request.own_keys)
             raise
+        if isinstance(made, Work) and origin.draft:
+            return self._view(made.task, ())
         if isinstance(made, Work):
             step = self._schedule.begin(made)
             await asyncio.wait([step], timeout=self._context.limits.first_step)
@@ -214,7 +232,7 @@ class TaskService:
     def _view(self, task: Task, outputs: tuple[Output, ...]) -> View:
         if task.ended:
             return View(task, outputs)
-        if task.state in ("queued", "submitting") or task.channel is None:
+        if task.state in ("draft", "queued", "submitting") or task.channel is None:
             return View(task, outputs, 2.0)
         provider = self._context.router.provider(task.channel)
         if provider is None:

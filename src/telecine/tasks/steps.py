@@ -14,6 +14,7 @@ Kind = Literal["submit", "long", "poll", "collect"]
 """`long`: a submit whose answer is the result itself, minutes later."""
 KINDS: Final[tuple[Kind, ...]] = ("submit", "long", "poll", "collect")
 _OF: Final[dict[State, Kind]] = {
+    "draft": "submit",
     "queued": "submit",
     "submitting": "submit",
     "running": "poll",

@@ -261,7 +261,7 @@ async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
     attempt, task = tables.attempts.c, tables.tasks.c
     under_way = select(task.attempt_id).where(  # nested, so that the planners begin with what is scheduled
         task.id.in_(select(tables.schedule.c.task_id)),
-        task.state != "queued",
+        task.state.not_in(("draft", "queued")),
         or_(task.ended_at.is_(None), task.deleted_at.is_(None)),
     )
     found = await connection.execute(

@@ -14,7 +14,15 @@ from telecine.store import tables
 from telecine.store.locks import in_order
 
 PROGRESS: Final = "task.progress"
-EVENTS: Final = ("task.queued", "task.running", PROGRESS, "task.succeeded", "task.failed", "task.cancelled")
+EVENTS: Final = (
+    "task.draft",
+    "task.queued",
+    "task.running",
+    PROGRESS,
+    "task.succeeded",
+    "task.failed",
+    "task.cancelled",
+)
 """What an endpoint may subscribe to."""
 TEST: Final = "webhook.test"
 

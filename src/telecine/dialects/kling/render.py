@@ -20,6 +20,7 @@ from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
 
 STATUS: Final[dict[Status, str]] = {
+    "draft": "submitted",
     "queued": "submitted",
     "running": "processing",
     "succeeded": "succeed",

@@ -21,6 +21,7 @@ from telecine.tasks.view import Cancellation, View, asked_seconds, made_seconds,
 
 # The official pollers stop at any other word.
 STATUS: Final[dict[Status, str]] = {
+    "draft": "queued",
     "queued": "queued",
     "running": "in_progress",
     "succeeded": "completed",

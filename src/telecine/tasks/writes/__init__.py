@@ -2,6 +2,7 @@
 
 from telecine.tasks.writes.changes import Change, Event, StaleError
 from telecine.tasks.writes.claim import Claim, Claimed
+from telecine.tasks.writes.complete import Complete
 from telecine.tasks.writes.create import Create
 from telecine.tasks.writes.marks import Mark
 from telecine.tasks.writes.schedule import LEASE_SECONDS, Extend, Rest, Wake
@@ -14,6 +15,7 @@ __all__ = [
     "Change",
     "Claim",
     "Claimed",
+    "Complete",
     "Create",
     "Event",
     "Extend",

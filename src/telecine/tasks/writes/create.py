@@ -27,7 +27,8 @@ from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
 class Create(msgspec.Struct, frozen=True, dict=True):
-    """A new task, leased to `owner` at once, its hold taken, its idempotency key kept.
+    """A new task, leased to `owner` at once, its hold taken, its idempotency key kept. A draft is nobody's, and due when
+    its time is over.
 
     Result: None; the id of an earlier task where that is what was asked for again: then nothing has happened.
     Raises GatewayError: `conflict` for a key or an external id that stands for another request,
@@ -161,11 +162,11 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
             {
                 "task_id": write.task.id,
                 "sequence": 1,
-                "type": "queued",
+                "type": write.task.status,
                 "at": write.task.created_at,
                 "detail": None,
-                "news": "task.queued",
-                "status": "queued",
+                "news": f"task.{write.task.status}",
+                "status": write.task.status,
                 "progress": 0,
             }
             for write in writes
@@ -179,13 +180,15 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
                 "task_id": write.task.id,
                 "account_id": write.task.account_id,
                 "kind": write.kind,
-                "due": write.task.created_at,
+                "due": write.task.deadline or write.task.created_at,
                 "rank": -write.task.priority,
                 "pool": None,
                 "weight": 1,
                 "woken": False,
-                "lease_owner": write.owner,
-                "lease_until": (shared or write.task.created_at) + LEASE_SECONDS,
+                "lease_owner": None if write.task.state == "draft" else write.owner,
+                "lease_until": None
+                if write.task.state == "draft"
+                else (shared or write.task.created_at) + LEASE_SECONDS,
             }
             for write in writes
         ],
