@@ -82,6 +82,7 @@ class FakeTasks:
         *,
         form: str | None = None,
         idempotency: Idempotency | None = None,
+        draft: bool = False,
     ) -> View:
         self.said.append(idempotency)
         self.check(principal, request)
@@ -93,7 +94,19 @@ class FakeTasks:
         self.created.append(request)
         if self.at_once:
             return self.add(request, dialect=dialect, form=form, state="running", started_at=NOW + 3)
-        return self.add(request, dialect=dialect, form=form, account_id=principal.account_id)
+        state: State = "draft" if draft else "queued"
+        return self.add(request, dialect=dialect, form=form, account_id=principal.account_id, state=state)
+
+    async def complete(self, principal: Principal, task_id: int, request: GenerationRequest) -> View:
+        view = await self.get(principal, task_id)
+        if view.task.state != "draft":
+            raise GatewayError("conflict", "It is no draft.", param="id")
+        self.created.append(request)
+        done = msgspec.structs.replace(
+            view.task, state="queued", request=request, model=request.model, operation=request.operation
+        )
+        self.views[task_id] = View(done, (), view.poll_after)
+        return self.views[task_id]
 
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
         before = (await self.get(principal, task_id)).task

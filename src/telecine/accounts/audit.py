@@ -282,5 +282,5 @@ _PRICED: Final = or_(
     _TASK.price_unit.is_not(None), *(_TASK[f"price_{kind}_tokens"].is_not(None) for kind in TOKEN_UNITS.values())
 )
 _ENDS: Final = ("charge", "release")
-_MOVES: Final = ("hold", *_ENDS)
+_MOVES: Final = ("hold", "adjust", *_ENDS)
 _TERMINAL: Final = ("succeeded", "failed", "cancelled")

@@ -2,8 +2,7 @@
 
 Every entry is unique per (ref_type, ref_id, kind), so a replayed step can never move money twice. A hold takes from
 what is available, an adjustment makes it larger or smaller, once, a charge ends it by what was really used, a release
-ends it for nothing. What is held for says its
-own kind: a task is one of them.
+ends it for nothing. What is held for says its own kind: a task is one of them.
 """
 
 from __future__ import annotations
@@ -92,7 +91,8 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, 
         if room < one.amount:
             refused[one.ref] = GatewayError("insufficient_balance", _FULL)
         elif limited and free < one.amount >= 0:
-            message = f"The account's balance does not cover this job, which needs {amount_of(one.amount)}."
+            more = " more" if one.kind == "adjust" else ""
+            message = f"The account's balance does not cover this job, which needs {amount_of(one.amount)}{more}."
             refused[one.ref] = GatewayError("insufficient_balance", message)
         else:
             left[one.account_id] = [room - one.amount, free - one.amount, limited]

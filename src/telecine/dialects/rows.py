@@ -75,6 +75,10 @@ def making(*kinds: Kind) -> Find:
     return found
 
 
+def _never(_: Body) -> bool:
+    return False
+
+
 def at_once(_: Call) -> Wait:
     """The usual: the answer comes after the first step, and the end is asked for."""
     return Wait()
@@ -102,31 +106,58 @@ class Create(Row, frozen=True, kw_only=True):
     """Whether the answer waits for the end of the task. Raises GatewayError."""
     repeatable: tuple[str, ...] | None = None
     """The fields of media in a form, which may be there more than once; None where the body is JSON only."""
+    draft: Callable[[Body], bool] = _never
+    """Whether the task is to wait for a second call that completes it."""
 
     async def serve(self, call: Call) -> Response:
         said, wait = idempotency_of(call.request), self.wait(call)
         if self.source is not None:
             call = msgspec.structs.replace(call, source=await self.source(call))
-        wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
-        view = await call.edge.tasks.create(call.principal, wanted, call.dialect, form=self.form, idempotency=said)
+        wanted, draft = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
+        view = await call.edge.tasks.create(
+            call.principal, wanted, call.dialect, form=self.form, idempotency=said, draft=draft
+        )
         del wanted
+        wait = Wait() if draft else wait  # nothing happens to a draft
         return await answered(call, view, wait, lambda found: self.answered(self.show(call, found)))
 
-    async def _wanted(self, call: Call) -> GenerationRequest:
-        """The whole request. The room that its body took is given back, and its files are gone."""
+    async def _wanted(self, call: Call) -> tuple[GenerationRequest, bool]:
+        """The whole request, and whether it is a draft.
+
+        The room that its body took is given back, and its files are gone.
+        """
         request = call.request
         try:
             form = self.repeatable is not None and is_form(request)
             body = await (read_form(request, self.repeatable or ()) if form else read_object(request))
             parsed = await awaited(self.parse(call, body))
             hook = self.hook if isinstance(self.hook, str) else self.hook(body)
-            return await keep_media(call.edge, call.principal, *parsed, max_bytes=self.most, look=self.look, hook=hook)
+            draft = self.draft(body)
+            wanted = await keep_media(
+                call.edge, call.principal, *parsed, max_bytes=self.most, look=self.look, hook=hook
+            )
+            return wanted, draft
         finally:
             await request.close()
             release(request.scope)
 
     def described(self) -> dict[str, Any]:
         return {**super().described(), "forms": self.repeatable is not None}
+
+
+class Complete(Create, frozen=True, kw_only=True):
+    """Complete a draft, which `source` finds: `parse` makes the whole request of what it was and what the body says,
+    with the media that are not stored yet."""
+
+    creates: bool = False
+    source: Find = by_id
+
+    async def serve(self, call: Call) -> Response:
+        found, wait = await self.source(call), self.wait(call)
+        wanted, _ = await self._wanted(msgspec.structs.replace(call, source=found))
+        view = await call.edge.tasks.complete(call.principal, found.task.id, wanted)
+        del wanted
+        return await answered(call, view, wait, lambda after: self.answered(self.show(call, after)))
 
 
 class Read(Row, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
+from telecine.routing.router import Route
 from telecine.store.inserts import DRAWS
 from telecine.tasks.admit import admit, check_names, quote
 from telecine.tasks.candidates import routes_of
@@ -57,11 +58,8 @@ async def store(
         return earlier
     if request.external_id is not None:
         await _check_no_id(context, principal, request.external_id)
-    routes = admit(context, catalogue, principal, request)
-    if request.references:
-        request, place = await resolve(context, principal, request)
-        task = replace(task, request=request, source_task=request.source.task if request.source else None)
-        routes = routes if place is None else routes_of(context.router, request, after=place)
+    request, routes = await routed(context, catalogue, principal, request)
+    task = replace(task, request=request, source_task=request.source.task if request.source else None)
     task = replace(task, asked=common([route.billed for route in routes]))
     cost = quote(context, principal, routes, request)
     if cost is not None:
@@ -79,6 +77,17 @@ async def store(
             continue
         return Work(task, None, (), tuple(routes)) if earlier is None else earlier
     raise GatewayError("internal", "The task could not be stored; send the request again.")
+
+
+async def routed(
+    context: Context, catalogue: Catalogue, principal: Principal, request: GenerationRequest
+) -> tuple[GenerationRequest, list[Route]]:
+    """`request` with what it refers to found, and the channels that may run it. Raises GatewayError."""
+    routes = admit(context, catalogue, principal, request)
+    if not request.references:
+        return request, routes
+    request, place = await resolve(context, principal, request)
+    return request, routes if place is None else routes_of(context.router, request, after=place)
 
 
 def _new(context: Context, principal: Principal, request: GenerationRequest, origin: Origin) -> Task:

@@ -13,8 +13,9 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
-from telecine.tasks.admit import admit, check_names, quote
+from telecine.tasks.admit import check_names, quote
 from telecine.tasks.context import Context
+from telecine.tasks.create import routed
 from telecine.tasks.ending import cancel, fail, released
 from telecine.tasks.idempotency import fingerprint
 from telecine.tasks.reads import Work
@@ -48,7 +49,7 @@ async def complete(
             return False
         raise _no_draft()
     check_names(request)
-    routes = admit(context, catalogue, principal, request)
+    request, routes = await routed(context, catalogue, principal, request)
     cost = quote(context, principal, routes, request)
     now = context.now()
     task = replace(
@@ -82,8 +83,9 @@ async def complete(
 
 
 def _same(task: Task, request: GenerationRequest) -> bool:
-    """Whether the task was completed with this very request."""
-    return task.error != _EXPIRED and fingerprint(task.request, task.dialect) == fingerprint(request, task.dialect)
+    """Whether the task was completed with this very request. One that ended as a draft has still its deadline."""
+    ended = task.ended and task.attempts == 0 and task.deadline is not None
+    return not ended and fingerprint(task.request, task.dialect) == fingerprint(request, task.dialect)
 
 
 def _no_draft() -> GatewayError:

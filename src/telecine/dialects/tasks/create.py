@@ -82,6 +82,7 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     external_id: str | None = None
     metadata: dict[str, str] | None = None
     source: Followed | None = None
+    draft: bool = False
 
 
 class _Camera(CameraMove, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,8 @@ from telecine.dialects.document import More, Query, moment, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.lookup import moment as read_moment
 from telecine.dialects.lookup import number
-from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, by_id
+from telecine.dialects.rows import Cancel, Complete, Create, Parsed, Plain, Read, by_id
+from telecine.dialects.tasks.complete import CompleteTask, parse_completion
 from telecine.dialects.tasks.create import MAX_INLINE, CreateTask, parse_create, repeated
 from telecine.dialects.tasks.events import events
 from telecine.dialects.tasks.render import ERRORS, SENT, TaskList, TaskObject, announce, task_object
@@ -141,6 +142,13 @@ def wait_of(call: Call) -> Wait:
     return Wait(seconds, BLANK if alive == "true" else None)
 
 
+def _completion(call: Call, body: Body) -> Parsed:
+    before = call.source
+    if before is None:
+        raise LookupError("a completion has found its draft before")
+    return parse_completion(body, before.task.request, call.edge.catalogue)
+
+
 TASKS: Final = Dialect(
     name="tasks",
     title="Tasks",
@@ -162,6 +170,7 @@ TASKS: Final = Dialect(
             hook="webhook_url",
             query=_WAITS,
             wait=wait_of,
+            draft=lambda body: body.fields.get("draft") is True,
             show=shown,
         ),
         List("/v1/tasks", "List tasks", answer=TaskList, query=_NARROWED, turning=Cursor(), find=found, show=listed),
@@ -176,6 +185,19 @@ TASKS: Final = Dialect(
             handle=events,
         ),
         Cancel(f"{_ONE}/cancel", "Cancel a task", answer=TaskObject, show=cancelled),
+        Complete(
+            f"{_ONE}/complete",
+            "Complete a draft, which is then queued",
+            answer=TaskObject,
+            body=CompleteTask,
+            example={"prompt": "A paper boat sails through a flooded library at night"},
+            parse=_completion,
+            most=MAX_INLINE,
+            hook="webhook_url",
+            query=_WAITS,
+            wait=wait_of,
+            show=shown,
+        ),
         Plain(
             f"{_ONE}/retry",
             "Make a task again that has ended",

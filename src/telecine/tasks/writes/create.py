@@ -27,8 +27,9 @@ from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
 class Create(msgspec.Struct, frozen=True, dict=True):
-    """A new task, leased to `owner` at once, its hold taken, its idempotency key kept. A draft is nobody's, and due when
-    its time is over.
+    """A new task, leased to `owner` at once, its hold taken, its idempotency key kept.
+
+    A draft is leased to nobody, and due when its time is over.
 
     Result: None; the id of an earlier task where that is what was asked for again: then nothing has happened.
     Raises GatewayError: `conflict` for a key or an external id that stands for another request,
