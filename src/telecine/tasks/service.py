@@ -58,7 +58,7 @@ class TaskService:
     async def complete(self, principal: Principal, task_id: int, request: GenerationRequest) -> View:
         """Queue a draft with `request` in the place of its own; see `telecine.dialects.base.Tasks.complete`."""
         before = (await self.get(principal, task_id)).task
-        new, old = set(stored_keys(request)), set(stored_keys(before.request))
+        new, old = set(request.own_keys), set(before.request.own_keys)
         try:
             done = await complete(self._context, self._catalogue, principal, before, request)
         except GatewayError:
