@@ -19,6 +19,7 @@ from telecine.tasks.create import routed
 from telecine.tasks.ending import cancel, fail, released
 from telecine.tasks.idempotency import fingerprint
 from telecine.tasks.reads import Work
+from telecine.tasks.steps import first_kind
 from telecine.tasks.writes import Change, Complete, StaleError
 
 _EXPIRED: Final = TaskError("expired", "The draft was not completed in time.")
@@ -69,7 +70,14 @@ async def complete(
         freed, settlement = released(before, now)
         task = replace(task, charged=freed.charged)
     change = context.moved(before, Change(task=task, settlement=settlement), "queued")
-    write = Complete(before=before, change=change, now=now, token=secrets.randbits(62), bound=principal.bound)
+    write = Complete(
+        before=before,
+        change=change,
+        now=now,
+        token=secrets.randbits(62),
+        kind=first_kind(task.operation, routes),
+        bound=principal.bound,
+    )
     try:
         await context.database.write(write)
     except StaleError:
