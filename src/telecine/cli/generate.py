@@ -62,7 +62,9 @@ def generate(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Make a video or an image and save it, with a progress bar and a clear end.
+    """Make a video and save it, with a progress bar and a clear end; or an image, a song, a text.
+
+    Without --model, what is made is told by how the file's name ends: .png, .mp3, .txt …, else a video.
 
     Exit codes: 0 saved, 1 the task failed or was cancelled, 2 wrong usage, 3 the server cannot be reached, 4 the
     server refused, 124 --timeout is over, 130 Ctrl-C (the task goes on after both).
