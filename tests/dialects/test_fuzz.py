@@ -19,6 +19,8 @@ from telecine.dialects.kling import KLING
 from telecine.dialects.kling import create as kling
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.openai import create as openai
+from telecine.dialects.suno import SUNO
+from telecine.dialects.suno import create as suno
 from telecine.dialects.tasks import TASKS
 from telecine.dialects.tasks import create as tasks
 from telecine.nouns import catalogue
@@ -82,6 +84,23 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         },
     ),
     "remix": (remix, OPENAI, {"prompt": "a", "size": "16x9"}),
+    "suno": (
+        suno.parse_music,
+        SUNO,
+        {
+            "prompt": "[Verse] la",
+            "mv": "chirp-v4",
+            "tags": "folk",
+            "make_instrumental": "false",
+            "continue_clip_id": "06xx11d95wm5j00",
+            "continue_at": 5.5,
+            "task_id": "t",
+            "vocal_gender": "x",
+            "style_weight": 0.5,
+            "new": [1],
+        },
+    ),
+    "lyrics": (suno.parse_lyrics, SUNO, {"prompt": "a", "new": {"a": None}}),
     "tasks": (
         lambda body: tasks.parse_create(body, catalogue.load()),
         TASKS,

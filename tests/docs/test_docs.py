@@ -192,16 +192,19 @@ def test_every_state_and_directive_is_documented() -> None:
 
 def test_errors_are_rendered_as_documented() -> None:
     rows = re.findall(
-        r"^\| `(\w+)` \| (\d+) \| `(\w+)`.* \| (\d+), (\d+)", section("docs/dialects.md", "Errors"), re.MULTILINE
+        r"^\| `(\w+)` \| (\d+) \| `(\w+)`.* \| (\d+), (\d+).* \| (\d+), `(\w+)`",
+        section("docs/dialects.md", "Errors"),
+        re.MULTILINE,
     )
     assert tuple(code for code, *_ in rows) == ERROR_CODES
     by_name = {dialect.name: dialect for dialect in DIALECTS}
-    for code, status, openai_code, kling_status, kling_code in rows:
+    for code, status, openai_code, kling_status, kling_code, suno_status, suno_code in rows:
         error = GatewayError(code, "What went wrong.", param=None if code == "authentication" else "prompt")
-        own, openai, kling = (answer(by_name[name], error) for name in ("tasks", "openai", "kling"))
+        own, openai, kling, suno = (answer(by_name[name], error) for name in ("tasks", "openai", "kling", "suno"))
         assert (own[0], own[1]["error"]["code"]) == (int(status), code)
         assert (openai[0], openai[1]["error"]["code"]) == (int(status), openai_code)
         assert (kling[0], kling[1]["code"]) == (int(kling_status), int(kling_code))
+        assert (suno[0], suno[1]["code"]) == (int(suno_status), suno_code)
 
 
 def answer(dialect: Dialect, error: Any) -> tuple[int, Any]:

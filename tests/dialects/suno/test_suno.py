@@ -44,7 +44,7 @@ def sung(house: House, *, lost: int | None = None, **changes: Any) -> View:
         audio_url="https://cdn.upstream.test/1.mp3", model_name="chirp-v4-tau", major_model_version="v4",
         metadata=ClipMetadata(tags="shanty, male voice", prompt="[Verse] …", duration=121.0, history=["upstream-0"]),
     ))  # fmt: skip
-    outputs = []
+    outputs: list[Output] = []
     for item in range(2):
         for kind, part in (("audio", "main"), ("image", "cover"), ("text", "lyrics")):
             state: Any = "lost" if (lost, part) == (item, "main") else "stored"
@@ -271,8 +271,9 @@ async def test_a_clip_that_went_on_names_the_one_before(house: House) -> None:
     ],
 )
 async def test_statuses_are_the_protocols_words(
-    house: House, state: State, started_at: float | None, status: str, progress: str, reason: str
+    state: State, started_at: float | None, status: str, progress: str, reason: str
 ) -> None:
+    house = House(SUNO)
     error = TaskError("invalid_request", "No.", "parameters.style") if state == "failed" else None
     ended = NOW + 3 if state in ("failed", "cancelled") else None
     view = house.tasks.add(

@@ -35,7 +35,7 @@ _CODES: Final[dict[ErrorCode, tuple[int, str]]] = {
     "insufficient_balance": (403, "quota_not_enough"),
 }
 FIELDS: Final = Fields(
-    {"model": "mv", "callback_url": "notify_hook", "source": "continue_clip_id"}
+    {"model": "mv", "source": "continue_clip_id"}
     | {f"parameters.{ours}": theirs for ours, theirs in PARAMETERS.items()}
 )
 
