@@ -16,7 +16,7 @@ from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.task import Output, Status
 from telecine.tasks.view import View, made_seconds, results
-from telecine.wires.suno import PARAMETERS, SUCCESS, Clip, ClipMetadata, Lyrics, Task
+from telecine.wires import suno
 
 # By our status, the words of a task and of a clip.
 _WORDS: Final[dict[Status, tuple[str, str]]] = {
@@ -28,33 +28,33 @@ _WORDS: Final[dict[Status, tuple[str, str]]] = {
 }
 # Suno-API has two words for what goes wrong, new-api two more; where none of them says it, our own does.
 _CODES: Final[dict[ErrorCode, tuple[int, str]]] = {
-    **dict.fromkeys(("unsupported_parameter", "upstream_refused"), (400, "invalid_request")),
-    **dict.fromkeys(("upstream_failed", "submission_unknown", "expired", "internal"), (500, "internal_error")),
-    "authentication": (401, "invalid_request"),
-    "permission": (403, "invalid_request"),
-    "insufficient_balance": (403, "quota_not_enough"),
+    **dict.fromkeys(("unsupported_parameter", "upstream_refused"), (400, suno.INVALID)),
+    **dict.fromkeys(("upstream_failed", "submission_unknown", "expired", "internal"), (500, suno.INTERNAL)),
+    "authentication": (401, suno.INVALID),
+    "permission": (403, suno.INVALID),
+    "insufficient_balance": (403, suno.NO_QUOTA),
 }
 FIELDS: Final = Fields(
     {"model": "mv", "source": "continue_clip_id"}
-    | {f"parameters.{ours}": theirs for ours, theirs in PARAMETERS.items()}
+    | {f"parameters.{ours}": theirs for ours, theirs in suno.PARAMETERS.items()}
 )
 
 
 class Answer(msgspec.Struct, frozen=True):
     """Every answer: the id of a new task, a task, or tasks; null and another code than `success` for an error."""
 
-    data: str | Task | list[Task] | None
-    code: str = SUCCESS
+    data: str | suno.Task | list[suno.Task] | None
+    code: str = suno.SUCCESS
     message: str = ""
 
 
-def task_object(view: View, media: Media) -> Task:
+def task_object(view: View, media: Media) -> suno.Task:
     """The whole task. Clips are there once they are made."""
     task, status = view.task, _WORDS[view.task.status][0]
     writes = OPERATIONS[task.operation].makes == "text"
     songs = results(view, "audio") if task.status == "succeeded" else []
     reason = FIELDS.error(task.error) if task.error is not None else "The task was cancelled."
-    return Task(
+    return suno.Task(
         task_id=UUID.write(task.id),
         notify_hook=task.request.callback_url or "",
         action="LYRICS" if writes else "MUSIC",
@@ -68,10 +68,10 @@ def task_object(view: View, media: Media) -> Task:
     )
 
 
-def _clip(view: View, song: Output, media: Media) -> Clip:
+def _clip(view: View, song: Output, media: Media) -> suno.Clip:
     """What the vendor said of it, where that is kept, with our own ids and links: whose account it was made with is
     nobody's business, and an upstream's links end."""
-    known = (song.facts.read("suno", Clip) if song.facts is not None else None) or Clip()
+    known = (song.facts.read("suno", suno.Clip) if song.facts is not None else None) or suno.Clip()
     request, said = view.task.request, known.metadata
     music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
     beside = {one.part: one for one in view.outputs if one.item == song.item and one is not song}
@@ -89,7 +89,7 @@ def _clip(view: View, song: Output, media: Media) -> Clip:
         image_url=links.get("cover"),
         image_large_url=links.get("cover"),
         model_name=known.model_name or view.task.model,
-        metadata=ClipMetadata(
+        metadata=suno.ClipMetadata(
             tags=said.tags or music.style,
             prompt=words or said.prompt or music.lyrics or "",
             gpt_description_prompt=request.prompt or said.gpt_description_prompt,
@@ -103,16 +103,18 @@ def _clip(view: View, song: Output, media: Media) -> Clip:
     )
 
 
-def _lyrics(view: View) -> Lyrics:
+def _lyrics(view: View) -> suno.Lyrics:
     made = next(iter(results(view, "text")), None)
-    known = (made.facts.read("suno", Lyrics) if made is not None and made.facts is not None else None) or Lyrics()
+    known = (
+        made.facts.read("suno", suno.Lyrics) if made is not None and made.facts is not None else None
+    ) or suno.Lyrics()
     text = (made.text if made is not None else None) or ""
-    return Lyrics(UUID.write(view.task.id), text, known.title or "", _WORDS[view.task.status][1])
+    return suno.Lyrics(UUID.write(view.task.id), text, known.title or "", _WORDS[view.task.status][1])
 
 
 def _finer(error: GatewayError) -> tuple[int, str] | None:
     """A task that is not there is an error of the request; a path that is not there is none of the protocol's."""
-    return (400, "task_not_exist") if error.code == "not_found" and error.param == "id" else None
+    return (400, suno.UNKNOWN_TASK) if error.code == "not_found" and error.param == "id" else None
 
 
 ERRORS: Final = Errors(
