@@ -18,7 +18,7 @@ from telecine.dialects.rows import Create, Parsed, Read, ReadMany, making
 from telecine.dialects.suno.create import parse_lyrics, parse_music
 from telecine.dialects.suno.render import ERRORS, Answer, task_object
 from telecine.nouns.ids import UUID
-from telecine.wires.suno import FETCH, SUBMIT_LYRICS, SUBMIT_MUSIC, FetchTasks, SubmitMusic, SubmitLyrics, Task
+from telecine.wires.suno import FETCH, SUBMIT_LYRICS, SUBMIT_MUSIC, FetchTasks, SubmitLyrics, SubmitMusic, Task
 
 __all__ = ["SUNO"]
 

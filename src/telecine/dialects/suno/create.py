@@ -13,7 +13,7 @@ from telecine.nouns.ids import parse_task_id, reference_to
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, Native, Novel, Reference
 from telecine.wires.scalars import Number
-from telecine.wires.suno import CLIPS, DEFAULT_MODEL, LYRICS_MODEL, PARAMETERS, VOICES, SubmitMusic, SubmitLyrics
+from telecine.wires.suno import CLIPS, DEFAULT_MODEL, LYRICS_MODEL, PARAMETERS, VOICES, SubmitLyrics, SubmitMusic
 
 _MUSIC: Final = Known.of(SubmitMusic)
 _LYRICS: Final = Known.of(SubmitLyrics)
