@@ -252,6 +252,16 @@ async def test_a_clip_whose_file_is_lost_says_so(house: House) -> None:
     assert second["metadata"]["error_message"] == "The clip's file is lost."
 
 
+@pytest.mark.parametrize("part", ["main", "video"])
+async def test_its_film_stands_beside_the_sound(house: House, part: str) -> None:
+    view = sung(house)
+    film = Output(task_id=view.task.id, index=6, item=1, part=part, kind="video", state="stored")
+    house.tasks.views[view.task.id] = View(view.task, (*view.outputs, film))
+    first, second = (await house.call("GET", f"{FETCH}/{view.task.id}")).json()["data"]["data"]
+    assert (first["video_url"], second["video_url"]) == ("", "https://media.test/6/file.mp4")
+    assert second["audio_url"] == "https://media.test/3/file.mp4"
+
+
 async def test_a_clip_that_went_on_names_the_one_before(house: House) -> None:
     before = sung(house)
     after = sung(house)

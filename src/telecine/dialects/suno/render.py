@@ -74,7 +74,7 @@ def _clip(view: View, song: Output, media: Media) -> suno.Clip:
     known = (song.facts.read("suno", suno.Clip) if song.facts is not None else None) or suno.Clip()
     request, said = view.task.request, known.metadata
     music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
-    beside = {one.part: one for one in view.outputs if one.item == song.item and one is not song}
+    beside = {one.part if one.kind != "video" else "video": one for one in view.outputs if one.item == song.item}
     links = {part: media.link(one) for part, one in beside.items()}
     words = beside["lyrics"].text if "lyrics" in beside else None
     lost, source = song.state == "lost", request.source
