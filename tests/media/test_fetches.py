@@ -50,7 +50,9 @@ async def server() -> AsyncIterator[FileServer]:
 @pytest.fixture
 def library(root: Path, folder: Path, decoders: FakeDecoders, client: Client) -> MediaLibrary:
     storage = Storage.on_disk(root)
-    return MediaLibrary(storage, Collector(storage, decoders, folder), Reader(storage, client, decoders, folder))
+    return MediaLibrary(
+        storage, Collector(storage, decoders, folder), Reader(storage, client, decoders, folder), folder
+    )
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from telecine.media.reader import Reader
 from telecine.media.serve import serve
 from telecine.media.service import MediaService
 from telecine.media.sheets import Sheets
-from telecine.media.storage import CHUNK, Storage
+from telecine.media.storage import CHUNK, Storage, answer_key
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
@@ -273,7 +273,9 @@ async def test_a_forgotten_video_leaves_no_spritesheet(
     folder: Path,
 ) -> None:
     await web.get(service._signer.make(output, "spritesheet", service._signer.expiry(MOMENT)))
-    library = MediaLibrary(storage, Collector(storage, decoders, folder), Reader(storage, Client(), decoders, folder))
+    library = MediaLibrary(
+        storage, Collector(storage, decoders, folder), Reader(storage, Client(), decoders, folder), folder
+    )
     await library.forget([key for key in (output.object_key, output.poster_key) if key])
     assert files_in(root) == []
 
@@ -410,3 +412,18 @@ async def test_what_a_failed_request_brought_goes_and_what_is_a_librarys_stays(
     assert await storage.size(key) == len(PNG)
     await service.discard([MediaInput("image", object_key=key)])
     assert await storage.size(key) is None
+
+
+async def test_small_documents_appear_whole_and_are_forgotten(
+    storage: Storage, decoders: FakeDecoders, folder: Path
+) -> None:
+    reader = Reader(storage, Client(), decoders, folder)
+    library = MediaLibrary(storage, Collector(storage, decoders, folder), reader, folder)
+    key = answer_key(7, 2**60, 12345)
+    assert await library.get(key) is None
+    for content in (b"{}", b"[1]"):
+        await library.put(key, content)
+        assert await library.get(key) == content
+    await library.forget([key])
+    assert await library.get(key) is None
+    assert files_in(folder) == []

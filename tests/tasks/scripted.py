@@ -17,6 +17,7 @@ from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, Config, KeyConfig, LimitsConfig, PriceConfig
 from telecine.loops import Loop
+from telecine.media.storage import is_answer
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
@@ -184,6 +185,9 @@ class Shelf:
         self.failures: list[FetchError] = []
         self.forgotten: list[str] = []
         self.kept: list[Output] = []
+        self.documents: dict[str, bytes] = {}
+        """What upstreams have answered at once, until it is in the records."""
+        self.refusing = False
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         if self.failures:
@@ -194,7 +198,17 @@ class Shelf:
         )
 
     async def forget(self, keys: Sequence[str]) -> None:
-        self.forgotten += keys
+        for key in keys:
+            if self.documents.pop(key, None) is None and not is_answer(key):
+                self.forgotten.append(key)
+
+    async def put(self, key: str, content: bytes) -> None:
+        if self.refusing:
+            raise OSError("the disk is full")
+        self.documents[key] = content
+
+    async def get(self, key: str) -> bytes | None:
+        return self.documents.get(key)
 
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         if any(key in self.forgotten for key in keys):

@@ -25,8 +25,9 @@ class FakeOpenAI(FaultyServer):
 
     Videos wait as `queued` until the test moves them, or by themselves after `autofinish`. Nothing is known here by
     the caller's `Idempotency-Key`; the journal keeps it as `handle`, so that jobs can be counted for each.
-    `links`: the answers carry `url`, as relays' do. `content`: how `/content` hands out the file. `honest`: results
-    tell the length of the file, and not the one that was asked for.
+    `synchronous`: a create is answered when its video has ended, as some relays do. `links`: the answers carry `url`,
+    as relays' do. `content`: how `/content` hands out the file. `honest`: results tell the length of the file, and not
+    the one that was asked for.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class FakeOpenAI(FaultyServer):
         content: Content = "bytes",
         journal_queries: bool = True,
         honest: bool = False,
+        synchronous: bool = False,
     ) -> None:
         super().__init__()
         self.api_key = api_key
         self.file = mp4(*video, file_bytes)
         self.links = links
+        self._synchronous = synchronous
         self.content: Content = content
         self.queries = 0
         self.creates: list[dict[str, Any]] = []
@@ -127,6 +130,8 @@ class FakeOpenAI(FaultyServer):
             self._note("refused", None, handle, refusal.status)
             return refusal
         job = self._made(fields, files, handle, source)
+        while self._synchronous and not job.ended:  # noqa: ASYNC110  it is moved by another thread
+            await asyncio.sleep(0.01)
         data = self._data(job)
         if fault and fault.act == "twice":
             self._made(fields, files, handle, source)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
 from typing import Final
 
 from telecine.media.collect import Collector
 from telecine.media.reader import Reader, Scope
 from telecine.media.sheets import sheet_key
+from telecine.media.spool import spool
 from telecine.media.storage import Storage, input_key
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
@@ -21,8 +23,10 @@ DOWNLOADS: Final = 128
 class MediaLibrary:
     """Implements telecine.tasks.context.Library."""
 
-    def __init__(self, storage: Storage, collector: Collector, reader: Reader) -> None:
+    def __init__(self, storage: Storage, collector: Collector, reader: Reader, folder: Path) -> None:
+        """`folder` holds files while they come."""
         self._storage = storage
+        self._folder = folder
         self._collector = collector
         self._reader = reader
         self.downloads: Shares[int] = Shares(DOWNLOADS)
@@ -42,6 +46,18 @@ class MediaLibrary:
             if key.count(".") == 1:  # not a poster, which has no sheet of its own
                 await self._storage.delete(sheet_key(key))
 
+    async def put(self, key: str, content: bytes) -> None:
+        """Store a small document, whole or not at all. Raises OSError."""
+        async with spool(_once(content), self._folder, len(content)) as file:
+            await self._storage.put_file(key, file.path, "application/json")
+
+    async def get(self, key: str) -> bytes | None:
+        """What was `put` there; None where there is nothing."""
+        try:
+            return b"".join([chunk async for chunk in self._storage.read(key)])
+        except FileNotFoundError:
+            return None
+
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         made: list[str] = []
@@ -60,3 +76,7 @@ class MediaLibrary:
     ) -> AbstractAsyncContextManager[Scope]:
         """Access to the media of a request of this account, for as long as the block lasts; see `Reader.scope`."""
         return self._reader.scope(account_id, aside)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -23,7 +23,8 @@ CHUNK: Final = 256 * 1024
 _PAGE: Final = 500
 _BLOCK: Final = 4096
 _UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
-_KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,3}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
+_ANSWER: Final = "answer"
+_KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,9}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
 
 
 def output_key(account_id: int, task_id: int, index: int, extension: str) -> str:
@@ -34,6 +35,16 @@ def output_key(account_id: int, task_id: int, index: int, extension: str) -> str
 def input_key(account_id: int, extension: str) -> str:
     """A new place for a file that a client sent inline."""
     return f"a{account_id}/in/{secrets.token_hex(16)}.{extension}"
+
+
+def answer_key(account_id: int, task_id: int, number: int) -> str:
+    """Where what an upstream has answered to the attempt with this number lies, until the records have it."""
+    return f"a{account_id}/t{task_id}/{number}.{_ANSWER}.json"
+
+
+def is_answer(key: str) -> bool:
+    """Whether that is what lies under `key`."""
+    return f".{_ANSWER}." in key
 
 
 def owner_of(key: str) -> int:

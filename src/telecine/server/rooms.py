@@ -161,6 +161,7 @@ def _files(base: Ground) -> Files:
         storage,
         Collector(storage, WorkerDecoders(base.workers, paid=True), scratch),
         Reader(storage, fetcher, decoders, scratch, link=service.object_link if reached else None),
+        scratch,
     )
     return Files(storage, fetcher, service, library)
 

@@ -68,6 +68,14 @@ class Library(Protocol):
         """Delete stored files; those that are gone already do not matter."""
         ...
 
+    async def put(self, key: str, content: bytes) -> None:
+        """Store a small document, whole or not at all. Raises what the storage raises."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """What was `put` there; None where there is nothing."""
+        ...
+
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         ...

@@ -25,13 +25,14 @@ from telecine.providers.base import (
     Succeeded,
     Unreadable,
 )
+from telecine.tasks import answers
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again, failed
 from telecine.tasks.outcomes import ChannelGoneError, collecting, progressed, running, traits_of
 from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
-from telecine.tasks.submit import submit, unknown
+from telecine.tasks.submit import conclude, submit, unknown
 from telecine.tasks.writes import Change
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,8 @@ _MOST_SUBMITS = 3
 """An upstream that never answers readably and never has the job is not worth a fourth try."""
 _MOST_LOSSES = 3
 """Jobs of a task that upstreams may lose before it fails."""
+_LOOK_FOR_ANSWER = 15.0
+"""Seconds between two looks for the answer to a job that another process has sent."""
 _KEPT = 0.95
 """The share of an upstream's retention in which "not found" means that it has never had the job: what clocks, and the
 days of vendors, differ by."""
@@ -120,6 +123,9 @@ async def reconcile(context: Context, work: Work) -> Work | None:
     channel, provider = _upstream(context, work)
     traits, now = traits_of(context, work), context.now()
     submitted = attempt.submitted_at or attempt.created_at
+    answer = await answers.found(context, work) if traits.synchronous else None
+    if answer is not None:
+        return await conclude(context, work, answer)
     attempt = replace(attempt, lookups=attempt.lookups + 1)
     match await _asked(provider.look_up(channel, _job(work)), provider):
         case Found(upstream_id, outcome):
@@ -198,7 +204,27 @@ async def recover(context: Context, work: Work) -> Work | None:
     """submitting, and this process did not send it just now: whoever did has crashed."""
     if work.current.state == "preparing":
         return await submit(context, work)
+    answer = await answers.found(context, work)
+    if answer is not None:
+        return await conclude(context, work, answer)
+    seconds = _still_coming(context, work)
+    if seconds > 0:
+        await context.rest(work.task.id, min(seconds, _LOOK_FOR_ANSWER))
+        return None
     return await unknown(context, work, "the gateway stopped while it was being sent")
+
+
+def _still_coming(context: Context, work: Work) -> float:
+    """Seconds for which another process may still wait for the upstream's answer: it has lost its lease, not its
+    connection. Where nobody else has the records, whoever sent the job is gone."""
+    attempt = work.current
+    known = context.router.of(attempt)
+    if known is None or context.database.sqlite:
+        return 0.0
+    traits = known[1].traits_of(work.task.operation, attempt.model)
+    if not traits.synchronous:
+        return 0.0
+    return (attempt.submitted_at or attempt.created_at) + traits.submit_timeout + _LOOK_FOR_ANSWER - context.now()
 
 
 async def _overdue(context: Context, work: Work, provider: Provider, reason: str) -> None:

@@ -24,6 +24,7 @@ from telecine.providers.base import (
     SubmitOutcome,
     Unknown,
 )
+from telecine.tasks.answers import kept
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again
@@ -48,7 +49,7 @@ async def submit(context: Context, work: Work) -> Work | None:
     if work.current.state == "preparing":
         prepared = await _prepare(context, work, channel, provider)
         if not isinstance(prepared, Work):
-            return await _conclude(context, work, prepared)
+            return await conclude(context, work, prepared)
         work = prepared
         now = await context.reads.work(work.task.id) or work  # its owner may have cancelled it meanwhile
         if now.task.cancel_requested_at is not None:
@@ -59,12 +60,13 @@ async def submit(context: Context, work: Work) -> Work | None:
         await context.go_on(work.task, "long")
     context.uncut.add(work.task.id)
     try:
-        return await _conclude(context, work, await _send(context, work, channel, provider))
+        return await conclude(context, work, await _send(context, work, channel, provider))
     finally:
         context.uncut.discard(work.task.id)
 
 
-async def _conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
+async def conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Work | None:
+    """What follows from the answer to the one request."""
     match outcome:
         case Accepted(upstream_id):
             with _told_of(work, upstream_id):
@@ -72,7 +74,8 @@ async def _conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Wor
         case Finished(result, upstream_id):
             attempt = replace(work.current, upstream_id=upstream_id)
             with _told_of(work, upstream_id):
-                return await collecting(context, replace(work, attempt=attempt), result, surely=True)
+                async with kept(context, work, outcome):
+                    return await collecting(context, replace(work, attempt=attempt), result, surely=True)
         case Refused():
             return await _refused(context, work, outcome)
         case NeverSent(reason):

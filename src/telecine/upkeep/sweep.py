@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import select, tuple_
 
 from telecine.clock import Clock
-from telecine.media.storage import Storage, Stored
+from telecine.media.storage import Storage, Stored, is_answer
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
@@ -67,9 +67,11 @@ class Sweep:
                 )
             )
             kept = {(task_id, index): object_key for task_id, index, object_key in found.all()}
-        # A poster or a contact sheet lies beside its file and lives as long.
+        # A poster or a contact sheet lies beside its file and lives as long; an answer of that age is in the records.
         return [
-            key for key, place in places.items() if place not in kept or key.split(".")[0] != kept[place].split(".")[0]
+            key
+            for key, place in places.items()
+            if is_answer(key) or place not in kept or key.split(".")[0] != kept[place].split(".")[0]
         ]
 
     async def _lost_inputs(self, account_id: int, stored: Sequence[Stored]) -> list[str]:
