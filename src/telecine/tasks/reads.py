@@ -98,10 +98,12 @@ class TaskReads:
         return await self._works.submit(task_id)
 
     async def _load_tasks(self, ids: Sequence[int]) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-        async with self._database.reading() as connection:
+        async def load(connection: AsyncConnection) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
             tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
             outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
-        return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
+            return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
+
+        return await self._database.read(load)
 
     async def _load_seen(self, ids: Sequence[int]) -> Sequence[Seen | None]:
         table = tables.tasks.c
@@ -113,7 +115,7 @@ class TaskReads:
         return [found.get(one) for one in ids]
 
     async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
-        async with self._database.reading() as connection:
+        async def load(connection: AsyncConnection) -> Sequence[Work | None]:
             tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
             wanted = [task.attempt_id for task in tasks.values() if task.attempt_id is not None]
             attempts: dict[int, Attempt] = {}
@@ -121,10 +123,14 @@ class TaskReads:
                 rows = await connection.execute(select(tables.attempts).where(tables.attempts.c.id.in_(wanted)))
                 attempts = {row["id"]: attempt_of(row) for row in rows.mappings()}
             outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
-        return [
-            Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ())) if one in tasks else None
-            for one in ids
-        ]
+            return [
+                Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ()))
+                if one in tasks
+                else None
+                for one in ids
+            ]
+
+        return await self._database.read(load)
 
     async def handle(self, account_id: int, reference: Reference) -> Handle | None:
         """What the account has under the upstream's id in `reference`, the newest where several upstreams call theirs
@@ -245,8 +251,9 @@ class TaskReads:
 
     async def _load_positions(self, ids: Sequence[int]) -> Sequence[tuple[str, int] | None]:
         row = tables.schedule.c
-        places: dict[int, tuple[str, int]] = {}
-        async with self._database.reading() as connection:
+
+        async def load(connection: AsyncConnection) -> Sequence[tuple[str, int] | None]:
+            places: dict[int, tuple[str, int]] = {}
             rows = await connection.execute(
                 select(row.task_id, row.pool).where(row.task_id.in_(set(ids)), row.pool.is_not(None))
             )
@@ -258,7 +265,9 @@ class TaskReads:
                 )
                 numbers = ((number, one) for number, one in enumerate(first.scalars(), 1) if one in places)
                 places.update({task_id: (line, number) for number, task_id in numbers})
-        return [places.get(one) for one in ids]
+            return [places.get(one) for one in ids]
+
+        return await self._database.read(load)
 
     async def owners(self, task_ids: Sequence[int]) -> dict[int, Owner]:
         """Whose these tasks are."""
