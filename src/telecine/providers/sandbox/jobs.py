@@ -1,8 +1,8 @@
 """The sandbox's jobs: one JSON file each, so that a job outlives the process and any process can go on with it.
 
-`<root>/<name>.json` is the job, `<name>.input` the picture that it begins with, `<name>.<index>.<png|mp4>` an output;
-`name` is the handle, with whatever means something in a path quoted. Files appear whole or not at all. They are not
-synced to disk: a sandbox job that a power cut takes away is found missing by its handle, and costs nobody anything.
+`<root>/<name>.json` is the job, `<name>.input` the picture that it begins with, `<name>.<index>.<png|mp4|mp3>` an
+output; `name` is the handle, with whatever means something in a path quoted. Files appear whole or not at all. They are
+not synced to disk: a sandbox job that a power cut takes away is found missing by its handle, and costs nobody anything.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ class SandboxJob(msgspec.Struct, frozen=True):
     crashes: int = 0
     """Renderings that came to nothing."""
     cancelled: bool = False
+    title: str = ""
+    style: str = ""
+    lyrics: str | None = None
+    """Of a song: what is sung, if anything. Of lyrics: the text that is wanted."""
     account_id: int = 0
     """Whose it is: the workers are shared among accounts."""
     error: TaskError | None = None
@@ -59,6 +63,15 @@ class SandboxJob(msgspec.Struct, frozen=True):
         return self.created_at + self.delay
 
 
+_EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
+    "image": ("png",),
+    "video": ("mp4",),
+    "audio": ("mp3", "png"),
+    "text": (),
+    "file": (),
+}
+"""By kind of job, its files: so many of the first as there are results, then so many of the next, which go with them.
+"""
 _decode: Final = msgspec.json.Decoder(SandboxJob).decode
 """Made here, for threads use it: msgspec builds a type when it first decodes one, and crashes where two do so at once.
 """
@@ -97,8 +110,8 @@ class Jobs:
 
     def outputs(self, job: SandboxJob) -> list[Path]:
         """Where the job's files lie, or will."""
-        extension = "mp4" if job.kind == "video" else "png"
-        return [self._named(job.handle, f"{index}.{extension}") for index in range(job.count)]
+        extensions = [one for one in _EXTENSIONS[job.kind] for _ in range(job.count)]
+        return [self._named(job.handle, f"{index}.{extension}") for index, extension in enumerate(extensions)]
 
     def rendered(self, job: SandboxJob) -> bool:
         """Whether every output is there."""
@@ -106,7 +119,7 @@ class Jobs:
 
     def output(self, handle: str, index: int) -> Path | None:
         """One output, where it is there."""
-        found = (self._named(handle, f"{index}.{extension}") for extension in ("mp4", "png"))
+        found = (self._named(handle, f"{index}.{extension}") for extension in ("mp4", "png", "mp3"))
         return next((path for path in found if path.exists()), None)
 
     def input(self, handle: str) -> Path:

@@ -1,8 +1,8 @@
-"""What exactly the sandbox will draw for a request, by take or refuse.
+"""What exactly the sandbox will make for a request, by take or refuse.
 
 A picture takes what shapes a picture. A video is the rehearsal of another vendor's, so it takes every field that some
-vendor's video has, also what is not drawn: what runs here is to run there, and the job's file keeps it. What nobody
-here knows has nobody here to go to, so it is refused.
+vendor's video has, also what is not drawn: what runs here is to run there, and the job's file keeps it. So does a song,
+which comes twice, as Suno's do. What nobody here knows has nobody here to go to, so it is refused.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import OPERATIONS, Kind, roles_for
-from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.parameters import MusicParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
+from telecine.providers.sandbox.lyrics import style_of, title_of, write
 from telecine.providers.take import Take
+from telecine.wires.suno import CLIPS
 
 _SIDE: Final = (16, 4096)
 _MOST_PIXELS: Final = 4096 * 2304
 _LONGEST: Final = 120.0
 _DURATION: Final = 5.0
+_SONG: Final = 120.0
+_LONGEST_SONG: Final = 480.0
+_COVER: Final = 512
 _FRAME_RATE: Final = 24
 _PRO: Final = 1080
 _MOST_COUNT: Final = 16
@@ -37,6 +42,8 @@ _PICTURE: Final = ("prompt", "size", "aspect_ratio", "resolution", "count", "neg
 _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "image": _PICTURE,
     "video": (*_PICTURE, "duration", "audio", "source"),
+    "audio": ("prompt", "count", "duration", "source"),
+    "text": ("prompt",),
 }
 """By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
 
@@ -47,6 +54,55 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
     Raises GatewayError for unknown directives, for what would be too large to draw, and for what was not taken.
     """
     _take(request)
+    kind = OPERATIONS[request.operation].makes
+    return _song(request, handle, now) if kind in ("audio", "text") else _picture(request, handle, picture, now)
+
+
+def wording(request: GenerationRequest) -> str:
+    """What the request says in words, where directives stand."""
+    sung = request.parameters.lyrics if isinstance(request.parameters, MusicParameters) else None
+    return request.prompt or sung or ""
+
+
+def _song(request: GenerationRequest, handle: str, now: float) -> SandboxJob:
+    """Two songs with their covers and words, or words alone."""
+    orders, text = directives.read(wording(request))
+    ability = catalogue.load().ability(request.model, request.operation)
+    kind = OPERATIONS[request.operation].makes
+    music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
+    duration = request.duration or (float(ability.default_duration) if ability else _SONG)
+    if not 0 < duration <= _LONGEST_SONG:
+        raise invalid(f"The sandbox makes songs of up to {_LONGEST_SONG:g} seconds.", "duration")
+    if not 1 <= request.count <= _MOST_COUNT:
+        raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
+    title = music.title or title_of(text)
+    sung = text if music.lyrics is not None and not request.prompt else music.lyrics or write(text)
+    return SandboxJob(
+        handle=handle,
+        kind=kind,
+        model=request.model,
+        text=title,
+        width=_COVER,
+        height=_COVER,
+        count=max(request.count, CLIPS) if kind == "audio" else 1,
+        duration=duration if kind == "audio" else 0.0,
+        frame_rate=_FRAME_RATE,
+        picture=False,
+        created_at=now,
+        delay=orders.delay,
+        fail=orders.fail,
+        unreadable=orders.unreadable,
+        tokens=orders.tokens,
+        undrawn=_undrawn(request),
+        compute_seconds=None if kind == "audio" else 0.0,  # words are here already
+        title=title,
+        style=music.style or style_of(text),
+        lyrics=None if music.instrumental else sung,
+    )
+
+
+def _picture(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
+    """What is drawn."""
     orders, text = directives.read(request.prompt)
     ability = catalogue.load().ability(request.model, request.operation)
     kind = OPERATIONS[request.operation].makes
@@ -116,7 +172,9 @@ def opening(request: GenerationRequest) -> MediaInput | None:
 
 
 def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
-    """What `job` comes to. Kling's modes are told apart by the resolution, as Kling does."""
+    """What `job` comes to; of a song its length. Kling's modes are told apart by the resolution, as Kling does."""
+    if job.kind in ("audio", "text"):
+        return Billed(duration=job.duration or None)
     asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
     mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
     duration = job.duration if job.kind == "video" else None

@@ -16,7 +16,6 @@ from telecine.net.client import CHUNK, FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.task import Usage
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -46,7 +45,8 @@ from telecine.providers.base import (
 )
 from telecine.providers.sandbox import directives, render
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
-from telecine.providers.sandbox.plan import billed_of, opening, plan
+from telecine.providers.sandbox.made import RETENTION, result
+from telecine.providers.sandbox.plan import billed_of, opening, plan, wording
 from telecine.workers import WorkerError, Workers
 
 _INPUT_BYTES: Final = 50 * 1024 * 1024
@@ -54,7 +54,6 @@ _SIZE_SECONDS: Final = 20.0
 _CRASHES: Final = 3
 """Renderings that may come to nothing before the job fails."""
 _SWEEP_SECONDS: Final = 3600.0
-_RETENTION: Final = 30 * 86400.0
 
 
 class SandboxProvider:
@@ -71,7 +70,7 @@ class SandboxProvider:
         visibility_lag=0.0,
         submit_timeout=30.0,
         deadline=600.0,
-        retention=_RETENTION,
+        retention=RETENTION,
         poll_floor=0.5,
         usual=1.0,
         polls_free=True,
@@ -104,7 +103,7 @@ class SandboxProvider:
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Write the job's file. The same handle again is the same job. Raises FetchError while media cannot be had."""
         try:
-            code = directives.read(submission.request.prompt)[0].refuse
+            code = directives.read(wording(submission.request))[0].refuse
             if code is not None:
                 return _refusal(code)
             await self._sweep()
@@ -238,16 +237,7 @@ class SandboxProvider:
         if job.fail is not None:
             return Failed(TaskError(job.fail, f"The prompt asked the sandbox to fail with '{job.fail}'."))
         if job.compute_seconds is not None and self._jobs.rendered(job):
-            urls = (f"sandbox:{job.handle}/{index}" for index in range(job.count))
-            outputs = tuple(UpstreamOutput(url, job.kind, expires_at=job.created_at + _RETENTION) for url in urls)
-            video = job.kind == "video"
-            usage = Usage(
-                seconds=job.duration * job.count if video else None,
-                images=None if video else job.count,
-                tokens=job.tokens,
-                compute_seconds=job.compute_seconds,
-            )
-            return Succeeded(outputs, usage)
+            return result(job)
         return Failed(job.error) if job.error is not None else None
 
     def _marked_cancelled(self, job: SandboxJob) -> SandboxJob:
@@ -287,7 +277,7 @@ class SandboxProvider:
         if now >= self._swept_at + _SWEEP_SECONDS:
             self._swept_at = now
             with suppress(OSError):
-                await asyncio.to_thread(self._jobs.sweep, now - _RETENTION)
+                await asyncio.to_thread(self._jobs.sweep, now - RETENTION)
 
 
 def _refusal(code: ErrorCode) -> Refused:

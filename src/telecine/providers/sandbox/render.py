@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from telecine.providers.sandbox import clip, storyboard
+from telecine.providers.sandbox import clip, storyboard, tune
 from telecine.providers.sandbox.jobs import SandboxJob
 
 
@@ -21,10 +21,13 @@ def render(job: SandboxJob, picture: Path | None, targets: list[Path]) -> float:
     for index, target in enumerate(targets):
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         try:
-            if job.kind == "video":
+            if target.suffix == ".mp4":
                 _clip(job, index, picture, part)
+            elif target.suffix == ".mp3":
+                tune.encode(job, index, part)
             else:
-                storyboard.frame(job, index, job.width, job.height).save(part, "PNG", compress_level=4)
+                of = index % job.count  # covers come behind the songs that they are of
+                storyboard.frame(job, of, job.width, job.height).save(part, "PNG", compress_level=4)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -34,7 +37,8 @@ def render(job: SandboxJob, picture: Path | None, targets: list[Path]) -> float:
 def seconds_for(job: SandboxJob) -> float:
     """A generous limit on the time that rendering takes, on a slow machine that does other things as well."""
     frames = job.duration * job.frame_rate if job.kind == "video" else job.count * 8
-    return 30.0 + job.width * job.height * frames * 60e-9
+    sound = job.duration * job.count if job.kind == "audio" else 0.0
+    return 30.0 + sound * 0.5 + job.width * job.height * frames * 60e-9
 
 
 def _clip(job: SandboxJob, index: int, picture: Path | None, target: Path) -> None:

@@ -132,7 +132,8 @@ def _words(job: SandboxJob, index: int) -> tuple[str, str, str, str]:
     common = gcd(job.width, job.height)
     across, down = job.width // common, job.height // common
     shape = f" · {across}:{down}" if max(across, down) <= 32 else ""
-    length = f"{job.duration:g} s · {job.frame_rate} fps" if job.kind == "video" else f"{index + 1} / {job.count}"
+    lengths = {"video": f"{job.duration:g} s · {job.frame_rate} fps", "audio": f"{job.duration:g} s · {index + 1}"}
+    length = lengths.get(job.kind, f"{index + 1} / {job.count}")
     return "TELECINE SANDBOX", job.model, f"{job.width} × {job.height}{shape}", length
 
 
