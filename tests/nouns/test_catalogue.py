@@ -12,6 +12,7 @@ from telecine.nouns.operations import OPERATIONS, check, check_source, inferred
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.sizes import parse_size
+from telecine.wires.kling import MODES
 
 BOTH = Catalogue(
     [
@@ -118,3 +119,9 @@ def test_an_operation_that_nobody_names_is_told_from_what_is_made_of_what() -> N
     assert inferred("text", []).name == "lyrics"
     with pytest.raises(LookupError):
         inferred("file", [])
+
+
+def test_modes_mean_in_the_catalogue_what_they_mean_on_the_wire() -> None:
+    said = [dict(ability.modes) for model in load().models for ability in model.abilities if ability.modes]
+    assert said
+    assert all(modes == MODES for modes in said)

@@ -21,8 +21,10 @@ MOST_LISTED: Final = 500
 COSTS: Final = "/account/costs"
 COSTS_LAG: Final = 12 * 3600.0
 """Seconds by which the remaining quantities of `COSTS` may be late. It may be asked once a second."""
+MODES: Final = {"std": "720p", "pro": "1080p"}
+"""Kling sells resolutions as modes (text2video, `mode`)."""
 WORDS: Final = {
-    "mode": ("std", "pro"),
+    "mode": tuple(MODES),
     "sound": ("on", "off"),
     "aspect_ratio": ("16:9", "9:16", "1:1"),
     "camera_control.type": ("simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"),

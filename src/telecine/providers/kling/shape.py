@@ -15,16 +15,14 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.parameters import CameraMove, Shot
 from telecine.nouns.request import MediaInput
-from telecine.nouns.sizes import parse_size
+from telecine.nouns.sizes import parse_ratio, parse_size, resolution_of, short_side
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Picture, later
 from telecine.providers.take import Take
-from telecine.wires.kling import CameraConfig, CameraControl, Element, ShotPrompt, Voice, WatermarkInfo
+from telecine.wires.kling import MODES, WORDS, CameraConfig, CameraControl, Element, ShotPrompt, Voice, WatermarkInfo
 
-_RATIOS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
-_MODES: Final = {"720p": "std", "1080p": "pro"}
-_RESOLUTIONS: Final = {mode: resolution for resolution, mode in _MODES.items()}
-_LINES: Final = {"std": 720, "pro": 1080}
+_RATIOS: Final = {ratio: parse_ratio(ratio) for ratio in WORDS["aspect_ratio"]}
+_MODES: Final = {resolution: mode for mode, resolution in MODES.items()}
 _DURATION: Final = 5
 _SOUNDS: Final = {"on": True, "off": False}
 
@@ -53,13 +51,13 @@ def billed(draft: Draft) -> Billed:
     body = draft.body
     mode, ratio, sound = body.get("mode", "std"), body.get("aspect_ratio", "16:9"), body.get("sound", "off")
     duration, audio = float(body.get("duration", _DURATION)), _SOUNDS.get(sound, sound)
-    told = Billed(mode=mode, resolution=_RESOLUTIONS.get(mode), duration=duration, audio=audio)
+    told = Billed(mode=mode, resolution=MODES.get(mode), duration=duration, audio=audio)
     if draft.request.operation == "image_to_video":
         return told
-    if mode not in _LINES or ratio not in _RATIOS:  # the vendor's own business by now
+    if mode not in MODES or ratio not in _RATIOS:  # the vendor's own business by now
         return replace(told, aspect_ratio=ratio)
     across, down = _RATIOS[ratio]
-    short = _LINES[mode]
+    short = short_side(MODES[mode])
     size = (short * across // down, short) if across > down else (short, short * down // across)
     return replace(Billed.sized(*size, mode=mode, duration=duration), audio=audio)
 
@@ -77,7 +75,7 @@ def _frame(draft: Draft) -> None:
     if size:
         width, height = parse_size(size)
         found = next((name for name, (x, y) in _RATIOS.items() if width * y == height * x), None)
-        short = f"{min(width, height)}p"
+        short = resolution_of(min(width, height))
         if found is None or short not in _MODES:
             raise _no("size", size)
         _agree(body, "aspect_ratio", found, "size")

@@ -20,10 +20,12 @@ from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import OPERATIONS, Kind, roles_for
 from telecine.nouns.parameters import MusicParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.sizes import short_side
 from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.lyrics import style_of, title_of, write
 from telecine.providers.take import Take
+from telecine.wires.kling import MODES
 from telecine.wires.suno import CLIPS
 
 _SIDE: Final = (16, 4096)
@@ -34,7 +36,7 @@ _SONG: Final = 120.0
 _LONGEST_SONG: Final = 480.0
 _COVER: Final = 512
 _FRAME_RATE: Final = 24
-_PRO: Final = 1080
+_PRO: Final = short_side(MODES["pro"])
 _MOST_COUNT: Final = 16
 _OPENING: Final[tuple[Role, ...]] = ("first_frame", "image", "reference")
 """The roles of a picture that a video may begin with, the likeliest first."""
