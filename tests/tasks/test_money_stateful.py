@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import delete
 
 from telecine.accounts import audit
 from telecine.accounts.balances import Balances
@@ -32,9 +33,11 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
+from telecine.store import tables
 from tests.clock import HandClock
 from tests.tasks import scripted
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
+from tests.tasks.test_rebuild import unburied
 
 Result = TypeVar("Result")
 ERROR = TaskError("upstream_failed", "no")
@@ -133,6 +136,17 @@ class Books(RuleBasedStateMachine):
         self.do(self.opening.__aexit__(None, None, None))
         self.start()
 
+    @rule()
+    def the_schedule_is_lost(self) -> None:
+        """As where a crash of the database empties its table; a new process makes it anew."""
+        self.do(self._lose())
+        self.do(self.opening.__aexit__(None, None, None))
+        self.start()
+
+    async def _lose(self) -> None:
+        async with self.here.database.writing() as connection:
+            await connection.execute(delete(tables.schedule))
+
     async def _step_once(self) -> None:
         await self.here.engine.claim()
         running = [task for task in asyncio.all_tasks() if task.get_name().startswith("task ")]
@@ -143,6 +157,12 @@ class Books(RuleBasedStateMachine):
     def the_books_are_right(self) -> None:
         if self.house is not None:
             assert self.do(self._problems()) == []
+
+    @invariant()
+    def a_task_says_itself_whether_something_is_left_to_do(self) -> None:
+        if self.house is not None:
+            own, there = self.do(unburied(self.here))
+            assert own == there
 
     async def _problems(self) -> list[audit.Problem]:
         async with self.here.database.reading() as connection:
