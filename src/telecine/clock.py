@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from functools import partial
 from typing import NamedTuple, Protocol
 
 
@@ -42,12 +41,13 @@ class Clock(Protocol):
         ...
 
 
-# Seconds since some moment, by a clock that nobody sets. On Linux it goes on while the machine is suspended, as
-# `time.monotonic` does not: leases run out then, too.
-if hasattr(time, "CLOCK_BOOTTIME"):
-    _passed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-else:
-    _passed = partial(time.monotonic)
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def _passed() -> float:
+    """Seconds since some moment, by a clock that nobody sets. On Linux it goes on while the machine is suspended, as
+    `time.monotonic` does not: leases run out then, too."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 class SystemClock:
