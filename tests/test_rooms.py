@@ -11,8 +11,8 @@ from pathlib import Path
 import telecine
 
 SOURCE = Path(telecine.__file__).parent
-OF_TASKS = {"tasks", "attempts", "outputs", "events", "schedule", "idempotency", "pools", "channel_use"}
-STATEMENTS = {"insert", "update", "delete", "insert_missing", "insert_new", "drop"}
+OF_TASKS = {"tasks", "attempts", "outputs", "handles", "events", "schedule", "idempotency", "pools", "channel_use"}
+STATEMENTS = {"insert", "update", "delete", "insert_missing", "insert_new", "upsert", "drop"}
 MAY = ("tasks/writes/", "store/migrations/", "store/locks.py")
 """The last one only makes an empty row that can be locked."""
 
