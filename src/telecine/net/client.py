@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
@@ -14,9 +13,9 @@ from typing import Final, Literal
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
-from aiohttp.connector import Connection
 from yarl import URL
 
+from telecine.net.asking import AskingRequest, ask_before
 from telecine.net.forms import Form
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 from telecine.net.heads import HeadFirstConnector
@@ -156,7 +155,7 @@ class Client:
         is raised, and nothing is sent.
         """
         limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
-        _before_send.set(before_send)
+        ask_before(before_send)
         async with (
             _readable(body) as data,
             self._open(
@@ -248,7 +247,7 @@ class Client:
             session = aiohttp.ClientSession(
                 connector=connector,
                 auto_decompress=use != "heads",
-                request_class=_Request,
+                request_class=AskingRequest,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"user-agent": _USER_AGENT},
                 trust_env=False,
@@ -263,20 +262,6 @@ class Client:
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()
-
-
-_before_send: ContextVar[Callable[[], None] | None] = ContextVar("before_send", default=None)
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that asks once more whether it may be sent, when its connection stands."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        before_send = _before_send.get()
-        if before_send is not None:
-            _before_send.set(None)
-            before_send()
-        return await super().send(conn)
 
 
 @asynccontextmanager
