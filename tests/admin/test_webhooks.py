@@ -18,11 +18,6 @@ from tests.webhooks.served import KEY, Client, clients, serving
 IMAGE = {"model": "storyboard-1", "prompt": "a paper boat [[delay:0]]"}
 
 
-@pytest.fixture(autouse=True)
-def database() -> None:
-    """The server brings its own."""
-
-
 async def settled(client: Client, delivery: str) -> Any:
     """The delivery once it has been tried."""
 
