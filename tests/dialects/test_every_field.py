@@ -29,6 +29,7 @@ from telecine.providers.sandbox.plan import opening, plan
 from telecine.providers.take import ADVISORY
 from telecine.wires.kling import IMAGE_ONLY
 from telecine.wires.kling import CreateTask as KlingWire
+from telecine.wires.openai import CreateVideo
 
 URL, OTHER = "https://pictures.test/a.png", "https://pictures.test/b.png"
 POINTS = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
@@ -155,7 +156,7 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
 
 def test_no_field_is_left_out_of_this_walk() -> None:
     nobodys = "a_field_of_nobody"
-    assert {*openai.CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
+    assert {*CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
     assert {*KlingWire.__struct_encode_fields__, nobodys} == set(KLING)
     own = {name for name in OWN if ":" not in name}
     assert set(tasks.CreateTask.__struct_encode_fields__) == own

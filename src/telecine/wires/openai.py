@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from telecine.wires.scalars import Number, Word
+
 PATH: Final = "/v1/videos"
 MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
@@ -52,6 +54,36 @@ FAILED: Final = frozenset({"failed", "fail", "failure", "cancelled", "canceled"}
 
 NO_TASK_CODES: Final = frozenset({"task_not_exist", "task_not_found", "video_not_found"})
 """What a query answers for a job that is not there; new-api does so with status 400."""
+
+
+Note = str | int | float | bool | None
+
+
+class CreateVideo(msgspec.Struct):
+    """The official fields, then the relays' (wire table C.2), then those of our neutral form that have one name."""
+
+    prompt: str | None = None
+    model: str | None = None
+    model_name: str | None = None
+    """What Kling's clients send for `model`."""
+    seconds: Number | None = None
+    size: Word | None = None
+    input_reference: Any = None
+
+    duration: Number | None = None
+    images: Any = None
+    image: Any = None
+    watermark: bool | str | None = None
+    aspect_ratio_camel: Word | None = msgspec.field(default=None, name="aspectRatio")
+    resolution: Word | None = None
+    webhook_url: str | None = None
+
+    negative_prompt: str | None = None
+    aspect_ratio: Word | None = None
+    seed: Number | None = None
+    n: Number | None = None
+    callback_url: str | None = None
+    metadata: dict[str, Note] | None = None
 
 
 class Video(msgspec.Struct):

@@ -18,6 +18,7 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.task import Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
+from telecine.wires.kling import WatermarkInfo
 
 STATUS: Final[dict[Status, str]] = {
     "draft": "submitted",
@@ -85,12 +86,6 @@ class TaskResult(msgspec.Struct, frozen=True):
     """What a task made."""
 
     videos: list[KlingVideo]
-
-
-class WatermarkInfo(msgspec.Struct, frozen=True):
-    """As it was asked for."""
-
-    enabled: bool
 
 
 class TaskData(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,8 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, Native, Novel, Reference, Role
-from telecine.wires.scalars import Number, Word
+from telecine.wires.openai import CreateVideo, Note
+from telecine.wires.scalars import Number
 
 DEFAULT_MODEL: Final = "sora-2"
 MAX_IMAGE: Final = 50 * 1024 * 1024
@@ -31,36 +32,6 @@ _SMALLEST: Final = 64
 _NAMED_SIZES: Final = {"small": "720p", "large": "1080p"}
 IN_METADATA: Final = ("resolution", "aspectRatio", "aspect_ratio", "seed")
 """genrelay sends these inside `metadata`; they are parameters, not notes."""
-
-Note = str | int | float | bool | None
-
-
-class CreateVideo(msgspec.Struct):
-    """The official fields, then the relays' (wire table C.2), then those of our neutral form that have one name."""
-
-    prompt: str | None = None
-    model: str | None = None
-    model_name: str | None = None
-    """What Kling's clients send for `model`."""
-    seconds: Number | None = None
-    size: Word | None = None
-    input_reference: Any = None
-
-    duration: Number | None = None
-    images: Any = None
-    image: Any = None
-    watermark: bool | str | None = None
-    aspect_ratio_camel: Word | None = msgspec.field(default=None, name="aspectRatio")
-    resolution: Word | None = None
-    webhook_url: str | None = None
-
-    negative_prompt: str | None = None
-    aspect_ratio: Word | None = None
-    seed: Number | None = None
-    n: Number | None = None
-    callback_url: str | None = None
-    metadata: dict[str, Note] | None = None
-
 
 _KNOWN: Final = Known.of(CreateVideo)
 _JUDGES: Final[dict[str, Callable[[str, str], object]]] = {

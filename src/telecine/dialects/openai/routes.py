@@ -13,7 +13,7 @@ from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
-from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, CreateVideo, parse_create, parse_remix
+from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
 from telecine.dialects.openai.render import (
     ERRORS,
     SENT,
@@ -30,6 +30,7 @@ from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, making
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
 from telecine.tasks.view import Page, View
+from telecine.wires.openai import CreateVideo
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
