@@ -105,16 +105,15 @@ def _clip(view: View, song: Output, media: Media) -> suno.Clip:
 
 def _lyrics(view: View) -> suno.Lyrics:
     made = next(iter(results(view, "text")), None)
-    known = (
-        made.facts.read("suno", suno.Lyrics) if made is not None and made.facts is not None else None
-    ) or suno.Lyrics()
-    text = (made.text if made is not None else None) or ""
+    text, facts = (made.text or "", made.facts) if made is not None else ("", None)
+    known = (facts.read("suno", suno.Lyrics) if facts is not None else None) or suno.Lyrics()
     return suno.Lyrics(UUID.write(view.task.id), text, known.title or "", _WORDS[view.task.status][1])
 
 
 def _finer(error: GatewayError) -> tuple[int, str] | None:
-    """A task that is not there is an error of the request; a path that is not there is none of the protocol's."""
-    return (400, suno.UNKNOWN_TASK) if error.code == "not_found" and error.param == "id" else None
+    """A task or a clip that is not there is an error of the request; such a path is none of the protocol's."""
+    word = {"id": suno.UNKNOWN_TASK, "source": suno.INVALID}.get(error.param or "")
+    return (400, word) if error.code == "not_found" and word is not None else None
 
 
 ERRORS: Final = Errors(
