@@ -175,6 +175,7 @@ class FakeKling(FaultyServer):
         return web.Response(body=self._answer(job), headers=JSON)
 
     async def _list(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
+        self.queries += 1
         if self.gates.any_closed and not await self.gates.passed("query"):
             return hung_up(request)
         fault = await self.due_fault("list") or await self.due_fault("query")
@@ -189,6 +190,7 @@ class FakeKling(FaultyServer):
         self._note("list", None)
         jobs = [job for job in reversed(self.jobs.values()) if job.operation == operation]
         jobs = jobs[(page - 1) * size : page * size]
+        self.queries += len(jobs)  # it tells of each of them
         data = [self._data(job) | ({"task_status": fault.message} if fault else {}) for job in jobs]
         for job in jobs:
             if job.ended and job.told_at is None and not fault:

@@ -179,6 +179,7 @@ class FakeOpenAI(FaultyServer):
         return answer(self._data(job) | ({"status": fault.message} if fault else {}), headers)
 
     async def _list(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.queries += 1
         if self.gates.any_closed and not await self.gates.passed("query"):
             return hung_up(request)
         fault = await self.due_fault("list") or await self.due_fault("query")
@@ -192,6 +193,7 @@ class FakeOpenAI(FaultyServer):
         limit = int(request.query.get("limit", "20"))
         shown = found[start : start + limit]
         self._note("list", None, code=200)
+        self.queries += len(shown)  # it tells of each of them
         data = [self._data(job) | ({"status": fault.message} if fault else {}) for job in shown]
         last = shown[-1].id if shown else None
         return answer({"object": "list", "data": data, "has_more": len(found) > start + limit, "last_id": last})

@@ -10,8 +10,9 @@ from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
 from telecine.providers.sandbox import SandboxProvider
+from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI)
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, SUNO)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},

@@ -3,6 +3,7 @@
 | file | what it knows |
 |---|---|
 | `facts` | what a vendor states: a `Vendor`, its `Op`s and their fields |
+| `getters` | where things stand in an answer |
 | `body` | from the shared request to a body, by take or refuse |
 | `form` | JSON fields in bracket keys |
 | `answers` | from an HTTP answer to an outcome |

@@ -33,7 +33,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.complaint import complaint_in, complaint_of, text, word
+from telecine.providers.complaint import complaint_in, complaint_of, text
 from telecine.providers.http.body import params
 from telecine.providers.http.facts import Op, Told, Vendor
 from telecine.providers.refusal import POLICY, about_policy, asked, refusal
@@ -84,7 +84,7 @@ def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle:
         return Unreadable(f"HTTP {reply.status} with a body that says nothing clear", wait)
     job = vendor.job(said)
     found = name if vendor.id is None else named(vendor.id(job))
-    if found is None:
+    if found is None or not isinstance(job, dict):
         return Unreadable("an answer without a job", wait)
     if found != name and not (name == handle and _ours(vendor, job, handle)):
         return Unreadable("an answer about another job", wait)
@@ -100,7 +100,7 @@ def _ours(vendor: Vendor, job: Any, handle: str) -> bool:
 def judged(vendor: Vendor, told: Told, wait: float | None = None) -> Verdict | Unreadable:
     """What a job's own word says."""
     status, said = vendor.status, vendor.status.of(told.job)
-    now = word(said)
+    now = text(said)
     if not now:
         return Unreadable("an answer without a status", wait)
     if now in status.running or now in status.queued:

@@ -19,14 +19,13 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.request import Role
 from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
 from telecine.providers.complaint import Complaint
+from telecine.providers.http.getters import Getter
 from telecine.providers.refusal import WORDS, Words
 from telecine.providers.take import Take
 
 if TYPE_CHECKING:
     from telecine.providers.http.body import Draft
 
-Getter = Callable[[Any], Any]
-"""Finds something in decoded JSON; None where it is not there."""
 Sign = Callable[[Channel], dict[str, str]]
 """The headers that sign a request to a channel in."""
 Write = Callable[[Any, Take], Any]
@@ -54,18 +53,21 @@ class Picture(msgspec.Struct, frozen=True):
     """How a client would call it."""
 
 
+Fields = Mapping[str, str | Field | Picture]
+"""By neutral name: `prompt`, `parameters.title`, `inputs.first_frame|image`, `source`."""
+
+
 class Op(msgspec.Struct, frozen=True, kw_only=True):
     """One operation.
 
-    `fields` is what it takes: a neutral name (`prompt`, `parameters.title`, `inputs.first_frame|image`, `source`) and
-    the field that says it on the wire. Whatever else is set is refused by name.
+    `fields` is what it takes, and the field that says it on the wire. Whatever else is set is refused by name.
     """
 
     create: str
     """`POST` and a path; `{model}`, `{source}` and `{output}` (of what is followed up) are filled in."""
     poll: str = ""
     """`GET` and a path with the job's `{id}`; nothing: below the path of the create."""
-    fields: Mapping[str, str | Field | Picture]
+    fields: Fields
     needs: Sequence[str] = ()
     """Fields of `fields` that have to be there, and not blank."""
     shape: Callable[[Draft], None] | None = None
@@ -100,18 +102,13 @@ class Many(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """Where the status of a job stands, and the vendor's words for it, in lower case. Any other word is no verdict."""
+    """Where the status of a job stands, and the vendor's words for it. Any other word is no verdict."""
 
     of: Getter
     queued: AbstractSet[str]
     running: AbstractSet[str]
     done: AbstractSet[str]
     failed: AbstractSet[str]
-
-    @classmethod
-    def spelled(cls, of: Getter, **words: AbstractSet[str]) -> Status:
-        """The same, for words in any case."""
-        return cls(of, **{name: frozenset(map(str.lower, said)) for name, said in words.items()})
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -149,43 +146,6 @@ class Account(msgspec.Struct, frozen=True):
     """The path, at a time in seconds since the Unix epoch."""
     read: Callable[[Reply], Reported | Unreadable]
     telling: Telling
-
-
-def at(path: str) -> Getter:
-    """What stands at a path of names, such as `data.task_id`."""
-    names = tuple(path.split("."))
-
-    def find(value: Any) -> Any:
-        for name in names:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
-        return value
-
-    return find
-
-
-def rows(path: str) -> Callable[[Any], list[Any]]:
-    """The objects in the list at a path."""
-    find = at(path)
-
-    def listed(value: Any) -> list[Any]:
-        found = find(value)
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-    return listed
-
-
-def says(path: str, *values: str | int) -> Callable[[Any], bool]:
-    """Whether one of `values` stands at a path."""
-    find = at(path)
-    wanted = {(type(value), value) for value in values}
-
-    def said(value: Any) -> bool:
-        found = find(value)
-        return isinstance(found, str | int) and (type(found), found) in wanted
-
-    return said
 
 
 def strip(suffix: str) -> Callable[[Channel], str]:

@@ -16,7 +16,8 @@ from telecine.nouns.task import Usage
 from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
 from telecine.providers.complaint import Complaint, text
 from telecine.providers.http.answers import decoded, file, number
-from telecine.providers.http.facts import Account, Many, Missing, Op, Status, Told, Vendor, at, rows, says
+from telecine.providers.http.facts import Account, Many, Missing, Op, Status, Told, Vendor
+from telecine.providers.http.getters import at, rows, says
 from telecine.providers.kling.credentials import Tokens, genuine
 from telecine.providers.kling.shape import FIELDS, PICTURES, billed, shape
 from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words

@@ -6,14 +6,13 @@ several files (their Veo channels do; OpenAI itself takes one).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from telecine.nouns.billed import Billed, spelled
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.sizes import is_size, parse_size
 from telecine.providers.http.body import Draft
-from telecine.providers.http.facts import Field, later
+from telecine.providers.http.facts import Field, Fields, later
 from telecine.providers.take import Take
 from telecine.wires.openai import DEFAULT_SIZE, SHAPES
 
@@ -153,13 +152,13 @@ def _seconds(value: float, take: Take) -> str:
     return str(int(value))
 
 
-FIELDS: Final[Mapping[str, str | Field]] = {
+FIELDS: Final[Fields] = {
     "model": "model",
     "prompt": "prompt",
     "duration": Field("seconds", _seconds),
     **{name: Field("size", later) for name in _SAYING},
     "parameters.watermark": "watermark",
 }
-PICTURES: Final[Mapping[str, str | Field]] = dict.fromkeys(
+PICTURES: Final[Fields] = dict.fromkeys(
     ("inputs.first_frame|image", "inputs.last_frame", "inputs.reference"), Field("input_reference")
 )

@@ -11,7 +11,8 @@ from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import Channel, Succeeded, Traits, UpstreamOutput
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import decoded, link, number, pinged, seconds_since_epoch
-from telecine.providers.http.facts import BEHIND, Field, Many, Missing, Op, Status, Told, Vendor, at, later, rows, strip
+from telecine.providers.http.facts import BEHIND, Field, Many, Missing, Op, Status, Told, Vendor, later, strip
+from telecine.providers.http.getters import at, rows
 from telecine.providers.openai.shape import FIELDS, PICTURES, billed, pictures, remixed, shape
 from telecine.wires.openai import (
     BILLED,
@@ -50,11 +51,12 @@ def _pending(job: Any) -> dict[str, Any]:
 
 
 def _status(job: Any) -> Any:
-    """Its word; the detail form may know more than that."""
-    said, pending = job.get("status"), _pending(job)
-    if word(said) in QUEUED | RUNNING and text(pending.get("failure_reason")):
+    """Its word in lower case; the detail form may know more than that."""
+    said, pending = word(job.get("status")), _pending(job)
+    if said in QUEUED | RUNNING and text(pending.get("failure_reason")):
         return "failed"
-    return pending.get("status") if word(said) in QUEUED and word(pending.get("status")) in RUNNING else said
+    meanwhile = word(pending.get("status"))
+    return meanwhile if said in QUEUED and meanwhile in RUNNING else said
 
 
 def _progress(job: Any) -> Any:
