@@ -77,7 +77,7 @@ async def reached(server: FileServer, number: int) -> None:
 
 async def read(library: MediaLibrary, account_id: int, url: str) -> bytes:
     async with library.reading(account_id) as media:
-        return await media.read(MediaInput("image", url=url), 10_000)
+        return await asyncio.to_thread((await media.as_upload(MediaInput("image", url=url), 10_000)).read_bytes)
 
 
 async def keep(library: MediaLibrary, client: Client, account_id: int, url: str) -> Output:

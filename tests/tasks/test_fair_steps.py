@@ -219,7 +219,7 @@ class Fetching(Scripted):
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         if submission.request.prompt == "with a picture":
-            await media.read(None, 0)  # type: ignore[arg-type]
+            await media.as_upload(None, 0)  # type: ignore[arg-type]
         self.submitted += 1
         return Accepted(submission.handle)
 
@@ -243,7 +243,7 @@ class WaitingMedia:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def read(self, item: object, limit: int) -> bytes:
+    async def as_upload(self, item: object, limit: int) -> bytes:
         async with self.aside():
             self.provider.fetching += 1
             await self.provider.come.wait()

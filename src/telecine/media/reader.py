@@ -172,10 +172,6 @@ class Scope:
             )
         return path
 
-    async def read(self, item: MediaInput, limit: int) -> bytes:
-        """The whole of a small file, at most `limit` bytes. Raises GatewayError and, for what may pass, FetchError."""
-        return await asyncio.to_thread((await self.as_upload(item, limit)).read_bytes)
-
     async def _path(self, item: MediaInput, limit: int) -> Path:
         name = item.object_key or f"{item.role} {item.url}"
         if name not in self._paths:

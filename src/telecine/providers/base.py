@@ -310,10 +310,6 @@ class MediaReader(Protocol):
         Raises as `as_base64` does."""
         ...
 
-    async def read(self, item: MediaInput, limit: int) -> bytes:
-        """The whole of a small file, at most `limit` bytes. Raises as `as_base64` does."""
-        ...
-
 
 def no_address(role: Role) -> GatewayError:
     """For a file that came inline, where the upstream takes URLs alone and cannot reach this installation."""

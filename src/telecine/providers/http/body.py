@@ -140,15 +140,16 @@ async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
     stored = False
     for holder, name, item in draft.media:
         stored |= item.object_key is not None
-        holder[name] = await _in_json(item, draft.vendor.most_media, media)
+        holder[name] = await _in_json(item, draft, media)
     return await asyncio.to_thread(draft.encoded) if stored else draft.encoded()
 
 
-async def _in_json(item: MediaInput, limit: int, media: MediaReader) -> str:
-    """A URL as it is, a stored picture as raw base64."""
-    if item.object_key is None and item.url is not None:
-        return item.url
-    return await media.as_base64(item, limit)
+async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
+    """A URL as it is, a stored picture as raw base64; as a URL too where the upstream takes nothing else."""
+    traits = draft.op.traits or draft.vendor.traits
+    if traits.url_only or (item.object_key is None and item.url is not None):
+        return await media.as_url(item)
+    return await media.as_base64(item, draft.vendor.most_media)
 
 
 async def _filled_form(draft: Draft, media: MediaReader) -> Form:
