@@ -19,10 +19,11 @@ from telecine.config import PriceConfig
 from telecine.media.storage import Storage, input_key, output_key
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput
-from telecine.nouns.task import Facts, Task
+from telecine.nouns.task import Facts, Handle, Task
 from telecine.providers.base import Running
 from telecine.store import tables
 from telecine.tasks.writes import Mark
+from telecine.tasks.writes.handles import keep_handles
 from telecine.upkeep.erase import Erasure
 from telecine.upkeep.kept import KeptJobs
 from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer, kling_channel
@@ -118,6 +119,19 @@ class Bob:
 async def bob(tmp_path: Path) -> AsyncIterator[Bob]:
     async with Bob(tmp_path).opened() as one:
         yield one
+
+
+async def test_what_upstreams_call_the_accounts_things_is_forgotten(bob: Bob) -> None:
+    await bob.task()
+    await bob.house.pass_time(30)
+    mine = bob.who.account_id
+    kept: Any = {"provider": "scripted", "kind": "voice", "upstream_id": WORDS, "channel": "main", "address": ""}
+    async with bob.house.database.writing() as connection:
+        await keep_handles(connection, [Handle(account_id=one, **kept) for one in (mine, mine + 1)])
+        assert len((await connection.execute(select(tables.handles))).all()) == 4
+    await bob.erasure().erase("bob")
+    async with bob.house.database.reading() as connection:
+        assert list((await connection.execute(select(tables.handles.c.account_id))).scalars()) == [mine + 1]
 
 
 async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
