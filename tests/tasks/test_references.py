@@ -145,6 +145,7 @@ async def test_never_across_accounts(tmp_path: Path) -> None:
         other = await stranger(house)
         ways = [Reference(task=first.id), Reference(task=first.id, output=0), reference_to("u1", "task"), CLIP]
         ways += [msgspec.structs.replace(CLIP, elsewhere=True), Reference(upstream_id="nobody's")]
+        ways += [Reference(upstream_id=odd, elsewhere=True) for odd in ("a\x00b", "", "a" * 513)]  # no id of anything
         for way in ways:
             error = await refused(house, way, other)
             assert (error.code, error.param) == ("not_found", "source")

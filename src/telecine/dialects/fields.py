@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from telecine.nouns.errors import ErrorCode, TaskError
+
+_AT_FAULT: Final = ("invalid_request", "unsupported_parameter")
+_NAMING: Final = ("source", "parameters.")
+"""Fields that name what a request follows up or is made with, which may not be there."""
 
 
 class Fields:
@@ -32,7 +37,9 @@ class Fields:
         `model` is a word of everyday language too and stays.
         """
         name = self.name(param)
-        if name is None or param is None or code not in ("invalid_request", "unsupported_parameter"):
+        if name is None or param is None:
+            return text
+        if code not in _AT_FAULT and not (code == "not_found" and param.startswith(_NAMING)):
             return text
         neutral = param.rpartition(".")[2]
         if neutral not in (name, "model"):

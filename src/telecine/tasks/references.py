@@ -17,7 +17,8 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.operations import check_source
 from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind
 from telecine.nouns.task import Attempt, Handle, Output, Task
-from telecine.providers.base import Source
+from telecine.nouns.text import handy
+from telecine.providers.base import MOST_ID, Source
 from telecine.routing.router import Place
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
@@ -65,7 +66,7 @@ async def find(context: Context, principal: Principal, reference: Reference) -> 
     """What `reference` means, as we number it, and where that is known. Raises GatewayError (`not_found`)."""
     if reference.task is not None and (found := await _own(context, principal, reference)) is not None:
         return found
-    if reference.upstream_id is not None:
+    if reference.upstream_id is not None and handy(reference.upstream_id, MOST_ID):
         handle = await context.reads.handle(principal.account_id, reference)
         if handle is not None:
             named = replace(reference, task=handle.task_id, output=handle.output)
@@ -75,11 +76,9 @@ async def find(context: Context, principal: Principal, reference: Reference) -> 
                 return named, _at(handle)
         elif reference.elsewhere and not await context.reads.is_handle(reference):
             return reference.said, None
-    raise GatewayError(
-        "not_found",
-        "What this refers to does not exist, or it is not yours.",
-        param=_FIELDS.get(reference.kind, "source"),
-    )
+    field = _FIELDS.get(reference.kind, "source")
+    message = f"{field.rpartition('.')[2]}: what this refers to does not exist, or it is not yours."
+    raise GatewayError("not_found", message, param=field)
 
 
 async def _own(context: Context, principal: Principal, reference: Reference) -> tuple[Reference, Place | None] | None:
