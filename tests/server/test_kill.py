@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +115,23 @@ def test_killed_while_it_collects(tmp_path: Path, kling: FakeKling) -> None:
         kling.wait_held("file")
         process.kill()
         kling.release("file")
+        process.start()
+        succeeds_once(process, kling)
+
+
+@pytest.mark.parametrize("where", ["accepted", "file"])
+def test_a_start_that_finds_no_schedule_makes_it_anew(tmp_path: Path, kling: FakeKling, where: str) -> None:
+    process = server(tmp_path, kling)
+    kling.autofinish(0.05)
+    kling.hold(where)
+    with process:
+        caller = process.send("POST", PATH, CREATE)
+        kling.wait_held(where)
+        process.kill()
+        caller.close()
+        kling.release(where)
+        with contextlib.closing(sqlite3.connect(process.data / "telecine.db")) as records, records:
+            assert records.execute("DELETE FROM schedule").rowcount == 1
         process.start()
         succeeds_once(process, kling)
 
