@@ -65,8 +65,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
-    """The version, token, channel, wish to cancel, lease owner and wake of tasks that are locked, by id. The last two
-    are None too where nothing is left to do for the task."""
+    """The version, token, channel, wish to cancel, lease owner, wake and line of tasks that are locked, by id. The last
+    three are None too where nothing is left to do for the task."""
     rows = await connection.execute(
         select(
             tables.tasks.c.id,
@@ -76,6 +76,7 @@ async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int
             tables.tasks.c.cancel_requested_at,
             tables.schedule.c.lease_owner,
             tables.schedule.c.woken,
+            tables.schedule.c.pool.label("line"),
         )
         .outerjoin(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
         .where(tables.tasks.c.id.in_(sorted(task_ids)))

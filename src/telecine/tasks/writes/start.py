@@ -138,8 +138,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         await write_changes(connection, started)
         await pools.save(connection)
         await quotas.save(connection)
-        if started:
-            await connection.execute(LEAVE_LINE, [{"b_task_id": change.task.id} for change, _ in started])
+        left = [{"b_task_id": change.task.id} for change, _ in started if rows[change.task.id]["line"] is not None]
+        if left:
+            await connection.execute(LEAVE_LINE, left)
         if parked:
             await connection.execute(PARK, sorted(parked, key=lambda row: row["b_task_id"]))
         await quotas.call(connection)
