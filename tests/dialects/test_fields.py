@@ -10,18 +10,22 @@ import pytest
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
 from tests.dialects.house import NOW, House
 
-PATHS = {"openai": "/v1/videos", "kling": "/kling/v1/videos/text2video", "tasks": "/v1/tasks"}
+PATHS = {"openai": "/v1/videos", "kling": "/kling/v1/videos/text2video", "tasks": "/v1/tasks",
+         "suno": "/suno/submit/music"}  # fmt: skip
 
 
 def said(dialect: Dialect, answer: Any) -> tuple[str, str | None]:
     """(message, param) of an error."""
     body = answer.json()
-    return (body["message"], None) if dialect is KLING else (body["error"]["message"], body["error"]["param"])
+    if dialect in (KLING, SUNO):
+        return body["message"], None
+    return body["error"]["message"], body["error"]["param"]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,9 @@ def said(dialect: Dialect, answer: Any) -> tuple[str, str | None]:
         (KLING, "parameters.camera", "The provider 'openai' cannot honour 'camera'.", "camera_control"),
         (KLING, "model", "This model is not for you.", "model_name"),
         (KLING, "external_id", "The external id must have 1 to 256 characters.", "external_task_id"),
+        (SUNO, "parameters.style", "The provider 'x' cannot honour 'style'.", "tags"),
+        (SUNO, "parameters.lyrics", "The provider 'x' cannot honour 'lyrics'.", "prompt"),
+        (SUNO, "source", "'chirp-v4' follows nothing up.", "continue_clip_id"),
         (TASKS, "callback_url", "The URL in 'callback_url' cannot be used.", "webhook_url"),
         (TASKS, "duration", "'kling-v1' has no duration 7.", "duration"),
     ],
@@ -46,7 +53,8 @@ def said(dialect: Dialect, answer: Any) -> tuple[str, str | None]:
 async def test_messages_name_the_callers_fields(dialect: Dialect, param: str, message: str, name: str) -> None:
     house = House(dialect)
     house.tasks.refusal = GatewayError("invalid_request", message, param=param)
-    body = {"model": "sora-2" if dialect is OPENAI else "kling-v1", "prompt": "a"}
+    models = {"openai": {"model": "sora-2"}, "suno": {"mv": "chirp-v4"}}
+    body = {"prompt": "a", **models.get(dialect.name, {"model": "kling-v1"})}
     text, shown = said(dialect, await house.call("POST", PATHS[dialect.name], json=body))
     assert name in text
     assert shown in (name, None)

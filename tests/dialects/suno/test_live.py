@@ -17,7 +17,7 @@ LOOPBACK = '[network]\nallow_private = ["127.0.0.0/8"]\n'
 SONG = {"gpt_description_prompt": "a shanty about a paper boat", "mv": "chirp-v4"}
 
 
-@pytest.fixture(scope="module", params=["sandbox"])
+@pytest.fixture(scope="module", params=["sandbox", "suno"])
 def behind(request: pytest.FixtureRequest) -> Iterator[FakeSuno | None]:
     """What makes the songs; None for the sandbox."""
     if request.param == "sandbox":

@@ -11,6 +11,7 @@ import pytest
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
+from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest
@@ -25,6 +26,8 @@ CREATES = [
     (OPENAI, "/v1/videos/{id}/remix", {"prompt": "b"}),
     (KLING, "/kling/v1/videos/text2video", {"prompt": "a"}),
     (KLING, "/v1/videos/image2video", {"prompt": "a", "image": "https://p.test/a.png"}),
+    (SUNO, "/suno/submit/music", {"prompt": "la"}),
+    (SUNO, "/suno/submit/lyrics", {"prompt": "a"}),
 ]
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
 
@@ -71,12 +74,14 @@ async def test_a_bad_key_is_refused(dialect: Dialect, path: str, body: Any, key:
             {"error": {"message": "m", "type": "invalid_request_error", "param": HEADER, "code": "conflict"}},
         ),
         (KLING, "/kling/v1/videos/text2video", {"code": 1201, "message": f"{HEADER}: m"}),
+        (SUNO, "/suno/submit/lyrics", {"data": None, "code": "conflict", "message": "m"}),
     ],
 )
 async def test_another_request_under_its_key_is_409(dialect: Dialect, path: str, expected: dict[str, Any]) -> None:
     house = House(dialect)
     house.tasks.refusal = GatewayError("conflict", "m", param=HEADER, may_retry=False)
-    answer = await house.call("POST", path, json={"model": "kling-v1", "prompt": "a"}, headers={HEADER: "k"})
+    body = {"prompt": "a", **({} if dialect is SUNO else {"model": "kling-v1"})}
+    answer = await house.call("POST", path, json=body, headers={HEADER: "k"})
     assert answer.status_code == 409
     assert {name: value for name, value in answer.json().items() if name != "request_id"} == expected
 
