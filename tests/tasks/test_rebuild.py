@@ -36,6 +36,11 @@ async def queued(one: House) -> None:
     await one.database.write(Create(new_task(one), "gone"))
 
 
+async def draft(one: House) -> None:
+    """Its client has not completed it; it is due when its time is over."""
+    await one.tasks.create(one.me, text_to_video(), "tasks", draft=True)
+
+
 async def in_line(one: House) -> None:
     """Behind another that has the only slot."""
     for _ in range(2):
@@ -118,6 +123,7 @@ async def unheeded(one: House) -> None:
 
 
 STATES: dict[Callable[[House], Awaitable[None]], tuple[str, list[str], int]] = {
+    draft: ("draft", ["draft"], 0),
     queued: ("queued", ["succeeded"], 1),
     in_line: ("queued", ["succeeded", "succeeded"], 2),
     submitting: ("submitting", ["succeeded"], 1),

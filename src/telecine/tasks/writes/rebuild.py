@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Double, Text, case, false, literal, select
+from sqlalchemy import Double, Text, case, false, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from telecine.nouns.task import State
@@ -15,7 +15,7 @@ from telecine.tasks.writes.schedule import LEASE_SECONDS
 
 _SPREAD: Final = 30
 """Seconds over which the first polls of what runs are spread: nobody knows when each of them was due."""
-_LIVING: Final[tuple[State, ...]] = ("queued", "submitting", "running", "reconciling", "collecting")
+_LIVING: Final[tuple[State, ...]] = ("draft", "queued", "submitting", "running", "reconciling", "collecting")
 
 
 async def rebuild(database: Database, now: float) -> int:
@@ -30,6 +30,7 @@ async def rebuild(database: Database, now: float) -> int:
     row, task = tables.schedule, tables.tasks.c
     sending = now if database.sqlite else now + LEASE_SECONDS
     due = case(
+        (task.state == "draft", func.coalesce(task.deadline, literal(now, Double))),
         (task.state == "submitting", literal(sending, Double)),
         (task.state.in_(("running", "reconciling")), literal(now, Double) + task.id % _SPREAD),
         else_=literal(now, Double),
