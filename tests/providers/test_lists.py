@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from telecine.net.client import Client
 from telecine.providers.base import Accepted, Channel, Failed, Job, Running, Succeeded
 from telecine.providers.http import HttpProvider
+from telecine.providers.http.facts import HttpOptions
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
 from tests.clock import HandClock
@@ -74,6 +76,14 @@ async def test_one_question_tells_of_all_that_are_under_way(place: Place) -> Non
     assert all(isinstance(one, Running) for one in found.values())
     assert [found[handle].started for handle in ("1", "2")] == [False, True]
     assert (place.lists(), place.fake.count("query")) == (1, 0)
+
+
+async def test_a_channel_may_do_without_lists(place: Place) -> None:
+    for _ in range(2):
+        await place.submit()
+    alone = msgspec.structs.replace(place.channel, options=HttpOptions(lists=False))
+    assert await place.provider.poll_many(alone, place.jobs) == {}
+    assert place.lists() == 0
 
 
 async def test_a_list_says_of_an_end_what_a_poll_would_or_nothing(place: Place) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -296,3 +297,27 @@ def test_who_takes_urls_alone_has_inline_files_from_us_where_it_can_reach_us(pub
         with pytest.raises(GatewayError, match="public_url") as caught:
             routes_of(one, inline)
         assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "inputs.last_frame")
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What channels of a provider may say."""
+
+    depth: int = 3
+
+
+def test_a_channel_has_the_options_of_its_provider_with_their_defaults() -> None:
+    provider = Scripted("optional")
+    provider.terms = Terms(options=Options)
+    said = ChannelConfig("said", "optional", options={"depth": 5})
+    channels = (said, ChannelConfig("silent", "optional"))
+    one = Router(Config(channels=channels), {"optional": provider}, catalogue.load(), HandClock())
+    found = {name: one.channel(name) for name in ("said", "silent")}
+    assert {name: there[0].option(Options) for name, there in found.items() if there is not None} == {
+        "said": Options(5),
+        "silent": Options(),
+    }
+    one.swap(Config(channels=(replace(said, options={"depth": 7}), channels[1])))
+    changed = one.channel("said")
+    assert changed is not None
+    assert changed[0].option(Options).depth == 7
+    assert Channel("of-another-kind", "").option(Options) == Options()

@@ -47,7 +47,17 @@ def warned(text: str) -> list[Advice]:
             False,
             r"line 1 \(api_key\): Channel 'k' has no credential; Kling needs",
         ),
-        (KLING.replace('"kling"', '"klingon"'), False, r"line 3 \(provider\): .*these exist: kling, openai, sandbox"),
+        (
+            KLING.replace('"kling"', '"klingon"'),
+            False,
+            r"line 3 \(provider\): .*these exist: kling, openai, suno, sandbox",
+        ),
+        (
+            f"{KLING}options = {{ list = true }}",
+            False,
+            r"line 6 \(options\): .*unknown field `list`.* There are: lists\.",
+        ),
+        (f"{SANDBOX}options = {{ x = 1 }}", False, r"line 4 \(options\): The provider 'sandbox' .* takes no options"),
         (KLING.replace("https://", ""), False, r"line 4 \(base_url\): .*must be an address"),
         ('\n[network]\nallow_private = ["x"]', False, r"line 3 \(allow_private\): .*networks such as 10\.0\.0\.0/8"),
         ('[[keys]]\nname = "a"\nkey = "q7Jc0vD2mXk9LrT4sWbN8a"\n', False, r"line 3 \(key\): .*TELECINE_ADMIN_KEY"),

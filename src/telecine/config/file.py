@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -63,6 +63,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one unit of the upstream's own accounting costs us, in the currency, to read margins by."""
     draining: bool = False
     """It takes no new tasks; those that run on it are still asked about and collected."""
+    options: dict[str, Any] = {}
+    """What only its provider understands."""
 
     def __repr__(self) -> str:
         return f"ChannelConfig({self.name!r})"  # never the credentials

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -27,6 +27,7 @@ from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import MAIN, Facts, Usage
 
+Options = TypeVar("Options", bound=msgspec.Struct)
 MOST_ID: Final = 512
 """Characters of an upstream's id; a longer one is none, and an answer with it cannot be read."""
 MOST_LINK: Final = 8192
@@ -225,6 +226,9 @@ class Terms(msgspec.Struct, frozen=True):
     what the catalogue knows, so that a glob there means every model of the catalogue."""
     credential: str = ""
     """What a channel has to have, as the end of a sentence; nothing: it may do without."""
+    options: type[msgspec.Struct] | None = None
+    """What its channels may say beside what all may: a frozen struct whose fields all have defaults, and which forbids
+    others. None: nothing."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -238,6 +242,12 @@ class Channel(msgspec.Struct, frozen=True):
     webhook_secret: str | None = None
     allow_private: bool = False
     """Files that this upstream links to may lie on private addresses."""
+    options: msgspec.Struct | None = None
+    """As the `Terms.options` of its provider has them, with their defaults."""
+
+    def option(self, kind: type[Options]) -> Options:
+        """Its options, or the defaults of `kind` where it has none of that kind."""
+        return self.options if isinstance(self.options, kind) else kind()
 
     @property
     def address(self) -> str:

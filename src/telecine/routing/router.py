@@ -80,7 +80,7 @@ class Router:
         before = {_place(self._channels[name]): (known, self._channels[name]) for name, known in self._configs.items()}
         before = self._former | before
         self._configs = {one.name: one for one in channels_of(config)}
-        self._channels = {one.name: channel_of(one) for one in channels_of(config)}
+        self._channels = {one.name: channel_of(one, self._terms(one).options) for one in channels_of(config)}
         now = {_place(one): one for one in self._channels.values()}
         self._former = {place: known for place, known in before.items() if place not in now}
         for place, channel in now.items():
@@ -273,7 +273,7 @@ def pools_of(config: Config) -> dict[str, int]:
     return {pool.name: pool.slots for pool in config.pools} | own
 
 
-def channel_of(config: ChannelConfig) -> Channel:
+def channel_of(config: ChannelConfig, options: type[msgspec.Struct] | None = None) -> Channel:
     """What its provider may know of the channel."""
     return Channel(
         name=config.name,
@@ -283,6 +283,7 @@ def channel_of(config: ChannelConfig) -> Channel:
         secret_key=config.secret_key,
         webhook_secret=config.webhook_secret,
         allow_private=config.allow_private,
+        options=None if options is None else msgspec.convert(config.options, options),
     )
 
 

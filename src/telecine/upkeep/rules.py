@@ -20,6 +20,7 @@ from telecine.net.guard import AddressPolicy
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob, matches, overlap
 from telecine.nouns.operations import OPERATIONS
+from telecine.providers.base import Terms
 from telecine.providers.known import TERMS
 from telecine.routing.router import channels_of
 from telecine.upkeep.metering import check_metered, check_priced, is_published
@@ -69,9 +70,24 @@ def check_config(config: Config) -> None:
             )
         if terms.remote and (problem := url_problem(channel.base_url)):
             raise ConfigError(f"The base_url of channel '{channel.name}' {problem}.", *at, "base_url")
+        _check_options(channel, terms, *at, "options")
         if terms.credential and not _signs_in(channel):
             said = f"Channel '{channel.name}' has no credential; {terms.credential}."
             raise ConfigError(said, *at, "api_key")
+
+
+def _check_options(channel: ChannelConfig, terms: Terms, *at: str | int) -> None:
+    """Raise ConfigError for options that the channel's provider does not have."""
+    if not channel.options:
+        return
+    if terms.options is None:
+        raise ConfigError(f"The provider '{channel.provider}' of channel '{channel.name}' takes no options.", *at)
+    try:
+        msgspec.convert(channel.options, terms.options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(terms.options.__struct_fields__)
+        said = f"The options of channel '{channel.name}' cannot be used: {error}. There are: {known}."
+        raise ConfigError(said, *at) from None
 
 
 def policy(allowed: tuple[str, ...]) -> AddressPolicy:

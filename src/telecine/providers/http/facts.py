@@ -64,7 +64,7 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     create: str
-    """`POST` and a path; `{model}`, `{source}` and `{output}` (of what is followed up) are filled in."""
+    """`POST` and a path; `{model}`, and `{source}` (the job that is followed up) are filled in."""
     poll: str = ""
     """`GET` and a path with the job's `{id}`; nothing: below the path of the create."""
     fields: Fields
@@ -127,6 +127,13 @@ class Missing(msgspec.Struct, frozen=True):
         )
 
 
+class HttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a channel of any vendor may say."""
+
+    lists: bool = True
+    """Ask about many jobs at once, where the vendor has lists."""
+
+
 class Told(msgspec.Struct, frozen=True):
     """A job as its upstream tells it, and what is needed to understand that."""
 
@@ -179,7 +186,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     speaks: frozenset[str]
     ops: Mapping[str, Op]
     traits: Traits
-    terms: Terms = Terms()
+    terms: Terms = Terms(options=HttpOptions)
     root: Callable[[Channel], str] = strip("/")
     """What paths are appended to."""
     auth: Callable[[Clock], Sign] = bearer

@@ -35,7 +35,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.http.answers import polled, submitted
 from telecine.providers.http.body import JSON, Draft, filled, translate
-from telecine.providers.http.facts import BEHIND, Op, Vendor
+from telecine.providers.http.facts import BEHIND, HttpOptions, Op, Vendor
 from telecine.providers.http.files import stream
 from telecine.providers.http.lists import Lists
 
@@ -129,7 +129,7 @@ class HttpProvider:
     async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
         """Ask each list once about all of its jobs."""
         groups: dict[str, list[Job]] = defaultdict(list)
-        for job in jobs:
+        for job in jobs if channel.option(HttpOptions).lists else ():
             op = self.vendor.ops.get(job.operation)
             if op is not None and op.many is not None and job.upstream_id is not None:
                 groups[op.many.ask].append(job)

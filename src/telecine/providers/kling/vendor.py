@@ -16,7 +16,7 @@ from telecine.nouns.task import Usage
 from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
 from telecine.providers.complaint import Complaint, text
 from telecine.providers.http.answers import decoded, file, number
-from telecine.providers.http.facts import Account, Many, Missing, Op, Status, Told, Vendor
+from telecine.providers.http.facts import Account, HttpOptions, Many, Missing, Op, Status, Told, Vendor
 from telecine.providers.http.getters import at, rows, says
 from telecine.providers.kling.credentials import Tokens, genuine
 from telecine.providers.kling.shape import FIELDS, PICTURES, billed, shape
@@ -155,7 +155,7 @@ KLING: Final = Vendor(
     name="kling",
     title="Kling",
     speaks=frozenset({"kling"}),
-    terms=Terms(credential="Kling needs an api_key, or access_key and secret_key"),
+    terms=Terms(credential="Kling needs an api_key, or access_key and secret_key", options=HttpOptions),
     auth=Tokens,
     ops={
         "text_to_video": _op("text_to_video", FIELDS),
