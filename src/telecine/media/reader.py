@@ -12,9 +12,10 @@ from typing import Final
 from telecine.media.decoders import Decoders
 from telecine.media.fetches import Fetches
 from telecine.media.intake import look
-from telecine.media.spool import Spooled, borrowed, spool
+from telecine.media.spool import borrowed, spool
 from telecine.media.storage import Storage
 from telecine.net.client import Client, FetchError
+from telecine.net.spool import Spooled
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import MediaInput, Role
 from telecine.providers.base import no_address

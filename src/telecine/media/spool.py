@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO, Final
-
-import msgspec
+from typing import Final
 
 from telecine.media.storage import Storage
+from telecine.net.spool import Sink, Spooled
 
 _BATCH: Final = 1024 * 1024
 
 
 class OversizeError(Exception):
     """More came than was allowed."""
-
-
-class Spooled(msgspec.Struct, frozen=True):
-    """A file that has come whole."""
-
-    path: Path
-    bytes: int
-    sha256: str
 
 
 @asynccontextmanager
@@ -38,7 +26,7 @@ async def spool(chunks: AsyncIterator[bytes], folder: Path, max_bytes: int) -> A
     `chunks` is closed before the block begins, or before the error is raised.
     """
     async with scratch(folder) as path:
-        sink = _Sink(path)
+        sink = Sink(path)
         try:
             try:
                 spooled = await _fill(sink, chunks, max_bytes)
@@ -82,7 +70,7 @@ def prepare(folder: Path) -> None:
             leftover.unlink()
 
 
-async def _fill(sink: _Sink, chunks: AsyncIterator[bytes], max_bytes: int) -> Spooled:
+async def _fill(sink: Sink, chunks: AsyncIterator[bytes], max_bytes: int) -> Spooled:
     batch = bytearray()
     total = 0
     async for chunk in chunks:
@@ -95,37 +83,3 @@ async def _fill(sink: _Sink, chunks: AsyncIterator[bytes], max_bytes: int) -> Sp
             await asyncio.to_thread(sink.write, full)
     sha256 = await asyncio.to_thread(sink.finish, bytes(batch))
     return Spooled(sink.path, total, sha256)
-
-
-class _Sink:
-    """The file's one writer. Its methods run in threads, and a cancelled caller does not wait for them: so each holds
-    the lock, and after `abandon` none of them touches the disk any more."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = Lock()
-        self._file: BinaryIO | None = None
-        self._abandoned = False
-        self._digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        with self._lock:
-            if self._abandoned:
-                return
-            if self._file is None:
-                self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-            self._file.write(data)
-            self._digest.update(data)
-
-    def finish(self, rest: bytes) -> str:
-        self.write(rest)
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-            return self._digest.hexdigest()
-
-    def abandon(self) -> None:
-        with self._lock:
-            self._abandoned = True
-            if self._file is not None:
-                self._file.close()

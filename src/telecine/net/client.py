@@ -19,6 +19,8 @@ from telecine.net.asking import AskingRequest, ask_before
 from telecine.net.forms import Form
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 from telecine.net.heads import HeadFirstConnector
+from telecine.net.inlined import InlineError, split
+from telecine.net.spool import Spool, Spooled
 from telecine.net.urls import joined, origin_of, sent_as
 
 MAX_REPLY: Final = 16 * 1024 * 1024
@@ -56,6 +58,8 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+    files: Mapping[str, Spooled] = {}
+    """What stood inside the body as base64, by the names that stand there now; see `Client.request`."""
 
     @property
     def retry_after(self) -> float | None:
@@ -142,6 +146,7 @@ class Client:
         fresh: bool = False,
         cut: bool = False,
         before_send: Callable[[], None] | None = None,
+        spool: Spool | None = None,
     ) -> Reply:
         """One request and its whole answer; redirects are not followed. A `Form` brings its content type along.
 
@@ -153,6 +158,9 @@ class Client:
 
         `before_send` is called once the connection stands, right before the first byte of the request: what it raises
         is raised, and nothing is sent.
+
+        `spool`: long base64 strings of a JSON answer go there as they come (`telecine.net.inlined`), and `max_bytes`
+        counts what is left of it.
         """
         limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
         ask_before(before_send)
@@ -170,6 +178,8 @@ class Client:
         ):
             if cut:
                 return Reply(response.status, _lower(response), await _beginning(response, max_bytes, self._linger))
+            if spool is not None:
+                return await _split(response, spool, max_bytes)
             content = bytearray()
             async for chunk in _chunks(response, max_bytes):
                 content += chunk
@@ -326,6 +336,17 @@ async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIter
         if total > max_bytes:
             raise too_large
         yield chunk
+
+
+async def _split(response: aiohttp.ClientResponse, spool: Spool, max_bytes: int) -> Reply:
+    """The answer with its files in `spool`."""
+    try:
+        body, files = await split(_chunks(response, spool.most), spool, max_bytes)
+    except InlineError as error:
+        raise FetchError(str(error)) from None
+    except OSError:
+        raise FetchError("a file in the answer could not be written") from None
+    return Reply(response.status, _lower(response), body, files)
 
 
 async def _beginning(response: aiohttp.ClientResponse, most: int, seconds: float) -> bytes:

@@ -83,6 +83,9 @@ class UpstreamOutput(msgspec.Struct, frozen=True):
     part: str = MAIN
     """`main` is what was asked for, and alone is billed; `cover`, `lyrics`, `last_frame`, … are companions."""
     text: str | None = None
+    content: Spooled | bytes | None = None
+    """The file itself, where it came inside the answer; bytes where it is small. It is in storage before what the
+    answer says is believed."""
     facts: Facts | None = None
 
 
