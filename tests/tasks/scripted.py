@@ -19,6 +19,7 @@ from telecine.config import AccountConfig, ChannelConfig, Config, KeyConfig, Lim
 from telecine.loops import Loop
 from telecine.media.storage import is_answer
 from telecine.net.client import FetchError
+from telecine.net.spool import Spool, Spooled
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
@@ -188,6 +189,7 @@ class Shelf:
         self.documents: dict[str, bytes] = {}
         """What upstreams have answered at once, until it is in the records."""
         self.refusing = False
+        self.folder = Path("/nowhere")
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         if self.failures:
@@ -201,6 +203,14 @@ class Shelf:
         for key in keys:
             if self.documents.pop(key, None) is None and not is_answer(key):
                 self.forgotten.append(key)
+
+    def spool(self) -> Spool:
+        return Spool(self.folder)
+
+    async def take(self, key: str, content: Spooled | bytes) -> None:
+        if self.refusing:
+            raise OSError("the disk is full")
+        self.documents[key] = content.path.read_bytes() if isinstance(content, Spooled) else content
 
     async def put(self, key: str, content: bytes) -> None:
         if self.refusing:

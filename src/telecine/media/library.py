@@ -11,7 +11,8 @@ from telecine.media.collect import Collector
 from telecine.media.reader import Reader, Scope
 from telecine.media.sheets import sheet_key
 from telecine.media.spool import spool
-from telecine.media.storage import Storage, input_key
+from telecine.media.storage import Storage, input_key, linked
+from telecine.net.spool import Spool, Spooled
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
 from telecine.shares import Shares
@@ -35,9 +36,22 @@ class MediaLibrary:
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
         found = UpstreamOutput(output.upstream_url or "", output.kind, output.upstream_id, output.upstream_expires_at)
+        here = linked(output.upstream_url)
         async with self.downloads.place(account_id):
-            chunks: AsyncIterator[bytes] = provider.collect(channel, found)
+            chunks: AsyncIterator[bytes] = self._storage.read(here) if here else provider.collect(channel, found)
             return await self._collector.collect(chunks, output, account_id)
+
+    def spool(self) -> Spool:
+        """Where the files go that come inside one answer."""
+        return Spool(self._folder)
+
+    async def take(self, key: str, content: Spooled | bytes) -> None:
+        """Store a file that came inside an answer, whole or not at all. Raises what the storage raises."""
+        if isinstance(content, Spooled):
+            await self._storage.put_file(key, content.path, "application/octet-stream")
+            return
+        async with spool(_once(content), self._folder, len(content)) as file:
+            await self._storage.put_file(key, file.path, "application/octet-stream")
 
     async def forget(self, keys: Sequence[str]) -> None:
         """Delete stored files; those that are gone already do not matter."""

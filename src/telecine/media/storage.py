@@ -24,6 +24,8 @@ _PAGE: Final = 500
 _BLOCK: Final = 4096
 _UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
 _ANSWER: Final = "answer"
+_CONTENT: Final = "content"
+_HERE: Final = "stored:"
 _KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,9}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
 
 
@@ -45,6 +47,26 @@ def answer_key(account_id: int, task_id: int, number: int) -> str:
 def is_answer(key: str) -> bool:
     """Whether that is what lies under `key`."""
     return f".{_ANSWER}." in key
+
+
+def content_key(account_id: int, task_id: int, index: int) -> str:
+    """Where a file lies that came inside an answer, until the output is stored."""
+    return f"a{account_id}/t{task_id}/{index}.{_CONTENT}.bin"
+
+
+def is_content(key: str) -> bool:
+    """Whether that is what lies under `key`."""
+    return f".{_CONTENT}." in key
+
+
+def link_to(key: str) -> str:
+    """What an output has in the place of its upstream's link where its file lies under `key`, as it came."""
+    return f"{_HERE}{key}"
+
+
+def linked(url: str | None) -> str | None:
+    """The key in such a link; None for the upstream's own."""
+    return url.removeprefix(_HERE) if url is not None and url.startswith(_HERE) else None
 
 
 def owner_of(key: str) -> int:

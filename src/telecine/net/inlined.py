@@ -19,6 +19,7 @@ LONG: Final = 64 * 1024
 _STOP: Final = re.compile(rb'["\\]')
 _HEAD: Final = re.compile(rb"data:[!-+\--~]{0,255},")
 """The beginning of a data URL: nothing in it is a comma but its end."""
+_ESCAPE: Final = re.compile(rb"\\(?:u.{4}|.)", re.DOTALL)
 _ALPHABET: Final = re.compile(rb"[A-Za-z0-9+/_\-]*={0,2}")
 _USUAL: Final = bytes.maketrans(b"-_", b"+/")
 _ESCAPED: Final = {b"/": b"/", b"n": b"", b"r": b""}
@@ -123,7 +124,7 @@ class _Splitter:
     def _decide(self) -> None:
         """A string is long: it is a file where it is base64 so far."""
         text, self._text = bytes(self._text or b""), None
-        plain = re.sub(rb"\\(?:u[0-9A-Fa-f]{4}|.)", lambda one: _known(one.group()) or b"\\", text, flags=re.DOTALL)
+        plain = _ESCAPE.sub(_read, text)
         head = _HEAD.match(plain)
         if head is not None and not head.group().endswith(b";base64,"):
             self._out += text
@@ -137,7 +138,7 @@ class _Splitter:
 
     def _close(self) -> None:
         if self._file is not None:
-            name = f"file-{secrets.token_hex(16)}"
+            name = f"file:{secrets.token_hex(16)}"
             self.files[name] = self._file.end()
             self._out += name.encode()
         elif self._text is not None:
@@ -185,6 +186,12 @@ def _meant(escape: bytes) -> bytes:
     if found is None:
         raise InlineError("a file in the answer is no base64")
     return found
+
+
+def _read(escape: re.Match[bytes]) -> bytes:
+    """What an escape stands for; one that no base64 has stays what it is."""
+    found = _known(escape.group())
+    return escape.group() if found is None else found
 
 
 def _known(escape: bytes) -> bytes | None:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from telecine.net.spool import Spool, Spooled
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import Kind
@@ -293,6 +294,8 @@ class Submission(msgspec.Struct, frozen=True):
     nothing may be sent then."""
     account_id: int = 0
     """Whose task it is: what a provider does on this machine is shared fairly among accounts."""
+    spool: Spool | None = None
+    """Where files go that come inside the answer."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -303,6 +306,8 @@ class Job(msgspec.Struct, frozen=True):
     handle: str
     upstream_id: str | None
     submitted_at: float
+    spool: Spool | None = None
+    """Where files go that come inside the answer."""
 
 
 class MediaReader(Protocol):

@@ -20,6 +20,7 @@ from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.operations import find
 from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
+from telecine.tasks.contents import content_keys, drop, settled
 from telecine.tasks.context import Context
 from telecine.tasks.ending import charged, fail, released
 from telecine.tasks.outcomes import ChannelGoneError
@@ -67,7 +68,7 @@ async def collect(context: Context, work: Work) -> None:
     and a job none of whose results can be had has failed. Companions are tried as often before success, and as long
     after it; but no job waits longer for them, or fails for want of them.
     """
-    tried = await _store(context, work)
+    before, tried = work.outputs, await _store(context, work)
     work = replace(work, outputs=tuple(one.output for one in tried))
     if _waits(work, tried):
         tries = max(one.output.tries for one in tried if one.pending)
@@ -79,6 +80,7 @@ async def collect(context: Context, work: Work) -> None:
         await _succeed(context, work)
     else:
         await fail(context, work, _NO_FILES)
+    await drop(context, before, work.outputs)
 
 
 def _waits(work: Work, tried: Sequence[Tried]) -> bool:
@@ -152,10 +154,12 @@ def _next_try(context: Context, outputs: Sequence[Output]) -> float | None:
 
 async def keep_on(context: Context, work: Work) -> None:
     """succeeded, with outputs that could not be stored yet."""
+    before = work.outputs
     if work.task.deleted_at is None and any(output.state == "pending" for output in work.outputs):
         work = replace(work, outputs=tuple(one.output for one in await _store(context, work)))
     change = context.moved(work.task, Change(task=work.task, outputs=work.outputs))
     await context.commit(change, due=_next_try(context, work.outputs))
+    await drop(context, before, work.outputs)
 
 
 async def bury(context: Context, work: Work) -> None:
@@ -166,7 +170,7 @@ async def bury(context: Context, work: Work) -> None:
         await context.rest(work.task.id, gone_at - now)
         return
     keys = [key for output in work.outputs for key in (output.object_key, output.poster_key) if key]
-    keys += work.task.request.own_keys
+    keys += [*work.task.request.own_keys, *content_keys(work.outputs)]
     await context.library.forget(keys)
     outputs = tuple(replace(one, state="lost", object_key=None, poster_key=None, text=None) for one in work.outputs)
     change = context.moved(work.task, Change(task=work.task, outputs=outputs, forgets=True), "files_deleted")
@@ -190,12 +194,13 @@ async def _store(context: Context, work: Work) -> list[Tried]:
 
 async def _store_one(context: Context, work: Work, channel: Channel, provider: Provider, output: Output) -> Tried:
     try:
-        return Tried(await context.library.keep(provider, channel, output, work.task.account_id))
+        return Tried(settled(await context.library.keep(provider, channel, output, work.task.account_id)))
     except (FetchError, OSError) as error:  # OSError: our own disk, which is no failure of the job either
         tried = Tried(replace(output, tries=output.tries + 1), _is_dead(error))
         if tried.dead:
             tried = replace(tried, output=await _fresh_link(context, work, channel, provider, tried.output))
-    return replace(tried, output=replace(tried.output, state="lost")) if _is_lost(context, work, tried) else tried
+    lost = _is_lost(context, work, tried)
+    return replace(tried, output=settled(replace(tried.output, state="lost"))) if lost else tried
 
 
 def _is_dead(error: FetchError | OSError) -> bool:

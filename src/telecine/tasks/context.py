@@ -15,6 +15,7 @@ from telecine.accounts.prices import PriceBook
 from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
+from telecine.net.spool import Spool, Spooled
 from telecine.nouns.ids import IdSource
 from telecine.nouns.task import Output, Task
 from telecine.providers.base import Channel, MediaReader, Provider
@@ -62,6 +63,14 @@ class Library(Protocol):
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
+        ...
+
+    def spool(self) -> Spool:
+        """Where the files go that come inside one answer."""
+        ...
+
+    async def take(self, key: str, content: Spooled | bytes) -> None:
+        """Store a file that came inside an answer, whole or not at all. Raises what the storage raises."""
         ...
 
     async def forget(self, keys: Sequence[str]) -> None:

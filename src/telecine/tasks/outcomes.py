@@ -16,7 +16,7 @@ from telecine.tasks.reads import Work
 from telecine.tasks.references import job_handle, output_handles
 from telecine.tasks.writes import Change
 
-_MOST_OUTPUTS = 64
+MOST_OUTPUTS = 64
 """No vendor makes more at once; an upstream that claims to is not believed."""
 
 
@@ -65,7 +65,7 @@ async def collecting(context: Context, work: Work, result: Succeeded, *, surely:
     """
     now = context.now()
     attempt = work.current
-    outputs = noted(work.task.id, result.outputs[:_MOST_OUTPUTS])
+    outputs = noted(work.task.id, result.outputs[:MOST_OUTPUTS])
     if attempt.accepted_at is not None:
         context.pace.learn(attempt.provider, attempt.model, now - attempt.accepted_at)
     task = replace(

@@ -26,6 +26,7 @@ from telecine.providers.base import (
     Unreadable,
 )
 from telecine.tasks import answers
+from telecine.tasks.contents import taken
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again, failed
@@ -63,7 +64,11 @@ async def poll(context: Context, work: Work) -> Work | None:
             case NotCancellable():
                 work = await _runs_on(context, work)
                 task = work.task
-    match await _asked(context.questions.poll(provider, channel, job), provider):
+    async with context.library.spool() as spool:
+        answer = await _asked(context.questions.poll(provider, channel, replace(job, spool=spool)), provider)
+        if isinstance(answer, Succeeded):
+            answer = await taken(context, work, answer)
+    match answer:
         case Succeeded() as result:
             return await collecting(context, work, result)
         case Failed() as outcome:
@@ -127,7 +132,11 @@ async def reconcile(context: Context, work: Work) -> Work | None:
     if answer is not None:
         return await conclude(context, work, answer)
     attempt = replace(attempt, lookups=attempt.lookups + 1)
-    match await _asked(provider.look_up(channel, _job(work)), provider):
+    async with context.library.spool() as spool:
+        told = await _asked(provider.look_up(channel, replace(_job(work), spool=spool)), provider)
+        if isinstance(told, Found) and isinstance(told.outcome, Succeeded):
+            told = replace(told, outcome=await taken(context, work, told.outcome))
+    match told:
         case Found(upstream_id, outcome):
             return await _found(context, replace(work, attempt=attempt), upstream_id, outcome)
         case NotFound():

@@ -25,6 +25,7 @@ from telecine.providers.base import (
     Unknown,
 )
 from telecine.tasks.answers import kept
+from telecine.tasks.contents import taken
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again
@@ -91,11 +92,13 @@ async def _send(context: Context, work: Work, channel: Channel, provider: Provid
     submission = replace(await _submission(context, work), before_send=lambda: context.check_lease(task_id))
     outcome: SubmitOutcome | None = None
     try:
-        async with _reading(context, work) as media:
-            outcome = await provider.submit(channel, submission, media)
+        async with context.library.spool() as spool, _reading(context, work) as media:
+            outcome = await provider.submit(channel, replace(submission, spool=spool), media)
             if isinstance(outcome, Accepted | Finished):
                 # Before anything can go wrong: the operator can still find the job.
                 _log.info("submitted", task=task_id, channel=channel.name, upstream_id=outcome.upstream_id)
+            if isinstance(outcome, Finished):
+                outcome = replace(outcome, result=await taken(context, work, outcome.result, surely=True))
     except StaleError:
         if outcome is None:
             # Surely not sent. If the records say that the task is ours all the same, it goes on; else it ends here.

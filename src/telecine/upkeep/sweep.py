@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import select, tuple_
 
 from telecine.clock import Clock
-from telecine.media.storage import Storage, Stored, is_answer
+from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
@@ -62,17 +62,12 @@ class Sweep:
         places = {key: _place(key) for key in keys}
         async with self._database.reading() as connection:
             found = await connection.execute(
-                select(table.task_id, table.index, table.object_key).where(
-                    tuple_(table.task_id, table.index).in_(list(set(places.values()))), table.object_key.is_not(None)
+                select(table.task_id, table.index, table.object_key, table.upstream_url).where(
+                    tuple_(table.task_id, table.index).in_(list(set(places.values())))
                 )
             )
-            kept = {(task_id, index): object_key for task_id, index, object_key in found.all()}
-        # A poster or a contact sheet lies beside its file and lives as long; an answer of that age is in the records.
-        return [
-            key
-            for key, place in places.items()
-            if is_answer(key) or place not in kept or key.split(".")[0] != kept[place].split(".")[0]
-        ]
+            rows = {(task_id, index): (key, url) for task_id, index, key, url in found.all()}
+        return [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
 
     async def _lost_inputs(self, account_id: int, stored: Sequence[Stored]) -> list[str]:
         first, last = stored[0].at - _AFTER, stored[-1].at + _BEFORE
@@ -97,6 +92,17 @@ class Sweep:
             if len(rows) < BATCH:
                 return
             first = rows[-1].id + 1
+
+
+def _is_kept(key: str, row: tuple[str | None, str | None] | None) -> bool:
+    """Whether the row of an output, its key and its link, names what lies under `key`; an answer of that age is in the
+    records."""
+    if row is None or is_answer(key):
+        return False
+    if is_content(key):
+        return linked(row[1]) == key
+    # A poster or a contact sheet lies beside its file and lives as long.
+    return row[0] is not None and key.split(".", maxsplit=1)[0] == row[0].split(".")[0]
 
 
 def _place(key: str) -> tuple[int, int]:
