@@ -17,7 +17,7 @@ from telecine.dialects.base import Media
 from telecine.dialects.kling import render as kling_form
 from telecine.dialects.openai import render as openai_form
 from telecine.dialects.tasks import render as tasks_form
-from telecine.media.storage import Storage, answer_key, input_key, output_key
+from telecine.media.storage import Storage, answer_key, content_key, input_key, link_to, output_key
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
@@ -316,11 +316,18 @@ async def test_objects_that_no_row_names_are_swept_after_a_day(house: House, sto
         await place(storage, house, tmp_path, input_key(mine, "png")),
         await place(storage, house, tmp_path, input_key(99, "png")),
         await place(storage, house, tmp_path, answer_key(mine, task.id, 0)),
+        await place(storage, house, tmp_path, content_key(mine, task.id, 0)),  # what it was is stored
+        await place(storage, house, tmp_path, content_key(mine, 12345, 0)),
     ]
+    still = await done(house)
+    content = await place(storage, house, tmp_path, content_key(mine, still.id, 0))
+    async with house.database.writing() as connection:
+        pending = update(tables.outputs).where(tables.outputs.c.task_id == still.id)
+        await connection.execute(pending.values(state="pending", object_key=None, upstream_url=link_to(content)))
     sweep = Sweep(house.database, storage, house.clock)
     house.clock.advance(DAY - 120)
     assert await sweep.run() == 0
     house.clock.advance(240)
     assert await sweep.run() == len(lost)
     assert [await storage.size(one) for one in lost] == [None] * len(lost)
-    assert [await storage.size(one) for one in (used, made, poster)] == [7] * 3
+    assert [await storage.size(one) for one in (used, made, poster, content)] == [7] * 4

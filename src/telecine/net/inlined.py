@@ -36,12 +36,20 @@ async def split(chunks: AsyncIterator[bytes], spool: Spool, most: int) -> tuple[
     At most `most` bytes are left of it. Raises InlineError, OSError, and what `chunks` raises.
     """
     splitter = _Splitter(spool, most)
+    first, small = bytearray(), True
     async for chunk in chunks:
-        if splitter.plain:
-            splitter.feed(chunk)
-        else:  # it writes to the disk
+        if not small:  # in a thread: it writes to the disk
             await asyncio.to_thread(splitter.feed, chunk)
-    return await asyncio.to_thread(splitter.end), splitter.files
+            continue
+        first += chunk
+        if len(first) > LONG:
+            small = False
+            await asyncio.to_thread(splitter.feed, bytes(first))
+    if small:  # it has no room for a file
+        if len(first) > most:
+            raise InlineError(f"the answer is larger than {most} bytes")
+        return bytes(first), {}
+    return splitter.end(), splitter.files
 
 
 class _Splitter:
@@ -59,11 +67,6 @@ class _Splitter:
         self._file: _File | None = None
         self._rest = b""
         """The beginning of an escape whose end has not come yet."""
-
-    @property
-    def plain(self) -> bool:
-        """Whether no file is being read."""
-        return self._file is None
 
     def feed(self, chunk: bytes) -> None:
         data, at = self._rest + chunk, 0

@@ -53,7 +53,7 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
     if name is not None and not vendor.fine(said):
         return Unknown(f"HTTP {reply.status} with an error beside the id of a job")
     if name is not None:
-        return _made(vendor, vendor.job(said), name, channel, now)
+        return _made(vendor, Told(vendor.job(said), name, channel, vendor.root(channel), now, reply.files))
     complaint = complaint_of(reply.body)
     if vendor.there is not None and complaint is not None and vendor.there(complaint):
         return Unknown("a job with this handle already exists")
@@ -63,12 +63,12 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
     return refused
 
 
-def _made(vendor: Vendor, job: Any, name: str, channel: Channel, now: float) -> SubmitOutcome:
-    if vendor.at_once is not None and vendor.at_once(job):
-        result = vendor.outputs(Told(job, name, channel, vendor.root(channel), now))
+def _made(vendor: Vendor, told: Told) -> SubmitOutcome:
+    if vendor.at_once is not None and vendor.at_once(told.job):
+        result = vendor.outputs(told)
         if isinstance(result, Succeeded):
-            return Finished(result, name)
-    return Accepted(name)
+            return Finished(result, told.name)
+    return Accepted(told.name)
 
 
 def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle: str, now: float) -> LookUpOutcome:
@@ -88,7 +88,7 @@ def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle:
         return Unreadable("an answer without a job", wait)
     if found != name and not (name == handle and _ours(vendor, job, handle)):
         return Unreadable("an answer about another job", wait)
-    outcome = judged(vendor, Told(job, found, channel, vendor.root(channel), now), wait)
+    outcome = judged(vendor, Told(job, found, channel, vendor.root(channel), now, reply.files), wait)
     return outcome if isinstance(outcome, Unreadable) else Found(found, outcome)
 
 

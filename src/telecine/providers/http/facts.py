@@ -15,6 +15,7 @@ import msgspec
 
 from telecine.clock import Clock
 from telecine.net.client import Reply
+from telecine.net.spool import Spooled
 from telecine.nouns.billed import Billed
 from telecine.nouns.request import Role
 from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
@@ -144,6 +145,8 @@ class Told(msgspec.Struct, frozen=True):
     root: str
     now: float
     """Seconds since the Unix epoch."""
+    files: Mapping[str, Spooled] = {}
+    """What came inside the answer, for `telecine.net.inlined.content_of`."""
 
 
 class Account(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Reply
+from telecine.net.spool import Spool
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
@@ -100,6 +101,7 @@ class HttpProvider:
                 allow_private=True,  # the operator chose this address
                 fresh=True,
                 before_send=submission.before_send,
+                spool=submission.spool,
             )
         except FetchError as error:
             return Unknown(error.reason) if error.sent else NeverSent(error.reason)
@@ -121,7 +123,7 @@ class HttpProvider:
     async def _query(self, channel: Channel, job: Job, name: str) -> LookUpOutcome:
         op = self.vendor.ops[job.operation]
         try:
-            reply = await self._ask(channel, _polls(op), None, id=name)
+            reply = await self._ask(channel, _polls(op), None, job.spool, id=name)
         except FetchError as error:
             return Unreadable(error.reason)
         return polled(self.vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now())
@@ -173,14 +175,14 @@ class HttpProvider:
         """Whether the vendor's rule finds it genuine."""
         return self.vendor.genuine(channel, headers, body, self._clock.now())
 
-    async def _ask(self, channel: Channel, path: str, body: Any, **names: str) -> Reply:
+    async def _ask(self, channel: Channel, path: str, body: Any, spool: Spool | None = None, **names: str) -> Reply:
         """One question that may be repeated. Raises FetchError."""
         method, url = self._url(channel, path, **names)
         headers = self._signed(channel)
         content = None if body is None else msgspec.json.encode(body)
         if content is not None:
             headers = {"content-type": JSON, **headers}
-        return await self._client.request(method, url, headers=headers, body=content, allow_private=True)
+        return await self._client.request(method, url, headers=headers, body=content, allow_private=True, spool=spool)
 
     def _url(self, channel: Channel, path: str, **names: str) -> tuple[str, str]:
         """(method, URL), with the names that stand in braces in `path`."""
