@@ -4,6 +4,7 @@ has been answered is not lost."""
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +49,7 @@ def begun(process: ServerProcess, upstream: FakeOpenAI) -> None:
 
 def test_a_result_that_comes_with_the_answer(process: ServerProcess, upstream: FakeOpenAI) -> None:
     begun(process, upstream)
+    time.sleep(1.0)  # a minute by the server's clock: longer than a lease lasts that nobody extends
     upstream.finish()
     assert ended(process)["status"] == "succeeded"
     assert (len(upstream.jobs), upstream.queries) == (1, 0)
