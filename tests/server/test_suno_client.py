@@ -1,4 +1,7 @@
-"""What a Suno application does, against a running server: songs, lyrics, and a song that goes on."""
+"""What a Suno application does, against a running server: songs, lyrics, and a song that goes on.
+
+With the sandbox behind it, and with both kinds of upstream.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,39 @@ from PIL import Image
 
 from tests.server.live import KEY, OTHER_KEY, Answer, LiveServer, eventually
 from tests.server.receiver import Receiver
+from tests.upstreams.suno import API_KEY, FakeSuno
 
 LYRICS = "[Verse]\nA paper boat goes down the stair"
 SONG = {"mv": "chirp-v4", "prompt": LYRICS, "title": "Paper Boat", "tags": "folk, slow"}
 _FILES = '\n[network]\nallow_private = ["127.0.0.1/32"]\n'
 
 
+def channel(fake: FakeSuno) -> str:
+    return f"""{_FILES}
+[[channels]]
+name = "songs"
+provider = "suno"
+base_url = "{fake.base_url}"
+api_key = "{API_KEY}"
+models = ["chirp-*", "suno_lyrics"]
+"""
+
+
+@pytest.fixture(scope="module", params=["sandbox", "new-api", "Suno-API"])
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeSuno | None]:
+    """Both kinds of upstream; and none, for the sandbox."""
+    if request.param == "sandbox":
+        yield None
+        return
+    with FakeSuno(relay=request.param == "new-api", seconds=3.0).in_thread() as one:
+        one.autofinish(0.3)
+        yield one
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("suno"), _FILES) as found:
+def server(fake: FakeSuno | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    config = _FILES if fake is None else channel(fake)
+    with LiveServer(tmp_path_factory.mktemp("suno"), config) as found:
         yield found
 
 
@@ -84,7 +111,7 @@ def test_a_song_from_beginning_to_end(server: LiveServer) -> None:
     assert refused(server.call("GET", f"/suno/fetch/{name}", key=OTHER_KEY), 400)
 
 
-def test_a_song_goes_on_from_a_clip_of_ones_own(server: LiveServer) -> None:
+def test_a_song_goes_on_from_a_clip_of_ones_own(server: LiveServer, fake: FakeSuno | None) -> None:
     first = submitted(server, SONG)
     clip = done(server, first)["data"][1]["id"]
     more = {**SONG, "prompt": "[Outro] And nobody is there", "continue_clip_id": clip, "continue_at": 2.5}
@@ -93,9 +120,20 @@ def test_a_song_goes_on_from_a_clip_of_ones_own(server: LiveServer) -> None:
         assert made["metadata"]["audio_prompt_id"] == clip
     shown = server.call("GET", f"/v1/tasks/{second}").json
     assert (shown["operation"], shown["status"]) == ("music", "succeeded")
-    for strange, key in ((clip, OTHER_KEY), ("00000000-0000-4000-8000-000000000000", KEY), ("06xx1njwc558w00", KEY)):
+    strangers = [(clip, OTHER_KEY), ("00000000-0000-4000-8000-000000000000", KEY), ("06xx1njwc558w00", KEY)]
+    if fake is not None:
+        before, there = list(fake.jobs.values())[-2:]
+        sent = {name: there.body[name] for name in ("continue_clip_id", "continue_at", "task_id")}
+        assert sent == {"continue_clip_id": before.clips[1], "continue_at": 2.5, "task_id": before.task_id}
+        third = submitted(server, {**more, "continue_clip_id": there.clips[0]})  # as the upstream calls it
+        done(server, third)
+        assert fake.creates[-1]["continue_clip_id"] == there.clips[0]
+        strangers.append((there.clips[0], OTHER_KEY))
+    asked = 0 if fake is None else len(fake.creates)
+    for strange, key in strangers:
         answer = server.call("POST", "/suno/submit/music", {**more, "continue_clip_id": strange}, key=key)
-        assert "continue_clip_id" in refused(answer, 404)
+        assert "continue_clip_id" in refused(answer, 400)
+    assert asked == (0 if fake is None else len(fake.creates))
 
 
 def test_a_song_by_a_description(server: LiveServer) -> None:
