@@ -79,6 +79,7 @@ async def test_a_request_belongs_to_whoever_claims_it_most_narrowly(
         await app(scope, receive, send)
 
     app = Starlette(routes=[route for one in FOUR for route in one.routes])
+    app.state.edge = House(*FOUR).edge
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=gate), base_url="http://telecine.test") as client:
         answer = await client.get(path, headers={one.replace("_", "-"): value for one, value in headers.items()})
     assert answer.json() == {"dialect": name, "of": path}

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable
-from inspect import isawaitable
-from typing import TypeVar
+from types import CoroutineType
+from typing import TypeVar, cast
 
 import msgspec
 from starlette.requests import Request
 
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Edge, edge_of, principal_of
+from telecine.dialects.base import Edge
 from telecine.tasks.view import View
 
 T = TypeVar("T")
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request of the dialect with this name. `source` is the task that it follows up, where its path names one."""
+    """A request of the dialect with this name."""
 
     request: Request
     dialect: str
+    edge: Edge
+    """The house."""
+    principal: Principal
+    """Who asks. A row that needs no key has nobody here."""
     source: View | None = None
-
-    @property
-    def edge(self) -> Edge:
-        """The house."""
-        return edge_of(self.request)
-
-    @property
-    def principal(self) -> Principal:
-        """Who asks; nobody where no key is needed."""
-        return principal_of(self.request)
+    """The task that it follows up, where its path names one."""
 
     @property
     def id(self) -> str:
@@ -52,4 +47,4 @@ class Call(msgspec.Struct, frozen=True):
 
 async def awaited(value: Awaitable[T] | T) -> T:
     """What a dialect's function answers, which may be one that waits or one that does not."""
-    return await value if isawaitable(value) else value
+    return await value if isinstance(value, CoroutineType) else cast("T", value)

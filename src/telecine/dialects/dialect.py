@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from telecine.dialects.base import Edge
+from telecine.dialects.base import Edge, edge_of
 from telecine.dialects.call import Call
 from telecine.dialects.document import Entry, Sent
 from telecine.dialects.errors import Errors
@@ -127,7 +127,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
                 raise GatewayError("not_found", f"The method {method} is not served here.", param="method")
             if self.strict:
                 refuse_unknown(request, known[method])
-            return await row.serve(Call(request, self.name))
+            principal: Any = request.scope.get("principal")
+            return await row.serve(Call(request, self.name, edge_of(request), principal))
 
         return serve
 

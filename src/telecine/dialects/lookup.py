@@ -1,4 +1,4 @@
-"""Finding the task that a path names, whatever dialect it was made in, and reading what a query says."""
+"""Which tasks a path shows, and reading what a query says."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from telecine.dialects.base import edge_of, principal_of
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.ids import parse_task_id
 from telecine.nouns.task import Task
-from telecine.tasks.view import View
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
 _MOST_SHOWN: Final = 64
@@ -22,14 +19,6 @@ _MOST_SHOWN: Final = 64
 def missing(text: str) -> GatewayError:
     """The one answer for what does not exist, has been deleted, or is another account's."""
     return GatewayError("not_found", f"There is no task '{text[:128]}'.", param="id")
-
-
-async def find(request: Request, text: str) -> View:
-    """The caller's task with the id `text`, in any dialect's form. Raises GatewayError (`not_found`)."""
-    task_id = parse_task_id(text)
-    if task_id is None:
-        raise missing(text)
-    return await edge_of(request).tasks.get(principal_of(request), task_id)
 
 
 def made_by(task: Task, form: str, operations: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ from telecine.dialects.call import Call, awaited
 from telecine.dialects.document import Described, Method, Query
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import Look, Source, keep_media
-from telecine.dialects.lookup import find, missing, number
+from telecine.dialects.lookup import missing, number
 from telecine.dialects.waiting import Wait, answered, waited
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
@@ -60,7 +60,10 @@ class Row(Described, frozen=True):
 
 async def by_id(call: Call) -> View:
     """The task that the path names, in any dialect's form. Raises GatewayError (`not_found`)."""
-    return await find(call.request, call.id)
+    task_id = parse_task_id(call.id)
+    if task_id is None:
+        raise missing(call.id)
+    return await call.edge.tasks.get(call.principal, task_id)
 
 
 def making(*kinds: Kind) -> Find:

@@ -100,21 +100,21 @@ class IdForm(msgspec.Struct, frozen=True):
     """How a dialect writes the id of a task. Every dialect reads all forms: `parse_task_id`."""
 
     name: str
-    write: Callable[[int], str]
+    form: Callable[[int, str], str]
+
+    def write(self, task_id: int, model: str = "") -> str:
+        """The id of a task; `model` is its public model name, which one form has before it."""
+        return self.form(task_id, model)
 
 
-DECIMAL: Final = IdForm("decimal", str)
-VIDEO: Final = IdForm("video_", video_id)
-TSK: Final = IdForm("tsk_", tsk_id)
-UUID: Final = IdForm("uuid", uuid_form)
-ALPHANUMERIC: Final = IdForm("alphanumeric", to_base32)
+DECIMAL: Final = IdForm("decimal", lambda task_id, _: str(task_id))
+VIDEO: Final = IdForm("video_", lambda task_id, _: video_id(task_id))
+TSK: Final = IdForm("tsk_", lambda task_id, _: tsk_id(task_id))
+UUID: Final = IdForm("uuid", lambda task_id, _: uuid_form(task_id))
+RELAY: Final = IdForm("model:task_", lambda task_id, model: f"{model}:task_{to_base32(task_id)}")
+ALPHANUMERIC: Final = IdForm("alphanumeric", lambda task_id, _: to_base32(task_id))
 """Lower-case letters and digits alone."""
-ID_FORMS: Final = (DECIMAL, VIDEO, TSK, UUID, ALPHANUMERIC)
-
-
-def relay_form(model: str, task_id: int) -> str:
-    """`model:task_…`, as relays name the tasks of `/v1/videos`."""
-    return f"{model}:task_{to_base32(task_id)}"
+ID_FORMS: Final = (DECIMAL, VIDEO, TSK, UUID, RELAY, ALPHANUMERIC)
 
 
 _UUID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f])00-0{12}")

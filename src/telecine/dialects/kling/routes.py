@@ -9,8 +9,8 @@ from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.kling.create import PathKind, check_picture, parse_create
 from telecine.dialects.kling.render import ERRORS, SENT, Envelope, created, ok, task_data
 from telecine.dialects.lists import List, Numbered
-from telecine.dialects.lookup import find, made_by, missing
-from telecine.dialects.rows import Create, Read, Row
+from telecine.dialects.lookup import made_by, missing
+from telecine.dialects.rows import Create, Read, Row, by_id
 from telecine.nouns.errors import GatewayError
 from telecine.tasks.view import View
 from telecine.wires.kling import MAX_IMAGE, CreateTask
@@ -73,7 +73,7 @@ def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]
 async def _found(call: Call) -> View:
     """By task id, or by external id."""
     try:
-        return await find(call.request, call.id)
+        return await by_id(call)
     except GatewayError as error:
         if error.code != "not_found":
             raise
