@@ -140,6 +140,7 @@ class FakeTasks:
         ended_at: float | None = None,
         progress: int = 0,
         outputs: int = 0,
+        companions: Sequence[str] = (),
         error: TaskError | None = None,
         usage: Usage | None = None,
         poll_after: float | None = 2.5,
@@ -181,6 +182,20 @@ class FakeTasks:
                 sha256="ab",
             )
             for index in range(outputs)
+        )
+        kept += tuple(
+            Output(
+                task_id=task_id,
+                index=outputs + number,
+                part=part,
+                kind="image",
+                state="stored",
+                object_key="k",
+                content_type="image/png",
+                width=640,
+                height=640,
+            )
+            for number, part in enumerate(companions)
         )
         view = View(task, kept, None if task.ended else poll_after)
         self.views[task_id] = view

@@ -145,3 +145,9 @@ async def test_strict_clients_can_read_a_task(house: House) -> None:
     assert isinstance(data["created_at"], int)
     assert isinstance(data["updated_at"], int)
     assert isinstance(data["task_result"]["videos"][0]["duration"], str)
+
+
+async def test_only_main_parts_of_its_kind_are_videos(house: House) -> None:
+    view = house.tasks.done(TEXT, companions=("cover", "last_frame"))
+    found = (await house.call("GET", f"{T2V}/{view.task.id}")).json()["data"]["task_result"]["videos"]
+    assert [one["id"] for one in found] == [output_id(view.task.id, 0)]

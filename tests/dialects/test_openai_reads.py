@@ -277,3 +277,11 @@ async def test_klings_bare_paths_win_where_they_are_mounted_first() -> None:
     view = house.tasks.add(TEXT)
     assert (await house.call("GET", f"/v1/videos/text2video/{view.task.id}")).json()["code"] == 0
     assert (await house.call("GET", f"/v1/videos/{view.task.id}")).json()["object"] == "video"
+
+
+async def test_companions_are_no_videos(house: House) -> None:
+    view = house.tasks.done(TEXT, companions=("cover",))
+    outputs = (msgspec.structs.replace(view.outputs[1], index=0), msgspec.structs.replace(view.outputs[0], index=1))
+    house.tasks.views[view.task.id] = msgspec.structs.replace(view, outputs=outputs)
+    found = (await house.call("GET", f"/v1/videos/{video_id(view.task.id)}")).json()
+    assert (found["url"], found["size"]) == ("https://media.test/1/file.mp4", "1280x720")

@@ -30,6 +30,7 @@ from telecine.media.storage import CHUNK, Storage, answer_key
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.operations import Kind
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output
 from tests.clock import HandClock
@@ -98,6 +99,23 @@ async def web(service: MediaService, output: Output) -> AsyncIterator[Web]:
 
 
 # -- the file ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["file", "text"])
+async def test_what_is_no_media_is_a_download(
+    web: Web, service: MediaService, *, storage: Storage, decoders: FakeDecoders, folder: Path, kind: Kind
+) -> None:
+    page = b"<script>alert(1)</script>"
+    wanted = Output(task_id=5, index=0, kind=kind)
+    kept = await Collector(storage, decoders, folder).collect(chunked(page), wanted, account_id=7)
+    web.outputs[5, 0] = kept
+    status, headers, body = await web.get(service.link(kept))
+    assert (status, body, headers["content-type"]) == (200, page, "application/octet-stream")
+    assert headers["content-disposition"].startswith("attachment; ")
+    assert headers["x-content-type-options"] == "nosniff"
+    for variant in ("poster", "spritesheet"):
+        status, _, _ = await web.get(service._signer.make(kept, variant, service._signer.expiry(MOMENT)))
+        assert status == 404
 
 
 async def test_the_whole_file(web: Web, service: MediaService, output: Output) -> None:

@@ -52,7 +52,10 @@ def _first(connection: sa.Connection) -> None:
         connection.execute(sa.insert(tasks), task)
         connection.execute(sa.insert(schedule), _row(schedule, task_id=number, due=1e10 + number, weight=1))
     connection.execute(sa.insert(schedule), _row(schedule, task_id=99, due=1e10, weight=1))
-    connection.execute(sa.insert(tasks), {**task, "id": _DONE})
+    connection.execute(sa.insert(tasks), {**task, "id": _DONE, "started_at": 1.0})
+    for index in range(2):
+        made = _row(old.tables["outputs"], task_id=_DONE, index=index, state="stored", kind="image")
+        connection.execute(sa.insert(old.tables["outputs"]), made)
 
 
 async def test_records_of_the_first_schema_live_on(
@@ -86,6 +89,12 @@ async def test_records_of_the_first_schema_live_on(
         assert (accounts["balance"], accounts["unlimited"]) == (5, False)
         house.provider.polls = [DONE]
         await house.pass_time(60, 10)
+        done = await house.reads.task(_DONE)
+        assert done is not None
+        assert [(one.item, one.part, one.text, one.facts) for one in done[1]] == [
+            (0, "main", None, None),
+            (1, "main", None, None),
+        ]
         found = await house.reads.task(1)
         assert found is not None
         assert (found[0].state, found[0].account_id) == ("succeeded", 7)
