@@ -23,6 +23,7 @@ NOT_OWNED = {
     "/callbacks/{token}": "the token is the right, and it only wakes the task",
     "/v1/models/{name:path}": "models belong to nobody",
 }
+REFUSED = {"/admin/": 403, "/suno/": 400}  # to Suno, a task that is not there is an error of the request
 TABLES = ("tasks", "attempts", "outputs", "events", "webhook_endpoints", "ledger_entries")
 DELIVERIES = "SELECT id, endpoint_id, url, redelivery_of FROM deliveries ORDER BY id"  # their tries go on
 
@@ -68,7 +69,8 @@ def test_no_route_shows_or_changes_what_is_another_accounts(server: LiveServer, 
         filled = re.sub(r"\{\w+(:\w+)?\}", name, path)
         body = {"active": False} if method == "PATCH" else {"prompt": "mine now"}
         reply = server.call(method, filled, body, key=OTHER_KEY)
-        assert reply.status == (403 if path.startswith("/admin/") else 404), (method, filled, reply)
+        refused = next((status for start, status in REFUSED.items() if path.startswith(start)), 404)
+        assert reply.status == refused, (method, filled, reply)
         assert not any(word in reply.content.decode() for word in ("a boat", "hooks.example")), filled
         tried += 1
     after = [server.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES]  # noqa: S608  our own names
