@@ -20,6 +20,7 @@ from tests.upstreams.kling import API_KEY, FakeKling
 
 NOT_OWNED = {
     "/media/{output}/{ticket}/{name}": "the signed ticket is the right",
+    "/media/{account}/{folder}/{ticket}/{name}": "so it is for what an upstream is to fetch",
     "/callbacks/{token}": "the token is the right, and it only wakes the task",
     "/v1/models/{name:path}": "models belong to nobody",
 }
