@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from telecine.net.client import Client
-from telecine.providers.base import Accepted, Channel, Refused, SubmitOutcome, Unknown
+from telecine.nouns.request import GenerationRequest
+from telecine.providers.base import Accepted, Channel, Refused, Submission, SubmitOutcome, Unknown
 from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.suno import SUNO
 from tests.clock import HandClock
 from tests.providers.kling.requests import submission as kling_submission
 from tests.providers.openai.requests import submission as openai_submission
 from tests.providers.stand_ins import NOW, Shelf
-from tests.upstreams import kling, openai_videos
+from tests.upstreams import kling, openai_videos, suno
 from tests.upstreams.faults import Fault
 from tests.upstreams.refusals import ERRORS, MESSAGE, SHAPES, TOLD
 
@@ -24,10 +26,11 @@ ELSEWHERE = {401: "upstream_refused", 402: "upstream_refused", 403: "upstream_re
 ELSEWHERE |= {405: "upstream_refused"}
 HERE = {400: "invalid_request", 410: "upstream_refused", 413: "invalid_request", 415: "invalid_request"}
 HERE |= {418: "upstream_refused", 422: "invalid_request"}
+SONG = Submission(GenerationRequest(operation="music", model="m", prompt="a boat"), "chirp-v4", "42", None)
 PLAIN = [shape for shape in SHAPES if not shape.startswith("kling")]
 
 
-@pytest.fixture(params=["kling", "openai"])
+@pytest.fixture(params=["kling", "openai", "suno"])
 async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, Any]]:
     """A fake, and what submits a job to it."""
     client, clock = Client(), HandClock(NOW)
@@ -35,6 +38,9 @@ async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, A
     if request.param == "kling":
         fake: Any = kling.FakeKling()
         provider, key, made = HttpProvider(KLING, client, clock), kling.API_KEY, kling_submission()
+    elif request.param == "suno":
+        fake = suno.FakeSuno()
+        provider, key, made = HttpProvider(SUNO, client, clock), suno.API_KEY, SONG
     else:
         fake = openai_videos.FakeOpenAI()
         provider, key, made = HttpProvider(OPENAI, client, clock), openai_videos.API_KEY, openai_submission()
@@ -105,8 +111,8 @@ async def test_a_200_that_is_no_clear_error_leaves_it_open(upstream: Any, shape:
 @pytest.mark.parametrize("shape", ["fastapi", "errors by field", "openai"])
 async def test_the_field_at_fault_has_its_neutral_name(upstream: Any, shape: str) -> None:
     fake, submit = upstream
-    if isinstance(fake, kling.FakeKling):
-        pytest.skip("the shapes name a field that Kling does not have")
+    if not isinstance(fake, openai_videos.FakeOpenAI):
+        pytest.skip("the shapes name a field that OpenAI alone has")
     fake.faults.append(Fault("create", "shape", code=shape, status=422))
     assert (await submit()).error.param == "duration"
 
@@ -114,13 +120,12 @@ async def test_the_field_at_fault_has_its_neutral_name(upstream: Any, shape: str
 @pytest.mark.parametrize("shape", TOLD)
 async def test_no_shape_hides_what_is_private(upstream: Any, shape: str) -> None:
     fake, submit = upstream
-    private = (kling.API_KEY, openai_videos.API_KEY)
-    said = f"the key {private[0]} {private[1]} is unknown at {fake.base_url}/v1 on port {fake.port}"
+    private = (kling.API_KEY, openai_videos.API_KEY, suno.API_KEY)
+    said = f"the key {' '.join(private)} is unknown at {fake.base_url}/v1 on port {fake.port}"
     fake.faults.append(Fault("create", "shape", code=shape, status=400, message=said))
     message = (await submit()).error.message
-    key = kling.API_KEY if isinstance(fake, kling.FakeKling) else openai_videos.API_KEY
     assert "the key" in message
-    assert not any(one in message for one in (key, "127.0.0.1", str(fake.port)))
+    assert not any(one in message for one in (fake.api_key, "127.0.0.1", str(fake.port)))
 
 
 @pytest.mark.parametrize(

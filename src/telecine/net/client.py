@@ -64,7 +64,9 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def retry_after(self) -> float | None:
         """`Retry-After` in seconds: a number, or a date (RFC 9110, section 10.2.3) as seen from the answer's own."""
-        given = self.headers.get("retry-after", "")
+        given = self.headers.get("retry-after")
+        if given is None:
+            return None
         try:
             seconds = float(given)
         except ValueError:

@@ -155,8 +155,13 @@ def about_policy(message: str) -> bool:
     return _POLICY.search(message) is not None
 
 
+_ASKING: Final = frozenset({"openai-poll-after-ms", "retry-after-ms", "retry-after"})
+
+
 def asked(reply: Reply) -> float | None:
     """Seconds to wait, where the upstream says so: `openai-poll-after-ms`, `retry-after-ms`, `Retry-After`."""
+    if _ASKING.isdisjoint(reply.headers):
+        return None
     waits = [wait / 1000 for name in ("openai-poll-after-ms", "retry-after-ms") if (wait := _number(reply, name)) >= 0]
     if reply.retry_after is not None:
         waits.append(reply.retry_after)

@@ -41,10 +41,9 @@ class Take:
         self._taken.add(f"parameters.{name}")
         return getattr(self._request.parameters, name, None)
 
-    def value(self, name: str) -> Any:
-        """The value of a field by its neutral name, such as `prompt` or `parameters.mode`, now taken."""
-        room, _, inner = name.partition(".")
-        return self.parameter(inner) if inner and room == "parameters" else self.field(name)
+    def all_of(self, names: frozenset[str]) -> None:
+        """These fields are taken, by their neutral names (`prompt`, `parameters.mode`, `inputs.mask`)."""
+        self._taken |= names
 
     def novel(self, name: str) -> str | None:
         """What the client wrote into the field `name`, where nobody but this upstream may know it."""

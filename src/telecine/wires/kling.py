@@ -5,7 +5,7 @@ account, error codes).
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -126,52 +126,6 @@ IMAGE_ONLY: Final = ("image", "image_tail", "static_mask", "dynamic_masks", "ele
 """What only image2video takes."""
 BILLED: Final = frozenset({"model_name", "model", "mode", "duration", "sound", "n", "resolution"})
 """Fields that change the price."""
-
-
-class Envelope(msgspec.Struct):
-    """Around every answer. `code` is 0 where all is well."""
-
-    code: int
-    message: str | None = None
-    data: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Created(msgspec.Struct):
-    """`data` of a create."""
-
-    task_id: str
-
-
-class Video(msgspec.Struct):
-    """`task_result.videos[]`; the duration is a string of seconds."""
-
-    url: str | None = None
-    id: str | None = None
-    duration: Any = None
-
-
-class TaskResult(msgspec.Struct):
-    """`task_result`."""
-
-    videos: list[Video] | None = None
-
-
-class TaskInfo(msgspec.Struct):
-    """`task_info`."""
-
-    external_task_id: str | None = None
-
-
-class TaskData(msgspec.Struct):
-    """`data` of a query. The status is a plain string: a word that we do not know is no failure."""
-
-    task_id: str
-    task_status: str
-    task_status_msg: str | None = None
-    task_info: TaskInfo | None = None
-    task_result: TaskResult | None = None
-    final_unit_deduction: Any = None
-    """Documented as a decimal string."""
 
 
 class ResourcePack(msgspec.Struct):

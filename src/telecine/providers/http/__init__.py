@@ -8,6 +8,7 @@
 | `form` | JSON fields in bracket keys |
 | `answers` | from an HTTP answer to an outcome |
 | `lists` | one question about many jobs |
+| `signatures` | callbacks that are signed |
 | `files` | the bytes of results |
 | `provider` | the verbs |
 

@@ -11,9 +11,9 @@ import msgspec
 
 from telecine.net.forms import File, Form, Pair
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.base import MediaReader, Source
-from telecine.providers.http.facts import Field, Op, Picture, Vendor, roles_in
+from telecine.providers.http.facts import Op, Picture, Vendor
 from telecine.providers.http.form import pairs_of
 from telecine.providers.take import Take
 
@@ -57,11 +57,24 @@ def translate(vendor: Vendor, request: GenerationRequest, model: str, source: So
             param="operation",
         )
     take = Take(request, vendor.speaks)
+    take.all_of(op.takes)
     draft = Draft(vendor, op, request, model, source, take)
-    for neutral, field in op.fields.items():
-        _write(draft, neutral, field)
+    parameters = request.parameters
+    for line in op.lines:
+        if line.roles:
+            if line.picture is not None and request.inputs:
+                _put(draft, line.picture, line.roles)
+            continue
+        value = getattr(parameters, line.attribute, None) if line.parameter else getattr(request, line.attribute)
+        if value is None or value in ("", ()):
+            continue
+        if line.attribute == "model":
+            value = model
+        written = value if line.write is None else line.write(value, take)
+        if written is not None:
+            draft.body[line.name] = written
     for name in op.needs:
-        if not str(take.value(name) or "").strip():
+        if not str(getattr(request, name) or "").strip():
             raise invalid(f"{vendor.title} needs a {name}.", name)
     if op.shape is not None:
         op.shape(draft)
@@ -72,39 +85,25 @@ def translate(vendor: Vendor, request: GenerationRequest, model: str, source: So
     return draft
 
 
-def _write(draft: Draft, neutral: str, field: str | Field | Picture) -> None:
-    if isinstance(field, Picture):
-        items = draft.take.inputs(*roles_in(neutral))
-        if len(items) > 1:
-            raise invalid(f"{draft.vendor.title} takes one {field.what}, not {len(items)}.", "inputs")
-        if items:
-            draft.put(field.name, items[0])
-        return
-    if neutral.startswith("inputs."):
-        draft.take.inputs(*roles_in(neutral))
-        return
-    value = draft.model if neutral == "model" else draft.take.value(neutral)
-    if value is None or value in ("", ()):
-        return
-    name, write = (field, None) if isinstance(field, str) else (field.name, field.write)
-    written = value if write is None else write(value, draft.take)
-    if written is not None:
-        draft.body[name] = written
+def _put(draft: Draft, field: Picture, roles: tuple[Role, ...]) -> None:
+    items = list(draft.request.with_role(*roles))
+    if len(items) > 1:
+        raise invalid(f"{draft.vendor.title} takes one {field.what}, not {len(items)}.", "inputs")
+    if items:
+        draft.put(field.name, items[0])
 
 
 def ours(vendor: Vendor, op: Op) -> set[str]:
     """The fields that we alone write."""
-    names = {field if isinstance(field, str) else field.name for field in op.fields.values()}
-    return {one for one in (*names, *op.ours, vendor.handle, vendor.callback) if one}
+    return {one for one in (*(line.name for line in op.lines), *op.ours, vendor.handle, vendor.callback) if one}
 
 
 def params(vendor: Vendor) -> dict[str, str]:
     """The neutral names of the fields that an error may be about."""
     found: dict[str, str] = {}
     for op in vendor.ops.values():
-        for neutral, field in op.fields.items():
-            name = field if isinstance(field, str) else field.name
-            found.setdefault(name, "inputs" if neutral.startswith("inputs.") else neutral)
+        for line in op.lines:
+            found.setdefault(line.name, "inputs" if line.roles else line.neutral[0])
     return found
 
 

@@ -17,7 +17,6 @@ from telecine.clock import Clock
 from telecine.net.client import Reply
 from telecine.net.spool import Spooled
 from telecine.nouns.billed import Billed
-from telecine.nouns.request import Role
 from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
 from telecine.providers.complaint import Complaint
 from telecine.providers.http.getters import Getter
@@ -58,6 +57,35 @@ Fields = Mapping[str, str | Field | Picture]
 """By neutral name: `prompt`, `parameters.title`, `inputs.first_frame|image`, `source`."""
 
 
+class Line(msgspec.Struct, frozen=True):
+    """One of the fields of an operation, looked at once so that no request need do so."""
+
+    neutral: tuple[str, ...]
+    name: str
+    attribute: str
+    """Of the request, or of its parameters."""
+    parameter: bool
+    roles: tuple[Any, ...]
+    """Of inputs; none where it is about something else."""
+    picture: Picture | None
+    write: Write | None
+
+    @classmethod
+    def of(cls, neutral: str, field: str | Field | Picture) -> Line:
+        """The line for a field by its neutral name."""
+        room, _, inner = neutral.partition(".")
+        roles = tuple(inner.split("|")) if room == "inputs" else ()
+        return cls(
+            neutral=tuple(f"inputs.{role}" for role in roles) or (neutral,),
+            name=field if isinstance(field, str) else field.name,
+            attribute=inner or neutral,
+            parameter=room == "parameters",
+            roles=roles,
+            picture=field if isinstance(field, Picture) else None,
+            write=field.write if isinstance(field, Field) else None,
+        )
+
+
 class Op(msgspec.Struct, frozen=True, kw_only=True):
     """One operation.
 
@@ -83,6 +111,15 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """Its body is a form, and not JSON."""
     many: Many | None = None
     """How many jobs are asked about at once."""
+    lines: tuple[Line, ...] = ()
+    """What `fields` come to; made here."""
+    takes: frozenset[str] = frozenset()
+    """The neutral names in `fields`, one by one; made here."""
+
+    def __post_init__(self) -> None:
+        lines = tuple(Line.of(neutral, field) for neutral, field in self.fields.items())
+        msgspec.structs.force_setattr(self, "lines", lines)
+        msgspec.structs.force_setattr(self, "takes", frozenset(name for line in lines for name in line.neutral))
 
 
 class Many(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,9 +287,3 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
 
 BEHIND: Final = "content:"
 """Before the id of a job whose file is behind `Vendor.content`: no URL, so that no client is ever shown one of ours."""
-
-
-def roles_in(name: str) -> tuple[Role, ...]:
-    """The roles in a neutral name such as `inputs.first_frame|image`."""
-    roles: tuple[Any, ...] = tuple(name.removeprefix("inputs.").split("|"))
-    return roles

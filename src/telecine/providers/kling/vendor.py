@@ -18,7 +18,8 @@ from telecine.providers.complaint import Complaint, text
 from telecine.providers.http.answers import decoded, file, number
 from telecine.providers.http.facts import Account, HttpOptions, Many, Missing, Op, Status, Told, Vendor
 from telecine.providers.http.getters import at, rows, says
-from telecine.providers.kling.credentials import Tokens, genuine
+from telecine.providers.http.signatures import genuine
+from telecine.providers.kling.credentials import Tokens
 from telecine.providers.kling.shape import FIELDS, PICTURES, billed, shape
 from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words
 from telecine.providers.scrub import scrubbed
