@@ -33,5 +33,5 @@ def test_a_draft_is_completed_and_drawn(tmp_path: Path) -> None:
 def test_a_draft_that_nobody_completes_fails(tmp_path: Path) -> None:
     with LiveServer(tmp_path, "[limits]\ndraft = 2.0\n") as server:
         task = server.call("POST", "/v1/tasks", DRAFT).json["id"]
-        found = server.ended(task)
+        found = server.until(f"/v1/tasks/{task}", lambda one: one["status"] != "draft")
         assert (found["status"], found["error"]["code"]) == ("failed", "expired")
