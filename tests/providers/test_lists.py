@@ -21,6 +21,7 @@ from tests.providers.openai.requests import submission as openai_submission
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams import kling, openai_videos
 from tests.upstreams.faults import Fault, FaultyServer
+from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import FakeKling
 from tests.upstreams.openai_videos import FakeOpenAI
 
@@ -167,4 +168,16 @@ async def test_several_pages_are_read_where_they_are_needed(clock: HandClock) ->
         await place.submit()
         assert set(await place.ask()) == {"1", "2"}
         assert place.lists() == 2
+    await client.close()
+
+
+@pytest.mark.parametrize("data", [b"null", b"{}", b"[1]", b'[{"task_id": 1}]', b'[{"task_status": "processing"}]'])
+async def test_an_odd_list_tells_of_nothing(clock: HandClock, data: bytes) -> None:
+    client = Client()
+    async with FileServer() as server:
+        server.answers["/v1/videos/text2video?pageSize=30"] = Answer(b'{"code":0,"data":%s}' % data)
+        channel = Channel("k", server.url(""), api_key=kling.API_KEY)
+        jobs = [Job("text_to_video", "m", name, f"u{name}", NOW) for name in ("1", "2")]
+        assert await HttpProvider(KLING, client, clock).poll_many(channel, jobs) == {}
+        assert len(server.asked) == 1
     await client.close()

@@ -69,7 +69,7 @@ def _op(operation: str, fields: Mapping[str, Any]) -> Op:
             id=at("task_id"),
             items=_listed,
             most=MOST_LISTED,
-            turn=lambda said, page, size: f"&pageNum={page + 1}" if len(said["data"]) == size else "",
+            turn=lambda said, page, size: f"&pageNum={page + 1}" if len(rows("data")(said)) == size else "",
         ),
     )
 
