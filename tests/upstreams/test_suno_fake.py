@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from PIL import Image
 
-from telecine.wires.suno import SUCCESS, Envelope, Lyrics, Task
+from telecine.wires.suno import SUCCESS, Lyrics, Task
 from tests.upstreams.suno import API_KEY, FakeSuno, Fault
 
 KEY = {"authorization": f"Bearer {API_KEY}"}
@@ -57,7 +57,7 @@ async def test_a_song_comes_twice_with_its_tone_and_cover(fake: FakeSuno) -> Non
     assert all("/live/" in clip["audio_url"] for clip in streaming["data"])
     fake.finish(name)
     _, told = await call(fake, "GET", f"/suno/fetch/{name}")
-    task = msgspec.convert(msgspec.convert(told, Envelope).data, Task)
+    task = msgspec.convert(told["data"], Task)
     assert task.status == "SUCCESS"
     clips = task.data
     assert isinstance(clips, list)

@@ -136,7 +136,7 @@ SUNO: Final = Vendor(
     name="suno",
     title="Suno",
     speaks=frozenset({"suno"}),
-    root=strip("/suno"),
+    root=strip(wire.PREFIX),
     ops={
         "music": Op(
             create=f"POST {wire.SUBMIT_MUSIC}",

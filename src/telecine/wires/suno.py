@@ -18,8 +18,6 @@ SUBMIT_LYRICS: Final = "/suno/submit/lyrics"
 FETCH: Final = "/suno/fetch"
 """One task by GET with its id behind it, which some versions of Suno-API answer with its clips alone; many by POST with
 `FetchTasks`, where those that are not known are left out."""
-ACCOUNT: Final = "/suno/account"
-"""Suno-API only: the credits that are left. It tells the account's cookie too."""
 MOST_FETCHED: Final = 50
 """Ids in one request. Neither names a bound; so many make no long query anywhere."""
 SUCCESS: Final = "success"
@@ -27,9 +25,9 @@ INVALID: Final = "invalid_request"
 INTERNAL: Final = "internal_error"
 UNKNOWN_TASK: Final = "task_not_exist"
 NO_QUOTA: Final = "quota_not_enough"
-NO_ANSWER: Final = "fail_to_fetch_task"
 """Codes of what is wrong. Suno-API has the first two, and says the first of a task that it does not know and of a wrong
-key (HTTP 401) too; new-api has all but the second, and OpenAI's errors for a wrong key."""
+key (HTTP 401) too; new-api has all but the second, `fail_to_fetch_task` for what its own upstream did, and OpenAI's
+errors for a wrong key."""
 CLIPS: Final = 2
 """What a song is made as."""
 DEFAULT_MODEL: Final = "chirp-v3-0"
@@ -177,11 +175,3 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     progress: str = ""
     """Such as `42%`: new-api's."""
     data: list[Clip] | Lyrics | None = None
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """Every answer: to a submission `data` is the task's id, to a fetch the task, or a list of them."""
-
-    code: str = SUCCESS
-    message: str = ""
-    data: Any = None

@@ -18,7 +18,7 @@ from telecine.dialects.rows import Create, Parsed, Read, ReadMany, making
 from telecine.dialects.suno.create import parse_lyrics, parse_music
 from telecine.dialects.suno.render import ERRORS, Answer, task_object
 from telecine.nouns.ids import UUID
-from telecine.wires.suno import FETCH, SUBMIT_LYRICS, SUBMIT_MUSIC, FetchTasks, SubmitLyrics, SubmitMusic, Task
+from telecine.wires.suno import FETCH, PREFIX, SUBMIT_LYRICS, SUBMIT_MUSIC, FetchTasks, SubmitLyrics, SubmitMusic, Task
 
 __all__ = ["SUNO"]
 
@@ -43,7 +43,7 @@ SUNO: Final = Dialect(
     name="suno",
     title="Suno",
     about="Songs and lyrics as Suno-API and relays have them: submit and fetch.",
-    claimed=(Claim("/suno"),),
+    claimed=(Claim(PREFIX),),
     rows=(
         _submit(SUBMIT_MUSIC, "Make a song, as two clips", parse_music, SubmitMusic, gpt_description_prompt="A shanty"),
         _submit(SUBMIT_LYRICS, "Write lyrics", parse_lyrics, SubmitLyrics, prompt="A paper boat that finds the sea"),

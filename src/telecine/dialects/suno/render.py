@@ -57,7 +57,7 @@ def task_object(view: View, media: Media) -> suno.Task:
     return suno.Task(
         task_id=UUID.write(task.id),
         notify_hook=task.request.callback_url or "",
-        action="LYRICS" if writes else "MUSIC",
+        action=suno.LYRICS if writes else suno.MUSIC,
         status=status,
         fail_reason=reason if status == "FAILURE" else "",
         submit_time=int(task.created_at),
