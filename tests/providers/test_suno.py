@@ -134,6 +134,7 @@ async def test_a_song_becomes(
         (song(""), "invalid_request", "prompt"),
         (song(parameters=MusicParameters(lyrics="la")), "invalid_request", "prompt"),
         (song(source=Reference(task=1, output=0)), "invalid_request", "prompt"),
+        (song("", parameters=WORDS, source=Reference(task=1)), "invalid_request", "source"),
         (msgspec.structs.replace(song(), count=3), "invalid_request", "count"),
         (song(duration=30.0), "unsupported_parameter", "duration"),
         (song(inputs=(MediaInput("audio", url="https://a.test/a.mp3"),)), "unsupported_parameter", "inputs.audio"),
@@ -188,6 +189,17 @@ async def test_a_clip_of_ones_own_goes_on(provider: HttpProvider, fake: FakeSuno
     unknown = await provider.submit(channel, submission(request, source=Source(first, None, "other")), Shelf())
     assert isinstance(unknown, Refused)
     assert unknown.error.code == "invalid_request"
+
+
+@pytest.mark.parametrize("source", [None, Source("task-1"), Source("task-1", None, None)])
+async def test_what_is_no_clip_there_does_not_become_a_song_of_its_own(
+    provider: HttpProvider, fake: FakeSuno, channel: Channel, source: Source | None
+) -> None:
+    """A cover, or what was made elsewhere: sent without it, the upstream would make and bill another song."""
+    request = song("", parameters=MusicParameters(lyrics="la"), source=Reference(task=1, output=1))
+    with pytest.raises(GatewayError) as caught:
+        await provider.submit(channel, submission(request, source=source), Shelf())
+    assert (caught.value.code, caught.value.param, fake.jobs) == ("invalid_request", "source", {})
 
 
 async def test_lyrics(provider: HttpProvider, fake: FakeSuno, channel: Channel) -> None:

@@ -49,7 +49,12 @@ def _song(draft: Draft) -> None:
         raise invalid("Suno takes either what a song is about, or its words; a clip goes on with words.", "prompt")
     if not body.keys() & {"gpt_description_prompt", "prompt", "make_instrumental"}:
         raise invalid("Suno needs what the song is about, or its words.", "prompt")
-    if source is not None and source.output_id is not None:
+    followed = request.source
+    if followed is not None and followed.task is not None and followed.output is None:
+        raise invalid("source: a song goes on from one of its clips; name that, and not its task.", "source")
+    if source is not None:
+        if source.output_id is None:
+            raise invalid("source: is no clip that the upstream knows.", "source")
         body["continue_clip_id"] = source.output_id
         if source.upstream_id is not None:
             body["task_id"] = source.upstream_id
@@ -58,7 +63,7 @@ def _song(draft: Draft) -> None:
 def _job(said: Any) -> Any:
     """The task; some versions of Suno-API answer with what it made alone, where one is asked for."""
     made = said.get("data")
-    bare = isinstance(made, list) or (isinstance(made, dict) and "action" not in made)
+    bare = isinstance(made, list) or (isinstance(made, dict) and not made.keys() & {"action", "task_id"})
     return {"data": made} if bare else made
 
 

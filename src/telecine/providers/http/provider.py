@@ -197,11 +197,14 @@ def _polls(op: Op) -> str:
 
 
 def _followed(draft: Draft) -> dict[str, str]:
-    """What the path of the create names. Raises GatewayError where the upstream's own name of it is not known."""
+    """What the path of the create names. Raises GatewayError where the upstream does not know what is followed up:
+    without it, it would make something else, for money."""
     names = {"model": draft.model}
-    source = draft.source
-    if "{source}" in draft.op.create:
-        if source is None or source.upstream_id is None:
-            raise invalid("What is to be followed up is not known to the upstream any more.", "source")
+    source, in_path = draft.source, "{source}" in draft.op.create
+    if (source is None and draft.request.source is not None) or (
+        in_path and (source is None or not source.upstream_id)
+    ):
+        raise invalid("What is to be followed up is not known to the upstream any more.", "source")
+    if in_path and source is not None and source.upstream_id is not None:
         names["source"] = source.upstream_id
     return names
