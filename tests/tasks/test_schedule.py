@@ -37,13 +37,16 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 class Standing(HandClock):
-    """Time that only tests move; who waits for it looks again soon."""
+    """Time that only tests move; but who would look again within a second does so at once."""
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0.002)
+        await self.wait(asyncio.Event(), seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        end = self.elapsed() + (seconds if seconds > 1.0 else 0.0)
         await until_set(event, 0.002)
+        while not event.is_set() and self.elapsed() < end:
+            await until_set(event, 0.002)
 
 
 class Steps:

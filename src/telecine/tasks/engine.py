@@ -226,7 +226,10 @@ class Engine:
         for task_id in held:
             if self._running.get(task_id) is steps[task_id]:
                 context.leases[task_id] = since + LEASE_SECONDS
-        self._stop_lost(one for one, step in steps.items() if one not in held and self._running.get(one) is step)
+        await asyncio.sleep(0)  # a step that gave its lease back in the very same batch returns now
+        self._stop_lost(
+            one for one, step in steps.items() if one not in held and self._running.get(one) is step and not step.done()
+        )
 
     def _stop_lost(self, task_ids: Iterable[int]) -> None:
         """Whoever has these leases now goes on with their tasks."""
