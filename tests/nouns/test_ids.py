@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from telecine.nouns.ids import EPOCH_MS, ID_FORMS, MAX_ID, RANDOM_BITS, IdForm, IdSource, parse_task_id
+from telecine.nouns.ids import EPOCH_MS, ID_FORMS, MAX_ID, RANDOM_BITS, IdForm, parse_task_id
 
 NOW = 1763700000.0
 IDS = (
-    IdSource().next(NOW),
+    117484132763693602,  # as IdSource draws them
     int(NOW * 1000) - EPOCH_MS << RANDOM_BITS,
     MAX_ID,
     MAX_ID - 1,
