@@ -324,10 +324,40 @@ async def test_objects_that_no_row_names_are_swept_after_a_day(house: House, sto
     async with house.database.writing() as connection:
         pending = update(tables.outputs).where(tables.outputs.c.task_id == still.id)
         await connection.execute(pending.values(state="pending", object_key=None, upstream_url=link_to(content)))
-    sweep = Sweep(house.database, storage, house.clock)
+    sweep = Sweep(house.database, storage, house.clock, draft=lambda: 3600.0)
     house.clock.advance(DAY - 120)
     assert await sweep.run() == 0
     house.clock.advance(240)
     assert await sweep.run() == len(lost)
     assert [await storage.size(one) for one in lost] == [None] * len(lost)
     assert [await storage.size(one) for one in (used, made, poster, content)] == [7] * 4
+
+
+async def test_files_that_came_with_a_completion_belong_to_their_task(
+    house: House, storage: Storage, tmp_path: Path
+) -> None:
+    """They are younger than their task by as long as that was a draft."""
+    task = (await house.tasks.create(house.me, replace(REQUEST, native=None), "tasks", draft=True)).task
+    house.clock.advance(3500)
+    used = await place(storage, house, tmp_path, input_key(house.me.account_id, "png"))
+    wanted = replace(REQUEST, native=None, inputs=(MediaInput("image", object_key=used),))
+    await house.tasks.complete(house.me, task.id, wanted)
+    house.clock.advance(DAY + 120)
+    assert await Sweep(house.database, storage, house.clock, draft=lambda: 3600.0).run() == 0
+    assert await storage.size(used) == 7
+
+
+async def test_an_answer_waits_for_its_task_however_long_that_takes(
+    house: House, storage: Storage, tmp_path: Path
+) -> None:
+    task = (await house.tasks.create(house.me, replace(REQUEST, native=None), "tasks")).task
+    mine = house.me.account_id
+    kept = [
+        await place(storage, house, tmp_path, answer_key(mine, task.id, 1)),
+        await place(storage, house, tmp_path, content_key(mine, task.id, 0)),
+    ]
+    sweep = Sweep(house.database, storage, house.clock, draft=lambda: 3600.0)
+    house.clock.advance(DAY + 120)
+    assert await sweep.run() == 0
+    await house.pass_time(60, 5)
+    assert await sweep.run() == len(kept)

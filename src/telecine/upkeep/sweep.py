@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
 from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
 from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
@@ -27,7 +28,10 @@ _decode: Final = msgspec.json.Decoder(GenerationRequest).decode
 class Sweep:
     """Looks through the storage in pages, each compared with the records in one batch."""
 
-    def __init__(self, database: Database, storage: Storage, clock: Clock) -> None:
+    def __init__(self, database: Database, storage: Storage, clock: Clock, *, draft: Callable[[], float]) -> None:
+        """`draft`: for how long, in seconds, a task that is there already may wait for the request that it runs with,
+        and that one's files."""
+        self._draft = draft
         self._database = database
         self._storage = storage
         self._clock = clock
@@ -67,10 +71,13 @@ class Sweep:
                 )
             )
             rows = {(task_id, index): (key, url) for task_id, index, key, url in found.all()}
-        return [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
+            waiting = await _unended(connection, {task for task, _ in places.values()})
+        lost = [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
+        # What an upstream has answered waits for its task, however long the step that commits it cannot be done.
+        return [one for one in lost if places[one][0] not in waiting or not (is_answer(one) or is_content(one))]
 
     async def _lost_inputs(self, account_id: int, stored: Sequence[Stored]) -> list[str]:
-        first, last = stored[0].at - _AFTER, stored[-1].at + _BEFORE
+        first, last = stored[0].at - self._draft() - _AFTER, stored[-1].at + _BEFORE
         used: set[str] = set()
         async for request in self._requests(account_id, first_id(first), first_id(last)):
             used.update(one.object_key for one in request.inputs if one.object_key)
@@ -94,9 +101,15 @@ class Sweep:
             first = rows[-1].id + 1
 
 
+async def _unended(connection: AsyncConnection, task_ids: Collection[int]) -> set[int]:
+    """Those of the tasks that have not ended."""
+    table = tables.tasks.c
+    found = await connection.execute(select(table.id).where(table.id.in_(task_ids), table.ended_at.is_(None)))
+    return set(found.scalars())
+
+
 def _is_kept(key: str, row: tuple[str | None, str | None] | None) -> bool:
-    """Whether the row of an output, its key and its link, names what lies under `key`; an answer of that age is in the
-    records."""
+    """Whether the row of an output, its key and its link, names what lies under `key`; no row names an answer."""
     if row is None or is_answer(key):
         return False
     if is_content(key):

@@ -70,7 +70,7 @@ class Upkeep:
         )
         self._erasures = Loop("erasures", self.erasure.resume, clock, every=_ERASURES_SECONDS)
         self._reports = Reports(database, context.router, clock)
-        sweep = Sweep(database, storage, clock)
+        sweep = Sweep(database, storage, clock, draft=lambda: self.running.limits.draft)
         self._retention = Retention(
             database, storage, clock, lambda: self.configuration.running.retention, sweep.run, forget_jobs=forget_jobs
         )
