@@ -247,3 +247,16 @@ async def test_a_task_that_is_deleted_at_last_has_something_left_to_do_again(tmp
         await one.pass_time(9 * 86400, 86400)
         assert await unburied(one) == ([], [])
         assert one.shelf.forgotten
+
+
+async def test_a_draft_whose_owner_wanted_its_end_comes_at_once(tmp_path: Path) -> None:
+    """What is held for it waits no longer."""
+    async with house(tmp_path).opened() as one:
+        await draft(one)
+        (view,) = (await one.tasks.list(one.me, limit=10)).views
+        await one.database.write(Mark(view.task.id, one.clock.now(), cancel=True))
+        async with one.database.writing() as connection:
+            await connection.execute(delete(tables.schedule))
+        assert await rebuild(one.database, one.clock.now()) == 1
+        await one.engine.drain()
+        assert await states(one) == ["cancelled"]

@@ -30,7 +30,10 @@ async def rebuild(database: Database, now: float) -> int:
     row, task = tables.schedule, tables.tasks.c
     sending = now if database.sqlite else now + LEASE_SECONDS
     due = case(
-        (task.state == "draft", func.coalesce(task.deadline, literal(now, Double))),
+        (
+            (task.state == "draft") & task.cancel_requested_at.is_(None),
+            func.coalesce(task.deadline, literal(now, Double)),
+        ),
         (task.state == "submitting", literal(sending, Double)),
         (task.state.in_(("running", "reconciling")), literal(now, Double) + task.id % _SPREAD),
         else_=literal(now, Double),
