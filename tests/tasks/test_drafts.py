@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,10 +13,12 @@ from msgspec.structs import replace
 from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, KeyConfig, LimitsConfig
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.task import Task
+from telecine.store.database import Write
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import View
+from telecine.tasks.writes import Complete, StaleError
 from telecine.webhooks.delivery import Message, Tidings
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 from tests.tasks.test_money import bank
@@ -252,3 +255,63 @@ async def test_webhooks_tell_of_it(tmp_path: Path) -> None:
         async with house.database.reading() as connection:
             rows = await connection.exec_driver_sql("SELECT body FROM deliveries ORDER BY sequence")
             assert [msgspec.json.decode(row.body) for row in rows.all()][:2] == ["draft", "queued"]
+
+
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+async def test_tried_again_it_is_a_draft_again(tmp_path: Path, end: str) -> None:
+    async with bank(tmp_path) as one:
+        task_id = await drafted(one.house)
+        if end == "cancelled":
+            await one.house.tasks.cancel(one.house.me, task_id)
+        else:
+            await one.house.pass_time(3700, 60)
+        again = (await one.house.tasks.retry(one.house.me, task_id)).task
+        assert (again.status, again.retry_of, again.held) == ("draft", task_id, 350_000)
+        assert one.house.provider.sent == []
+        await one.house.tasks.complete(one.house.me, again.id, TEN)
+        assert [sent.request for sent in one.house.provider.sent] == [TEN]
+
+
+async def test_a_completed_task_that_is_tried_again_is_no_draft(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        task_id = await drafted(house)
+        house.trouble("main", 3600)
+        await house.tasks.complete(house.me, task_id, TEN)
+        await house.tasks.cancel(house.me, task_id)
+        assert (await house.tasks.retry(house.me, task_id)).task.status == "queued"
+
+
+@pytest.mark.parametrize("onto", [True, False])
+async def test_what_a_draft_follows_up_is_what_its_completion_says(tmp_path: Path, onto: bool) -> None:
+    async with House(tmp_path).opened() as house:
+        house.provider.polls = [DONE]
+        source = (await house.tasks.create(house.me, FIVE, "tasks")).task
+        await house.pass_time(30)
+        remix = text_to_video(operation="remix", model="sora-2", source=Reference(task=source.id))
+        first, second = (FIVE, remix) if onto else (remix, TEN)
+        task_id = await drafted(house, first)
+        await house.tasks.complete(house.me, task_id, second)
+        task = await task_of(house, task_id)
+        assert (task.request, task.source_task) == (second, source.id if onto else None)
+        assert (await house.tasks.complete(house.me, task_id, second)).task.id == task_id, "sent again"
+
+
+async def test_files_of_a_completion_that_was_committed_unheard_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to COMMIT was lost, and a step has gone on with the task before anybody looked."""
+    async with House(tmp_path).opened() as house:
+        picture = MediaInput("image", object_key=f"a1/in/{'a' * 20}.png", sha256="a")
+        task_id = await drafted(house)
+        write = house.database.write
+
+        async def unheard(one: Write) -> Any:
+            answer = await write(one)
+            if isinstance(one, Complete):
+                raise StaleError("the task has moved on")
+            return answer
+
+        monkeypatch.setattr(house.database, "write", unheard)
+        wanted = text_to_video(operation="image_to_video", inputs=(picture,))
+        assert (await house.tasks.complete(house.me, task_id, wanted)).task.request == wanted
+        assert house.shelf.forgotten == []

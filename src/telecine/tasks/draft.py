@@ -59,6 +59,7 @@ async def complete(
         operation=request.operation,
         model=request.model,
         request=request,
+        source_task=request.source.task if request.source else None,
         asked=common([route.billed for route in routes]),
         prices=cost.prices if cost is not None else (),
         held=cost.hold if cost is not None else 0,
@@ -90,10 +91,14 @@ async def complete(
     return True
 
 
+def ended_as_draft(task: Task) -> bool:
+    """Whether the task has ended, and was never completed: it has still its deadline then."""
+    return task.ended and task.attempts == 0 and task.deadline is not None
+
+
 def _same(task: Task, request: GenerationRequest) -> bool:
-    """Whether the task was completed with this very request. One that ended as a draft has still its deadline."""
-    ended = task.ended and task.attempts == 0 and task.deadline is not None
-    return not ended and fingerprint(task.request, task.dialect) == fingerprint(request, task.dialect)
+    """Whether the task was completed with this very request."""
+    return not ended_as_draft(task) and fingerprint(task.request, task.dialect) == fingerprint(request, task.dialect)
 
 
 def _no_draft() -> GatewayError:

@@ -93,6 +93,7 @@ def completed_values(task: Task) -> dict[str, Any]:
         "kind": OPERATIONS[task.operation].makes,
         "model": task.model,
         "request": _encode(task.request),
+        "source_task": task.source_task,
         **dict.fromkeys(("price_unit", "price_micros", *_PRICE_TOKENS.values())),
         **_price_values(task.prices),
         "held": task.held,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 from contextlib import aclosing
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from telecine.nouns.text import control_in
 from telecine.tasks.admit import admit, check_names, not_found, owned, quote
 from telecine.tasks.context import Context
 from telecine.tasks.create import Origin, store
-from telecine.tasks.draft import complete
+from telecine.tasks.draft import complete, ended_as_draft
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
@@ -58,25 +58,34 @@ class TaskService:
     async def complete(self, principal: Principal, task_id: int, request: GenerationRequest) -> View:
         """Queue a draft with `request` in the place of its own; see `telecine.dialects.base.Tasks.complete`."""
         before = (await self.get(principal, task_id)).task
-        new, old = set(request.own_keys), set(before.request.own_keys)
+        brought = {*request.own_keys, *before.request.own_keys}
         try:
             done = await complete(self._context, self._catalogue, principal, before, request)
         except GatewayError:
-            await self._context.library.forget(sorted(new - old))
+            await self._forget_unused(task_id, brought)
             raise
-        await self._context.library.forget(sorted(old - new if done else new - old))
+        await self._forget_unused(task_id, brought)
         if done:
             await self._schedule.heed(task_id, self._context.limits.first_step)
         return await self.get(principal, task_id)
 
+    async def _forget_unused(self, task_id: int, brought: Set[str]) -> None:
+        """Delete those of the files that were `brought` which the records do not name, whatever a completion was
+        answered: one that was committed unheard counts."""
+        found = await self._context.reads.task(task_id)
+        if found is not None:
+            await self._context.library.forget(sorted(brought - set(found[0].request.own_keys)))
+
     async def retry(self, principal: Principal, task_id: int, *, idempotency: Idempotency | None = None) -> View:
         """Make a new task from the request of one that has ended. Its client's external id stays with the old one.
 
-        An administrator's retry of another account's task is paid for by that account, and no key is counted.
+        What ended as a draft is one again: nobody has said yet that it is to be sent. An administrator's retry of
+        another account's task is paid for by that account, and no key is counted.
         """
         before = (await self.get(principal, task_id)).task
         owner, request = await once_more(self._context, principal, before)
-        return await self._make(owner, request, Origin(before.dialect, before.form, before.id), idempotency)
+        origin = Origin(before.dialect, before.form, before.id, draft=ended_as_draft(before))
+        return await self._make(owner, request, origin, idempotency)
 
     async def _make(
         self,
