@@ -9,7 +9,9 @@ import pytest
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS
+from telecine.nouns.ids import tsk_id
 from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest
 from tests.dialects.house import House, base64_of, picture
 
 DRAFT = {
@@ -95,6 +97,28 @@ async def test_what_no_completion_may_say_is_refused_by_name(house: House, body:
     answer = await house.call("POST", f"/v1/tasks/{name}/complete", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
     assert len(house.tasks.created) == 1
+
+
+@pytest.mark.parametrize(("body", "param"), [({"model": "sora-2-pro"}, "model"), ({"duration": 4}, "duration")])
+async def test_a_completion_cannot_change_what_a_remix_has_from_its_source(
+    house: House, body: dict[str, Any], param: str
+) -> None:
+    """What the source is long is made, whatever the price of what was asked for."""
+    source = house.tasks.done(GenerationRequest("text_to_video", "sora-2", duration=8.0))
+    name = await made(
+        house,
+        model="sora-2",
+        operation="remix",
+        source={"task": tsk_id(source.task.id)},
+        duration=None,
+        parameters=None,
+    )
+    answer = await house.call("POST", f"/v1/tasks/{name}/complete", json=body)
+    assert (answer.status_code, answer.json().get("error", {}).get("param")) == (400, param)
+    assert len(house.tasks.created) == 1
+    fine = {"prompt": "a boat at night", "duration": None}
+    assert (await house.call("POST", f"/v1/tasks/{name}/complete", json=fine)).status_code == 200
+    assert house.tasks.created[-1].duration == 8.0
 
 
 async def test_what_is_no_draft_is_not_completed(house: House) -> None:

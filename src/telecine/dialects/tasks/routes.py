@@ -23,6 +23,7 @@ from telecine.dialects.tasks.render import ERRORS, SENT, TaskList, TaskObject, a
 from telecine.dialects.waiting import BLANK, Wait
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import TSK
+from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Status
 from telecine.tasks.view import Page, View
 
@@ -58,10 +59,15 @@ _NARROWED: Final = (
 async def parsed(call: Call, body: Body) -> Parsed:
     """The request and its media; a remix has from its source what it cannot change. Raises GatewayError."""
     request, sources = parse_create(body, call.edge.catalogue)
+    return await _remixed(call, request), sources
+
+
+async def _remixed(call: Call, request: GenerationRequest) -> GenerationRequest:
+    """`request` with what a remix has from its source: whatever else it said, that is what is made, and paid for."""
     source = await call.edge.tasks.source(call.principal, request.source) if request.source is not None else None
     if source is not None and request.operation == "remix":
-        request = repeated(request, source.task.request)
-    return request, sources
+        return repeated(request, source.task.request)
+    return request
 
 
 async def found(call: Call, page: Mapping[str, Any]) -> Page:
@@ -142,11 +148,12 @@ def wait_of(call: Call) -> Wait:
     return Wait(seconds, BLANK if alive == "true" else None)
 
 
-def _completion(call: Call, body: Body) -> Parsed:
+async def _completion(call: Call, body: Body) -> Parsed:
     before = call.source
     if before is None:
         raise LookupError("a completion has found its draft before")
-    return parse_completion(body, before.task.request, call.edge.catalogue)
+    request, sources = parse_completion(body, before.task.request, call.edge.catalogue)
+    return await _remixed(call, request), sources
 
 
 TASKS: Final = Dialect(
