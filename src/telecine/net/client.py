@@ -19,7 +19,7 @@ from telecine.net.asking import AskingRequest, ask_before
 from telecine.net.forms import Form
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 from telecine.net.heads import HeadFirstConnector
-from telecine.net.inlined import InlineError, split
+from telecine.net.inlined import LONG, InlineError, split
 from telecine.net.spool import Spool, Spooled
 from telecine.net.urls import joined, origin_of, sent_as
 
@@ -180,7 +180,7 @@ class Client:
         ):
             if cut:
                 return Reply(response.status, _lower(response), await _beginning(response, max_bytes, self._linger))
-            if spool is not None:
+            if spool is not None and not _is_short(response):
                 return await _split(response, spool, max_bytes)
             content = bytearray()
             async for chunk in _chunks(response, max_bytes):
@@ -338,6 +338,11 @@ async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIter
         if total > max_bytes:
             raise too_large
         yield chunk
+
+
+def _is_short(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body surely has no room for a file; a compressed one may have."""
+    return "content-encoding" not in response.headers and 0 <= (response.content_length or -1) <= LONG
 
 
 async def _split(response: aiohttp.ClientResponse, spool: Spool, max_bytes: int) -> Reply:

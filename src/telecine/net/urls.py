@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address
 from string import punctuation
 from typing import Final
@@ -14,6 +16,7 @@ from yarl import URL
 _SPACE: Final = " \t\r\n\f\v"
 _ENDS: Final = "/?#"
 """What may end an authority."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def sent_as(url: str) -> URL:
@@ -23,19 +26,25 @@ def sent_as(url: str) -> URL:
     ValueError for what is no URL, and for control characters, which other readers drop or take for a line's end.
     """
     url = url.strip(_SPACE)
-    if any(one < " " or one == "\x7f" for one in url):
+    if _CONTROL.search(url):
         raise ValueError("a control character")
-    read = URL(url)
+    scheme, netloc, host, port = _origin(url[: _start_of_path(url)])
+    # Path and query stand together as the path, which yarl hands on as it is: an empty query has its mark as well.
+    made = URL(SplitResult(scheme, netloc, _encoded(_after_host(url)), "", ""), encoded=True)
+    if made.raw_host != host or made.port != port:
+        raise ValueError("no plain host")
+    return made
+
+
+@lru_cache(maxsize=512)
+def _origin(beginning: str) -> tuple[str, str, str, int | None]:
+    """(scheme, authority, host, port) of a URL's beginning, up to its path. Raises ValueError."""
+    read = URL(beginning)
     if not read.absolute or not read.raw_host or read.host_subcomponent is None:
         raise ValueError("no host")
     port = "" if read.explicit_port is None else f":{read.explicit_port}"
     user = f"{read.raw_user or ''}{':' if read.raw_password is not None else ''}{read.raw_password or ''}"
-    netloc = f"{user}{'@' if user else ''}{read.host_subcomponent}{port}"
-    # Path and query stand together as the path, which yarl hands on as it is: an empty query has its mark as well.
-    made = URL(SplitResult(read.scheme, netloc, _encoded(_after_host(url)), "", ""), encoded=True)
-    if made.raw_host != read.raw_host or made.port != read.port:
-        raise ValueError("no plain host")
-    return made
+    return read.scheme, f"{user}{'@' if user else ''}{read.host_subcomponent}{port}", read.raw_host, read.port
 
 
 def joined(here: str, location: str) -> str:
@@ -81,14 +90,21 @@ def _end(text: str, marks: str) -> int:
     return min((place for mark in marks if (place := text.find(mark)) >= 0), default=len(text))
 
 
+def _start_of_path(url: str) -> int:
+    """Where the authority of an absolute URL ends."""
+    before, mark, rest = url.partition("://")
+    return len(before) + len(mark) + _end(rest, _ENDS)
+
+
 def _after_host(url: str) -> str:
     """Path and query of an absolute URL, as they are written."""
-    rest = url.partition("://")[2]
-    path = rest[_end(rest, _ENDS) :].partition("#")[0]
+    path = url[_start_of_path(url) :].partition("#")[0]
     return path if path.startswith("/") else f"/{path}"
 
 
 def _encoded(text: str) -> str:
+    if text.isascii() and " " not in text:
+        return text
     return quote(text.encode("utf-8", "surrogateescape"), safe=punctuation)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
@@ -235,6 +236,12 @@ class Terms(msgspec.Struct, frozen=True):
     others. None: nothing."""
 
 
+@lru_cache(maxsize=1024)
+def _address_of(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+
+
 class Channel(msgspec.Struct, frozen=True):
     """What a provider may know about the channel that it works for."""
 
@@ -256,8 +263,7 @@ class Channel(msgspec.Struct, frozen=True):
     @property
     def address(self) -> str:
         """`base_url` without credentials in it: where jobs are known, whoever asks."""
-        parts = urlsplit(self.base_url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+        return _address_of(self.base_url)
 
     def __repr__(self) -> str:
         return f"Channel({self.name!r})"  # never the credentials

@@ -209,7 +209,7 @@ class Router:
         mapping = config.mapping(model)
         if mapping is None and (known := self._catalogue.find(model)) is not None:
             mapping = config.mapping(known.name)
-        if mapping and model not in config.names and not self._terms(config).remote and not self._catalogue.find(model):
+        if mapping and not self._terms(config).remote and model not in config.names and not self._catalogue.find(model):
             return None
         return mapping
 
@@ -253,7 +253,10 @@ class Router:
         return self._circuit(Place(attempt.channel, attempt.address))
 
     def _circuit(self, place: Place) -> Circuit:
-        return self._circuits.setdefault(place, Circuit(self._clock))
+        found = self._circuits.get(place)
+        if found is None:
+            found = self._circuits[place] = Circuit(self._clock)
+        return found
 
 
 def _check_slots(route: Route) -> None:
