@@ -274,6 +274,7 @@ async def test_a_clip_that_went_on_names_the_one_before(house: House) -> None:
 @pytest.mark.parametrize(
     ("state", "started_at", "status", "progress", "reason"),
     [
+        ("draft", None, "NOT_START", "0%", ""),
         ("queued", None, "SUBMITTED", "0%", ""),
         ("running", NOW + 1, "IN_PROGRESS", "42%", ""),
         ("failed", NOW + 1, "FAILURE", "42%", "tags: No."),

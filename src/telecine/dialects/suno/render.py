@@ -20,6 +20,7 @@ from telecine.wires import suno
 
 # By our status, the words of a task and of a clip.
 _WORDS: Final[dict[Status, tuple[str, str]]] = {
+    "draft": ("NOT_START", "submitted"),
     "queued": ("SUBMITTED", "submitted"),
     "running": ("IN_PROGRESS", "streaming"),
     "succeeded": ("SUCCESS", "complete"),
