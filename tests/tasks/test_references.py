@@ -16,7 +16,7 @@ from telecine.nouns.ids import output_id, reference_to, tsk_id
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Handle, Task
-from telecine.providers.base import Accepted, Finished, Source
+from telecine.providers.base import Accepted, Finished, Source, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.writes.forgetting import blank
@@ -187,6 +187,16 @@ async def test_an_output_that_is_not_there(tmp_path: Path) -> None:
         assert (await refused(house, Reference(task=first.id, output=1))).code == "not_found"
         running = (await house.tasks.create(house.me, text_to_video(), "tasks")).task
         assert (await refused(house, Reference(task=running.id, output=0))).code == "not_found"
+
+
+async def test_a_companion_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        cover = UpstreamOutput("https://files.example/cover.png", "image", part="cover")
+        house.provider.polls = [msgspec.structs.replace(DONE, outputs=(*DONE.outputs, cover))]
+        first = (await house.tasks.create(house.me, text_to_video(), "tasks")).task
+        await house.pass_time(30)
+        assert (await refused(house, Reference(task=first.id, output=1))).code == "not_found"
+        assert (await follow(house, Reference(task=first.id, output=0))).source_task == first.id
 
 
 async def test_what_was_deleted_is_not_followed_and_its_ids_go_with_its_files(tmp_path: Path) -> None:

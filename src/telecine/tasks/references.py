@@ -86,8 +86,10 @@ async def _own(context: Context, principal: Principal, reference: Reference) -> 
     work = await context.reads.work(reference.task) if reference.task is not None else None
     if work is None or work.task.deleted_at is not None or not owns(principal, work.task):
         return None
-    if reference.output is not None and _output(work, reference) is None:
-        return None
+    if reference.output is not None:
+        output = _output(work, reference)
+        if output is None or not output.main:  # no upstream goes on from a cover
+            return None
     return reference, _at(work.attempt)
 
 
