@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from telecine.net.client import Client
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
@@ -150,6 +151,11 @@ def test_what_suno_cannot_express_is_refused_by_name(
     with pytest.raises(GatewayError) as caught:
         provider.check(request_, MODEL)
     assert (caught.value.code, caught.value.param) == (code, param)
+
+
+def test_a_song_is_billed_as_two_however_many_are_asked_for(provider: HttpProvider) -> None:
+    one = provider.check(msgspec.structs.replace(song(), count=1), MODEL)
+    assert one == provider.check(song(), MODEL) == Billed(count=2)
 
 
 async def test_two_songs_with_all_that_goes_with_them(provider: HttpProvider, fake: FakeSuno, channel: Channel) -> None:

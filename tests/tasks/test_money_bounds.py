@@ -89,6 +89,18 @@ async def test_what_counts_is_at_most_what_was_asked_for(
         assert await one.figures() == (10_000_000 - charged, 0, charged)
 
 
+@pytest.mark.parametrize(("unit", "micros"), [("track", 600_000), ("second", 3_000_000)])
+async def test_what_is_made_whatever_was_asked_for_is_held_and_charged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, micros: int
+) -> None:
+    """A song is two clips upstream: one costs no less because a client says that it wants one."""
+    async with bank(tmp_path, "10", prices=(line("0.3", unit, "any-model"),)) as one:
+        monkeypatch.setattr(one.house.provider, "check", lambda *_: Billed(count=2, duration=5.0))
+        Files(one)
+        task = await ended(one, made("audio", "audio"), GenerationRequest("music", "any-model", "a boat"))
+        assert (task.state, task.held, task.charged) == ("succeeded", micros, micros)
+
+
 async def test_a_thousand_links_that_cannot_be_fetched_cost_at_most_the_one_that_was_asked_for(tmp_path: Path) -> None:
     async with bank(tmp_path, "10", prices=(line("0.1", "second"),)) as one:
         Files(one, failing={-1: CUT})

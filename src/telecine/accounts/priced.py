@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.nouns.money import Unit
 from telecine.nouns.request import GenerationRequest
@@ -32,11 +33,15 @@ class Priced(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, request: GenerationRequest) -> Priced:
         """A job for what `request` asks for."""
-        count = Decimal(request.count)
-        return cls(
+        priced = cls(
             model=request.model,
-            quantities={"call": Decimal(1), "image": count, "track": count, "character": Decimal(len(request.prompt))},
+            quantities={"call": Decimal(1), "character": Decimal(len(request.prompt))},
             facts={name: getattr(request, name) for name in _FACTS},
             duration=request.duration,
-            files=request.count,
         )
+        return priced.making(request.count)
+
+    def making(self, count: int) -> Priced:
+        """The same with so many results."""
+        quantities = {**self.quantities, "image": Decimal(count), "track": Decimal(count)}
+        return replace(self, quantities=quantities, files=count)

@@ -94,6 +94,7 @@ class PriceBook:
         ability = self._catalogue.ability(priced.model, priced.facts.get("operation", ""))
         default = float(ability.default_duration) if ability else _DURATION
         told = replace(billed, duration=billed.duration or priced.duration)
+        priced = priced if billed.count is None else priced.making(billed.count)
         supposed = replace(told, duration=told.duration or default)
         fitting = [line for line in self.of(priced.model) if _applies(line, priced, supposed)]
         lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], priced.model)
@@ -136,15 +137,17 @@ def used(
     held: int,
     *,
     asked: float | None = None,
+    count: int | None = None,
 ) -> int:
     """What a finished task costs by what was really produced, in micro-units; `telecine.accounts.metering` says what
-    counts. `asked`: the seconds that each file was to have, where the request does not tell.
+    counts. `asked`: the seconds that each file was to have, where the request does not tell; `count`: how many results
+    were ordered, where that is not what the request says.
 
     What nobody can tell (the upstream reported no tokens, no compute seconds) costs what was held.
     """
     parts = []
     for price in prices:
-        quantity = _quantity(price.unit, usage, outputs, request, asked)
+        quantity = _quantity(price.unit, usage, outputs, request, asked=asked, count=count or request.count)
         if quantity is None:
             return held
         parts.append((price, quantity))
@@ -152,15 +155,21 @@ def used(
 
 
 def _quantity(
-    unit: Unit, usage: Usage, outputs: Sequence[Output], request: GenerationRequest, asked: float | None
+    unit: Unit,
+    usage: Usage,
+    outputs: Sequence[Output],
+    request: GenerationRequest,
+    *,
+    asked: float | None,
+    count: int,
 ) -> Decimal | None:
     """How many units were used; None where nobody knows."""
     match unit:
         case "second":
-            length = seconds(usage, outputs, request.count, asked or request.duration)
+            length = seconds(usage, outputs, count, asked or request.duration)
             return exact(length) if length is not None else None
         case "image" | "track":
-            return Decimal(len(counted(outputs, request.count, "image" if unit == "image" else "audio")))
+            return Decimal(len(counted(outputs, count, "image" if unit == "image" else "audio")))
         case "character":
             return None if request.blanked else Decimal(len(request.prompt))
         case "compute_second":
@@ -168,8 +177,8 @@ def _quantity(
         case "call":
             return None  # as many as were held
         case _:
-            count = getattr(usage.tokens, TOKEN_UNITS[unit], None)
-            return Decimal(count).scaleb(-6) if count is not None else None
+            tokens = getattr(usage.tokens, TOKEN_UNITS[unit], None)
+            return Decimal(tokens).scaleb(-6) if tokens is not None else None
 
 
 def _bounds(line: PriceConfig, priced: Priced, told: Billed, supposed: Billed) -> tuple[Decimal, Decimal]:

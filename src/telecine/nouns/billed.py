@@ -29,6 +29,8 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds."""
     audio: bool | str = False
     """A word where the upstream has more than with and without."""
+    count: int | None = None
+    """Results, where it makes as many as it does, whatever was asked for."""
     unjudged: tuple[str, ...] = ()
     """The fields whose values are the client's own words, which only the upstream can judge."""
 

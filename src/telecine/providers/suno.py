@@ -149,7 +149,7 @@ SUNO: Final = Vendor(
             fields=_MUSIC,
             shape=_song,
             ours=frozenset(wire.SubmitMusic.__struct_fields__),
-            billed=lambda _: Billed(),
+            billed=lambda _: Billed(count=CLIPS),
             many=_MANY,
         ),
         "lyrics": Op(

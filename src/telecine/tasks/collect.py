@@ -15,6 +15,7 @@ from telecine.accounts.ledger import Settlement
 from telecine.accounts.metering import measured
 from telecine.accounts.prices import used
 from telecine.net.client import FetchError
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.operations import find
@@ -101,7 +102,7 @@ def _results(work: Work, tried: Sequence[Tried]) -> list[Tried]:
 
 async def _succeed(context: Context, work: Work) -> None:
     asked = _asked(context, work)
-    usage = measured(work.task.usage or Usage(), work.outputs, work.task.request.count, asked)
+    usage = measured(work.task.usage or Usage(), work.outputs, asked.count or work.task.request.count, asked.duration)
     task = replace(work.task, state="succeeded", progress=100, ended_at=context.now(), usage=usage)
     task, settlement, detail = _priced(context, replace(work, task=task), usage, asked)
     change = Change(task=task, outputs=work.outputs, settlement=settlement)
@@ -111,22 +112,21 @@ async def _succeed(context: Context, work: Work) -> None:
         context.tokens.count(task.account_id, task.key_id, usage.tokens.total, context.now())
 
 
-def _asked(context: Context, work: Work) -> float | None:
-    """The seconds that each file was to have; by the vendor's own default where the client said nothing."""
+def _asked(context: Context, work: Work) -> Billed:
+    """What was ordered: the seconds that each file was to have, by the vendor's own default where the client said
+    nothing, and how many results."""
     request, attempt = work.task.request, work.attempt
     found = context.router.of(attempt) if attempt is not None else None
-    if request.duration is not None or attempt is None or found is None:
-        return request.duration
-    try:
-        return found[1].check(request, attempt.model).duration
-    except Exception:  # of a job that is done, nothing is refused any more
-        _log.exception("adapter_failed", provider=found[1].name)
-        return None
+    asked = Billed()
+    if attempt is not None and found is not None:
+        try:
+            asked = found[1].check(request, attempt.model)
+        except Exception:  # of a job that is done, nothing is refused any more
+            _log.exception("adapter_failed", provider=found[1].name)
+    return asked if request.duration is None else replace(asked, duration=request.duration)
 
 
-def _priced(
-    context: Context, work: Work, usage: Usage, asked: float | None
-) -> tuple[Task, Settlement | None, str | None]:
+def _priced(context: Context, work: Work, usage: Usage, asked: Billed) -> tuple[Task, Settlement | None, str | None]:
     """Charge what was really made, and say where that is more than was held. The sandbox costs nothing, unless its
     channel says so."""
     task, now = work.task, context.now()
@@ -134,7 +134,7 @@ def _priced(
         return task, None, None
     if task.sandbox and not context.router.charges(task.channel or ""):
         return (*released(task, now), None)
-    told = used(task.prices, usage, work.outputs, task.request, task.held, asked=asked)
+    told = used(task.prices, usage, work.outputs, task.request, task.held, asked=asked.duration, count=asked.count)
     amount = told if told <= MOST_MICROS else task.held  # no upstream is believed that much
     if task.most is not None and amount > task.most:
         _log.warning("charge_bounded", task=task.id, told=amount_of(amount), charged=amount_of(task.most))

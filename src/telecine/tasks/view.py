@@ -73,5 +73,6 @@ def made_seconds(view: View, index: int = 0) -> float | None:
     if measured is not None:
         return measured
     told = task.usage.seconds if task.usage is not None else None
-    files = len(counted(view.outputs, task.request.count, "lasting"))  # those that it is told of
+    count = (task.asked.count if task.asked is not None else None) or task.request.count
+    files = len(counted(view.outputs, count, "lasting"))  # those that it is told of
     return None if told is None or not files else told / files

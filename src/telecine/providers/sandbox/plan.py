@@ -174,9 +174,11 @@ def opening(request: GenerationRequest) -> MediaInput | None:
 
 
 def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
-    """What `job` comes to; of a song its length. Kling's modes are told apart by the resolution, as Kling does."""
+    """What `job` comes to; of songs their length and number.
+
+    Kling's modes are told apart by the resolution, as Kling does."""
     if job.kind in ("audio", "text"):
-        return Billed(duration=job.duration or None)
+        return Billed(duration=job.duration or None, count=job.count)
     asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
     mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
     duration = job.duration if job.kind == "video" else None
