@@ -1,7 +1,7 @@
 """OpenAI's Videos API (platform.openai.com/docs/api-reference/videos), and how relays bend it.
 
-Relays name the same things in many ways, and one odd field must not hide a job that is done. So the answers are typed
-loosely here, and whoever reads them takes only what has the form that it needs.
+Relays name the same things in many ways, and one odd field must not hide a job that is done. So answers have no type
+here: whoever reads them takes only what has the form that it needs.
 """
 
 from __future__ import annotations
@@ -84,27 +84,3 @@ class CreateVideo(msgspec.Struct):
     n: Number | None = None
     callback_url: str | None = None
     metadata: dict[str, Note] | None = None
-
-
-class Video(msgspec.Struct):
-    """The Video object, with what relays put beside it. new-api's TaskDto and the older relays share most names."""
-
-    id: Any = None
-    task_id: Any = None
-    """An alias of `id` in new-api; the only name of the job at some relays."""
-    status: Any = None
-    progress: Any = None
-    seconds: Any = None
-    expires_at: Any = None
-    error: Any = None
-    fail_reason: Any = None
-    failure_reason: Any = None
-    usage: Any = None
-    url: Any = None
-    video_url: Any = None
-    result_url: Any = None
-    output: Any = None
-    metadata: Any = None
-    detail: Any = None
-    data: Any = None
-    """What new-api's `{code, message, data}` holds; never read where the object has a status of its own."""
