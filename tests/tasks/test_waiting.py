@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
@@ -144,10 +146,12 @@ async def test_a_place_costs_the_same_in_a_long_line(tmp_path: Path) -> None:
             nonlocal steps
             steps += 1
 
-        async with house.database.reading() as one, house.database.reading() as two:
-            for connection in (one, two):
-                raw = await connection.get_raw_connection()
-                await raw.driver_connection.set_progress_handler(counted, 100)  # type: ignore[union-attr]
+        async def count(connection: AsyncConnection) -> None:
+            assert connection.sync_connection is not None
+            raw: Any = connection.sync_connection.connection.driver_connection
+            raw.set_progress_handler(counted, 100)
+
+        await house.database.read(count)  # such reads have one connection
         costs: list[tuple[int, int]] = []
         for more, reach in ((1000, 900), (49_000, 45_000)):
             await crowd(house, more, 1000 if costs else 0)
