@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -176,3 +177,22 @@ async def slowly(request: web.BaseRequest, content: bytes, fault: Fault, kind: s
     if fault.act == "cut" and request.transport is not None:
         request.transport.close()
     return response
+
+
+def spoiled(
+    request: web.BaseRequest, fault: Fault, refused: Callable[[Fault], web.StreamResponse], broken: bytes
+) -> web.StreamResponse:
+    """The answer of a fault that several places share. `refused` is the vendor's own way to say no, `broken` the
+    beginning of one of its answers."""
+    match fault.act:
+        case "refuse":
+            return refused(fault)
+        case "shape":
+            return shaped(fault)
+        case "html":
+            return page(fault)
+        case "broken":
+            return web.Response(body=broken, headers=JSON)
+        case "drop":
+            return hung_up(request)
+    raise AssertionError(f"'{fault.act}' cannot happen at '{fault.at}'")

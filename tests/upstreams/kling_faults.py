@@ -6,7 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from tests.upstreams.faults import JSON, Fault, hung_up, page, shaped
+from tests.upstreams import faults
+from tests.upstreams.faults import JSON, Fault
 from tests.upstreams.kling_jobs import envelope
 
 STATUS_OF: Final[dict[int, int]] = {
@@ -21,18 +22,11 @@ STATUS_OF: Final[dict[int, int]] = {
 
 def spoiled(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
     """The answer of a fault that several places share."""
-    match fault.act:
-        case "refuse":
-            return error(int(fault.code), fault.message, fault.status, fault.retry_after)
-        case "shape":
-            return shaped(fault)
-        case "html":
-            return page(fault)
-        case "broken":
-            return web.Response(body=b'{"code":0,"message":"SUCCEED","data":{"task_id":"8145', headers=JSON)
-        case "drop":
-            return hung_up(request)
-    raise AssertionError(f"'{fault.act}' cannot happen at '{fault.at}'")
+    return faults.spoiled(request, fault, _refused, b'{"code":0,"message":"SUCCEED","data":{"task_id":"8145')
+
+
+def _refused(fault: Fault) -> web.StreamResponse:
+    return error(int(fault.code), fault.message, fault.status, fault.retry_after)
 
 
 def error(

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 from aiohttp import BodyPartReader, web
 
-from tests.upstreams.faults import JSON, Fault, hung_up, page, shaped
+from tests.upstreams import faults
+from tests.upstreams.faults import JSON, Fault
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 SIZES: Final = ("720x1280", "1280x720", "1024x1792", "1792x1024")
@@ -136,19 +137,12 @@ def error(
 
 def spoiled(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
     """The answer of a fault that several places share."""
-    match fault.act:
-        case "refuse":
-            code = fault.code if isinstance(fault.code, str) else "invalid_value"
-            return error(code, fault.message, status=fault.status or 0, retry_after=fault.retry_after)
-        case "shape":
-            return shaped(fault)
-        case "html":
-            return page(fault)
-        case "broken":
-            return web.Response(body=b'{"id":"video_68', headers=JSON)
-        case "drop":
-            return hung_up(request)
-    raise AssertionError(f"'{fault.act}' cannot happen at '{fault.at}'")
+    return faults.spoiled(request, fault, _refused, b'{"id":"video_68')
+
+
+def _refused(fault: Fault) -> web.StreamResponse:
+    code = fault.code if isinstance(fault.code, str) else "invalid_value"
+    return error(code, fault.message, status=fault.status or 0, retry_after=fault.retry_after)
 
 
 def answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> web.StreamResponse:

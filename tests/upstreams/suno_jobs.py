@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from tests.upstreams.faults import JSON, Fault, hung_up, page, shaped
+from tests.upstreams import faults
+from tests.upstreams.faults import JSON, Fault
 
 QUEUED: Final = ("NOT_START", "SUBMITTED", "QUEUED")
 ENDED: Final = ("SUCCESS", "FAILURE")
@@ -164,19 +165,12 @@ def unauthorized(relay: bool) -> web.StreamResponse:
 
 def spoiled(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
     """The answer of a fault that several places share."""
-    match fault.act:
-        case "refuse":
-            code = fault.code if isinstance(fault.code, str) else "invalid_request"
-            return error(code, fault.message, status=fault.status or 0, retry_after=fault.retry_after)
-        case "shape":
-            return shaped(fault)
-        case "html":
-            return page(fault)
-        case "broken":
-            return web.Response(body=b'{"code":"success","message":"","data":"0b8f', headers=JSON)
-        case "drop":
-            return hung_up(request)
-    raise AssertionError(f"'{fault.act}' cannot happen at '{fault.at}'")
+    return faults.spoiled(request, fault, _refused, b'{"code":"success","message":"","data":"0b8f')
+
+
+def _refused(fault: Fault) -> web.StreamResponse:
+    code = fault.code if isinstance(fault.code, str) else "invalid_request"
+    return error(code, fault.message, status=fault.status or 0, retry_after=fault.retry_after)
 
 
 @functools.cache

@@ -216,10 +216,7 @@ class Database:
                 return await self._batches.run(apply, commit=_commit)
             async with self._writer.connect() as connection:
                 results = await apply(connection)
-                try:
-                    await connection.commit()
-                except _COMMIT_FAILED as error:
-                    raise CommitUnknownError from error
+                await connection.run_sync(_commit)
                 return results
 
     def _alone(self) -> AbstractAsyncContextManager[Any]:
@@ -250,7 +247,9 @@ def _engine(url: URL, *, writer: bool) -> AsyncEngine:
         engine = create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
         event.listen(engine.sync_engine, "do_connect", _connect)
         return engine
-    return _prepared(create_async_engine(url, **_sqlite_options(writer=writer)), writer=writer)
+    engine = create_async_engine(url, **_sqlite_options(writer=writer))
+    _prepare(engine.sync_engine, writer=writer)
+    return engine
 
 
 def _sync_engine(url: URL, *, writer: bool) -> Engine:
@@ -266,11 +265,6 @@ def _sqlite_options(*, writer: bool) -> dict[str, Any]:
     options: dict[str, Any] = {} if writer else {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
     size = 1 if writer else 2
     return {"pool_size": size, "max_overflow": 0, "pool_timeout": 60, "hide_parameters": True, **options}
-
-
-def _prepared(engine: AsyncEngine, *, writer: bool) -> AsyncEngine:
-    _prepare(engine.sync_engine, writer=writer)
-    return engine
 
 
 def _prepare(engine: Engine, *, writer: bool) -> Engine:

@@ -41,7 +41,10 @@ class Lists:
             return {}
         wanted = {job.upstream_id: job.handle for job in jobs if job.upstream_id is not None}
         try:
-            items = await (self._batches if many.body else self._pages)(channel, many, set(wanted))
+            if many.body is not None:
+                items = await self._batches(channel, many, many.body, set(wanted))
+            else:
+                items = await self._pages(channel, many, set(wanted))
         except (FetchError, _NoListError):
             items = {}
         now, root = self._clock.now(), self._vendor.root(channel)
@@ -57,13 +60,14 @@ class Lists:
             self._rests[place] = rest, self._clock.elapsed() + rest
         return found
 
-    async def _batches(self, channel: Channel, many: Many, wanted: set[str]) -> dict[str, Any]:
+    async def _batches(
+        self, channel: Channel, many: Many, asking: Callable[[list[str]], Any], wanted: set[str]
+    ) -> dict[str, Any]:
         """By id, what is told of the jobs that are asked for by their ids."""
-        assert many.body is not None  # noqa: S101
         found: dict[str, Any] = {}
         names = sorted(wanted)
         for start in range(0, len(names), many.most):
-            body = many.body(names[start : start + many.most])
+            body = asking(names[start : start + many.most])
             found |= self._items(await self._ask(channel, many.ask, body), many, wanted)[0]
         return found
 
