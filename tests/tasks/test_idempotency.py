@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select, update
 
 from telecine.accounts.principal import Bound, Bounds, Principal
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
@@ -310,14 +309,14 @@ async def test_retries_without_a_key_leave_the_batch_of_everyone_whole(
     async with House(tmp_path).opened() as house:
         task = (await create(house, None, prompt="another")).task
         commits = 0
-        commit = AsyncConnection.commit
+        commit = Connection.commit
 
-        async def counted(self: AsyncConnection) -> None:
+        def counted(self: Connection) -> None:
             nonlocal commits
             commits += 1
-            await commit(self)
+            commit(self)
 
-        monkeypatch.setattr(AsyncConnection, "commit", counted)
+        monkeypatch.setattr(Connection, "commit", counted)
         now = house.clock.now()
 
         def new(prompt: str, said: Idempotency | None = None) -> Create:
@@ -329,7 +328,7 @@ async def test_retries_without_a_key_leave_the_batch_of_everyone_whole(
         others = [new(str(number)) for number in range(100)]
         answers = await asyncio.gather(*(house.database.write(one) for one in [*same, *others]))
         assert answers == [None, same[0].task.id, same[0].task.id, *[None] * 100]
-        assert commits <= 2
+        assert 0 < commits <= 2
 
 
 async def test_a_retry_is_not_refused_for_what_the_first_has_spent(tmp_path: Path) -> None:
