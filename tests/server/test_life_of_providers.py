@@ -24,6 +24,6 @@ def test_each_provider_is_opened_and_closed_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(HttpProvider, "close", closed)
     names = [one.name for one in VENDORS]
     with LiveServer(tmp_path) as server:
-        assert server.call("GET", "/readyz").status == 200
+        assert server.call("GET", "/healthz").status == 200
         assert seen == [("open", name) for name in names]
     assert seen[len(names) :] == [("close", name) for name in names]
