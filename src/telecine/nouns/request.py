@@ -112,15 +112,6 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     blanked: bool = False
     """What was asked for is no longer kept: prompts, vendor fields and inputs are gone."""
 
-    def novel(self, name: str, dialect: str) -> str | None:
-        """What the client wrote into the field `name`, where nobody but a vendor that speaks `dialect` may know it."""
-        found = self.native.novel.get(name) if self.native is not None and self.native.dialect == dialect else None
-        return None if found is None else found.value
-
-    def own(self, name: str, dialect: str) -> tuple[str, str] | None:
-        """The field and the text that a client of `dialect` said the field `name` with, where that is kept."""
-        return self.native.own.get(name) if self.native is not None and self.native.dialect == dialect else None
-
     def with_role(self, *roles: Role) -> Iterator[MediaInput]:
         """The inputs that play one of `roles`, in the order in which they were given."""
         return (item for item in self.inputs if item.role in roles)

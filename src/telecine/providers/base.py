@@ -180,20 +180,21 @@ ReportOutcome = Reported | Unreadable
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What a provider declares about one operation with one model at its upstream. All times in seconds."""
+    """What a provider declares about one operation with one model at its upstream; what it does not, nobody relies on.
+    All times in seconds."""
 
-    look_up: bool
-    """It can be asked about a job by the handle that we chose."""
-    unique_handle: bool
-    """It refuses a second job with the same handle, so that submitting again with it cannot pay twice."""
-    cancel: bool
-    visibility_lag: float
-    """How long an accepted job may stay invisible to `look_up`."""
-    submit_timeout: float
-    deadline: float
-    """How long a job usually takes at the very most; after that we ask more slowly."""
     retention: float
     """How long the upstream knows a job and keeps its files."""
+    look_up: bool = False
+    """It can be asked about a job by the handle that we chose."""
+    unique_handle: bool = False
+    """It refuses a second job with the same handle, so that submitting again with it cannot pay twice."""
+    cancel: bool = False
+    visibility_lag: float = 30.0
+    """How long an accepted job may stay invisible to `look_up`."""
+    submit_timeout: float = 60.0
+    deadline: float = 3600.0
+    """How long a job usually takes at the very most; after that we ask more slowly."""
     prepares: bool = False
     """`prepare` does something, so that it needs a transaction of its own."""
     usual: float = 20.0

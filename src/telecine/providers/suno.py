@@ -12,15 +12,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from telecine.net.client import Reply
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.task import MAIN, Facts, Usage
-from telecine.providers.base import Channel, Succeeded, Traits, UpstreamOutput
-from telecine.providers.complaint import complaint_of, text, word
-from telecine.providers.http.answers import file, number, pinged
+from telecine.providers.base import Succeeded, Traits, UpstreamOutput
+from telecine.providers.complaint import text, word
+from telecine.providers.http.answers import file, total
 from telecine.providers.http.body import Draft
-from telecine.providers.http.facts import Field, Fields, Many, Missing, Op, Status, Told, Vendor, later, strip
+from telecine.providers.http.facts import Field, Fields, Many, Objection, Op, Status, Told, Vendor, later, strip
 from telecine.providers.http.getters import at, rows, says
 from telecine.wires import suno as wire
 from telecine.wires.suno import CLIPS, DONE, FETCH
@@ -30,7 +29,7 @@ _KEPT: Final = 7 * 86400.0
 _clips: Final = rows("data")
 """The clips of a task, as far as they are told."""
 _NO_TASK: Final = re.compile(r"not exist|not found", re.IGNORECASE)
-_ABSENT: Final = (Missing(400, {wire.UNKNOWN_TASK}), Missing(400, {wire.INVALID}, _NO_TASK))
+_ABSENT: Final = (Objection(400, {wire.UNKNOWN_TASK}), Objection(400, {wire.INVALID}, (_NO_TASK,)))
 _MUSIC: Final[Fields] = {
     "model": "mv",
     "prompt": "gpt_description_prompt",
@@ -90,8 +89,7 @@ def _outputs(told: Told) -> Succeeded | str:
     outputs = [part for item, one in enumerate(made) for part in _parts(item, one, told.now + _KEPT)]
     if not made or sum(one.part == MAIN for one in outputs) < len(made):
         return "a success without a song"
-    lengths = [number(at("metadata.duration")(one)) for one in made]
-    return Succeeded(tuple(outputs), Usage(seconds=None if None in lengths else sum(one or 0.0 for one in lengths)))
+    return Succeeded(tuple(outputs), Usage(seconds=total(made, at("metadata.duration"))))
 
 
 def _parts(item: int, clip: dict[str, Any], until: float) -> list[UpstreamOutput]:
@@ -114,24 +112,10 @@ def _lyrics(made: Any) -> Succeeded | str:
     return Succeeded((UpstreamOutput(kind="text", text=words, facts=Facts.of("suno", made)),))
 
 
-def _pinged(reply: Reply, channel: Channel) -> str:
-    """A task that is not there: whoever says so knows our key."""
-    said = complaint_of(reply.body)
-    if said is not None and any(one.fits(reply.status, said) for one in _ABSENT):
-        return f"HTTP {reply.status}, no such task"
-    return pinged(reply, channel)
-
-
 _MANY: Final = Many(
     ask=f"POST {FETCH}", body=lambda ids: {"ids": ids}, id=at("task_id"), items=rows("data"), most=wire.MOST_FETCHED
 )
 _TRAITS: Final = Traits(
-    look_up=False,
-    unique_handle=False,
-    cancel=False,
-    visibility_lag=0.0,
-    submit_timeout=60.0,
-    deadline=3600.0,
     retention=_KEPT,
     poll_floor=5.0,
     usual=120.0,
@@ -175,6 +159,7 @@ SUNO: Final = Vendor(
     outputs=_outputs,
     missing=_ABSENT,
     ping=f"{FETCH}/0",
-    pinged=_pinged,
+    pinged=lambda said: "" if said.get("code") == wire.SUCCESS else ", no such task",
+    known=_ABSENT,
     genuine=lambda *_: True,  # whoever knows the address; it only wakes the task
 )

@@ -54,6 +54,11 @@ class Take:
         """The field and the text that a client of this upstream's dialect said the field `name` with, where kept."""
         return self._native.own.get(name) if self._native is not None else None
 
+    def own_text(self, name: str) -> str | None:
+        """What the client wrote into the field `name`, where this upstream may take it as it is."""
+        own = self.own(name)
+        return own[1] if own is not None else self.novel(name)
+
     def inputs(self, *roles: Role) -> list[MediaInput]:
         """The inputs with one of `roles`, now taken."""
         self._taken.update(f"inputs.{role}" for role in roles)

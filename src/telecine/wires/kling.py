@@ -4,14 +4,14 @@ account, error codes).
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from telecine.wires.scalars import Int63, Number, Word
 
-PATHS: Final = {"text_to_video": "/v1/videos/text2video", "image_to_video": "/v1/videos/image2video"}
+TEXT2VIDEO: Final = "/v1/videos/text2video"
+IMAGE2VIDEO: Final = "/v1/videos/image2video"
 MAX_IMAGE: Final = 10 * 1024 * 1024
 """Bytes of one picture, before base64 (image2video, `image`)."""
 RETENTION: Final = 30 * 86400.0
@@ -19,6 +19,8 @@ RETENTION: Final = 30 * 86400.0
 MOST_LISTED: Final = 500
 """Tasks on one page of a list (`pageSize`)."""
 COSTS: Final = "/account/costs"
+OLDEST_PACK: Final = 400 * 86400.0
+"""They are asked for by the time at which a pack was bought; packs are valid for up to a year."""
 COSTS_LAG: Final = 12 * 3600.0
 """Seconds by which the remaining quantities of `COSTS` may be late. It may be asked once a second."""
 MODES: Final = {"std": "720p", "pro": "1080p"}
@@ -126,20 +128,3 @@ IMAGE_ONLY: Final = ("image", "image_tail", "static_mask", "dynamic_masks", "ele
 """What only image2video takes."""
 BILLED: Final = frozenset({"model_name", "model", "mode", "duration", "sound", "n", "resolution"})
 """Fields that change the price."""
-
-
-class ResourcePack(msgspec.Struct):
-    """`resource_pack_subscribe_infos[]`; quantities in units, as in `final_unit_deduction`."""
-
-    resource_pack_id: str
-    total_quantity: Decimal
-    remaining_quantity: Decimal
-    status: str
-    """`toBeOnline`, `online`, `expired` or `runOut`."""
-
-
-class Costs(msgspec.Struct):
-    """`data` of `COSTS`, with a code of its own."""
-
-    resource_pack_subscribe_infos: list[ResourcePack]
-    code: int = 0

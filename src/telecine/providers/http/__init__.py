@@ -4,6 +4,8 @@
 |---|---|
 | `facts` | what a vendor states: a `Vendor`, its `Op`s and their fields |
 | `getters` | where things stand in an answer |
+| `credentials` | signing in |
+| `frame` | sizes, ratios and resolutions that have to agree |
 | `body` | from the shared request to a body, by take or refuse |
 | `form` | JSON fields in bracket keys |
 | `answers` | from an HTTP answer to an outcome |

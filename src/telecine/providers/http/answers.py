@@ -6,14 +6,16 @@ Nothing is guessed.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from telecine.net.client import Reply
-from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 from telecine.nouns.operations import Kind
+from telecine.nouns.task import Usage
 from telecine.nouns.text import handy
 from telecine.providers.base import (
     MOST_ID,
@@ -26,6 +28,8 @@ from telecine.providers.base import (
     LookUpOutcome,
     NotFound,
     Refused,
+    Reported,
+    ReportOutcome,
     Running,
     SubmitOutcome,
     Succeeded,
@@ -35,8 +39,9 @@ from telecine.providers.base import (
 )
 from telecine.providers.complaint import complaint_in, complaint_of, text
 from telecine.providers.http.body import params
-from telecine.providers.http.facts import Op, Told, Vendor
-from telecine.providers.refusal import POLICY, about_policy, asked, refusal
+from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
+from telecine.providers.http.getters import Getter, at, rows
+from telecine.providers.refusal import POLICY, THEIR_ACCOUNT, about_policy, asked, refusal
 from telecine.providers.scrub import scrubbed
 
 Verdict = Running | Succeeded | Failed
@@ -54,8 +59,7 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
         return Unknown(f"HTTP {reply.status} with an error beside the id of a job")
     if name is not None:
         return _made(vendor, Told(vendor.job(said), name, channel, vendor.root(channel), now, reply.files))
-    complaint = complaint_of(reply.body)
-    if vendor.there is not None and complaint is not None and vendor.there(complaint):
+    if _objects(reply, vendor.there):
         return Unknown("a job with this handle already exists")
     refused = refusal(reply, channel, words=vendor.words, params=params(vendor))
     if isinstance(refused, Refused) and refused.spared and "{source}" in op.create:
@@ -75,10 +79,10 @@ def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle:
     """What a query about `name` says, which may be our handle."""
     wait = asked(reply)
     if not 200 <= reply.status < 300:
-        complaint = complaint_of(reply.body)
-        if complaint is not None and any(one.fits(reply.status, complaint) for one in vendor.missing):
+        if _objects(reply, vendor.missing):
             return NotFound()
-        return Unreadable(f"HTTP {reply.status}" + ("" if complaint else " with a body that cannot be read"), wait)
+        unread = "" if complaint_of(reply.body) else " with a body that cannot be read"
+        return Unreadable(f"HTTP {reply.status}{unread}", wait)
     said = decoded(reply.body)
     if said is None or not vendor.fine(said):
         return Unreadable(f"HTTP {reply.status} with a body that says nothing clear", wait)
@@ -90,6 +94,11 @@ def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle:
         return Unreadable("an answer about another job", wait)
     outcome = judged(vendor, Told(job, found, channel, vendor.root(channel), now, reply.files), wait)
     return outcome if isinstance(outcome, Unreadable) else Found(found, outcome)
+
+
+def _objects(reply: Reply, objections: Sequence[Objection]) -> bool:
+    said = complaint_of(reply.body) if objections else None
+    return said is not None and any(one.fits(reply.status, said) for one in objections)
 
 
 def _ours(vendor: Vendor, job: Any, handle: str) -> bool:
@@ -118,22 +127,34 @@ def _failure(vendor: Vendor, told: Told, status: str) -> TaskError:
     said = next((one for one in (scrubbed(reason.message, told.channel) for reason in reasons) if one), "")
     blocked = vendor.blocked is not None and vendor.blocked(told.job)
     policy = any(vendor.words.get(one) is POLICY for reason in reasons for one in reason.words)
-    if blocked or policy or about_policy(said) or (vendor.policy is not None and vendor.policy(said)):
+    if blocked or policy or about_policy(said) or (vendor.policy is not None and vendor.policy.search(said)):
         return TaskError("content_policy", said or "The upstream's moderation stopped the job.")
     cancelled = "The upstream cancelled the job." if status.startswith("cancel") else "The upstream gave no reason."
     return TaskError("upstream_failed", said or cancelled)
 
 
-def pinged(reply: Reply, channel: Channel, fine: str = "") -> str:
-    """What an answer says about the channel itself: `fine`, where it is good. Raises GatewayError."""
-    told = complaint_of(reply.body)
-    if 200 <= reply.status < 300 and decoded(reply.body) is not None and not (told and told.failed):
-        return f"HTTP {reply.status}{fine}"
-    reason = (scrubbed(told.message, channel) or "no reason given") if told else "not readable"
-    if told is not None and reply.status in (401, 403):
-        code = "authentication" if reply.status == 401 else "permission"
-        raise GatewayError(code, f"HTTP {reply.status}: {reason}")  # type: ignore[arg-type]
-    raise GatewayError("upstream_failed", f"HTTP {reply.status}: {reason}")
+def pinged(vendor: Vendor, reply: Reply, channel: Channel) -> str:
+    """What an answer to `Vendor.ping` says about the channel. Raises GatewayError where the channel does not work."""
+    said, told, status = decoded(reply.body), complaint_of(reply.body), reply.status
+    fine = 200 <= status < 300 and said is not None and vendor.fine(said) and not (told and told.failed)
+    if said is not None and (fine or _objects(reply, vendor.known)):
+        return f"HTTP {status}{scrubbed(vendor.pinged(said), channel)}"
+    if told is None:
+        raise GatewayError("upstream_failed", f"HTTP {status}: not readable")
+    theirs = status in (401, 403) or any(vendor.words.get(one) is THEIR_ACCOUNT for one in told.words)
+    code: ErrorCode = "upstream_failed" if not theirs else "authentication" if status == 401 else "permission"
+    words = f" ({told.words[0]})" if told.words else ""
+    raise GatewayError(code, f"HTTP {status}: {scrubbed(told.message + words, channel) or 'no reason given'}")
+
+
+def reported(vendor: Vendor, account: Account, reply: Reply) -> ReportOutcome:
+    """What an answer says that the account has used."""
+    said = decoded(reply.body)
+    if said is None or not 200 <= reply.status < 300 or not vendor.fine(said):
+        told = "a body that cannot be read" if said is None else f"code {said.get('code')}"
+        return Unreadable(f"HTTP {reply.status} with {told[:40]}", reply.retry_after)
+    used = account.used(said)
+    return Unreadable(used, reply.retry_after) if isinstance(used, str) else Reported(used)
 
 
 def decoded(body: bytes | msgspec.Raw) -> dict[str, Any] | None:
@@ -153,6 +174,29 @@ def named(value: object) -> str | None:
         return None
     name = str(value) if isinstance(value, str) or abs(value) < _MOST_NUMBER else ""
     return name if handy(name, MOST_ID) else None
+
+
+def files_of(path: str, kind: Kind, kept: float, units: Getter) -> Callable[[Told], Succeeded | str]:
+    """The outputs of a job that lists files at `path`, each with `url`, `id` and `duration`, at links that work for
+    `kept` seconds; `units` is what the upstream counts the job as."""
+    listed = rows(path)
+
+    def outputs(told: Told) -> Succeeded | str:
+        files, counted = listed(told.job), units(told.job)
+        found = [file(one.get("url"), kind, one.get("id"), told.now + kept) for one in files]
+        made = tuple(one for one in found if one is not None)
+        if not made or len(made) < len(files):
+            return "a success without a file"
+        usage = Usage(seconds=total(files, at("duration")), units=None if counted in (None, "") else str(counted))
+        return Succeeded(made, usage)
+
+    return outputs
+
+
+def total(items: Iterable[Any], of: Getter) -> float | None:
+    """The sum of what `of` finds in `items`; None where it is not told of all of them."""
+    numbers = [number(of(one)) for one in items]
+    return None if None in numbers else sum(one or 0.0 for one in numbers)
 
 
 def link(value: object) -> str | None:

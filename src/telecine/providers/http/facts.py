@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from telecine.clock import Clock
-from telecine.net.client import Reply
 from telecine.net.spool import Spooled
 from telecine.nouns.billed import Billed
-from telecine.providers.base import Channel, Reported, Succeeded, Telling, Terms, Traits, Unreadable
+from telecine.nouns.errors import invalid
+from telecine.providers.base import Channel, Succeeded, Telling, Terms, Traits
 from telecine.providers.complaint import Complaint
+from telecine.providers.http.credentials import Sign, bearer
 from telecine.providers.http.getters import Getter
 from telecine.providers.refusal import WORDS, Words
 from telecine.providers.take import Take
@@ -26,8 +28,6 @@ from telecine.providers.take import Take
 if TYPE_CHECKING:
     from telecine.providers.http.body import Draft
 
-Sign = Callable[[Channel], dict[str, str]]
-"""The headers that sign a request to a channel in."""
 Write = Callable[[Any, Take], Any]
 """From a neutral value to the one on the wire; None leaves the field out. Raises GatewayError."""
 
@@ -43,6 +43,13 @@ class Field(msgspec.Struct, frozen=True):
 
 def later(_value: Any, _take: Take) -> None:
     """Nothing: an `Op.shape` writes it."""
+
+
+def whole(seconds: float, title: str, param: str = "duration") -> str:
+    """Seconds as text, for an upstream that counts whole ones. Raises GatewayError for anything else."""
+    if seconds <= 0 or not float(seconds).is_integer():
+        raise invalid(f"{title} counts whole seconds; {seconds:g} is none.", param)
+    return str(int(seconds))
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -149,19 +156,20 @@ class Status(msgspec.Struct, frozen=True):
     failed: AbstractSet[str]
 
 
-class Missing(msgspec.Struct, frozen=True):
-    """What an answer is like that says that there is no such job: its HTTP status, one of its words, its text."""
+class Objection(msgspec.Struct, frozen=True):
+    """What an answer is like that objects to a question: its HTTP status (0: any), one of its words, its text."""
 
     status: int
     words: AbstractSet[str] = frozenset()
-    says: re.Pattern[str] | None = None
+    says: Sequence[re.Pattern[str]] = ()
+    """All of them."""
 
     def fits(self, status: int, said: Complaint) -> bool:
-        """Whether an answer with this status and complaint says so."""
+        """Whether an answer with this status and complaint is like that."""
         return (
-            status == self.status
+            self.status in (0, status)
             and (not self.words or not self.words.isdisjoint(said.words))
-            and (self.says is None or self.says.search(said.message) is not None)
+            and all(one.search(said.message) for one in self.says)
         )
 
 
@@ -191,18 +199,14 @@ class Account(msgspec.Struct, frozen=True):
 
     ask: Callable[[float], str]
     """The path, at a time in seconds since the Unix epoch."""
-    read: Callable[[Reply], Reported | Unreadable]
+    used: Callable[[Any], Mapping[str, Decimal] | str]
+    """What a good answer says, by whatever the upstream counts by, or why that cannot be told."""
     telling: Telling
 
 
 def strip(suffix: str) -> Callable[[Channel], str]:
     """The base URL without a suffix that operators write or leave out."""
     return lambda channel: channel.base_url.rstrip("/").removesuffix(suffix).rstrip("/")
-
-
-def bearer(_clock: Clock) -> Sign:
-    """The channel's key, where it has one."""
-    return lambda channel: {"authorization": f"Bearer {channel.api_key}"} if channel.api_key else {}
 
 
 def _itself(told: Any) -> Any:
@@ -246,8 +250,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an answer with status 2xx says that all is well."""
     made: Getter
     """The id of the job, in the answer to a create."""
-    there: Callable[[Complaint], bool] | None = None
-    """Whether a create was refused because a job has our handle."""
+    there: Sequence[Objection] = ()
+    """What a create is answered where a job has our handle: one that we made, for nobody else uses our handles."""
     words: Words = msgspec.field(default_factory=lambda: WORDS)
     """What the words of a refusal mean."""
     at_once: Callable[[Any], bool] | None = None
@@ -264,13 +268,14 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """In a job: per cent, as a number or as text."""
     reasons: Sequence[Getter] = ()
     """In a job: why it failed, in whatever shape."""
-    policy: Callable[[str], bool] | None = None
-    """Whether the text of a reason is about what may not be shown, besides what all vendors' texts are."""
+    policy: re.Pattern[str] | None = None
+    """Texts of reasons that are about what may not be shown, besides what all vendors' texts are."""
     blocked: Callable[[Any], bool] | None = None
     """Whether a failed job was stopped by a moderation, which may give no reason."""
     outputs: Callable[[Told], Succeeded | str]
     """What a job that is done has made, or why that cannot be told."""
-    missing: Sequence[Missing] = ()
+    missing: Sequence[Objection] = ()
+    """What a question about a job is answered where there is no such job."""
 
     content: str = ""
     """`GET` and the path of a file that is had with our key alone, with the job's `{id}`."""
@@ -278,8 +283,10 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """The file's URL in JSON that came in the place of the file."""
     ping: str
     """A path whose answer costs nothing."""
-    pinged: Callable[[Reply, Channel], str]
-    """A text for the operator. Raises GatewayError where the channel does not work."""
+    pinged: Callable[[Any], str] = lambda _said: ""
+    """What the operator is told of a good answer to that, behind its HTTP status."""
+    known: Sequence[Objection] = ()
+    """What only somebody is answered whom the upstream knows: as good as a good answer to `ping`."""
     genuine: Callable[[Channel, Mapping[str, str], bytes, float], bool] = _never
     """Whether a callback is; header names in lower case, and the time in seconds since the Unix epoch."""
     account: Account | None = None

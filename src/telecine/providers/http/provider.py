@@ -34,7 +34,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.http.answers import polled, submitted
+from telecine.providers.http.answers import pinged, polled, reported, submitted
 from telecine.providers.http.body import JSON, Draft, filled, translate
 from telecine.providers.http.facts import BEHIND, HttpOptions, Op, Vendor
 from telecine.providers.http.files import stream
@@ -165,11 +165,11 @@ class HttpProvider:
             reply = await self._ask(channel, f"GET {account.ask(self._clock.now())}", None)
         except FetchError as error:
             return Unreadable(error.reason)
-        return account.read(reply)
+        return reported(self.vendor, account, reply)
 
     async def ping(self, channel: Channel) -> str:
         """Ask something that costs nothing. Raises GatewayError and FetchError."""
-        return self.vendor.pinged(await self._ask(channel, f"GET {self.vendor.ping}", None), channel)
+        return pinged(self.vendor, await self._ask(channel, f"GET {self.vendor.ping}", None), channel)
 
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the vendor's rule finds it genuine."""

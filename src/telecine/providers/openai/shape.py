@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from telecine.nouns.billed import Billed, spelled
+from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.sizes import is_size, parse_size
+from telecine.nouns.sizes import is_size, parse_size, plain_resolution
 from telecine.providers.http.body import Draft
-from telecine.providers.http.facts import Field, Fields, later
-from telecine.providers.take import Take
+from telecine.providers.http.facts import Field, Fields, Picture, later, whole
 from telecine.wires.openai import DEFAULT_SIZE, SHAPES
 
 _SAYING: Final = ("size", "aspect_ratio", "resolution")
@@ -34,18 +33,14 @@ def shape(draft: Draft) -> None:
 def pictures(draft: Draft) -> None:
     """The same, with the pictures that the video is made from."""
     shape(draft)
-    take = draft.take
-    first, last, references = take.inputs("first_frame", "image"), take.inputs("last_frame"), take.inputs("reference")
-    for items, what in ((first, "first frame"), (last, "last frame")):
-        if len(items) > 1:
-            raise invalid(f"The OpenAI Videos API takes one {what}, not {len(items)}.", "inputs")
-    if references and (first or last):
+    frames, references = [item.role for _, _, item in draft.media], draft.take.inputs("reference")
+    if references and frames:
         raise invalid("The OpenAI Videos API takes either frames or references, not both.", "inputs")
-    if last and not first:
+    if frames == ["last_frame"]:
         raise invalid("The OpenAI Videos API takes a last frame only after a first.", "inputs")
-    if not (first or references):
+    if not (frames or references):
         raise invalid("A picture is needed to make a video from.", "inputs")
-    for item in (*first, *last, *references):
+    for item in references:
         draft.put("input_reference", item)
 
 
@@ -65,7 +60,7 @@ def billed(draft: Draft) -> Billed:
     """
     seconds, request = draft.body.get("seconds"), draft.request
     duration = float(seconds) if seconds is not None else request.duration
-    size, ratio, resolution = request.size, request.aspect_ratio, _named(request.resolution)
+    size, ratio, resolution = request.size, request.aspect_ratio, plain_resolution(request.resolution or "") or None
     if size is None:
         fitting = _fitting(ratio, resolution)
         if fitting is None:  # passed on as it came
@@ -95,7 +90,7 @@ def _frame(draft: Draft) -> dict[str, str]:
         plain = f"{width}x{height}"
         _agrees(plain, None if "aspect_ratio" in words else ratio, None if "resolution" in words else resolution)
         return {"size": plain, **_said(draft, *sorted(words - {"size"}))}
-    fitting = _fitting(ratio, _named(resolution))
+    fitting = _fitting(ratio, resolution and plain_resolution(resolution))
     if fitting is not None:
         return {"size": fitting} if fitting else {}
     found = {} if draft.request.operation == "remix" else _said(draft, "aspect_ratio", "resolution")
@@ -108,11 +103,6 @@ def _frame(draft: Draft) -> dict[str, str]:
             param=param,
         )
     return found
-
-
-def _named(resolution: str | None) -> str | None:
-    """As `Billed` names it."""
-    return None if not resolution else str(spelled("resolution", resolution))
 
 
 def _fitting(ratio: str | None, resolution: str | None) -> str | None:
@@ -139,26 +129,21 @@ def _agrees(size: str, ratio: str | None, resolution: str | None) -> None:
         across, _, down = ratio.partition(":")
         if not (across.isdecimal() and down.isdecimal()) or width * int(down) != height * int(across):
             raise invalid(f"The size {size} is not {ratio[:40]}.", "aspect_ratio")
-    if resolution is not None and _named(resolution) != Billed.sized(width, height).resolution:
+    if resolution is not None and plain_resolution(resolution) != Billed.sized(width, height).resolution:
         raise invalid(f"The size {size} is not {resolution[:40]}.", "resolution")
-
-
-def _seconds(value: float, take: Take) -> str:
-    own = take.own("duration")
-    if own is not None:
-        return own[1]
-    if value <= 0 or not float(value).is_integer():
-        raise invalid(f"The OpenAI Videos API counts whole seconds; {value:g} is none.", "duration")
-    return str(int(value))
 
 
 FIELDS: Final[Fields] = {
     "model": "model",
     "prompt": "prompt",
-    "duration": Field("seconds", _seconds),
+    "duration": Field(
+        "seconds", lambda value, take: take.own_text("duration") or whole(value, "The OpenAI Videos API")
+    ),
     **{name: Field("size", later) for name in _SAYING},
     "parameters.watermark": "watermark",
 }
-PICTURES: Final[Fields] = dict.fromkeys(
-    ("inputs.first_frame|image", "inputs.last_frame", "inputs.reference"), Field("input_reference")
-)
+PICTURES: Final[Fields] = {
+    "inputs.first_frame|image": Picture("input_reference", "first frame"),
+    "inputs.last_frame": Picture("input_reference", "last frame"),
+    "inputs.reference": Field("input_reference"),
+}

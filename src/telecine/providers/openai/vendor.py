@@ -6,28 +6,24 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-from telecine.net.client import Reply
+from msgspec.structs import replace
+
 from telecine.nouns.task import Tokens, Usage
-from telecine.providers.base import Channel, Succeeded, Traits, UpstreamOutput
+from telecine.providers.base import Succeeded, Traits, UpstreamOutput
 from telecine.providers.complaint import text, word
-from telecine.providers.http.answers import decoded, link, number, pinged, seconds_since_epoch
-from telecine.providers.http.facts import BEHIND, Field, Many, Missing, Op, Status, Told, Vendor, later, strip
+from telecine.providers.http.answers import link, number, seconds_since_epoch
+from telecine.providers.http.facts import BEHIND, Field, Many, Objection, Op, Status, Told, Vendor, later, strip
 from telecine.providers.http.getters import at, rows
 from telecine.providers.openai.shape import FIELDS, PICTURES, billed, pictures, remixed, shape
-from telecine.wires.openai import (
-    BILLED,
-    DONE,
-    FAILED,
-    MAX_IMAGES,
-    MOST_LISTED,
-    NO_TASK_CODES,
-    OURS,
-    PATH,
-    QUEUED,
-    RETENTION,
-    RUNNING,
-)
+from telecine.wires import openai as wire
+from telecine.wires.openai import DONE, PATH, QUEUED, RETENTION, RUNNING
 
+_pending_status, _pending_reason, _pending_share, _pending_verdict = (
+    at(f"detail.pending_info.{name}") for name in ("status", "failure_reason", "progress_pct", "moderation_result.type")
+)
+"""What the relays' detail form adds (wire table C.3)."""
+_LINKS: Final = [at(one) for one in ("url", "video_url", "metadata.url", "output.url", "result_url", "output")]
+"""Wire tables C.3 to C.6 of the relays."""
 _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 
@@ -44,31 +40,23 @@ def _name(said: Any) -> Any:
     return job.get("id") if job.get("id") not in (None, "") else job.get("task_id")
 
 
-def _pending(job: Any) -> dict[str, Any]:
-    """`detail.pending_info` of the relays' detail form (wire table C.3)."""
-    info = at("detail.pending_info")(job)
-    return info if isinstance(info, dict) else {}
-
-
 def _status(job: Any) -> Any:
     """Its word in lower case; the detail form may know more than that."""
-    said, pending = word(job.get("status")), _pending(job)
-    if said in QUEUED | RUNNING and text(pending.get("failure_reason")):
+    said, meanwhile = word(job.get("status")), word(_pending_status(job))
+    if said in QUEUED | RUNNING and text(_pending_reason(job)):
         return "failed"
-    meanwhile = word(pending.get("status"))
     return meanwhile if said in QUEUED and meanwhile in RUNNING else said
 
 
 def _progress(job: Any) -> Any:
     """A number, `76%`, or the `progress_pct` from 0 to 1 of the detail form."""
-    share = number(_pending(job).get("progress_pct"))
+    share = number(_pending_share(job))
     return share * 100 if share is not None else job.get("progress")
 
 
 def _links(job: Any) -> Iterator[str]:
-    """Where the file may be had, the likeliest name first (wire tables C.3 to C.6 of the relays)."""
-    names = ("url", "video_url", "metadata.url", "output.url", "result_url", "output")
-    yield from filter(None, (link(at(name)(job)) for name in names))
+    """Where the file may be had, the likeliest name first."""
+    return filter(None, (link(find(job)) for find in _LINKS))
 
 
 def _link(said: Any) -> str | None:
@@ -99,11 +87,6 @@ def _tokens(usage: object) -> Tokens | None:
     return Tokens(input=read, output=made) if read + made > 0 else None
 
 
-def _blocked(job: Any) -> bool:
-    moderation = _pending(job).get("moderation_result")
-    return isinstance(moderation, dict) and word(moderation.get("type")) not in ("", "passed")
-
-
 def _listed(said: Any) -> list[Any]:
     """The videos of a page that are under way: of one that has ended, relays' lists may leave out links and reasons."""
     return [one for one in rows("data")(said) if word(one.get("status")) in QUEUED | RUNNING]
@@ -114,80 +97,56 @@ def _next_page(said: Any, _page: int, _size: int) -> str:
     return f"&after={last}" if said.get("has_more") is True and isinstance(last, str) and last.isprintable() else ""
 
 
-def _pinged(reply: Reply, channel: Channel) -> str:
-    models = (decoded(reply.body) or {}).get("data")
-    return pinged(reply, channel, f", {len(models) if isinstance(models, list) else 0} models")
-
-
-_NEEDS: Final = ("prompt",)
-_MANY: Final = Many(
-    ask=f"GET {PATH}?limit={{size}}{{page}}", id=_name, items=_listed, most=MOST_LISTED, turn=_next_page
+_MADE: Final = Op(
+    create=f"POST {PATH}",
+    poll=f"GET {PATH}/{{id}}",
+    fields=FIELDS,
+    needs=("prompt",),
+    shape=shape,
+    ours=wire.OURS,
+    billed=billed,
+    form=True,
+    many=Many(
+        ask=f"GET {PATH}?limit={{size}}{{page}}", id=_name, items=_listed, most=wire.MOST_LISTED, turn=_next_page
+    ),
 )
-_POLL: Final = f"GET {PATH}/{{id}}"
 OPENAI: Final = Vendor(
     name="openai",
     title="The OpenAI Videos API",
     speaks=frozenset({"openai"}),
     root=strip("/v1"),
     ops={
-        "text_to_video": Op(
-            create=f"POST {PATH}",
-            fields=FIELDS,
-            shape=shape,
-            ours=OURS,
-            needs=_NEEDS,
-            billed=billed,
-            form=True,
-            many=_MANY,
-        ),
-        "image_to_video": Op(
-            create=f"POST {PATH}",
-            fields={**FIELDS, **PICTURES},
-            shape=pictures,
-            ours=OURS,
-            needs=_NEEDS,
-            billed=billed,
-            form=True,
-            many=_MANY,
-        ),
+        "text_to_video": _MADE,
+        "image_to_video": replace(_MADE, fields={**FIELDS, **PICTURES}, shape=pictures),
         # The model and the length are the source's, which the upstream knows; OpenAI takes nothing but a prompt.
-        "remix": Op(
+        "remix": replace(
+            _MADE,
             create=f"POST {PATH}/{{source}}/remix",
-            poll=_POLL,
             fields={"prompt": "prompt", "duration": Field("seconds", later), "source": Field("video_id", later)},
             shape=remixed,
-            ours=OURS,
-            needs=_NEEDS,
-            billed=billed,
-            many=_MANY,
+            form=False,
         ),
     },
     traits=Traits(
-        look_up=False,
-        unique_handle=False,
-        cancel=False,
-        visibility_lag=0.0,
-        submit_timeout=60.0,
-        deadline=3600.0,
         retention=RETENTION,
         poll_floor=2.0,
         usual=60.0,
         listed=True,
     ),
-    billed=BILLED,
+    billed=wire.BILLED,
     handle_header="idempotency-key",  # some relays know it; nothing here relies on it
-    most_media=MAX_IMAGES,
+    most_media=wire.MAX_IMAGES,
     made=_name,
     at_once=lambda job: word(job.get("status")) in DONE and next(_links(job), None) is not None,
     job=_job,
-    status=Status(_status, queued=QUEUED, running=RUNNING, done=DONE, failed=FAILED),
+    status=Status(_status, queued=QUEUED, running=RUNNING, done=DONE, failed=wire.FAILED),
     progress=_progress,
-    reasons=(at("error"), at("fail_reason"), at("failure_reason"), at("detail.pending_info.failure_reason")),
-    blocked=_blocked,
+    reasons=(at("error"), at("fail_reason"), at("failure_reason"), _pending_reason),
+    blocked=lambda job: word(_pending_verdict(job)) not in ("", "passed"),
     outputs=_outputs,
-    missing=(Missing(404), Missing(400, NO_TASK_CODES)),
+    missing=(Objection(404), Objection(400, wire.NO_TASK_CODES)),
     content=f"GET {PATH}/{{id}}/content",
     link=_link,
     ping="/v1/models",
-    pinged=_pinged,
+    pinged=lambda said: f", {len(rows('data')(said))} models",
 )

@@ -1,0 +1,61 @@
+"""Size, aspect ratio and resolution: three ways of saying one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from telecine.nouns.billed import Billed
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.sizes import parse_ratio, parse_size, short_side
+
+if TYPE_CHECKING:
+    from telecine.providers.http.body import Draft
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """How an upstream is told it that has a field for the aspect ratio, and one for the resolution. Of both, the first
+    is what it makes where nothing is said."""
+
+    ratio: str
+    ratios: Sequence[str]
+    resolution: str
+    resolutions: Mapping[str, str]
+    """By our name of each, the upstream's."""
+
+    def write(self, draft: Draft) -> None:
+        """Write the two fields. Raises GatewayError for what the upstream does not make, and for ways that do not
+        agree. A client of its own dialect may name a ratio that is new there."""
+        request, vendor = draft.request, draft.vendor
+        ratio = None if draft.take.novel("aspect_ratio") else request.aspect_ratio
+        size = Billed.sized(*parse_size(request.size)) if request.size else Billed()
+        for param, shape, lines in (
+            ("aspect_ratio", ratio or None, None),
+            ("resolution", None, request.resolution.lower() if request.resolution else None),
+            ("size", size.aspect_ratio, size.resolution),
+        ):
+            if shape not in (None, *self.ratios) or lines not in (None, *self.resolutions):
+                raise GatewayError(
+                    "unsupported_parameter",
+                    f"{vendor.title} makes no {param.replace('_', ' ')} '{str(getattr(request, param))[:40]}'; "
+                    f"it makes {', '.join(self.ratios)}, at {' and '.join(self.resolutions)}.",
+                    param=param,
+                )
+            for name, meant in ((self.ratio, shape), (self.resolution, lines and self.resolutions[lines])):
+                said = meant and draft.body.setdefault(name, meant)
+                if said != meant:
+                    raise invalid(f"The {param} means '{meant}' at {vendor.title}; it also asks for '{said}'.", param)
+
+    def billed(self, body: Mapping[str, Any], *, follows: bool) -> Billed:
+        """What the two fields in `body` come to. `follows`: the shape is a picture's, which is not known here; nor is
+        what words mean that are new at the upstream."""
+        ratio: str | None = None if follows else body.get(self.ratio, self.ratios[0])
+        said = body.get(self.resolution)
+        lines = next((lines for lines, word in self.resolutions.items() if said in (None, word)), None)
+        if lines is None or ratio is None or ratio not in self.ratios:
+            return Billed(aspect_ratio=ratio, resolution=lines)
+        across, down = parse_ratio(ratio)
+        scale = short_side(lines) / min(across, down)
+        return Billed.sized(round(across * scale), round(down * scale))

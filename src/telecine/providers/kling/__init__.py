@@ -1,9 +1,0 @@
-"""Kling (快手可灵), legacy generation, at Kling or at a relay that passes it through (`https://relay.example/kling`).
-
-Kling has no cancel. It refuses a second job with the same `external_task_id`, which we always set to our own handle,
-so a submit with an unknown outcome can be looked up, and sent again without paying twice.
-"""
-
-from telecine.providers.kling.vendor import KLING
-
-__all__ = ["KLING"]
