@@ -147,7 +147,7 @@ def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
     native = request.native
     for name, raw in native.fields.items() if native is not None else ():
         for text in strings(msgspec.json.decode(raw)):
-            if _FETCHED.match(text):
+            if ":" in text and _FETCHED.match(text):
                 media.check_url(text.strip(), param=name)
 
 

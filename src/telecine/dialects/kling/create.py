@@ -29,7 +29,7 @@ _AXES: Final = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 def parse_create(kind: PathKind, body: Body) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError naming the field."""
     unknown = body.unknown(_KNOWN)
-    wire = typed(present(body.fields), CreateTask)
+    wire = typed(present(body.known(_KNOWN)), CreateTask)
     _check_kind(kind, wire)
     duration = scalars.seconds(wire.duration, "duration")
     parameters = _parameters(wire, duration)

@@ -136,7 +136,8 @@ def parse_remix(
 def _read(body: Body) -> tuple[CreateVideo, Native | None]:
     """The typed fields, and the fields of nobody's."""
     unknown = body.unknown(_KNOWN)
-    wire = typed({name: value for name, value in body.fields.items() if value is not None and value != ""}, CreateVideo)
+    known = body.known(_KNOWN)
+    wire = typed({name: value for name, value in known.items() if value is not None and value != ""}, CreateVideo)
     if wire.prompt is None or not wire.prompt.strip():
         raise invalid("prompt: is required.", "prompt")
     return wire, Native("openai", unknown) if unknown else None

@@ -22,7 +22,7 @@ _LYRICS: Final = Known.of(SubmitLyrics)
 def parse_music(body: Body) -> Parsed:
     """A song in any of the three modes; it needs no media. Raises GatewayError naming the field."""
     unknown = body.unknown(_MUSIC)
-    wire = typed(present(body.fields), SubmitMusic)
+    wire = typed(present(body.known(_MUSIC)), SubmitMusic)
     about, words = _told(wire)
     source = _source(wire)
     instrumental = agreed(
@@ -55,7 +55,7 @@ def parse_music(body: Body) -> Parsed:
 def parse_lyrics(body: Body) -> Parsed:
     """A text to be sung. Raises GatewayError naming the field."""
     unknown = body.unknown(_LYRICS)
-    wire = typed(present(body.fields), SubmitLyrics)
+    wire = typed(present(body.known(_LYRICS)), SubmitLyrics)
     if wire.prompt is None:
         raise invalid("prompt: is required.", "prompt")
     return GenerationRequest(
