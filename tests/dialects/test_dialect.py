@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from telecine.dialects.call import Call
-from telecine.dialects.dialect import Claim, Dialect, by_claim
+from telecine.dialects.dialect import Claim, Claims, Dialect, by_claim
 from telecine.dialects.document import Query
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.rows import Plain, ReadMany
@@ -71,6 +71,11 @@ async def test_a_request_belongs_to_whoever_claims_it_most_narrowly(
     asked = scope(path, **headers)
     claims = by_claim(FOUR)
     assert next(one.name for claim, one in claims if claim.holds(asked)) == name
+    many = [dialect(f"other-{number}", Claim(f"/v1/other-{number}"), paths=()) for number in range(100)]
+    found = Claims([*many, *FOUR]).of(asked)
+    assert found is not None
+    assert found.name == name
+    assert Claims(FOUR).of(scope("/v")) is None
     assert name in [one.name for one in FOUR if one.claims(asked)]
 
     async def gate(scope: Any, receive: Any, send: Any) -> None:
@@ -122,7 +127,9 @@ def test_the_table_of_each_is_whole(one: Dialect) -> None:
     assert one.id_form in ID_FORMS
     claims = by_claim(DIALECTS)
     for _, path in paths:
-        winner = next(other for claim, other in claims if claim.holds(scope(path.replace("{", "").replace("}", ""))))
+        asked = scope(path.replace("{", "").replace("}", ""))
+        winner = next(other for claim, other in claims if claim.holds(asked))
+        assert Claims(DIALECTS).of(asked) is winner
         assert winner.name == one.name, path
 
 

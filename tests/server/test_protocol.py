@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 from telecine.server.address import Proxies
 from telecine.server.connections import Connections, Patience
 from telecine.server.metrics import Metrics
-from telecine.server.protocol import MOST_HEADERS, MOST_HELD, Protocol
+from telecine.server.protocol import MOST_HEADERS, MOST_HELD, Joined, Protocol
 
 PATIENCE = Patience(head=0.2, idle=0.3, unread=0.25)
 GET = b"GET /%s HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -442,3 +442,31 @@ async def test_what_is_no_request_is_answered_400(message: bytes) -> None:
         _, answer = await lasted(server, message)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert (await lasted(server, GET % b"slow" + message))[1].count(b" 400 ") == 0
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+WRITES = [
+    ([HEAD, b"abcd", HEAD], [HEAD + b"abcd", HEAD]),  # a body may look like a head
+    ([CONTINUE, HEAD, b"ab", b"cd"], [CONTINUE, HEAD + b"ab", b"cd"]),
+    ([b"HTTP/1.1 200 OK\r\n\r\n", HEAD, b"a"], [b"HTTP/1.1 200 OK\r\n\r\n", HEAD, b"a"]),  # a stream begins at once
+]
+
+
+@pytest.mark.parametrize(("written", "sent"), WRITES)
+def test_a_head_of_known_length_goes_out_with_its_body(written: list[bytes], sent: list[bytes]) -> None:
+    class Transport(asyncio.Transport):
+        def write(self, data: Any) -> None:
+            calls.append(data)
+
+        def writelines(self, parts: Any) -> None:
+            calls.append(b"".join(parts))
+
+    calls: list[bytes] = []
+    joined = Joined(Transport(), bodiless=False)
+    for one in written:
+        joined.write(one)
+    assert calls == sent
+    calls.clear()
+    Joined(Transport(), bodiless=True).write(HEAD)
+    assert calls == [HEAD]

@@ -127,6 +127,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
                 raise GatewayError("not_found", f"The method {method} is not served here.", param="method")
             if self.strict:
                 refuse_unknown(request, known[method])
+            request.scope["creates"] = row.creates
             principal: Any = request.scope.get("principal")
             return await row.serve(Call(request, self.name, edge_of(request), principal))
 
@@ -165,3 +166,22 @@ def by_claim(dialects: Sequence[Dialect]) -> list[tuple[Claim, Dialect]]:
     """Every claim, the one that wins first."""
     found = [(claim, dialect) for dialect in dialects for claim in dialect.claimed]
     return sorted(found, key=lambda one: (-len(one[0].prefix), not one[0].narrow))
+
+
+class Claims:
+    """Whose a request is, at a cost that does not grow with the number of dialects."""
+
+    def __init__(self, dialects: Sequence[Dialect]) -> None:
+        self._by_prefix: dict[str, list[tuple[Claim, Dialect]]] = {}
+        for claim, dialect in by_claim(dialects):
+            self._by_prefix.setdefault(claim.prefix, []).append((claim, dialect))
+        self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
+
+    def of(self, scope: Scope) -> Dialect | None:
+        """The dialect of the request; None where nobody claims it."""
+        path: str = scope["path"]
+        for length in self._lengths:
+            for claim, dialect in self._by_prefix.get(path[:length], ()):
+                if not claim.narrow or claim.holds(scope):
+                    return dialect
+        return None

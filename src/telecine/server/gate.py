@@ -26,7 +26,7 @@ from telecine.accounts.tokens import TokenMeter
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.dialects.bodies import Allowance, release
-from telecine.dialects.dialect import Dialect, by_claim
+from telecine.dialects.dialect import Claims, Dialect
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Windows
 from telecine.server.address import Proxies, host_of, site_of
@@ -97,8 +97,7 @@ class Gate:
         self._tokens = tokens
         self._failures = Windows()
         self._fallback = dialects[-1]
-        # Most claims are decided by the beginning of the path alone, which is looked at for every request.
-        self._claims = [(claim.prefix, claim if claim.narrow else None, one) for claim, one in by_claim(dialects)]
+        self._claims = Claims(dialects)
         self._openness = Openness([path for dialect in dialects for path in dialect.open_paths])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,8 +110,7 @@ class Gate:
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
         tidy(scope, self._openness)
-        dialect = self._dialect(scope)
-        scope["dialect"] = dialect
+        dialect = scope["dialect"] = self._claims.of(scope) or self._fallback
         status = 0
 
         async def answer(message: Message) -> None:
@@ -136,8 +134,7 @@ class Gate:
         finally:
             release(scope)
             seconds = time.perf_counter() - started
-            self._metrics.requests.labels(dialect.name, scope["method"], status).inc()
-            self._metrics.seconds.labels(dialect.name).observe(seconds)
+            self._metrics.answered(dialect.name, scope["method"], status, seconds)
             self._note(scope, status, seconds, request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
@@ -163,7 +160,7 @@ class Gate:
                 if standing.refusal is not None:
                     raise standing.refusal
         allowance = scope["allowance"] = Allowance(self.limits.json_body, self.limits.body)
-        await self._app(scope, self._limited(receive, headers, allowance, ours=needs_key(scope)), send)
+        await self._app(scope, self._limited(receive, scope, headers, allowance), send)
 
     def _is_media(self, scope: Scope, headers: Headers) -> bool:
         """Whether the request is for the origin of files. A proxy that ends TLS leaves the port in `Host` away."""
@@ -210,15 +207,15 @@ class Gate:
             raise GatewayError("permission", "This needs an admin key.")
         return principal
 
-    def _limited(self, receive: Receive, headers: Headers, allowance: Allowance, *, ours: bool) -> Receive:
+    def _limited(self, receive: Receive, scope: Scope, headers: Headers, allowance: Allowance) -> Receive:
         """`receive` with the body's size bounded, and how long it keeps us waiting: what is slow here, or stands in
         line here, is not the client's. Raises GatewayError (`too_large`) and HTTPException (408).
-
-        `ours`: the body is one that we read. That of a callback only wakes a task, whatever it is.
         """
         length = headers.get("content-length", "")
         declared = int(length) if length.isascii() and length.isdigit() else 0
         patience, clock = self._patience(), asyncio.get_running_loop().time
+        arrived: Callable[[], bool] = scope.get("arrived", bool)
+        ours = needs_key(scope)  # the body of a callback only wakes a task, whatever it is
         seen, waited = 0, 0.0
         done = False
 
@@ -228,14 +225,17 @@ class Gate:
                 return await receive()
             if declared > allowance.most:
                 raise too_large(allowance.most)
-            began = clock()
-            try:
-                async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
-                    message = await receive()
-            except TimeoutError:
-                late = "The request's body did not arrive in time."
-                raise HTTPException(408, late, {"connection": "close"}) from None
-            waited += clock() - began
+            if arrived():  # most bodies have, and a timer costs more than to take them
+                message = await receive()
+            else:
+                began = clock()
+                try:
+                    async with asyncio.timeout(max(0.0, patience.body + seen / patience.rate - waited)):
+                        message = await receive()
+                except TimeoutError:
+                    late = "The request's body did not arrive in time."
+                    raise HTTPException(408, late, {"connection": "close"}) from None
+                waited += clock() - began
             if ours and not seen:
                 refuse_mark(message.get("body", b""))
             seen += len(message.get("body", b""))
@@ -246,16 +246,9 @@ class Gate:
 
         return limited
 
-    def _dialect(self, scope: Scope) -> Dialect:
-        path: str = scope["path"]
-        for prefix, narrow, dialect in self._claims:
-            if path.startswith(prefix) and (narrow is None or narrow.holds(scope)):
-                return dialect
-        return self._fallback
-
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        """One line a request; reads that went well are only of interest when looking for something."""
-        quiet = scope["method"] in ("GET", "HEAD") and status < 400
+        """One line a request; reads and creates that went well are only of interest when looking for something."""
+        quiet = status < 400 and (scope["method"] in ("GET", "HEAD") or scope.get("creates", False))
         principal: Principal | None = scope.get("principal")
         (_log.debug if quiet else _log.info)(
             "request",

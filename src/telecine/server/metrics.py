@@ -25,6 +25,7 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.connections = Gauge("telecine_connections", "Connections of clients", registry=self.registry)
         self.refused = Counter(
             "telecine_connections_refused",
@@ -52,6 +53,15 @@ class Metrics:
             name: Gauge(f"telecine_{name}", text, labels, registry=self.registry)
             for name, (text, labels) in _MORE.items()
         }
+
+    def answered(self, dialect: str, method: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        found = self._answered.get((dialect, method, status))
+        if found is None:  # to look for a child costs more than to count; there are as many as there are series
+            found = self.requests.labels(dialect, method, status), self.seconds.labels(dialect)
+            self._answered[dialect, method, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def tell(self, figures: Figures) -> None:
         """Set what costs money when nobody looks at it."""

@@ -29,8 +29,33 @@ _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\n" + _ENDS
 _TOO_MANY: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\n" + _ENDS
 
 
+_CONTINUE: Final = b"HTTP/1.1 100 "
+_LENGTH: Final = b"\r\ncontent-length: "
+
+
 class _TooManyHeadersError(Exception):
     pass
+
+
+class Joined:
+    """The transport as one answer has it: a head that says how long the body is goes out with the beginning of that,
+    in one call of the system."""
+
+    def __init__(self, transport: Transport, *, bodiless: bool) -> None:
+        self._transport = transport
+        self._bodiless = bodiless
+        self._head: bytes | None = None
+        self.close, self.is_closing = transport.close, transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+            return
+        if self._head is None and not data.startswith(_CONTINUE):
+            self._head = data if _LENGTH in data and not self._bodiless else b""
+        if not self._head:
+            self._transport.write(data)
 
 
 class _Flow(FlowControl):
@@ -175,6 +200,9 @@ class Protocol(HttpToolsProtocol):
             return
         self._moved, self._part = True, "body"
         super().on_headers_complete()
+        joined: Any = Joined(self.transport, bodiless=self.scope["method"] == "HEAD")
+        self.cycle.transport = joined
+        self.scope["arrived"] = self.cycle.message_event.is_set  # type: ignore[typeddict-unknown-key]
         for name, value in self.headers:
             if name == b"content-length":
                 self._left = int(value)

@@ -8,6 +8,8 @@ from typing import Final
 
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -43,7 +45,8 @@ class Routes:
             match, child = route.matches(scope)
             if match is Match.FULL:
                 scope.update(child)
-                await route.app(scope, receive, send)
+                response: Response = await route.endpoint(Request(scope, receive, send))
+                await response(scope, receive, send)
                 return
             if match is Match.PARTIAL and other is None:
                 other = route
