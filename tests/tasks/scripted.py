@@ -329,7 +329,7 @@ class House:
     async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
         """What a start or a reload makes of these sections of the file."""
         async with self.database.writing() as connection:
-            await configured.sync(connection, accounts, keys, ids=self.context.ids, now=self.clock.now())
+            await connection.run_sync(configured.sync, accounts, keys, ids=self.context.ids, now=self.clock.now())
         self.keys.check_anew()
 
     def reload(self, config: Config) -> None:

@@ -29,7 +29,7 @@ CALL = PriceConfig("kling-v2-5-turbo", "call", Decimal(2))
 async def committed(house: House) -> dict[str, int]:
     """What is counted in all, by kind of owner; the books are right."""
     async with house.database.reading() as connection:
-        assert await audit.check(connection) == []
+        assert await connection.run_sync(audit.check) == []
         rows = await connection.execute(select(tables.spending.c.owner, tables.spending.c.committed))
         found: dict[str, int] = {}
         for owner, amount in rows.all():

@@ -46,7 +46,7 @@ async def history(one: Bank) -> None:
 
 async def problems(one: Bank) -> list[audit.Problem]:
     async with one.house.database.snapshot() as connection:
-        return await audit.check(connection)
+        return await connection.run_sync(audit.check)
 
 
 async def test_what_is_held_for_no_task_is_held_to_the_same_rules(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ async def test_what_is_held_for_no_task_is_held_to_the_same_rules(tmp_path: Path
         charge = Settlement(account, holds[0].ref, key, "charge", 1000, 700, 5.0, 7.0)
         release = Settlement(account, holds[1].ref, key, "release", 1000, 0, 5.0, 7.0)
         async with one.house.database.writing() as connection:
-            refused = await hold(connection, [dear, *holds])
-            await settle(connection, [charge, release])
+            refused = await connection.run_sync(hold, [dear, *holds])
+            await connection.run_sync(settle, [charge, release])
         assert list(refused) == [dear.ref]
         balance, held, spent = before
         assert balance is not None

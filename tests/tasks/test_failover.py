@@ -82,7 +82,7 @@ class Pair:
         """What the ledger says of the task, once the books have been checked."""
         table = tables.ledger_entries.c
         async with self.house.database.reading() as connection:
-            assert await audit.check(connection) == []
+            assert await connection.run_sync(audit.check) == []
             rows = await connection.execute(
                 select(table.kind, table.held_delta).where(table.ref_type == "task", table.ref_id == str(task_id))
             )

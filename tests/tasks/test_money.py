@@ -40,7 +40,7 @@ class Bank:
     async def figures(self) -> tuple[int | None, int, int]:
         """(balance, held, spent), once the books have been checked."""
         async with self.house.database.reading() as connection:
-            assert await audit.check(connection) == []
+            assert await connection.run_sync(audit.check) == []
         found = await self.balance()
         return found.balance, found.held, found.spent
 
@@ -265,7 +265,7 @@ async def test_the_checker_finds_what_is_wrong(tmp_path: Path, statement: str, r
         async with one.house.database.writing() as connection:
             await connection.exec_driver_sql(statement)
         async with one.house.database.reading() as connection:
-            assert rule in {problem.rule for problem in await audit.check(connection)}
+            assert rule in {problem.rule for problem in await connection.run_sync(audit.check)}
 
 
 async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> None:
@@ -279,13 +279,13 @@ async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> Non
         late = ledger.Settlement(one.house.me.account_id, ref, None, "charge", 350_000, 350_000, 0.0, 1.0)
         with pytest.raises(IntegrityError):
             async with one.house.database.writing() as connection:
-                await ledger.settle(connection, [late])
+                await connection.run_sync(ledger.settle, [late])
         assert await one.figures() == (1_000_000, 0, 0)
         async with one.house.database.writing() as connection:
             await connection.execute(text("DROP INDEX uq_ledger_entries_end"))
-            await ledger.settle(connection, [late])
+            await connection.run_sync(ledger.settle, [late])
         async with one.house.database.reading() as connection:
-            problems = {problem.rule: problem.detail for problem in await audit.check(connection)}
+            problems = {problem.rule: problem.detail for problem in await connection.run_sync(audit.check)}
         assert problems["ends"] == "it was held 1 times and ended 2 times, and -350000 of it is left"
         assert problems["charges"] == "it says 0, its entries say 350000"
 

@@ -166,7 +166,7 @@ class Books(RuleBasedStateMachine):
 
     async def _problems(self) -> list[audit.Problem]:
         async with self.here.database.reading() as connection:
-            return await audit.check(connection)
+            return await connection.run_sync(audit.check)
 
     def teardown(self) -> None:
         if self.house is not None:

@@ -216,7 +216,7 @@ async def test_a_rate_that_is_lifted_lets_all_go(tmp_path: Path) -> None:
         await house.engine.drain()
         assert await states(house, views) == "sss"
         async with house.database.writing() as connection:
-            await set_pools(connection, {})
+            await connection.run_sync(set_pools, {})
         assert await house.tasks.places(views) == {}
 
 

@@ -183,7 +183,7 @@ async def test_every_task_goes_on_and_no_step_is_made_twice(
         assert await unburied(one) == ([], [])
         assert bool(one.shelf.forgotten) == (come_about is deleted)
         async with one.database.reading() as connection:
-            assert await audit.check(connection) == []
+            assert await connection.run_sync(audit.check) == []
             assert all(account.held == 0 for account in await connection.execute(select(tables.accounts)))
 
 

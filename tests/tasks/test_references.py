@@ -61,7 +61,7 @@ async def handles(house: House) -> list[Handle]:
 
 async def keep(house: House, *kept: Handle) -> None:
     async with house.database.writing() as connection:
-        await keep_handles(connection, kept)
+        await connection.run_sync(keep_handles, kept)
 
 
 def voice(account_id: int, name: str = "voice-1", channel: ChannelConfig = B) -> Handle:
@@ -285,7 +285,7 @@ async def test_what_is_blanked_keeps_only_our_own_name_of_its_source(tmp_path: P
         first = await made(house)
         second = await follow(house, CLIP)
         async with house.database.writing() as connection:
-            await blank(connection, {second.id: second.request}, house.clock.now())
+            await connection.run_sync(blank, {second.id: second.request}, house.clock.now())
         found = await house.reads.task(second.id)
         assert found is not None
         assert found[0].request.source == Reference(task=first.id)

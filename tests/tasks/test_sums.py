@@ -38,7 +38,7 @@ async def test_nine_thousand_jobs_at_the_highest_price_leave_whole_sums(tmp_path
         account = one.house.me.account_id
         wanted = [ledger.Hold(account, ledger.Ref.task(number), 7, MOST_MICROS, 0.0) for number in range(9_400)]
         async with one.house.database.writing() as connection:
-            refused = await ledger.hold(connection, wanted)
+            refused = await connection.run_sync(ledger.hold, wanted)
         assert len(refused) == 9_400 - MOST_SUM // MOST_MICROS
         assert {error.code for error in refused.values()} == {"insufficient_balance"}
         found = await one.balance()
@@ -46,7 +46,7 @@ async def test_nine_thousand_jobs_at_the_highest_price_leave_whole_sums(tmp_path
         async with one.house.database.reading() as connection:
             sums = (await connection.execute(select(tables.spending.c.committed))).scalars().all()
             assert sums == [MOST_SUM, MOST_SUM]
-            assert "sums" not in {problem.rule for problem in await audit.check(connection)}
+            assert "sums" not in {problem.rule for problem in await connection.run_sync(audit.check)}
 
 
 @pytest.mark.parametrize(("held", "spent"), [(MOST_SUM, 0), (0, MOST_SUM), (HALF, HALF)])

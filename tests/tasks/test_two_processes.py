@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import pytest
 import structlog
 from msgspec.structs import replace
-from sqlalchemy import event, select, update
+from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_only
 
 from telecine.accounts.audit import check
 from telecine.clock import SystemClock
@@ -81,7 +81,7 @@ async def test_nobody_waits_for_the_head_of_a_line_with_a_pool_in_hand(tmp_path:
             await asyncio.wait_for(one.engine.drain(), SOON)
             assert await used(one) == 0
             async with one.database.writing() as mine:
-                await asyncio.wait_for(set_pools(mine, {"main": 2}), SOON)
+                await asyncio.wait_for(mine.run_sync(set_pools, {"main": 2}), SOON)
         assert await wake_lines(one.database, one.clock.now()) == 1, "should whoever had the row have died"
         await one.engine.drain()
         found = await one.reads.task(waits.task.id)
@@ -133,11 +133,11 @@ class _Collides:
         self.left = times
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence[Any], *, again: bool) -> Sequence[Any]:
+    def apply(cls, connection: Connection, writes: Sequence[Any], *, again: bool) -> Sequence[Any]:
         for write in writes:
             if write.left:
                 write.left -= 1
-                await connection.exec_driver_sql(
+                connection.exec_driver_sql(
                     f"DO $$ BEGIN RAISE EXCEPTION 'given up' USING ERRCODE = '{write.code}'; END $$"
                 )
         return ["written"] * len(writes)
@@ -163,11 +163,11 @@ async def test_two_engines_under_load_never_collide(
 ) -> None:
     """Lives of tasks, cancels, wakes, deposits and reloads in both, with every statement late by a little."""
     chance = random.Random(1)  # noqa: S311
-    execute = AsyncConnection.execute
+    execute = Connection.execute
 
-    async def late(self: AsyncConnection, *args: Any, **given: Any) -> Any:
-        await asyncio.sleep(chance.random() * 0.002)
-        return await execute(self, *args, **given)
+    def late(self: Connection, *args: Any, **given: Any) -> Any:
+        await_only(asyncio.sleep(chance.random() * 0.002))
+        return execute(self, *args, **given)
 
     channel = ChannelConfig(name="main", provider="scripted", max_in_flight=slots)
     limits = LimitsConfig(first_step=1)
@@ -179,7 +179,7 @@ async def test_two_engines_under_load_never_collide(
             for house in houses:
                 house.provider.traits = replace(TRAITS, poll_floor=0.05, usual=0.05)
                 house.provider.submits, house.provider.polls = [Accepted("u")], [DONE]
-            monkeypatch.setattr(AsyncConnection, "execute", late)
+            monkeypatch.setattr(Connection, "execute", late)
             engines = [asyncio.create_task(house.running()) for house in houses]
             made: list[int] = []
 
@@ -195,7 +195,7 @@ async def test_two_engines_under_load_never_collide(
             async def reload(house: House) -> None:
                 for _ in range(6):
                     async with house.database.writing() as connection:
-                        await set_pools(connection, {"main": slots} if slots else {})
+                        await connection.run_sync(set_pools, {"main": slots} if slots else {})
                     await house.configure(accounts=accounts)
                     await free_overdue_slots(house.database, house.clock.now())
 
@@ -205,8 +205,8 @@ async def test_two_engines_under_load_never_collide(
             for engine in engines:
                 engine.cancel()
             await asyncio.gather(*engines, return_exceptions=True)
-            monkeypatch.setattr(AsyncConnection, "execute", execute)
+            monkeypatch.setattr(Connection, "execute", execute)
             async with houses[0].database.reading() as connection:
-                assert await check(connection) == []
+                assert await connection.run_sync(check) == []
             assert len(made) == 96
     assert [entry for entry in logs if entry["event"] in ("transaction_collided", "commit_failed", "step_failed")] == []

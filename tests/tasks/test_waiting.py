@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert
 
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
@@ -146,9 +145,8 @@ async def test_a_place_costs_the_same_in_a_long_line(tmp_path: Path) -> None:
             nonlocal steps
             steps += 1
 
-        async def count(connection: AsyncConnection) -> None:
-            assert connection.sync_connection is not None
-            raw: Any = connection.sync_connection.connection.driver_connection
+        def count(connection: Connection) -> None:
+            raw: Any = connection.connection.driver_connection
             raw.set_progress_handler(counted, 100)
 
         await house.database.read(count)  # such reads have one connection

@@ -117,7 +117,7 @@ async def test_lines_that_were_woken_do_not_hide_what_is_late(house: House, tmp_
     for _ in range(2):
         await house.tasks.create(house.me, text_to_video(), "tasks")
     async with house.database.writing() as connection:
-        await set_pools(connection, house.router.pools)  # as a start or a reload does: due = 0
+        await connection.run_sync(set_pools, house.router.pools)  # as a start or a reload does: due = 0
     house.clock.advance(900)
     assert (await looked(house, tmp_path))["steps"].level == "bad"
 

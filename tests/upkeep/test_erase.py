@@ -127,7 +127,7 @@ async def test_what_upstreams_call_the_accounts_things_is_forgotten(bob: Bob) ->
     mine = bob.who.account_id
     kept: Any = {"provider": "scripted", "kind": "voice", "upstream_id": WORDS, "channel": "main", "address": ""}
     async with bob.house.database.writing() as connection:
-        await keep_handles(connection, [Handle(account_id=one, **kept) for one in (mine, mine + 1)])
+        await connection.run_sync(keep_handles, [Handle(account_id=one, **kept) for one in (mine, mine + 1)])
         assert len((await connection.execute(select(tables.handles))).all()) == 4
     await bob.erasure().erase("bob")
     async with bob.house.database.reading() as connection:
@@ -186,7 +186,7 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     assert bob.files() == []
     assert await bob.entries() == before
     async with bob.house.database.reading() as connection:
-        assert await audit.check(connection) == []
+        assert await connection.run_sync(audit.check) == []
         charged = await connection.execute(text("SELECT model, charged FROM tasks"))
         assert [tuple(one) for one in charged.all()] == [("kling-v2-5-turbo", 500_000)] * 3
     with pytest.raises(GatewayError, match="no account 'bob'"):

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     FromClause,
     Integer,
     Text,
@@ -27,7 +28,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.accounts.ledger import TASK
 from telecine.nouns.money import TOKEN_UNITS, amount_of
@@ -56,30 +56,30 @@ RULES: Final[dict[str, str]] = {
 }
 
 
-async def check(connection: AsyncConnection) -> list[Problem]:
+def check(connection: Connection) -> list[Problem]:
     """Everything that must hold of the books and does not: the empty list is the good answer."""
     return [
-        *await _sums(connection),
-        *await _open_holds(connection),
-        *await _unsettled_ends(connection),
-        *await _ends(connection),
-        *await _charges(connection),
-        *await _budgets(connection),
-        *await _holds(connection),
-        *await _owners(connection),
-        *await _outcomes(connection),
+        *_sums(connection),
+        *_open_holds(connection),
+        *_unsettled_ends(connection),
+        *_ends(connection),
+        *_charges(connection),
+        *_budgets(connection),
+        *_holds(connection),
+        *_owners(connection),
+        *_outcomes(connection),
     ]
 
 
-async def _sums(connection: AsyncConnection) -> list[Problem]:
+def _sums(connection: Connection) -> list[Problem]:
     """Balances, held and spent sums equal the sums of the entries."""
     charge = _ENTRY.kind == "charge"
     columns = (_ENTRY.balance_delta, _ENTRY.held_delta, case((charge, -_ENTRY.balance_delta), else_=0))
     sums = [half for column in columns for half in parts(column)]
-    found = await connection.execute(select(_ENTRY.account_id, *sums).group_by(_ENTRY.account_id))
+    found = connection.execute(select(_ENTRY.account_id, *sums).group_by(_ENTRY.account_id))
     should = {row[0]: [whole(*row[at : at + 2]) for at in (1, 3, 5)] for row in found.all()}
     account = tables.accounts.c
-    rows = await connection.execute(select(account.id, account.name, account.balance, account.held, account.spent))
+    rows = connection.execute(select(account.id, account.name, account.balance, account.held, account.spent))
     return [
         Problem("sums", f"account {name}", f"{what} is {is_}, its entries sum to {sum_}")
         for identity, name, *figures in rows.all()
@@ -88,31 +88,31 @@ async def _sums(connection: AsyncConnection) -> list[Problem]:
     ]
 
 
-async def _open_holds(connection: AsyncConnection) -> list[Problem]:
+def _open_holds(connection: Connection) -> list[Problem]:
     """No open hold without a task that has not ended."""
     living = exists().where(_TASK.id == _task_of(_ENTRY), _TASK.ended_at.is_(None))
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_ENTRY.ref_id).where(_ENTRY.ref_type == TASK, _ENTRY.kind == "hold", ~_ended(_ENTRY.ref_id), ~living)
     )
     return [_about(one, "open holds", "its hold is open, but it has ended or is gone") for one in rows.scalars()]
 
 
-async def _unsettled_ends(connection: AsyncConnection) -> list[Problem]:
+def _unsettled_ends(connection: Connection) -> list[Problem]:
     """No ended task with a hold that is still open."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_TASK.id, _TASK.state).where(_TASK.held > 0, _TASK.charged.is_(None), _TASK.state.in_(_TERMINAL))
     )
     return [_about(one, "unsettled ends", f"it is {state}, but was never settled") for one, state in rows.all()]
 
 
-async def _ends(connection: AsyncConnection) -> list[Problem]:
+def _ends(connection: Connection) -> list[Problem]:
     """Every hold ends once, by as much as was held, and nothing ends without one."""
     ends = func.sum(case((_ENTRY.kind.in_(_ENDS), 1), else_=0)).label("ends")
     holds = func.sum(case((_ENTRY.kind == "hold", 1), else_=0)).label("holds")
     left = func.sum(_ENTRY.held_delta).label("left")
     ref = (_ENTRY.ref_type, _ENTRY.ref_id)
     sums = select(*ref, holds, ends, left).where(_ENTRY.kind.in_(_MOVES)).group_by(*ref).subquery()
-    rows = await connection.execute(
+    rows = connection.execute(
         select(sums).where(
             or_(sums.c.holds != 1, sums.c.ends > 1, and_(sums.c.ends == 1, sums.c.left != 0), sums.c.left < 0)
         )
@@ -123,7 +123,7 @@ async def _ends(connection: AsyncConnection) -> list[Problem]:
     ]
 
 
-async def _charges(connection: AsyncConnection) -> list[Problem]:
+def _charges(connection: Connection) -> list[Problem]:
     """What a task says it was charged is what its entries say."""
     booked = func.sum(-_ENTRY.balance_delta).label("booked")
     sums = (
@@ -138,14 +138,14 @@ async def _charges(connection: AsyncConnection) -> list[Problem]:
         .where(_TASK.charged.is_distinct_from(cast(sums.c.booked, BigInteger)))
     )
     unbooked = select(_NAME, _TASK.charged).where(_TASK.charged.is_not(None), ~_ended(_NAME))
-    rows = [*(await connection.execute(differ)).all(), *((*row, None) for row in await connection.execute(unbooked))]
+    rows = [*connection.execute(differ).all(), *((*row, None) for row in connection.execute(unbooked))]
     return [
         _about(ref, "charges", f"it says {said}, its entries say {None if booked is None else int(booked)}")
         for ref, said, booked in rows
     ]
 
 
-async def _budgets(connection: AsyncConnection) -> list[Problem]:
+def _budgets(connection: Connection) -> list[Problem]:
     """What the budgets of keys and accounts count in a month is what was held then, and what became of it."""
     hold = tables.ledger_entries.alias()
     month = _month(connection, hold.c.at).label("month")
@@ -172,8 +172,8 @@ async def _budgets(connection: AsyncConnection) -> list[Problem]:
     ).subquery()
     place = (both.c.owner, both.c.id, both.c.month)
     counted, booked = func.sum(both.c.counted), func.sum(both.c.booked)
-    rows = (await connection.execute(select(*place, counted, booked).group_by(*place).having(counted != booked))).all()
-    names = await _names(connection) if rows else {}
+    rows = connection.execute(select(*place, counted, booked).group_by(*place).having(counted != booked)).all()
+    names = _names(connection) if rows else {}
     return [
         Problem(
             "budgets",
@@ -184,23 +184,23 @@ async def _budgets(connection: AsyncConnection) -> list[Problem]:
     ]
 
 
-async def _holds(connection: AsyncConnection) -> list[Problem]:
+def _holds(connection: Connection) -> list[Problem]:
     """No task with a price that was never held; what is free has no price."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_TASK.id, _TASK.state).where(_PRICED, ~_has(_NAME, "hold"), ~_has(_NAME, "charge"))
     )
     return [_about(one, "holds", f"it has a price and is {state}, but was never held") for one, state in rows.all()]
 
 
-async def _owners(connection: AsyncConnection) -> list[Problem]:
+def _owners(connection: Connection) -> list[Problem]:
     """Whoever pays for a task is whose it is, and whoever's hold ends is who had it."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_ENTRY.ref_id, _ENTRY.kind, _TASK.id)
         .outerjoin(tables.tasks, _TASK.id == _task_of(_ENTRY))
         .where(_ENTRY.ref_type == TASK, or_(_TASK.id.is_(None), _of_another(_TASK)))
     )
     hold = tables.ledger_entries.alias()
-    others = await connection.execute(
+    others = connection.execute(
         select(_ENTRY.ref_type, _ENTRY.ref_id, _ENTRY.kind)
         .join(hold, _its_hold(hold))
         .where(_ENTRY.ref_type != TASK, _ENTRY.kind.in_(_ENDS), _of_another(hold.c))
@@ -214,31 +214,28 @@ async def _owners(connection: AsyncConnection) -> list[Problem]:
     ]
 
 
-async def _outcomes(connection: AsyncConnection) -> list[Problem]:
+def _outcomes(connection: Connection) -> list[Problem]:
     """What has succeeded was charged, if only nothing; what has not was not. The sandbox may succeed for nothing."""
     free = select(_TASK.id, _TASK.state).where(
         _TASK.state == "succeeded", _PRICED, _TASK.sandbox.is_(False), ~_has(_NAME, "charge")
     )
     paid = select(_TASK.id, _TASK.state).where(_TASK.state.in_(("failed", "cancelled")), _has(_NAME, "charge"))
     return [  # two statements: PostgreSQL cannot plan well for the two conditions in one
-        *(
-            _about(one, "outcomes", f"it is {state}, but was not charged")
-            for one, state in await connection.execute(free)
-        ),
-        *(_about(one, "outcomes", f"it is {state}, and was charged") for one, state in await connection.execute(paid)),
+        *(_about(one, "outcomes", f"it is {state}, but was not charged") for one, state in connection.execute(free)),
+        *(_about(one, "outcomes", f"it is {state}, and was charged") for one, state in connection.execute(paid)),
     ]
 
 
-async def _names(connection: AsyncConnection) -> dict[tuple[str, int], str]:
+def _names(connection: Connection) -> dict[tuple[str, int], str]:
     """What accounts and keys are called, by (owner, id)."""
     found: dict[tuple[str, int], str] = {}
     for owner, table in (("account", tables.accounts), ("key", tables.keys)):
-        rows = await connection.execute(select(table.c.id, table.c.name))
+        rows = connection.execute(select(table.c.id, table.c.name))
         found.update({(owner, identity): name for identity, name in rows.all()})
     return found
 
 
-def _month(connection: AsyncConnection, at: ColumnElement[float]) -> ColumnElement[int]:
+def _month(connection: Connection, at: ColumnElement[float]) -> ColumnElement[int]:
     """The calendar month of a moment, as `spending.month_of` has it."""
     if connection.dialect.name == "sqlite":
         return cast(func.strftime("%Y%m", cast(at, BigInteger), "unixepoch"), Integer)

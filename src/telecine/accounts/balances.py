@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from telecine.accounts import ledger
 from telecine.accounts.keys import Keys
@@ -60,7 +59,7 @@ class Balances:
             if row is None:
                 raise GatewayError("not_found", "There is no such account.")
             bounds = Bounds(budget=row.budget, monthly_budget=row.monthly_budget)
-            left = await room(connection, "account", account_id, bounds, self._clock.now())
+            left = await connection.run_sync(room, "account", account_id, bounds, self._clock.now())
         return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at, left)
 
     async def deposit(self, name: str, micros: int, ref: str | None = None) -> Balance:
@@ -78,13 +77,15 @@ class Balances:
             )
             while True:
                 ref_id = f"{account_id}:{ref}" if ref is not None else str(self._ids.next(now))
-                if await ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now):
-                    await _check_limited(connection, account_id)
+                if await connection.run_sync(
+                    ledger.deposit, account_id, micros, ref_type="manual", ref_id=ref_id, at=now
+                ):
+                    await connection.run_sync(_check_limited, account_id)
                     spends = {"limited": True, "unlimited": False}
                     await connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
                     break
                 if ref is not None:  # else somebody has drawn the same one
-                    before = await _deposited(connection, ref_id)
+                    before = await connection.run_sync(_deposited, ref_id)
                     if before is not None and before != micros:
                         raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
                     break
@@ -96,18 +97,18 @@ _A = tables.accounts.c
 _COLUMNS = select(_A.name, _A.limited, _A.balance, _A.held, _A.spent, _A.created_at, _A.budget, _A.monthly_budget)
 
 
-async def _check_limited(connection: AsyncConnection, account_id: int) -> None:
+def _check_limited(connection: Connection, account_id: int) -> None:
     """Raise GatewayError where a deposit would end what the next reload would bring back."""
-    found = (await connection.execute(select(_A.name, _A.unlimited, _A.source).where(_A.id == account_id))).one()
+    found = connection.execute(select(_A.name, _A.unlimited, _A.source).where(_A.id == account_id)).one()
     if found.unlimited and found.source == "file":
         message = f"The configuration file says that '{found.name}' is unlimited; take that out of it first."
         raise GatewayError("conflict", message, param="name")
 
 
-async def _deposited(connection: AsyncConnection, ref_id: str) -> int | None:
+def _deposited(connection: Connection, ref_id: str) -> int | None:
     """The amount of an earlier deposit by hand."""
     entry = tables.ledger_entries.c
-    found = await connection.execute(
+    found = connection.execute(
         select(entry.balance_delta).where(entry.ref_type == "manual", entry.ref_id == ref_id, entry.kind == "deposit")
     )
     amount: int | None = found.scalar_one_or_none()

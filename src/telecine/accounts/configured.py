@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select, update
 
 from telecine.accounts import holders, ledger
 from telecine.accounts.keys import digest_of, key_row
@@ -22,8 +21,8 @@ from telecine.store.inserts import insert_drawn
 from telecine.store.locks import Locks, lock
 
 
-async def sync(
-    connection: AsyncConnection,
+def sync(
+    connection: Connection,
     accounts: Sequence[AccountConfig],
     keys: Sequence[KeyConfig],
     *,
@@ -36,28 +35,28 @@ async def sync(
     `priced`: the file has prices. `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config`
     would have refused.
     """
-    await holders.note_prices(connection, priced=priced)
+    holders.note_prices(connection, priced=priced)
     names = sorted({*(one.name for one in accounts), *(one.account for one in keys)})
-    there = {name: await holders.named(connection, name, ids, now) for name in names}
-    await _lock(connection, there.values())
-    await holders.set_unlimited(connection, accounts, priced=priced)
-    await holders.set_terms(connection, accounts)
+    there = {name: holders.named(connection, name, ids, now) for name in names}
+    _lock(connection, there.values())
+    holders.set_unlimited(connection, accounts, priced=priced)
+    holders.set_terms(connection, accounts)
     for account in accounts:
         if account.balance is not None:
-            await _grant(connection, there[account.name], micros_of(account.balance), ids, now)
-    await _sync_keys(connection, keys, there, ids, now)
+            _grant(connection, there[account.name], micros_of(account.balance), ids, now)
+    _sync_keys(connection, keys, there, ids, now)
 
 
-async def _lock(connection: AsyncConnection, named: Iterable[int]) -> None:
+def _lock(connection: Connection, named: Iterable[int]) -> None:
     """Lock the accounts that the file names, or has named: creates and steps hold several of them at once."""
-    filed = await connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.source == "file"))
-    await lock(connection, [Locks(accounts=frozenset({*named, *filed.scalars()}))])
+    filed = connection.execute(select(tables.accounts.c.id).where(tables.accounts.c.source == "file"))
+    lock(connection, [Locks(accounts=frozenset({*named, *filed.scalars()}))])
 
 
-async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids: IdSource, now: float) -> None:
+def _grant(connection: Connection, account_id: int, micros: int, ids: IdSource, now: float) -> None:
     """Deposit the difference to what the file has granted so far; the account spends only what it has from now on."""
     entry = tables.ledger_entries.c
-    granted = await connection.execute(
+    granted = connection.execute(
         select(func.coalesce(func.sum(entry.balance_delta), 0)).where(
             entry.account_id == account_id, entry.ref_type == "config"
         )
@@ -65,20 +64,20 @@ async def _grant(connection: AsyncConnection, account_id: int, micros: int, ids:
     difference = micros - int(granted.scalar_one())
     while difference:  # under a name that nobody else has drawn
         ref_id = str(ids.next(now))
-        if await ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=ref_id, at=now):
+        if ledger.deposit(connection, account_id, difference, ref_type="config", ref_id=ref_id, at=now):
             break
     spends = {"limited": True, "unlimited": False}
-    await connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(spends))
+    connection.execute(update(tables.accounts).where(tables.accounts.c.id == account_id).values(spends))
 
 
-async def _sync_keys(
-    connection: AsyncConnection, keys: Sequence[KeyConfig], accounts: Mapping[str, int], ids: IdSource, now: float
+def _sync_keys(
+    connection: Connection, keys: Sequence[KeyConfig], accounts: Mapping[str, int], ids: IdSource, now: float
 ) -> None:
     """Revoke the file's keys that are no longer in it; make or change those that are."""
     wanted = {digest_of(key.key): key for key in keys}
     table = tables.keys
     # A key that was made here (at the first run, say) may be written into the file too.
-    rows = await connection.execute(
+    rows = connection.execute(
         select(table.c.id, table.c.hash, table.c.revoked_at).where(
             (table.c.source == "file") | table.c.hash.in_(list(wanted))
         )
@@ -86,7 +85,7 @@ async def _sync_keys(
     there = {row.hash: row for row in rows.all()}
     gone = [row.id for digest, row in there.items() if digest not in wanted and row.revoked_at is None]
     if gone:
-        await connection.execute(update(table).where(table.c.id.in_(gone)).values(revoked_at=now))
+        connection.execute(update(table).where(table.c.id.in_(gone)).values(revoked_at=now))
     for digest, key in wanted.items():
         row = key_row(
             key.name,
@@ -97,7 +96,7 @@ async def _sync_keys(
             terms=Terms.configured(key),
         )
         if digest in there:
-            await connection.execute(update(table).where(table.c.id == there[digest].id).values(row))
+            connection.execute(update(table).where(table.c.id == there[digest].id).values(row))
         else:
             row |= {"source": "file", "created_at": now}
-            await insert_drawn(connection, table, row, lambda: ids.next(now))
+            insert_drawn(connection, table, row, lambda: ids.next(now))

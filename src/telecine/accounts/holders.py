@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import case, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, delete, select, update
 
 from telecine.accounts import ledger
 from telecine.accounts.principal import Bounds, Principal
@@ -45,96 +44,96 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limits: Limits = NO_LIMITS
 
 
-async def note_prices(connection: AsyncConnection, *, priced: bool) -> None:
+def note_prices(connection: Connection, *, priced: bool) -> None:
     """Note whether the installation has prices."""
     settings = tables.settings
     if priced:
-        await insert_missing(connection, settings, [{"name": _PRICED, "value": "yes"}])
+        insert_missing(connection, settings, [{"name": _PRICED, "value": "yes"}])
     else:
-        await connection.execute(delete(settings).where(settings.c.name == _PRICED))
+        connection.execute(delete(settings).where(settings.c.name == _PRICED))
 
 
-async def is_priced(connection: AsyncConnection) -> bool:
+def is_priced(connection: Connection) -> bool:
     """Whether the installation has prices."""
     query = select(tables.settings.c.value).where(tables.settings.c.name == _PRICED)
-    return (await connection.execute(query)).first() is not None
+    return connection.execute(query).first() is not None
 
 
-async def find(connection: AsyncConnection, name: str) -> int | None:
+def find(connection: Connection, name: str) -> int | None:
     """The id of the account called `name`. Raises GatewayError for what is no name."""
     names.named("account", name, names.check_account_name)
     found: int | None = (
-        await connection.execute(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name))
+        connection.execute(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.name == name))
     ).scalar_one_or_none()
     return found
 
 
-async def named(connection: AsyncConnection, name: str, ids: IdSource, now: float) -> int:
+def named(connection: Connection, name: str, ids: IdSource, now: float) -> int:
     """The id of the account called `name`, made where it does not exist. Raises GatewayError for what is no name."""
-    found = await find(connection, name)
+    found = find(connection, name)
     if found is not None:
         return found
-    row = await _row(connection, name, now)
+    row = _row(connection, name, now)
     for _ in range(DRAWS):
-        await insert_missing(connection, _ACCOUNTS, [{**row, "id": ids.next(now)}])
-        made = await find(connection, name)
+        insert_missing(connection, _ACCOUNTS, [{**row, "id": ids.next(now)}])
+        made = find(connection, name)
         if made is not None:  # by us, or by another process just now; else somebody else has drawn the same id
             return made
     raise LookupError(f"no free id for the account '{name}' was drawn in {DRAWS} tries")
 
 
-async def create(connection: AsyncConnection, wanted: NewAccount, ids: IdSource, now: float) -> None:
+def create(connection: Connection, wanted: NewAccount, ids: IdSource, now: float) -> None:
     """Make an account. Raises GatewayError (`conflict`, `invalid_request`), and IntegrityError where another process
     makes it at the same moment."""
     balance = 0 if wanted.balance is None else _amount(wanted.balance)
     if wanted.unlimited and wanted.balance is not None:
         raise invalid("An unlimited account needs no balance: leave one of the two out.", "balance")
-    if await find(connection, wanted.name) is not None:
+    if find(connection, wanted.name) is not None:
         raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name")
     terms = Terms(models=wanted.models, expires_at=wanted.expires_at, limits=wanted.limits)
-    row = await _row(connection, wanted.name, now) | terms.row()
+    row = _row(connection, wanted.name, now) | terms.row()
     if wanted.unlimited or wanted.balance is not None:
         row |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
-    made: int = await insert_drawn(connection, _ACCOUNTS, row, lambda: ids.next(now))
+    made: int = insert_drawn(connection, _ACCOUNTS, row, lambda: ids.next(now))
     while balance:  # under a name that nobody else has drawn
-        if await ledger.deposit(connection, made, balance, ref_type="manual", ref_id=str(ids.next(now)), at=now):
+        if ledger.deposit(connection, made, balance, ref_type="manual", ref_id=str(ids.next(now)), at=now):
             break
 
 
-async def _row(connection: AsyncConnection, name: str, now: float) -> dict[str, Any]:
+def _row(connection: Connection, name: str, now: float) -> dict[str, Any]:
     """What is stored of a new account, but its id."""
-    limited = name != DEFAULT_ACCOUNT and await is_priced(connection)
+    limited = name != DEFAULT_ACCOUNT and is_priced(connection)
     row = {"name": name, "created_at": now, "limited": limited, "unlimited": False, "source": "admin"}
     return {**row, "balance": 0, "held": 0, "spent": 0}
 
 
-async def set_unlimited(connection: AsyncConnection, configured: Iterable[AccountConfig], *, priced: bool) -> None:
+def set_unlimited(connection: Connection, configured: Iterable[AccountConfig], *, priced: bool) -> None:
     """Free the accounts of which the file says so. Of which it does so no longer, those are as if they were new."""
     said = [account.name for account in configured if account.unlimited]
     table = _ACCOUNTS.c
     taken_back = (table.source == "file", table.unlimited, table.name.not_in(said))
     limited = case((table.name == DEFAULT_ACCOUNT, False), else_=priced)
-    await connection.execute(update(_ACCOUNTS).where(*taken_back).values(limited=limited, unlimited=False))
-    await connection.execute(update(_ACCOUNTS).where(table.name.in_(said)).values(limited=False, unlimited=True))
+    connection.execute(update(_ACCOUNTS).where(*taken_back).values(limited=limited, unlimited=False))
+    connection.execute(update(_ACCOUNTS).where(table.name.in_(said)).values(limited=False, unlimited=True))
 
 
-async def set_terms(connection: AsyncConnection, configured: Iterable[AccountConfig]) -> None:
+def set_terms(connection: Connection, configured: Iterable[AccountConfig]) -> None:
     """Bound the accounts as the file says. Those that it no longer names have no bounds, until they get some here."""
     wanted = {account.name: Terms.configured(account).row() for account in configured}
     table = _ACCOUNTS.c
-    await connection.execute(
+    connection.execute(
         update(_ACCOUNTS)
         .where(table.source == "file", table.name.not_in(list(wanted)))
         .values(**NO_TERMS, source="admin")
     )
     for name, row in wanted.items():
-        await connection.execute(update(_ACCOUNTS).where(table.name == name).values(**row, source="file"))
+        connection.execute(update(_ACCOUNTS).where(table.name == name).values(**row, source="file"))
 
 
-async def change(connection: AsyncConnection, name: str, wanted: Changes) -> None:
+def change(connection: Connection, name: str, wanted: Changes) -> None:
     """Change what bounds one account. Raises GatewayError (`not_found`, `conflict`, `invalid_request`)."""
     query = select(_ACCOUNTS).where(_ACCOUNTS.c.name == name).with_for_update(key_share=True)
-    row = (await connection.execute(query)).mappings().first() if name.isprintable() else None
+    row = connection.execute(query).mappings().first() if name.isprintable() else None
     if row is None:
         raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
     if row["source"] == "file":
@@ -142,16 +141,16 @@ async def change(connection: AsyncConnection, name: str, wanted: Changes) -> Non
     values = Terms.kept(row).changed(wanted).row()
     if isinstance(wanted, AccountChanges) and wanted.unlimited is not UNSET:
         values |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
-    await connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.id == row["id"]).values(values))
+    connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.id == row["id"]).values(values))
 
 
-async def stand_in(connection: AsyncConnection, principal: Principal, account_id: int, now: float) -> Principal:
+def stand_in(connection: Connection, principal: Principal, account_id: int, now: float) -> Principal:
     """`principal`, an administrator, acting for another account: that one pays, and its limits are kept.
 
     No key of either account is counted: the owner's did not ask, and the administrator's does not pay. Raises
     GatewayError (`permission`) where the account has expired.
     """
-    row = (await connection.execute(select(_ACCOUNTS).where(_ACCOUNTS.c.id == account_id))).mappings().one()
+    row = connection.execute(select(_ACCOUNTS).where(_ACCOUNTS.c.id == account_id)).mappings().one()
     if row["expires_at"] is not None and now >= row["expires_at"]:
         raise GatewayError("permission", f"The account '{row['name']}' has expired.")
     return msgspec.structs.replace(

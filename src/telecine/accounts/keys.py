@@ -112,16 +112,16 @@ class Keys:
         text = text or _PREFIX + secrets.token_urlsafe(32)
         terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
         async with self._database.writing() as connection:
-            if not new_account and await holders.find(connection, account) is None:
+            if not new_account and await connection.run_sync(holders.find, account) is None:
                 message = f"There is no account '{account}'; make it first, or ask for a new one with the key."
                 raise GatewayError("not_found", message, param="account")
-            account_id = await holders.named(connection, account, self._ids, now)
+            account_id = await connection.run_sync(holders.named, account, self._ids, now)
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
                 "source": source,
                 "created_at": now,
             }
-            row["id"] = await insert_drawn(connection, tables.keys, row, lambda: self._ids.next(now))
+            row["id"] = await connection.run_sync(insert_drawn, tables.keys, row, lambda: self._ids.next(now))
         return _info({**row, "account": account}), text
 
     async def list(self) -> list[KeyInfo]:
@@ -174,13 +174,13 @@ class Keys:
     async def account(self, name: str) -> int:
         """The id of the account called `name`, made where it does not exist."""
         async with self._database.writing() as connection:
-            return await holders.named(connection, name, self._ids, self._clock.now())
+            return await connection.run_sync(holders.named, name, self._ids, self._clock.now())
 
     async def create_account(self, wanted: NewAccount) -> None:
         """Make an account. Raises GatewayError (`conflict`, `invalid_request`)."""
         try:
             async with self._database.writing() as connection:
-                await holders.create(connection, wanted, self._ids, self._clock.now())
+                await connection.run_sync(holders.create, wanted, self._ids, self._clock.now())
         except IntegrityError:  # another process has just done so
             raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name") from None
 
@@ -188,7 +188,7 @@ class Keys:
         """Change what bounds an account, from the next request of its keys on. Raises GatewayError (`not_found`,
         `conflict`, `invalid_request`)."""
         async with self._database.writing() as connection:
-            await holders.change(connection, name, wanted)
+            await connection.run_sync(holders.change, name, wanted)
         self._cache.clear()
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.accounts.spending import note_spending
 from telecine.nouns.errors import GatewayError, invalid
@@ -70,7 +69,7 @@ class Settlement(msgspec.Struct, frozen=True):
     at: float
 
 
-async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, GatewayError]:
+def hold(connection: Connection, holds: Sequence[Hold]) -> dict[Ref, GatewayError]:
     """Set aside what the accounts can cover, whoever came first; by what could not be covered, why.
 
     The accounts are locked by now (`telecine.store.locks`). Holds are added up by account and written as one update
@@ -78,7 +77,7 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, 
     """
     if not holds:
         return {}
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held, _ACCOUNTS.c.spent).where(
             _ACCOUNTS.c.id.in_({one.account_id for one in holds})
         )
@@ -97,28 +96,22 @@ async def hold(connection: AsyncConnection, holds: Sequence[Hold]) -> dict[Ref, 
         else:
             left[one.account_id] = [room - one.amount, free - one.amount, limited]
             granted.append(one)
-    await _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
-    await _record(connection, [_entry(one, one.kind, balance=0, held=one.amount) for one in granted])
-    await note_spending(
-        connection, [(one.account_id, one.key_id, one.held_at or one.at, one.amount) for one in granted]
-    )
+    _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
+    _record(connection, [_entry(one, one.kind, balance=0, held=one.amount) for one in granted])
+    note_spending(connection, [(one.account_id, one.key_id, one.held_at or one.at, one.amount) for one in granted])
     return refused
 
 
-async def settle(connection: AsyncConnection, settlements: Sequence[Settlement]) -> None:
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """End holds by charges and releases. The accounts are locked by now."""
     if not settlements:
         return
-    await _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
-    await _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
-    await note_spending(
-        connection, [(one.account_id, one.key_id, one.held_at, one.amount - one.held) for one in settlements]
-    )
+    _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
+    _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
+    note_spending(connection, [(one.account_id, one.key_id, one.held_at, one.amount - one.held) for one in settlements])
 
 
-async def deposit(
-    connection: AsyncConnection, account_id: int, micros: int, *, ref_type: str, ref_id: str, at: float
-) -> bool:
+def deposit(connection: Connection, account_id: int, micros: int, *, ref_type: str, ref_id: str, at: float) -> bool:
     """Add `micros` (negative: take away) to an account's balance; False where there is a deposit of that name, and then
     nothing moves. Raises GatewayError (`invalid_request`) where the balance would grow too large to be counted with."""
     row = {
@@ -131,20 +124,20 @@ async def deposit(
         "held_delta": 0,
         "at": at,
     }
-    made = await insert_new(connection, _ENTRIES, row)
+    made = insert_new(connection, _ENTRIES, row)
     if made:
-        await _check_room(connection, account_id, micros)
-        await _move(connection, [(account_id, micros, 0, 0)])
+        _check_room(connection, account_id, micros)
+        _move(connection, [(account_id, micros, 0, 0)])
     return made
 
 
-async def _check_room(connection: AsyncConnection, account_id: int, micros: int) -> None:
+def _check_room(connection: Connection, account_id: int, micros: int) -> None:
     there = select(_ACCOUNTS.c.balance).where(_ACCOUNTS.c.id == account_id).with_for_update(key_share=True)
-    if abs((await connection.execute(there)).scalar_one() + micros) > MOST_SUM:
+    if abs(connection.execute(there).scalar_one() + micros) > MOST_SUM:
         raise invalid(f"amount: no balance may come to more than {MOST_SUM // MICROS}.", "amount")
 
 
-async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, int, int]]) -> None:
+def _move(connection: Connection, deltas: Iterable[tuple[int, int, int, int]]) -> None:
     """Add (account, balance, held, spent) to the accounts, one update each."""
     sums: dict[int, list[int]] = {}
     for account_id, *parts in deltas:
@@ -156,12 +149,12 @@ async def _move(connection: AsyncConnection, deltas: Iterable[tuple[int, int, in
         for account_id, (balance, held, spent) in sorted(sums.items())
     ]
     if rows:
-        await connection.execute(_MOVE, rows)
+        connection.execute(_MOVE, rows)
 
 
-async def _record(connection: AsyncConnection, entries: list[dict[str, Any]]) -> None:
+def _record(connection: Connection, entries: list[dict[str, Any]]) -> None:
     if entries:
-        await connection.execute(insert(_ENTRIES), entries)
+        connection.execute(insert(_ENTRIES), entries)
 
 
 def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) -> dict[str, Any]:

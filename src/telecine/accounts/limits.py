@@ -13,8 +13,7 @@ from math import ceil
 from typing import Final
 
 import msgspec
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from telecine.accounts.principal import Bound, Owner, Principal
 from telecine.accounts.spending import check_budget, committed, month_of
@@ -74,7 +73,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """It is in flight already, and wants to hold `amount` more."""
 
 
-async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dict[int, GatewayError]:
+def admit(connection: Connection, wanted: Sequence[Admission]) -> dict[int, GatewayError]:
     """Why tasks may not be created, by task id, in the transaction that creates the others.
 
     An account is locked by now where a limit of its own or of one of its keys has to be kept, so that no two creates
@@ -83,8 +82,8 @@ async def admit(connection: AsyncConnection, wanted: Sequence[Admission]) -> dic
     checked = [(one, bound) for one in wanted for bound in one.bound if bound.bounds.at_create]
     if not checked:
         return {}
-    flying = await _in_flight(connection, {one.account_id for one, bound in checked if bound.bounds.tasks is not None})
-    spent = await committed(connection, {(bound.owner, bound.id) for _, bound in checked if bound.bounds.budgeted})
+    flying = _in_flight(connection, {one.account_id for one, bound in checked if bound.bounds.tasks is not None})
+    spent = committed(connection, {(bound.owner, bound.id) for _, bound in checked if bound.bounds.budgeted})
     refused: dict[int, GatewayError] = {}
     for one in sorted(wanted, key=lambda item: item.task_id):
         month = month_of(one.at)
@@ -111,13 +110,13 @@ def _crowded(bound: Bound, flying: Counter[tuple[Owner, int | None]]) -> Gateway
     return GatewayError("rate_limited", message, retry_after=_COME_BACK)
 
 
-async def _in_flight(connection: AsyncConnection, accounts: Collection[int]) -> Counter[tuple[Owner, int | None]]:
+def _in_flight(connection: Connection, accounts: Collection[int]) -> Counter[tuple[Owner, int | None]]:
     """How many tasks have not ended, by account and by key; no statement where no account is asked for."""
     counts: Counter[tuple[Owner, int | None]] = Counter()
     if not accounts:
         return counts
     table = tables.tasks.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(table.account_id, table.key_id, func.count())
         .where(table.account_id.in_(accounts), table.ended_at.is_(None))
         .group_by(table.account_id, table.key_id)

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from telecine.accounts.principal import Bound, Bounds, Owner
 from telecine.nouns.errors import GatewayError
@@ -22,7 +21,7 @@ Committed = Counter[tuple[Owner, int | None, int | None]]
 """Micro-units by (owner, id, month), and by (owner, id, None) for ever."""
 
 
-async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int, int | None, float, int]]) -> None:
+def note_spending(connection: Connection, amounts: Iterable[tuple[int, int | None, float, int]]) -> None:
     """Add (account, key, moment, micro-units) to what is committed. The accounts are locked by now."""
     sums: Counter[tuple[Owner, int, int]] = Counter()
     for account_id, key_id, at, amount in amounts:
@@ -33,7 +32,7 @@ async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int
     moved = {place: amount for place, amount in sums.items() if amount}
     if not moved:
         return
-    found = await connection.execute(
+    found = connection.execute(
         select(_TABLE.owner, _TABLE.id, _TABLE.month).where(
             tuple_(_TABLE.owner, _TABLE.id, _TABLE.month).in_(list(moved))
         )
@@ -41,7 +40,7 @@ async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int
     there = {(owner, identity, month) for owner, identity, month in found.all()}
     old, new = sorted(moved.keys() & there), sorted(moved.keys() - there)
     if old:
-        await connection.execute(
+        connection.execute(
             _SPEND,
             [
                 {"b_owner": owner, "b_id": identity, "b_month": month, "b_delta": moved[owner, identity, month]}
@@ -49,7 +48,7 @@ async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int
             ],
         )
     if new:
-        await connection.execute(
+        connection.execute(
             insert(tables.spending),
             [
                 {"owner": owner, "id": identity, "month": month, "committed": moved[owner, identity, month]}
@@ -58,12 +57,12 @@ async def note_spending(connection: AsyncConnection, amounts: Iterable[tuple[int
         )
 
 
-async def committed(connection: AsyncConnection, owners: Collection[tuple[Owner, int | None]]) -> Committed:
+def committed(connection: Connection, owners: Collection[tuple[Owner, int | None]]) -> Committed:
     """What these have committed; no statement where there are none."""
     found: Committed = Counter()
     if not owners:
         return found
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_TABLE.owner, _TABLE.id, _TABLE.month, _TABLE.committed).where(
             tuple_(_TABLE.owner, _TABLE.id).in_(sorted((owner, one) for owner, one in owners if one is not None))
         )
@@ -84,11 +83,11 @@ def check_budget(bound: Bound, spent: Committed, month: int, amount: int) -> Gat
     return None
 
 
-async def room(connection: AsyncConnection, owner: Owner, identity: int, bounds: Bounds, now: float) -> int | None:
+def room(connection: Connection, owner: Owner, identity: int, bounds: Bounds, now: float) -> int | None:
     """What the budgets leave; None where there are none, and then no statement is sent."""
     if not bounds.budgeted:
         return None
-    spent = await committed(connection, [(owner, identity)])
+    spent = committed(connection, [(owner, identity)])
     found = _budgets(Bound(owner, identity, bounds), spent, month_of(now))
     return min(max(0, budget - gone) for _, budget, gone in found)
 

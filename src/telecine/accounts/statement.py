@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, or_, select
 
 from telecine.accounts.audit import RULES, Problem, check
 from telecine.accounts.balances import Balance, Balances
@@ -103,7 +102,7 @@ class Statement:
         """
         left = (await self.balance(principal)).available
         async with self._database.reading() as connection:
-            spent = await _spent(connection, principal, since, until)
+            spent = await connection.run_sync(_spent, principal, since, until)
             if principal.key_id is None:
                 return KeyStanding(principal.name, spent, left, None)
             key, account = tables.keys.c, tables.accounts.c
@@ -113,7 +112,7 @@ class Statement:
                 .where(key.id == principal.key_id)
             )
             name, *ends = found.one()
-            own = await room(connection, "key", principal.key_id, principal.bounds, self._clock.now())
+            own = await connection.run_sync(room, "key", principal.key_id, principal.bounds, self._clock.now())
         return KeyStanding(name, spent, _least(left, own), _least(*ends))
 
     async def entries(self, *, account_id: int | None, limit: int, after: str | None = None) -> EntryPage:
@@ -124,7 +123,7 @@ class Statement:
             query = query.where(entry.account_id == account_id)
         async with self._database.reading() as connection:
             if after is not None:
-                query = query.where(_older(await self._place(connection, account_id, after)))
+                query = query.where(_older(await connection.run_sync(self._place, account_id, after)))
             order = (entry.at, entry.ref_type, entry.ref_id, entry.kind)
             rows = (await connection.execute(query.order_by(*(one.desc() for one in order)).limit(limit + 1))).all()
         data = [_entry(row) for row in rows[:limit]]
@@ -133,7 +132,7 @@ class Statement:
     async def check(self) -> dict[str, list[Problem]]:
         """By rule of the ledger, what is wrong; all as it stood at one moment."""
         async with self._database.snapshot() as connection:
-            problems = await check(connection)
+            problems = await connection.run_sync(check)
         return {rule: [one for one in problems if one.rule == rule] for rule in RULES}
 
     async def margins(self, since: float) -> list[Margin]:
@@ -162,7 +161,7 @@ class Statement:
             raise GatewayError("not_found", f"There is no account '{name}'.", param="account")
         return int(found)
 
-    async def _place(self, connection: AsyncConnection, account_id: int | None, text: str) -> Sequence[Any]:
+    def _place(self, connection: Connection, account_id: int | None, text: str) -> Sequence[Any]:
         """(at, ref_type, ref_id, kind) of the entry with the id `text`."""
         entry = tables.ledger_entries.c
         ref_type, kind, ref_id = (*text.split("-", 2), "", "")[:3]
@@ -171,13 +170,13 @@ class Statement:
         )
         if account_id is not None:
             query = query.where(entry.account_id == account_id)
-        found = (await connection.execute(query)).first() if text.isprintable() else None
+        found = connection.execute(query).first() if text.isprintable() else None
         if found is None:
             raise GatewayError("not_found", f"There is no entry '{text[:128]}'.", param="after")
         return found
 
 
-async def _spent(connection: AsyncConnection, principal: Principal, since: float | None, until: float | None) -> int:
+def _spent(connection: Connection, principal: Principal, since: float | None, until: float | None) -> int:
     entry = tables.ledger_entries.c
     ours = entry.account_id == principal.account_id
     owner = ours if principal.key_id is None else entry.key_id == principal.key_id
@@ -186,7 +185,7 @@ async def _spent(connection: AsyncConnection, principal: Principal, since: float
         query = query.where(entry.at >= since)
     if until is not None:
         query = query.where(entry.at < until)
-    return int((await connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
 def _least(*figures: Figure | None) -> Figure | None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select, update
 
 from telecine.providers.base import Channel
 from telecine.store import tables
 
 
-async def record_channels(connection: AsyncConnection, channels: Iterable[tuple[str, Channel]], now: float) -> None:
+def record_channels(connection: Connection, channels: Iterable[tuple[str, Channel]], now: float) -> None:
     """Note `channels`, each with its provider's name, as those that are there now (seconds since the Unix epoch)."""
     table = tables.channels
-    await connection.execute(update(table).values(active=False))
-    there = set((await connection.execute(select(table.c.name))).scalars())
+    connection.execute(update(table).values(active=False))
+    there = set(connection.execute(select(table.c.name)).scalars())
     for provider, channel in channels:
         row = {"provider": provider, "base_url": channel.address, "active": True, "updated_at": now}
         if channel.name in there:
-            await connection.execute(update(table).where(table.c.name == channel.name).values(row))
+            connection.execute(update(table).where(table.c.name == channel.name).values(row))
         else:
-            await connection.execute(insert(table).values(name=channel.name, created_at=now, **row))
+            connection.execute(insert(table).values(name=channel.name, created_at=now, **row))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from telecine.accounts import configured
 from telecine.accounts.keys import Keys
@@ -45,14 +45,14 @@ class Setup:
         _at_its_line(lambda one: check_rules(self._settings, one, known, exposed=exposed), config, self._settings)
         _at_its_line(lambda one: check_currency(self._settings.config.currency, one.currency), config, self._settings)
 
-    async def write(self, connection: AsyncConnection, config: Config) -> None:
+    def write(self, connection: Connection, config: Config) -> None:
         """Bring the records in line with `config`, which has been checked, in the caller's transaction."""
         now, ids = self._ground.clock.now(), self._ground.ids
-        await set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
+        set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
         if self._make or self._settings.file is not None:
             given = self._given(config)
-            await configured.sync(connection, config.accounts, given, priced=bool(config.prices), ids=ids, now=now)
-        await record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
+            configured.sync(connection, config.accounts, given, priced=bool(config.prices), ids=ids, now=now)
+        record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
 
     async def first_keys(self, keys: Keys) -> FirstRun:
         """At the very first start, keys to begin with, unless the operator chose some."""

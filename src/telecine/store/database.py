@@ -37,13 +37,12 @@ _log = structlog.get_logger(__name__)
 _SHARED_CLOCK = "telecine_shared_clock"
 
 
-async def lease_time(connection: AsyncConnection, now: float) -> float:
+def lease_time(connection: Connection, now: float) -> float:
     """What time it is for leases, in seconds since the Unix epoch: by the database's clock where several processes
     share it, whose own may differ; else `now`, the time of the one process that there is."""
-    sync = connection.sync_connection
-    if sync is None or not sync.get_execution_options().get(_SHARED_CLOCK):
+    if not connection.get_execution_options().get(_SHARED_CLOCK):
         return now
-    return float((await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one())
+    return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
 
 class CommitUnknownError(Exception):
@@ -74,9 +73,7 @@ class Write(Protocol):
         ...
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Any], *, again: bool
-    ) -> Sequence[object | Exception]:
+    def apply(cls, connection: Connection, writes: Sequence[Any], *, again: bool) -> Sequence[object | Exception]:
         """Write all of `writes`; one result or exception each.
 
         `again`: an earlier COMMIT of these writes had an unknown result, so look first whether they are there.
@@ -152,7 +149,7 @@ class Database:
         if self._reads is not None:
             return await self._reads.run(work)
         async with self.reading() as connection:
-            return await work(connection)
+            return await connection.run_sync(work)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -208,29 +205,29 @@ class Database:
         return await self._transaction(writes, again=again)
 
     async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
-        async def apply(connection: AsyncConnection) -> Sequence[object | Exception]:
-            return await _apply(connection, writes, again=again)
+        def apply(connection: Connection) -> Sequence[object | Exception]:
+            results = _apply(connection, writes, again=again)
+            _commit(connection)
+            return results
 
         async with self._alone():
             if self._batches is not None:
-                return await self._batches.run(apply, commit=_commit)
+                return await self._batches.run(apply)
             async with self._writer.connect() as connection:
-                results = await apply(connection)
-                await connection.run_sync(_commit)
-                return results
+                return await connection.run_sync(apply)
 
     def _alone(self) -> AbstractAsyncContextManager[Any]:
         """Be the one writer, where there can be only one."""
         return self._turn if self.sqlite else nullcontext()
 
 
-async def _apply(connection: AsyncConnection, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
+def _apply(connection: Connection, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
     results: dict[int, object | Exception] = {}
     numbered = sorted(enumerate(writes), key=lambda item: (item[1].order, item[0]))
-    await lock(connection, (write.locks for write in writes))
+    lock(connection, (write.locks for write in writes))
     for kind, group in groupby(numbered, key=lambda item: type(item[1])):
         members = list(group)
-        outcomes = await kind.apply(connection, [write for _, write in members], again=again)
+        outcomes = kind.apply(connection, [write for _, write in members], again=again)
         results.update(zip((index for index, _ in members), outcomes, strict=True))
     return [results[index] for index in range(len(writes))]
 

@@ -6,46 +6,43 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 DRAWS = 8
 """How often an id is drawn for one row."""
 
 
-async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those of `rows`, sorted by their primary keys, that are not there yet."""
     if rows:
-        await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
-async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert `rows`, sorted by their primary keys and all of the same columns; rows that are there become like them."""
     if rows:
         statement, key = _insert(connection, table), {column.name for column in table.primary_key}
         newer = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        await connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+        connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
 
 
-async def insert_new(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
+def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert `row`; False where its primary key is taken. Raises IntegrityError for any other conflict."""
     key = [column.name for column in table.primary_key]
     statement = _insert(connection, table).values(dict(row)).on_conflict_do_nothing(index_elements=key)
-    made = await connection.execute(statement.returning(*table.primary_key))
+    made = connection.execute(statement.returning(*table.primary_key))
     return made.first() is not None
 
 
-async def insert_drawn(
-    connection: AsyncConnection, table: Table, row: Mapping[str, Any], draw: Callable[[], int]
-) -> int:
+def insert_drawn(connection: Connection, table: Table, row: Mapping[str, Any], draw: Callable[[], int]) -> int:
     """Insert `row` under an `id` of `draw` that nobody has; that id. Raises IntegrityError for any other conflict."""
     for _ in range(DRAWS):
         identity = draw()
-        if await insert_new(connection, table, {**row, "id": identity}):
+        if insert_new(connection, table, {**row, "id": identity}):
             return identity
     raise LookupError(f"no free id for {table.name} was drawn in {DRAWS} tries")
 
 
-def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -19,10 +19,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, Text, any_, bindparam, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, Table, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
 from telecine.store.inserts import insert_missing
@@ -45,7 +44,7 @@ class Locks(msgspec.Struct, frozen=True, kw_only=True):
 NO_LOCKS: Final = Locks()
 
 
-async def lock(connection: AsyncConnection, wanted: Iterable[Locks]) -> None:
+def lock(connection: Connection, wanted: Iterable[Locks]) -> None:
     """Lock on PostgreSQL all that is `wanted`, in the order of this module; rows that are not there do not matter.
 
     A channel's row of use is made where it is missing, so that two processes do not both make it.
@@ -54,20 +53,20 @@ async def lock(connection: AsyncConnection, wanted: Iterable[Locks]) -> None:
         return
     many = [one for one in wanted if one is not NO_LOCKS]
     channels = _together(one.channels for one in many)
-    await _rows(connection, _TASKS, _together(one.tasks for one in many))
-    await _rows(connection, _SCHEDULE, _together(one.schedule for one in many))
-    await _rows(connection, _POOLS, _together(one.pools for one in many))
+    _rows(connection, _TASKS, _together(one.tasks for one in many))
+    _rows(connection, _SCHEDULE, _together(one.schedule for one in many))
+    _rows(connection, _POOLS, _together(one.pools for one in many))
     if channels:
         unused = [{"channel": name, "day": 0, "today": 0, "marks": b"[]"} for name in channels]
-        await insert_missing(connection, tables.channel_use, unused)
-    await _rows(connection, _CHANNELS, channels)
-    await _rows(connection, _ACCOUNTS, _together(one.accounts for one in many))
+        insert_missing(connection, tables.channel_use, unused)
+    _rows(connection, _CHANNELS, channels)
+    _rows(connection, _ACCOUNTS, _together(one.accounts for one in many))
 
 
-async def lock_whole(connection: AsyncConnection, table: Table) -> None:
+def lock_whole(connection: Connection, table: Table) -> None:
     """Let nobody else write to `table` until this transaction ends; readers are not held up. Nothing on SQLite."""
     if connection.dialect.name == "postgresql":
-        await connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def in_order(key: Column[Any], condition: ColumnElement[bool], *, skip: bool = False) -> Select[Any]:
@@ -87,9 +86,9 @@ def _together(sets: Iterable[frozenset[Any]]) -> list[Any]:
     return sorted(frozenset().union(*sets))
 
 
-async def _rows(connection: AsyncConnection, statement: Select[Any], keys: list[Any]) -> None:
+def _rows(connection: Connection, statement: Select[Any], keys: list[Any]) -> None:
     if keys:
-        await connection.execute(statement, {"b_keys": keys})
+        connection.execute(statement, {"b_keys": keys})
 
 
 def _locking(column: Any, kind: type[BigInteger] | type[Text]) -> Select[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from telecine.store.locks import NO_LOCKS, Locks
 
@@ -28,10 +28,10 @@ class Probe(msgspec.Struct, frozen=True):
         return NO_LOCKS
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence[Probe], *, again: bool) -> Sequence[None]:
+    def apply(cls, connection: Connection, writes: Sequence[Probe], *, again: bool) -> Sequence[None]:
         if connection.dialect.name == "postgresql":
-            await connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'telecine', 'probe')")
+            connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'telecine', 'probe')")
         else:
-            version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
-            await connection.exec_driver_sql(f"PRAGMA user_version = {(version + 1) % _MOST}")
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {(version + 1) % _MOST}")
         return [None] * len(writes)

@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import Reference
@@ -98,9 +97,9 @@ class TaskReads:
         return await self._works.submit(task_id)
 
     async def _load_tasks(self, ids: Sequence[int]) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-        async def load(connection: AsyncConnection) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-            tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
-            outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
+        def load(connection: Connection) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
+            tasks = _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+            outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
             return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
 
         return await self._database.read(load)
@@ -115,14 +114,14 @@ class TaskReads:
         return [found.get(one) for one in ids]
 
     async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
-        async def load(connection: AsyncConnection) -> Sequence[Work | None]:
-            tasks = await _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+        def load(connection: Connection) -> Sequence[Work | None]:
+            tasks = _tasks(connection, tables.tasks.c.id.in_(set(ids)))
             wanted = [task.attempt_id for task in tasks.values() if task.attempt_id is not None]
             attempts: dict[int, Attempt] = {}
             if wanted:
-                rows = await connection.execute(select(tables.attempts).where(tables.attempts.c.id.in_(wanted)))
+                rows = connection.execute(select(tables.attempts).where(tables.attempts.c.id.in_(wanted)))
                 attempts = {row["id"]: attempt_of(row) for row in rows.mappings()}
-            outputs = await _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
+            outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
             return [
                 Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ()))
                 if one in tasks
@@ -236,7 +235,7 @@ class TaskReads:
                 select(tables.tasks).where(*conditions).order_by(order).offset(wanted.offset).limit(wanted.limit + 1)
             )
             tasks = [task_of(row) for row in rows.mappings()]
-            outputs = await _outputs(connection, [task.id for task in tasks])
+            outputs = await connection.run_sync(_outputs, [task.id for task in tasks])
         shown = tasks[: wanted.limit]
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
@@ -252,15 +251,15 @@ class TaskReads:
     async def _load_positions(self, ids: Sequence[int]) -> Sequence[tuple[str, int] | None]:
         row = tables.schedule.c
 
-        async def load(connection: AsyncConnection) -> Sequence[tuple[str, int] | None]:
+        def load(connection: Connection) -> Sequence[tuple[str, int] | None]:
             places: dict[int, tuple[str, int]] = {}
-            rows = await connection.execute(
+            rows = connection.execute(
                 select(row.task_id, row.pool).where(row.task_id.in_(set(ids)), row.pool.is_not(None))
             )
             for task_id, line in rows.all():
                 places[task_id] = (line, FARTHEST)
             for line in sorted({line for line, _ in places.values()}):
-                first = await connection.execute(
+                first = connection.execute(
                     select(row.task_id).where(row.pool == line).order_by(row.rank, row.task_id).limit(FARTHEST)
                 )
                 numbers = ((number, one) for number, one in enumerate(first.scalars(), 1) if one in places)
@@ -286,12 +285,12 @@ class TaskReads:
         if not channels:
             return {}
         async with self._database.reading() as connection:
-            return await read_uses(connection, channels)
+            return await connection.run_sync(read_uses, channels)
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""
         async with self._database.reading() as connection:
-            (found,) = await resolve(connection, [once])
+            (found,) = await connection.run_sync(resolve, [once])
             return found
 
     async def timeline(self, task_id: int) -> list[dict[str, Any]]:
@@ -325,15 +324,15 @@ def _has_status(status: str) -> ColumnElement[bool]:
     return and_(table.state.not_in(["draft", *sorted(TERMINAL)]), started)
 
 
-async def _tasks(connection: AsyncConnection, condition: ColumnElement[bool]) -> dict[int, Task]:
-    rows = await connection.execute(select(tables.tasks).where(condition))
+def _tasks(connection: Connection, condition: ColumnElement[bool]) -> dict[int, Task]:
+    rows = connection.execute(select(tables.tasks).where(condition))
     return {row["id"]: task_of(row) for row in rows.mappings()}
 
 
-async def _outputs(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, tuple[Output, ...]]:
+def _outputs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Output, ...]]:
     if not ids:
         return {}
-    rows = await connection.execute(
+    rows = connection.execute(
         select(tables.outputs)
         .where(tables.outputs.c.task_id.in_(ids))
         .order_by(tables.outputs.c.task_id, tables.outputs.c.index)

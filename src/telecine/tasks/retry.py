@@ -22,7 +22,7 @@ async def once_more(context: Context, principal: Principal, before: Task) -> tup
     owner = principal
     if before.account_id != principal.account_id:
         async with context.database.reading() as connection:
-            owner = await stand_in(connection, principal, before.account_id, context.now())
+            owner = await connection.run_sync(stand_in, principal, before.account_id, context.now())
     own = request.own_keys  # what is a library's stays where it is
     try:
         copied = iter(await context.library.copy(before.account_id, own))

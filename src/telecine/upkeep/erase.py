@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Delete, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Delete, delete, func, insert, select, update
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.keys import Keys
@@ -109,7 +108,7 @@ class Erasure:
             account_id: int | None = found.scalar_one_or_none()
             if account_id is None or name.startswith(ERASED):
                 raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
-            await _check(connection, name, account_id, force=force)
+            await connection.run_sync(_check, name, account_id, force=force)
             await connection.execute(
                 update(tables.accounts)
                 .where(tables.accounts.c.id == account_id)
@@ -180,7 +179,7 @@ class Erasure:
         await self._forget(keys)
         await self._forget_jobs(ids)
         async with self._database.writing() as connection:
-            await forgetting.erase(connection, requests, self._clock.now())
+            await connection.run_sync(forgetting.erase, requests, self._clock.now())
             await connection.execute(_without_deliveries(tables.deliveries.c.task_id.in_(ids)))
 
     async def _drop_webhooks(self, account_id: int) -> None:
@@ -198,12 +197,12 @@ class Erasure:
                 .values(url="", events="[]")
             )
             await connection.execute(_without_deliveries(tables.deliveries.c.account_id == account_id))
-            await forgetting.forget_keys(connection, account_id)
+            await connection.run_sync(forgetting.forget_keys, account_id)
             await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
 
     async def _running(self, account_id: int) -> int:
         async with self._database.reading() as connection:
-            return await _unended(connection, account_id)
+            return await connection.run_sync(_unended, account_id)
 
     async def _note(self, account_id: int, *, ended: bool) -> str:
         """The pseudonym. Where all is gone, so is the old name; later, the erasure is over."""
@@ -223,16 +222,16 @@ def _without_deliveries(condition: ColumnElement[bool]) -> Delete:
     return delete(table).where(table.c.id.in_(in_order(table.c.id, condition)))
 
 
-async def _check(connection: AsyncConnection, name: str, account_id: int, *, force: bool) -> None:
+def _check(connection: Connection, name: str, account_id: int, *, force: bool) -> None:
     key = tables.keys.c
-    admins = await connection.execute(
+    admins = connection.execute(
         select(key.id).where(key.account_id == account_id, key.admin, key.revoked_at.is_(None)).limit(1)
     )
     if name == DEFAULT_ACCOUNT or admins.first() is not None:
         raise GatewayError(
             "conflict", f"The account '{name}' is the operator's own, with admin keys; it cannot be erased."
         )
-    running = await _unended(connection, account_id)
+    running = _unended(connection, account_id)
     if running and not force:
         raise GatewayError(
             "conflict",
@@ -241,9 +240,7 @@ async def _check(connection: AsyncConnection, name: str, account_id: int, *, for
         )
 
 
-async def _unended(connection: AsyncConnection, account_id: int) -> int:
+def _unended(connection: Connection, account_id: int) -> int:
     table = tables.tasks.c
-    found = await connection.execute(
-        select(func.count()).where(table.account_id == account_id, table.ended_at.is_(None))
-    )
+    found = connection.execute(select(func.count()).where(table.account_id == account_id, table.ended_at.is_(None)))
     return found.scalar_one()

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, text
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT, is_priced
 from telecine.circuit import State
@@ -133,34 +132,34 @@ async def measure(  # noqa: PLR0917  each of another kind
     now = clock.now()
     disk = await asyncio.to_thread(shutil.disk_usage, data)
     async with database.reading() as connection:
-        parked, micros = await _parked(connection, now)
-        overdrawn, overdraft = await _overdrawn(connection)
-        lines = await _lines(connection, now)
+        parked, micros = await connection.run_sync(_parked, now)
+        overdrawn, overdraft = await connection.run_sync(_overdrawn)
+        lines = await connection.run_sync(_lines, now)
         return Figures(
-            late=await _late(connection, now),
-            unknown=await _unknown(connection, now),
-            given_up=await _given_up(connection, now),
+            late=await connection.run_sync(_late, now),
+            unknown=await connection.run_sync(_unknown, now),
+            given_up=await connection.run_sync(_given_up, now),
             parked=parked,
             parked_micros=micros,
             overdrawn=overdrawn,
             overdraft_micros=overdraft,
-            deliveries=await _deliveries(connection, now),
+            deliveries=await connection.run_sync(_deliveries, now),
             lines={line: count for line, count in lines.items() if limited_channel(line) is None},
             quotas={name: count for line, count in lines.items() if (name := limited_channel(line)) is not None},
             shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
             troubled=tuple(_troubled(router)),
             channels=tuple(one.name for one in router.configs),
-            abroad=await abroad(connection, router),
-            outputs_pending=await _outputs(connection, "pending", now - 365 * DAY),
-            outputs_lost=await _outputs(connection, "lost", now - DAY),
+            abroad=await connection.run_sync(abroad, router),
+            outputs_pending=await connection.run_sync(_outputs, "pending", now - 365 * DAY),
+            outputs_lost=await connection.run_sync(_outputs, "lost", now - DAY),
             disk_free=disk.free,
             disk_size=disk.total,
-            skew=None if database.sqlite else await _skew(connection, clock),
+            skew=None if database.sqlite else await connection.run_sync(_skew, clock),
             slip=clock.slip(),
-            records_ahead=await _ahead(connection, now),
+            records_ahead=await connection.run_sync(_ahead, now),
             spend=tuple(spend),
             loops=loops,
-            unlimited=await _unlimited(connection) if await is_priced(connection) else None,
+            unlimited=await connection.run_sync(_unlimited) if await connection.run_sync(is_priced) else None,
             advice=tuple(advice),
         )
 
@@ -191,15 +190,15 @@ async def states(database: Database) -> tuple[dict[str, int], dict[str, int]]:
         return {row.state: row.number for row in found.all()}, {row.name: row.used for row in used.all()}
 
 
-async def _late(connection: AsyncConnection, now: float) -> float:
+def _late(connection: Connection, now: float) -> float:
     due = tables.schedule.c.due  # 0: woken, whenever that was
-    oldest = (await connection.execute(select(func.min(due)).where(due > 0))).scalar()
+    oldest = connection.execute(select(func.min(due)).where(due > 0)).scalar()
     return max(0.0, now - oldest) if oldest is not None else 0.0
 
 
-async def _unknown(connection: AsyncConnection, now: float) -> Count:
+def _unknown(connection: Connection, now: float) -> Count:
     table = tables.attempts.c
-    return await _count(
+    return _count(
         connection,
         select(func.count(), func.min(func.coalesce(table.submitted_at, table.created_at))).where(
             _UNKNOWN, table.ended_at.is_(None)
@@ -208,10 +207,10 @@ async def _unknown(connection: AsyncConnection, now: float) -> Count:
     )
 
 
-async def _given_up(connection: AsyncConnection, now: float) -> tuple[GivenUp, ...]:
+def _given_up(connection: Connection, now: float) -> tuple[GivenUp, ...]:
     """Without those that the upstream surely did not have in the end."""
     table = tables.attempts.c
-    found = await connection.execute(
+    found = connection.execute(
         select(table.channel, func.count(), func.sum(case((table.ended_at >= now - DAY, 1), else_=0)))
         .where(
             _UNKNOWN,
@@ -224,30 +223,28 @@ async def _given_up(connection: AsyncConnection, now: float) -> tuple[GivenUp, .
     return tuple(GivenUp(channel, week, int(day)) for channel, week, day in found.all())
 
 
-async def _parked(connection: AsyncConnection, now: float) -> tuple[Count, int]:
+def _parked(connection: Connection, now: float) -> tuple[Count, int]:
     table = tables.tasks.c
     which = (_RECONCILING, table.held > 0, table.created_at < now - DAY)
-    found = await _count(connection, select(func.count(), func.min(table.created_at)).where(*which), now)
-    return found, whole(*(await connection.execute(select(*parts(table.held)).where(*which))).one())
+    found = _count(connection, select(func.count(), func.min(table.created_at)).where(*which), now)
+    return found, whole(*connection.execute(select(*parts(table.held)).where(*which)).one())
 
 
-async def _overdrawn(connection: AsyncConnection) -> tuple[int, int]:
+def _overdrawn(connection: Connection) -> tuple[int, int]:
     table = tables.accounts.c
     which = (table.limited.is_(True), table.balance < table.held)
-    number, *micros = (
-        await connection.execute(select(func.count(), *parts(table.held - table.balance)).where(*which))
-    ).one()
+    number, *micros = (connection.execute(select(func.count(), *parts(table.held - table.balance)).where(*which))).one()
     return number, whole(*micros)
 
 
-async def _deliveries(connection: AsyncConnection, now: float) -> Count:
+def _deliveries(connection: Connection, now: float) -> Count:
     table = tables.deliveries.c
-    return await _count(connection, select(func.count(), func.min(table.created_at)).where(_UNDELIVERED), now)
+    return _count(connection, select(func.count(), func.min(table.created_at)).where(_UNDELIVERED), now)
 
 
-async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
+def _lines(connection: Connection, now: float) -> dict[str, Count]:
     row, task = tables.schedule.c, tables.tasks.c
-    found = await connection.execute(
+    found = connection.execute(
         select(row.pool, func.count(), func.min(task.created_at))
         .join(tables.tasks, task.id == row.task_id)
         .where(row.pool.is_not(None))
@@ -256,7 +253,7 @@ async def _lines(connection: AsyncConnection, now: float) -> dict[str, Count]:
     return {pool: Count(number, max(0.0, now - oldest)) for pool, number, oldest in found.all()}
 
 
-async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
+def abroad(connection: Connection, router: Router) -> Abroad:
     """Look through what is scheduled for tasks that need a channel which takes no new ones."""
     attempt, task = tables.attempts.c, tables.tasks.c
     under_way = select(task.attempt_id).where(  # nested, so that the planners begin with what is scheduled
@@ -264,7 +261,7 @@ async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
         task.state.not_in(("draft", "queued")),
         or_(task.ended_at.is_(None), task.deleted_at.is_(None)),
     )
-    found = await connection.execute(
+    found = connection.execute(
         select(attempt.channel, attempt.address, attempt.provider, func.count().label("number"))
         .where(attempt.id.in_(under_way))
         .group_by(attempt.channel, attempt.address, attempt.provider)
@@ -284,9 +281,9 @@ async def abroad(connection: AsyncConnection, router: Router) -> Abroad:
     return Abroad(draining, dict(leaving), dict(stranded))
 
 
-async def _unlimited(connection: AsyncConnection) -> tuple[Unlimited, ...]:
+def _unlimited(connection: Connection) -> tuple[Unlimited, ...]:
     table = tables.accounts.c
-    found = await connection.execute(
+    found = connection.execute(
         select(table.name, table.unlimited)
         .where(table.limited.is_(False), table.name != DEFAULT_ACCOUNT, table.name.not_like(f"{ERASED}%"))
         .order_by(table.name)
@@ -294,9 +291,9 @@ async def _unlimited(connection: AsyncConnection) -> tuple[Unlimited, ...]:
     return tuple(Unlimited(name, said) for name, said in found.all())
 
 
-async def _outputs(connection: AsyncConnection, state: str, since: float) -> int:
+def _outputs(connection: Connection, state: str, since: float) -> int:
     output, task = tables.outputs.c, tables.tasks.c
-    found = await connection.execute(
+    found = connection.execute(
         select(func.count())
         .select_from(tables.outputs)
         .join(tables.tasks, task.id == output.task_id)
@@ -311,17 +308,17 @@ async def _outputs(connection: AsyncConnection, state: str, since: float) -> int
     return found.scalar_one()
 
 
-async def _ahead(connection: AsyncConnection, now: float) -> float:
-    newest = (await connection.execute(select(func.max(tables.tasks.c.id)))).scalar()
+def _ahead(connection: Connection, now: float) -> float:
+    newest = connection.execute(select(func.max(tables.tasks.c.id))).scalar()
     return max(0.0, made_at(newest) - now) if newest is not None else 0.0
 
 
-async def _skew(connection: AsyncConnection, clock: Clock) -> float:
+def _skew(connection: Connection, clock: Clock) -> float:
     before = clock.now()
-    theirs = (await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one()
+    theirs = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
     return float(theirs) - (before + clock.now()) / 2
 
 
-async def _count(connection: AsyncConnection, query: Any, now: float) -> Count:
-    number, oldest = (await connection.execute(query)).one()
+def _count(connection: Connection, query: Any, now: float) -> Count:
+    number, oldest = connection.execute(query).one()
     return Count(number, max(0.0, now - oldest) if oldest is not None else 0.0)

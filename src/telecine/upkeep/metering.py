@@ -7,8 +7,7 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select
 
 from telecine.accounts.prices import PriceBook
 from telecine.config import Config, ConfigError, Settings
@@ -98,7 +97,7 @@ async def known_currency(settings: Settings) -> str | None:
     database = Database(database_url(settings))
     try:
         async with database.reading() as connection:
-            return await _kept(connection)
+            return await connection.run_sync(_kept)
     finally:
         await database.close()
 
@@ -108,9 +107,9 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite+aiosqlite:///{(settings.data / 'telecine.db').absolute()}"
 
 
-async def _kept(connection: AsyncConnection) -> str | None:
+def _kept(connection: Connection) -> str | None:
     row = tables.settings.c
-    found: str | None = (await connection.execute(select(row.value).where(row.name == _CURRENCY))).scalar_one_or_none()
+    found: str | None = connection.execute(select(row.value).where(row.name == _CURRENCY)).scalar_one_or_none()
     return found
 
 
@@ -118,7 +117,7 @@ async def keep_currency(database: Database, wanted: str) -> None:
     """Note the currency at the first start; raise ConfigError where a later one names another."""
     row = tables.settings
     async with database.writing() as connection:
-        known = await _kept(connection)
+        known = await connection.run_sync(_kept)
         if known is None:
             await connection.execute(insert(row).values(name=_CURRENCY, value=wanted))
             return

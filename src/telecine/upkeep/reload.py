@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, insert, select
 
 from telecine.clock import Clock
 from telecine.config import Config, ConfigError, Settings, parse
@@ -72,7 +71,7 @@ class Reload:
         clock: Clock,
         *,
         check: Callable[[Config], None],
-        write: Callable[[AsyncConnection, Config], Awaitable[None]],
+        write: Callable[[Connection, Config], None],
         swap: Callable[[Config], None],
     ) -> None:
         self._settings = settings
@@ -98,9 +97,9 @@ class Reload:
             if not changes:
                 return None
             async with self._database.writing() as connection:
-                await lock_whole(connection, tables.config_revisions)
-                await self._write(connection, config)
-                made = await self._record(connection, actor, digest, changes)
+                await connection.run_sync(lock_whole, tables.config_revisions)
+                await connection.run_sync(self._write, config)
+                made = await connection.run_sync(self._record, actor, digest, changes)
             self._swap(config)
             self._providers |= providers_of(config)
             self.running = config
@@ -111,10 +110,10 @@ class Reload:
         the one that ran last."""
         digest = None if self._settings.file is None else await asyncio.to_thread(lambda: self._read()[1])
         async with self._database.writing() as connection:
-            await lock_whole(connection, tables.config_revisions)
-            await self._write(connection, self.running)
-            if digest is not None and await _newest(connection) != digest:
-                await self._record(connection, "start", digest, ())
+            await connection.run_sync(lock_whole, tables.config_revisions)
+            await connection.run_sync(self._write, self.running)
+            if digest is not None and await connection.run_sync(_newest) != digest:
+                await connection.run_sync(self._record, "start", digest, ())
 
     async def revisions(self, limit: int = 100) -> list[Revision]:
         """The newest revisions first."""
@@ -136,21 +135,19 @@ class Reload:
             raise ConfigError(f"The configuration file {file} cannot be read: {error.strerror}.") from None
         return parse(content, file, self._settings.environment), hashlib.sha256(content).hexdigest()
 
-    async def _record(
-        self, connection: AsyncConnection, actor: str, digest: str, changes: tuple[Change, ...]
-    ) -> Revision:
+    def _record(self, connection: Connection, actor: str, digest: str, changes: tuple[Change, ...]) -> Revision:
         table = tables.config_revisions
-        last = (await connection.execute(select(func.max(table.c.number)))).scalar() or 0
+        last = connection.execute(select(func.max(table.c.number))).scalar() or 0
         made = Revision(last + 1, self._clock.now(), actor[:200], digest, changes)
         row = {**msgspec.structs.asdict(made), "changes": msgspec.json.encode(changes).decode()}
-        await connection.execute(insert(table).values(row))
+        connection.execute(insert(table).values(row))
         return made
 
 
-async def _newest(connection: AsyncConnection) -> str | None:
+def _newest(connection: Connection) -> str | None:
     """The digest of the file that ran last."""
     table = tables.config_revisions.c
-    found: str | None = (await connection.execute(select(table.sha256).order_by(table.number.desc()).limit(1))).scalar()
+    found: str | None = connection.execute(select(table.sha256).order_by(table.number.desc()).limit(1)).scalar()
     return found
 
 

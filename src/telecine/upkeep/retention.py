@@ -112,7 +112,7 @@ class Retention:
         if requests:
             await self._forget_jobs(list(requests))
             async with self._database.writing() as connection:
-                await forgetting.blank(connection, requests, self._clock.now())
+                await connection.run_sync(forgetting.blank, requests, self._clock.now())
         return len(requests)
 
     async def _blank_deliveries(self, before: float) -> int:
@@ -175,7 +175,7 @@ class Retention:
             await self._forget([file, sheet_key(file), poster] if file is not None else [])
         if rows:
             async with self._database.writing() as connection:
-                await forgetting.lose(connection, [(task_id, index) for task_id, index, _, _ in rows])
+                await connection.run_sync(forgetting.lose, [(task_id, index) for task_id, index, _, _ in rows])
         return len(rows)
 
     async def _forget(self, keys: Sequence[str | None]) -> None:
@@ -189,9 +189,9 @@ class Retention:
             rows = (await connection.execute(query.limit(BATCH))).all()
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    async def _drop(self, step: Callable[..., Awaitable[int]], keys: list[Any]) -> int:
+    async def _drop(self, step: Callable[..., int], keys: list[Any]) -> int:
         """Delete what has these `keys`; how many rows."""
         if not keys:
             return 0
         async with self._database.writing() as connection:
-            return await step(connection, keys=keys)
+            return await connection.run_sync(step, keys=keys)

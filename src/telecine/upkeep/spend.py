@@ -16,8 +16,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import and_, func, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, insert, or_, select
 
 from telecine.clock import Clock
 from telecine.loops import Loop
@@ -107,7 +106,7 @@ class Reports:
         names = tuple(name for name, _ in channels)
         if self._made is None or self._made[1] != names or not 0 <= now - self._made[0] < _FRESH:
             async with self._database.reading() as connection:
-                found = tuple([await _compared(connection, name, telling, now) for name, telling in channels])
+                found = tuple([await connection.run_sync(_compared, name, telling, now) for name, telling in channels])
             self._made = (now, names, found)
         return self._made[2]
 
@@ -138,15 +137,15 @@ class Reports:
         self._made = None
 
 
-async def _compared(connection: AsyncConnection, name: str, telling: Telling | None, now: float) -> Spend:
+def _compared(connection: Connection, name: str, telling: Telling | None, now: float) -> Spend:
     if telling is None:
         return Spend(channel=name, tells=False)
-    answers = await _answers(connection, name, now - REPORTS_KEPT)
+    answers = _answers(connection, name, now - REPORTS_KEPT)
     if not answers:
         return Spend(channel=name, tells=True)
     newest, oldest = answers[-1], _oldest(answers)
-    channels = await _sharing(connection, name, newest.used)
-    ours, untold = await _ours(connection, channels, oldest.at - telling.lag, newest.at, telling.retention)
+    channels = _sharing(connection, name, newest.used)
+    ours, untold = _ours(connection, channels, oldest.at - telling.lag, newest.at, telling.retention)
     return Spend(
         channel=name,
         tells=True,
@@ -160,9 +159,9 @@ async def _compared(connection: AsyncConnection, name: str, telling: Telling | N
     )
 
 
-async def _answers(connection: AsyncConnection, name: str, since: float) -> list[_Answer]:
+def _answers(connection: Connection, name: str, since: float) -> list[_Answer]:
     table = tables.channel_reports.c
-    found = await connection.execute(
+    found = connection.execute(
         select(table.at, table.pack, table.used).where(table.channel == name, table.at >= since).order_by(table.at)
     )
     answers: dict[float, dict[str, int]] = {}
@@ -186,11 +185,11 @@ def _counts_on(before: dict[str, int], after: dict[str, int]) -> bool:
     return before.keys() == after.keys() and all(after[pack] >= used / 2 for pack, used in before.items())
 
 
-async def _sharing(connection: AsyncConnection, name: str, packs: dict[str, int]) -> list[str]:
+def _sharing(connection: Connection, name: str, packs: dict[str, int]) -> list[str]:
     """The channels, also former ones, at the same address whose account has one of these packs: it is one account."""
     report, channel = tables.channel_reports.c, tables.channels.c
     address = select(channel.base_url).where(channel.name == name).scalar_subquery()
-    found = await connection.execute(
+    found = connection.execute(
         select(report.channel)
         .distinct()
         .join(tables.channels, channel.name == report.channel)
@@ -199,8 +198,8 @@ async def _sharing(connection: AsyncConnection, name: str, packs: dict[str, int]
     return sorted({name, *found.scalars()})
 
 
-async def _ours(
-    connection: AsyncConnection, channels: Sequence[str], since: float, until: float, retention: float
+def _ours(
+    connection: Connection, channels: Sequence[str], since: float, until: float, retention: float
 ) -> tuple[int, int]:
     """The units of the attempts begun by `until` that ended at `since` or later, and how many succeeded without.
 
@@ -209,7 +208,7 @@ async def _ours(
     """
     table = tables.attempts.c
     succeeded = and_(table.state == "ended", table.error_code.is_(None))
-    found = await connection.execute(
+    found = connection.execute(
         select(table.units, func.count().label("number"))
         .where(
             table.id >= first_id(since - retention),

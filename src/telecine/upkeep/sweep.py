@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, tuple_
 
 from telecine.clock import Clock
 from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
@@ -71,7 +70,7 @@ class Sweep:
                 )
             )
             rows = {(task_id, index): (key, url) for task_id, index, key, url in found.all()}
-            waiting = await _unended(connection, {task for task, _ in places.values()})
+            waiting = await connection.run_sync(_unended, {task for task, _ in places.values()})
         lost = [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
         # What an upstream has answered waits for its task, however long the step that commits it cannot be done.
         return [one for one in lost if places[one][0] not in waiting or not (is_answer(one) or is_content(one))]
@@ -101,10 +100,10 @@ class Sweep:
             first = rows[-1].id + 1
 
 
-async def _unended(connection: AsyncConnection, task_ids: Collection[int]) -> set[int]:
+def _unended(connection: Connection, task_ids: Collection[int]) -> set[int]:
     """Those of the tasks that have not ended."""
     table = tables.tasks.c
-    found = await connection.execute(select(table.id).where(table.id.in_(task_ids), table.ended_at.is_(None)))
+    found = connection.execute(select(table.id).where(table.id.in_(task_ids), table.ended_at.is_(None)))
     return set(found.scalars())
 
 

@@ -3,12 +3,12 @@ in the records, and at the upstreams."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from telecine.accounts.keys import Keys
 from telecine.config import Config, ConfigError, Settings
@@ -47,7 +47,7 @@ class Upkeep:
         storage: Storage,
         keys: Keys,
         check: Callable[[Config], None],
-        write: Callable[[AsyncConnection, Config], Awaitable[None]],
+        write: Callable[[Connection, Config], None],
         swap: Callable[[Config], None],
         forget_jobs: ForgetJobs,
         pulses: Callable[[], tuple[Pulse, ...]],
@@ -117,7 +117,7 @@ class Upkeep:
     async def stranded(self) -> dict[str, int]:
         """The tasks, by channel, that nobody here can ask about; they are logged, for they may cost money unseen."""
         async with self._context.database.reading() as connection:
-            found = (await abroad(connection, self._context.router)).stranded
+            found = (await connection.run_sync(abroad, self._context.router)).stranded
         if found:
             _log.error("channels_missing", tasks=found)
         return found

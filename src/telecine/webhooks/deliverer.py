@@ -306,7 +306,9 @@ class Deliverer:
         given_up = outcome.gone or one.type == TEST or now + pause > one.created_at + GIVE_UP_SECONDS
         state = "delivered" if outcome.well else "failed" if given_up else "pending"
         async with self._database.writing() as connection:
-            await record(connection, one.id, outcome, state=state, due=now + pause if state == "pending" else None)
+            await connection.run_sync(
+                record, one.id, outcome, state=state, due=now + pause if state == "pending" else None
+            )
         if outcome.gone and one.endpoint_id:  # Standard Webhooks: 410 asks the sender to disable the endpoint
             await self._endpoints.switch_off(one.account_id, one.endpoint_id, one.url, GONE)
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
-from sqlalchemy import and_, insert, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, insert, tuple_, update
 
 from telecine.net.urls import origin_of
 from telecine.store import tables
@@ -61,7 +60,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
 
 
-async def add_deliveries(connection: AsyncConnection, deliveries: Iterable[Delivery]) -> None:
+def add_deliveries(connection: Connection, deliveries: Iterable[Delivery]) -> None:
     """Insert `deliveries`, due at once, in the caller's transaction. Progress takes the place of older progress."""
     rows = [
         {
@@ -83,11 +82,9 @@ async def add_deliveries(connection: AsyncConnection, deliveries: Iterable[Deliv
             _D.c.state == "pending",
             _D.c.redelivery_of.is_(None),
         )
-        await connection.execute(
-            update(_D).where(_D.c.id.in_(in_order(_D.c.id, older))).values(state="superseded", due=None)
-        )
+        connection.execute(update(_D).where(_D.c.id.in_(in_order(_D.c.id, older))).values(state="superseded", due=None))
     if rows:
-        await connection.execute(insert(tables.deliveries), rows)
+        connection.execute(insert(tables.deliveries), rows)
 
 
 def asked_for(kind: str, redelivery_of: int | None, tries: int) -> bool:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, select, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.clock import Clock
 from telecine.loops import Loop
@@ -129,7 +128,7 @@ class Endpoints:
     async def get(self, account_id: int, endpoint_id: int) -> Endpoint:
         """One of the account's endpoints. Raises GatewayError (`not_found`)."""
         async with self._database.reading() as connection:
-            return await _one(connection, account_id, endpoint_id)
+            return await connection.run_sync(_one, account_id, endpoint_id)
 
     async def create(self, account_id: int, url: str, events: Iterable[str] | None) -> tuple[Endpoint, str]:
         """A new endpoint and its secret, which nothing else will ever show. Raises GatewayError."""
@@ -229,7 +228,7 @@ class Endpoints:
             )
             row = {**msgspec.structs.asdict(endpoint), "events": _encoded(events), "old_secrets": packed([])}
             async with self._database.writing() as connection:
-                if await insert_new(connection, _E, row):
+                if await connection.run_sync(insert_new, _E, row):
                     break
         else:
             raise LookupError(f"no free id for a webhook was drawn in {DRAWS} tries")
@@ -241,10 +240,10 @@ class Endpoints:
     ) -> Endpoint:
         """Change the endpoint, locked, by what `change` makes of it."""
         async with self._database.writing() as connection:
-            values = change(await _one(connection, account_id, endpoint_id, own=own, lock=True))
+            values = change(await connection.run_sync(_one, account_id, endpoint_id, own=own, lock=True))
             values["changed_at"] = self._clock.now()
             await connection.execute(update(_E).where(_E.c.id == endpoint_id).values(values))
-            await _tell_waiting(connection, endpoint_id, values)
+            await connection.run_sync(_tell_waiting, endpoint_id, values)
             row = (await connection.execute(select(_E).where(_E.c.id == endpoint_id))).mappings().one()
             endpoint = _endpoint(row)
         self._learn([endpoint])
@@ -276,30 +275,30 @@ def _mine(account_id: int) -> Any:
     )
 
 
-async def _one(
-    connection: AsyncConnection, account_id: int, endpoint_id: int, *, own: bool = False, lock: bool = False
+def _one(
+    connection: Connection, account_id: int, endpoint_id: int, *, own: bool = False, lock: bool = False
 ) -> Endpoint:
     condition = _E.c.url.is_(None) if own else _E.c.url.is_not(None)
     query = select(_E).where(
         _E.c.id == endpoint_id, _E.c.account_id == account_id, _E.c.deleted_at.is_(None), condition
     )
-    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise GatewayError("not_found", "There is no such webhook, or it is not yours.", param="id")
     return _endpoint(row)
 
 
-async def _tell_waiting(connection: AsyncConnection, endpoint_id: int, values: dict[str, Any]) -> None:
+def _tell_waiting(connection: Connection, endpoint_id: int, values: dict[str, Any]) -> None:
     """What a change of an endpoint means for the deliveries that wait for it."""
     table = tables.deliveries
     theirs = and_(table.c.endpoint_id == endpoint_id, table.c.state == "pending")
     waiting = update(table).where(table.c.id.in_(in_order(table.c.id, theirs)))
     if values.get("deleted_at") is not None:
-        await connection.execute(waiting.values(state="failed", due=None, reason="the webhook was deleted"))
+        connection.execute(waiting.values(state="failed", due=None, reason="the webhook was deleted"))
     elif values.get("inactive_reason") is not None:
-        await connection.execute(waiting.values(state="failed", due=None, reason=values["inactive_reason"]))
+        connection.execute(waiting.values(state="failed", due=None, reason=values["inactive_reason"]))
     elif "url" in values:  # the pauses were for the old one
-        await connection.execute(waiting.values(url=values["url"], due=values["changed_at"]))
+        connection.execute(waiting.values(url=values["url"], due=values["changed_at"]))
 
 
 def _checked(events: Iterable[str]) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class DeliveryLog:
     async def tries(self, delivery_id: int) -> Sequence[Tried]:
         """Every try of a delivery, the first one first."""
         async with self._database.reading() as connection:
-            return await tries_of(connection, delivery_id)
+            return await connection.run_sync(tries_of, delivery_id)
 
     async def redeliver(self, old: Logged, endpoint: Endpoint | None) -> Logged:
         """Send `old` once more, as it was: the receiver knows it by its `webhook-id`.
@@ -153,7 +153,7 @@ class DeliveryLog:
         for _ in range(DRAWS):
             try:
                 async with self._database.writing() as connection:
-                    await add_deliveries(connection, [delivery])
+                    await connection.run_sync(add_deliveries, [delivery])
                 break
             except IntegrityError:  # another process has drawn the same id
                 delivery = msgspec.structs.replace(delivery, id=self._ids.next(delivery.created_at))

@@ -9,8 +9,7 @@ from typing import Final
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from telecine.store import tables
 from telecine.store.database import Database
@@ -95,19 +94,17 @@ async def reseal(database: Database, keys: Sequence[bytes]) -> int:
                 update(table).where(table.c.id == identity).values(secret=newest, old_secrets=packed(kept))
             )
             renewed += count
-        return renewed + await _reseal_headers(connection, seal)
+        return renewed + await connection.run_sync(_reseal_headers, seal)
 
 
-async def _reseal_headers(connection: AsyncConnection, seal: Seal) -> int:
+def _reseal_headers(connection: Connection, seal: Seal) -> int:
     """The headers that deliveries keep, each sealed with its task's id."""
     table = tables.deliveries
-    rows = await connection.execute(
-        select(table.c.id, table.c.task_id, table.c.headers).where(table.c.headers.is_not(None))
-    )
+    rows = connection.execute(select(table.c.id, table.c.task_id, table.c.headers).where(table.c.headers.is_not(None)))
     renewed = 0
     for identity, task_id, sealed in rows.all():
         new = seal.renewed(sealed, task_id)
         if new is not None:
-            await connection.execute(update(table).where(table.c.id == identity).values(headers=new))
+            connection.execute(update(table).where(table.c.id == identity).values(headers=new))
             renewed += 1
     return renewed

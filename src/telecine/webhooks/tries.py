@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select, update
 
 from telecine.store import tables
 
@@ -54,27 +53,27 @@ class Tried(msgspec.Struct, frozen=True):
     answer: bytes | None
 
 
-async def record(connection: AsyncConnection, delivery_id: int, one: Try, *, state: str, due: float | None) -> None:
+def record(connection: Connection, delivery_id: int, one: Try, *, state: str, due: float | None) -> None:
     """Write `one` down, and what it makes of its delivery: what was superseded or given up meanwhile stays so.
 
     A delivery that was erased meanwhile has no tries any more.
     """
     query = select(_D.c.state, _D.c.tries).where(_D.c.id == delivery_id).with_for_update()
-    found = (await connection.execute(query)).first()
+    found = connection.execute(query).first()
     if found is None:
         return
     number = found.tries + 1
     said = {"status": one.status, "latency_ms": one.latency_ms, "reason": one.reason, "answer": one.answer}
-    await connection.execute(insert(_T).values(delivery_id=delivery_id, number=number, at=one.at, **said))
+    connection.execute(insert(_T).values(delivery_id=delivery_id, number=number, at=one.at, **said))
     changed = update(_D).where(_D.c.id == delivery_id).values(tries=number)
     if found.state == "pending" or one.well:
         delivered_at = one.at + one.latency_ms / 1000 if one.well else None
         changed = changed.values(**said, state=state, due=due, delivered_at=delivered_at)
-    await connection.execute(changed)
+    connection.execute(changed)
 
 
-async def tries_of(connection: AsyncConnection, delivery_id: int) -> list[Tried]:
+def tries_of(connection: Connection, delivery_id: int) -> list[Tried]:
     """The tries of a delivery, in order."""
     columns = (_T.c[name] for name in Tried.__struct_fields__)
-    rows = await connection.execute(select(*columns).where(_T.c.delivery_id == delivery_id).order_by(_T.c.number))
+    rows = connection.execute(select(*columns).where(_T.c.delivery_id == delivery_id).order_by(_T.c.number))
     return [Tried(*row) for row in rows.all()]

@@ -7,8 +7,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Update, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from telecine.accounts.ledger import Settlement, settle
 from telecine.nouns.task import Attempt, Handle, Output, Task
@@ -64,10 +63,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int, Any]:
+def held(connection: Connection, task_ids: Iterable[int]) -> dict[int, Any]:
     """The version, token, channel, wish to cancel, lease owner, wake and line of tasks that are locked, by id. The last
     three are None too where nothing is left to do for the task."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(
             tables.tasks.c.id,
             tables.tasks.c.version,
@@ -84,7 +83,7 @@ async def held(connection: AsyncConnection, task_ids: Iterable[int]) -> dict[int
     return {row["id"]: row for row in rows.mappings()}
 
 
-async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Change, int]]) -> None:
+def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]]) -> None:
     if not changes:
         return
     ordered = sorted(changes, key=lambda item: item[0].task.id)
@@ -93,25 +92,25 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
         for change, token in ordered
     ]
     for columns, rows in alike(tasks).items():
-        await connection.execute(_update_task(columns), rows)
+        connection.execute(_update_task(columns), rows)
     new = [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt]
     if new:
-        await connection.execute(insert(tables.attempts), new)
+        connection.execute(insert(tables.attempts), new)
     old = [
         {f"b_{name}": value for name, value in attempt_values(one.attempt).items()} for one, _ in ordered if one.attempt
     ]
     if old:
-        await connection.execute(_UPDATE_ATTEMPT, old)
+        connection.execute(_UPDATE_ATTEMPT, old)
     made = [output_values(output) for one, _ in ordered for output in one.new_outputs]
     if made:
-        await connection.execute(insert(tables.outputs), made)
+        connection.execute(insert(tables.outputs), made)
     changed = [
         {f"b_{name}": value for name, value in output_values(output).items()}
         for one, _ in ordered
         for output in one.outputs
     ]
     if changed:
-        await connection.execute(_UPDATE_OUTPUT, changed)
+        connection.execute(_UPDATE_OUTPUT, changed)
     events = [
         {
             "task_id": one.task.id,
@@ -124,11 +123,11 @@ async def write_changes(connection: AsyncConnection, changes: Sequence[tuple[Cha
         if one.event
     ]
     if events:
-        await connection.execute(insert(tables.events), events)
-    await keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
-    await forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
-    await add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
-    await settle(connection, [one.settlement for one, _ in ordered if one.settlement])
+        connection.execute(insert(tables.events), events)
+    keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
+    forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
+    add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
+    settle(connection, [one.settlement for one, _ in ordered if one.settlement])
 
 
 def _set(names: Iterable[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    Connection,
     Double,
     Integer,
     Select,
@@ -25,7 +26,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from telecine.store import tables
 from telecine.store.database import lease_time
@@ -75,45 +75,45 @@ class Claim(msgspec.Struct, frozen=True):
         return NO_LOCKS
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Claim], *, again: bool
+    def apply(
+        cls, connection: Connection, writes: Sequence[Claim], *, again: bool
     ) -> Sequence[tuple[list[Claimed], float | None] | Exception]:
         (write,) = writes
-        time = await lease_time(connection, write.now)
-        found = await _claimed(connection, write) if again or write.unheard else []
+        time = lease_time(connection, write.now)
+        found = _claimed(connection, write) if again or write.unheard else []
         seen = len(found)
         if not found:
-            due, seen = await _due(connection, write, time)
+            due, seen = _due(connection, write, time)
             places = write.steps.copy()  # a copy, for a write has no effect outside the database
             found = [one for one in due if places[one.kind].try_take(one.account_id)]
         if found:
             lease = {"b_owner": write.owner, "b_until": time + LEASE_SECONDS, "b_claim": write.token}
             leased = sorted(one.task_id for one in found)
-            await connection.execute(_LEASE, [{"b_task_id": one, **lease} for one in leased])
+            connection.execute(_LEASE, [{"b_task_id": one, **lease} for one in leased])
             if seen == write.limit:
                 return [(found, write.now)]
-        upcoming = await connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
+        upcoming = connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
         return [(found, upcoming.scalar_one_or_none())]
 
 
-async def _claimed(connection: AsyncConnection, claim: Claim) -> list[Claimed]:
+def _claimed(connection: Connection, claim: Claim) -> list[Claimed]:
     """What this very claim has leased before, and nobody was told of."""
     leased = (_S.c.lease_owner == claim.owner, _S.c.claim == claim.token)
     query = _ROWS.where(*leased).order_by(_S.c.due).with_for_update(skip_locked=True)
-    return await _read(connection, query, claim.now)
+    return _read(connection, query, claim.now)
 
 
-async def _read(
-    connection: AsyncConnection,
+def _read(
+    connection: Connection,
     query: Select[tuple[int, float, int, Kind]],
     now: float,
     given: Mapping[str, Any] = _NOTHING,
 ) -> list[Claimed]:
-    rows = await connection.execute(query, given)
+    rows = connection.execute(query, given)
     return [Claimed(row.task_id, now if row.due is None else row.due, row.account_id, row.kind) for row in rows]
 
 
-async def _due(connection: AsyncConnection, write: Claim, time: float) -> tuple[list[Claimed], int]:
+def _due(connection: Connection, write: Claim, time: float) -> tuple[list[Claimed], int]:
     """What is due and nobody's at `time`, the earliest first, of whoever may begin a step; and how many rows there
     were, those among them that another process takes just now."""
     full, shut = write.steps.full(), write.steps.shut()
@@ -121,18 +121,18 @@ async def _due(connection: AsyncConnection, write: Claim, time: float) -> tuple[
         return [], 0
     ready = {"b_now": write.now, "b_time": time, "b_limit": write.limit}
     if not full and not shut:
-        found = await _read(connection, _FIRST, write.now, ready)
+        found = _read(connection, _FIRST, write.now, ready)
         return found, len(found)
     theirs = {kind: [account for other, account in full if other == kind] for kind in KINDS}
     if connection.dialect.name == "postgresql":
         lists = {f"b_full_{kind}": theirs[kind] for kind in KINDS} | {
             f"b_open_{kind}": kind not in shut for kind in KINDS
         }
-        rows = (await connection.execute(_LOOKED_UP, ready | lists)).all()
+        rows = connection.execute(_LOOKED_UP, ready | lists).all()
         return [Claimed(*row) for row in rows if row.task_id is not None], len(rows)
     may = _who_may({kind: _ACCOUNTS.c.value.not_in(theirs[kind]) for kind in KINDS if kind not in shut})
     query = _FIRST.join(may, and_(_S.c.account_id == may.c.account_id, _S.c.kind == may.c.kind))
-    found = await _read(connection, query, write.now, ready)
+    found = _read(connection, query, write.now, ready)
     return found, len(found)
 
 

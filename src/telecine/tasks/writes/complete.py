@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, update
 
 from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
@@ -81,10 +80,8 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Complete], *, again: bool
-    ) -> Sequence[Exception | None]:
-        rows = await held(connection, [write.key for write in writes])
+    def apply(cls, connection: Connection, writes: Sequence[Complete], *, again: bool) -> Sequence[Exception | None]:
+        rows = held(connection, [write.key for write in writes])
         refused: dict[int, Exception] = {}
         left: list[Complete] = []
         for write in writes:
@@ -95,23 +92,21 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
                 refused[write.key] = StaleError(f"task {write.key} is no draft any more")
             else:
                 left.append(write)
-        refused.update(await _covered(connection, left))
+        refused.update(_covered(connection, left))
         left = [write for write in left if write.key not in refused]
-        await write_changes(connection, [(write.change, write.token) for write in left])
+        write_changes(connection, [(write.change, write.token) for write in left])
         for write in left:
             table, row = tables.tasks, tables.schedule
-            await connection.execute(
-                update(table).where(table.c.id == write.key).values(completed_values(write.change.task))
-            )
-            await connection.execute(
+            connection.execute(update(table).where(table.c.id == write.key).values(completed_values(write.change.task)))
+            connection.execute(
                 update(row).where(row.c.task_id == write.key).values(due=write.now, woken=True, kind=write.kind)
             )
         return [refused.get(write.key) for write in writes]
 
 
-async def _covered(connection: AsyncConnection, writes: Sequence[Complete]) -> dict[int, GatewayError]:
+def _covered(connection: Connection, writes: Sequence[Complete]) -> dict[int, GatewayError]:
     """Why what is held for drafts cannot become what they cost, by task."""
-    refused = await admit(connection, [write.admission for write in writes])
+    refused = admit(connection, [write.admission for write in writes])
     holds = {write.key: write.hold for write in writes if write.key not in refused}
-    answers = await hold(connection, [one for one in holds.values() if one is not None])
+    answers = hold(connection, [one for one in holds.values() if one is not None])
     return refused | {key: answers[one.ref] for key, one in holds.items() if one is not None and one.ref in answers}

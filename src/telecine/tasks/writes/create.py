@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select
 
 from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
@@ -87,15 +86,15 @@ class Create(msgspec.Struct, frozen=True, dict=True):
         )
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Create], *, again: bool
+    def apply(
+        cls, connection: Connection, writes: Sequence[Create], *, again: bool
     ) -> Sequence[int | Exception | None]:
         answers: dict[int, int | Exception | None] = {}
-        there = await _existing(connection, writes) if again else set()
+        there = _existing(connection, writes) if again else set()
         left = [write for write in writes if write.task.id not in there]
         while left:
             followers = _parted(left)
-            answers.update(await _create(connection, [write for write in left if write.task.id not in followers]))
+            answers.update(_create(connection, [write for write in left if write.task.id not in followers]))
             left = []
             for write in writes:
                 leader = followers.get(write.task.id)
@@ -124,40 +123,40 @@ def _parted(writes: Sequence[Create]) -> dict[int, int]:
     return followers
 
 
-async def _create(connection: AsyncConnection, writes: Sequence[Create]) -> dict[int, int | Exception | None]:
+def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, int | Exception | None]:
     """By the id of the new task: None where it was made, the earlier task that was asked for, or why neither can be
     had."""
     answers: dict[int, int | Exception | None] = dict.fromkeys((write.task.id for write in writes), None)
-    answers.update(await _known(connection, writes))
+    answers.update(_known(connection, writes))
     left = [write for write in writes if answers[write.task.id] is None]
-    answers.update(await admit(connection, [write.admission for write in left]))
+    answers.update(admit(connection, [write.admission for write in left]))
     left = [write for write in left if answers[write.task.id] is None]
-    refused = await hold(connection, [write.hold for write in left if write.hold is not None])
+    refused = hold(connection, [write.hold for write in left if write.hold is not None])
     answers.update({int(ref.id): error for ref, error in refused.items()})
     made = [write for write in left if answers[write.task.id] is None]
-    await _insert_tasks(connection, made)
-    await remember(connection, [(write.once, write.task.id) for write in made])
+    _insert_tasks(connection, made)
+    remember(connection, [(write.once, write.task.id) for write in made])
     return answers
 
 
-async def _known(connection: AsyncConnection, writes: Sequence[Create]) -> dict[int, int | GatewayError]:
+def _known(connection: Connection, writes: Sequence[Create]) -> dict[int, int | GatewayError]:
     """By the id of the new task: the earlier task that was asked for, or why neither can be had."""
     named = [write for write in writes if write.once.named]
     if not named:
         return {}
-    answers = await resolve(connection, [write.once for write in named])
+    answers = resolve(connection, [write.once for write in named])
     return {write.task.id: one for write, one in zip(named, answers, strict=True) if one is not None}
 
 
-async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -> None:
+def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> None:
     if not writes:
         return
     tasks = [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes]
     # Two processes that use the same names at once wait for each other in one order only (`telecine.store.locks`).
     tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
     for rows in alike(tasks).values():
-        await connection.execute(insert(tables.tasks), rows)
-    await connection.execute(
+        connection.execute(insert(tables.tasks), rows)
+    connection.execute(
         insert(tables.events),
         [
             {
@@ -173,8 +172,8 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
             for write in writes
         ],
     )
-    shared = await lease_time(connection, 0.0)  # 0: there is no clock but this process's
-    await connection.execute(
+    shared = lease_time(connection, 0.0)  # 0: there is no clock but this process's
+    connection.execute(
         insert(tables.schedule),
         [
             {
@@ -194,13 +193,13 @@ async def _insert_tasks(connection: AsyncConnection, writes: Sequence[Create]) -
             for write in writes
         ],
     )
-    await add_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
+    add_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
 
 
-async def _existing(connection: AsyncConnection, writes: Sequence[Create]) -> set[int]:
+def _existing(connection: Connection, writes: Sequence[Create]) -> set[int]:
     """Those that an earlier COMMIT has made: not tasks of others that have drawn the same id."""
     table = tables.tasks.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(table.id, table.account_id, table.fingerprint).where(table.id.in_([one.task.id for one in writes]))
     )
     mine = {(write.task.id, write.once.account_id, write.once.fingerprint) for write in writes}

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, case, delete, func, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, case, delete, func, update
 
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
@@ -22,7 +21,7 @@ ANONYMOUS: Final = "erased"
 """The dialect of an erased task, which tells that it is one."""
 
 
-async def blank(connection: AsyncConnection, requests: Mapping[int, GenerationRequest], now: float) -> None:
+def blank(connection: Connection, requests: Mapping[int, GenerationRequest], now: float) -> None:
     """Take away what the `requests` of ended tasks (by id) asked for, what was prepared of it, and what others said
     that may repeat it; error codes stay."""
     rows = [
@@ -30,26 +29,26 @@ async def blank(connection: AsyncConnection, requests: Mapping[int, GenerationRe
         for task_id, request in sorted(requests.items())
     ]
     attempts, events, ids = tables.attempts, tables.events, sorted(requests)
-    await connection.execute(_BLANK, rows)
-    await connection.execute(update(_O).where(_O.c.task_id.in_(ids)).values(facts=None))
-    await connection.execute(
+    connection.execute(_BLANK, rows)
+    connection.execute(update(_O).where(_O.c.task_id.in_(ids)).values(facts=None))
+    connection.execute(
         update(attempts)
         .where(attempts.c.task_id.in_(ids))
         .values(prepared=None, error_message=_no_longer_kept(attempts.c.error_message))
     )
-    await connection.execute(
+    connection.execute(
         update(events)
         .where(events.c.task_id.in_(ids), events.c.type.not_in(_OUR_WORDS), events.c.detail.is_not(None))
         .values(detail=None)
     )
 
 
-async def erase(connection: AsyncConnection, requests: Mapping[int, GenerationRequest], now: float) -> None:
+def erase(connection: Connection, requests: Mapping[int, GenerationRequest], now: float) -> None:
     """As `blank`, and whatever else of these ended tasks says whose they were or what came of them."""
     ids = sorted(requests)
     bare = {one: msgspec.structs.replace(requests[one].blank(), external_id=None, metadata=None) for one in ids}
     rows = [{"b_id": one, "b_request": msgspec.json.encode(bare[one]), "b_now": now} for one in ids]
-    await connection.execute(_ERASE, rows)
+    connection.execute(_ERASE, rows)
     attempts, events = tables.attempts, tables.events
     for statement in (
         update(tables.outputs).where(tables.outputs.c.task_id.in_(ids)).values(_NO_OUTPUT),
@@ -58,32 +57,32 @@ async def erase(connection: AsyncConnection, requests: Mapping[int, GenerationRe
         .values(prepared=None, error_message=_or_nothing(attempts.c.error_message)),
         update(events).where(events.c.task_id.in_(ids)).values(detail=None),
     ):
-        await connection.execute(statement)
-    await forget_handles(connection, ids)
+        connection.execute(statement)
+    forget_handles(connection, ids)
 
 
-async def forget_keys(connection: AsyncConnection, account_id: int) -> None:
+def forget_keys(connection: Connection, account_id: int) -> None:
     """Every idempotency key of an account, and what its upstreams call things that no task has made."""
     handle = tables.handles.c
-    await connection.execute(delete(tables.handles).where(handle.account_id == account_id, handle.task_id.is_(None)))
-    await connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
+    connection.execute(delete(tables.handles).where(handle.account_id == account_id, handle.task_id.is_(None)))
+    connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
 
 
-async def lose(connection: AsyncConnection, outputs: Iterable[tuple[int, int]]) -> None:
+def lose(connection: Connection, outputs: Iterable[tuple[int, int]]) -> None:
     """Note of `outputs`, by task and index, that their files are gone."""
-    await connection.execute(_LOSE, [{"b_task": task_id, "b_index": index} for task_id, index in sorted(outputs)])
+    connection.execute(_LOSE, [{"b_task": task_id, "b_index": index} for task_id, index in sorted(outputs)])
 
 
-async def drop_events(connection: AsyncConnection, keys: Sequence[tuple[int, int]]) -> int:
+def drop_events(connection: Connection, keys: Sequence[tuple[int, int]]) -> int:
     """Take lines of timelines away, by task and sequence, one at least; how many."""
     table = tables.events
-    return await drop(connection, table=table, columns=(table.c.task_id, table.c.sequence), keys=keys)
+    return drop(connection, table=table, columns=(table.c.task_id, table.c.sequence), keys=keys)
 
 
-async def drop_keys(connection: AsyncConnection, keys: Sequence[tuple[int, str]]) -> int:
+def drop_keys(connection: Connection, keys: Sequence[tuple[int, str]]) -> int:
     """Take idempotency keys away, by account and key, one at least; how many."""
     table = tables.idempotency
-    return await drop(connection, table=table, columns=(table.c.account_id, table.c.key), keys=keys)
+    return drop(connection, table=table, columns=(table.c.account_id, table.c.key), keys=keys)
 
 
 def _no_longer_kept(message: Any) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.store import tables
@@ -16,14 +15,14 @@ _PRUNED: Final = 500
 """Expired keys that one batch of creates clears away at most."""
 
 
-async def resolve(connection: AsyncConnection, asked: Sequence[Once]) -> list[int | GatewayError | None]:
+def resolve(connection: Connection, asked: Sequence[Once]) -> list[int | GatewayError | None]:
     """For each create the id of the task that it already has, None where it has none, or why it cannot be had.
 
     A key and an external id stand for one request only: with another one they are a `conflict`.
     """
-    keys = await _by_key(connection, [one for one in asked if one.key is not None])
-    names = await _by_external_id(connection, [one for one in asked if one.external_id is not None])
-    retried = await _by_fingerprint(connection, [one for one in asked if one.retry])
+    keys = _by_key(connection, [one for one in asked if one.key is not None])
+    names = _by_external_id(connection, [one for one in asked if one.external_id is not None])
+    retried = _by_fingerprint(connection, [one for one in asked if one.retry])
     answers: list[int | GatewayError | None] = []
     for one in asked:
         if one.key is not None and (found := keys.get((one.account_id, one.key))) and found.expires_at > one.at:
@@ -37,7 +36,7 @@ async def resolve(connection: AsyncConnection, asked: Sequence[Once]) -> list[in
     return answers
 
 
-async def remember(connection: AsyncConnection, made: Sequence[tuple[Once, int]]) -> None:
+def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
     """Keep the keys of tasks that have just been made. Keys that no longer count make room for them."""
     rows = [
         {
@@ -54,8 +53,8 @@ async def remember(connection: AsyncConnection, made: Sequence[tuple[Once, int]]
     if not rows:
         return
     rows.sort(key=lambda row: (row["account_id"], row["key"]))
-    await connection.execute(_FORGET, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
-    await connection.execute(insert(_KEYS), rows)
+    connection.execute(_FORGET, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
+    connection.execute(insert(_KEYS), rows)
     now = max(once.at for once, _ in made)
     expired = (
         select(_KEYS.c.task_id)
@@ -64,7 +63,7 @@ async def remember(connection: AsyncConnection, made: Sequence[tuple[Once, int]]
         .limit(_PRUNED)
         .with_for_update(skip_locked=True)
     )
-    await connection.execute(delete(_KEYS).where(_KEYS.c.expires_at <= now, _KEYS.c.task_id.in_(expired)))
+    connection.execute(delete(_KEYS).where(_KEYS.c.expires_at <= now, _KEYS.c.task_id.in_(expired)))
 
 
 def external_conflict(external_id: str) -> GatewayError:
@@ -86,12 +85,12 @@ def _key_conflict() -> GatewayError:
     )
 
 
-async def _by_key(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
+def _by_key(connection: Connection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
     """The keys that still count: not those of tasks that were refused for want of credit, room or credentials."""
     if not asked:
         return {}
     task = tables.tasks.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(_KEYS.c.account_id, _KEYS.c.key, _KEYS.c.fingerprint, _KEYS.c.task_id, _KEYS.c.expires_at)
         .outerjoin(tables.tasks, task.id == _KEYS.c.task_id)
         .where(_KEYS.c.account_id.in_({one.account_id for one in asked}), _KEYS.c.key.in_({one.key for one in asked}))
@@ -100,11 +99,11 @@ async def _by_key(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tu
     return {(row.account_id, row.key): row for row in rows.all()}
 
 
-async def _by_external_id(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, str], Any]:
+def _by_external_id(connection: Connection, asked: Sequence[Once]) -> dict[tuple[int, str], Any]:
     if not asked:
         return {}
     task = tables.tasks.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(task.id, task.account_id, task.external_id, task.fingerprint).where(
             task.account_id.in_({one.account_id for one in asked}),
             task.external_id.in_({one.external_id for one in asked}),
@@ -113,12 +112,12 @@ async def _by_external_id(connection: AsyncConnection, asked: Sequence[Once]) ->
     return {(row.account_id, row.external_id): row for row in rows.all()}
 
 
-async def _by_fingerprint(connection: AsyncConnection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
+def _by_fingerprint(connection: Connection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
     """The newest task of each."""
     if not asked:
         return {}
     task = tables.tasks.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(task.id, task.account_id, task.fingerprint, task.created_at)
         .where(
             task.account_id.in_({one.account_id for one in asked}),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from telecine.nouns.task import Task
 from telecine.store import tables
@@ -21,12 +20,12 @@ class Line:
         self.heads = list(heads)
 
     @classmethod
-    async def read(cls, connection: AsyncConnection, name: str, room: int) -> Line:
+    def read(cls, connection: Connection, name: str, room: int) -> Line:
         """The line called `name`, as far as it matters to `room`."""
         if room <= 0:
             return cls(room)
         row = tables.schedule.c
-        heads = await connection.execute(
+        heads = connection.execute(
             select(row.rank, row.task_id, row.weight)
             .where(row.pool == name)
             .order_by(row.rank, row.task_id)
@@ -46,14 +45,14 @@ class Line:
         self.heads = [other for other in self.heads if other[1] != task.id]
 
 
-async def call(connection: AsyncConnection, name: str, number: int, due: float) -> None:
+def call(connection: Connection, name: str, number: int, due: float) -> None:
     """Make the first `number` of the line called `name` due at `due`, unless they come sooner.
 
     Those whose rows are locked are under way anyhow, and look for themselves.
     """
     row = tables.schedule.c
     first = select(row.task_id).where(row.pool == name).order_by(row.rank, row.task_id).limit(number)
-    rows = await connection.execute(
+    rows = connection.execute(
         select(row.task_id)
         .where(row.task_id.in_(first), row.due.is_(None) | (row.due > due))
         .order_by(row.task_id)
@@ -61,16 +60,16 @@ async def call(connection: AsyncConnection, name: str, number: int, due: float) 
     )
     called = [{"b_task_id": one, "b_due": due} for one in rows.scalars()]
     if called:
-        await connection.execute(COME, called)
+        connection.execute(COME, called)
 
 
-async def wake_first(connection: AsyncConnection, name: str, number: int, now: float) -> None:
+def wake_first(connection: Connection, name: str, number: int, now: float) -> None:
     """Wake the first `number` of the line called `name`. Those whose rows are locked are under way anyhow, and look for
     themselves: whoever waited for them here, with a pool in hand, would wait for somebody who waits for that pool."""
     if number <= 0:
         return
     row = tables.schedule.c
-    rows = await connection.execute(
+    rows = connection.execute(
         select(row.task_id)
         .where(row.pool == name)
         .order_by(row.rank, row.task_id)
@@ -79,4 +78,4 @@ async def wake_first(connection: AsyncConnection, name: str, number: int, now: f
     )
     heads = [{"b_task_id": one, "b_now": now} for one in rows.scalars()]
     if heads:
-        await connection.execute(WAKE, heads)
+        connection.execute(WAKE, heads)

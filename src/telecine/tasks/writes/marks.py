@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.store import tables
 from telecine.store.locks import Locks
@@ -37,28 +36,24 @@ class Mark(msgspec.Struct, frozen=True):
         return Locks(tasks=mine if self.cancel or self.delete else frozenset(), schedule=mine)
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Mark], *, again: bool
-    ) -> Sequence[Exception | None]:
+    def apply(cls, connection: Connection, writes: Sequence[Mark], *, again: bool) -> Sequence[Exception | None]:
         cancels = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.cancel]
         deletes = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.delete]
         if cancels:
-            await connection.execute(_CANCEL, cancels)
+            connection.execute(_CANCEL, cancels)
         if deletes:
-            await connection.execute(_DELETE, deletes)
-            await _schedule_burial(connection, {write.task_id: write.now for write in writes if write.delete})
-        await connection.execute(WAKE, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
+            connection.execute(_DELETE, deletes)
+            _schedule_burial(connection, {write.task_id: write.now for write in writes if write.delete})
+        connection.execute(WAKE, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
         return [None] * len(writes)
 
 
-async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float]) -> None:
+def _schedule_burial(connection: Connection, deleted: dict[int, float]) -> None:
     """A deleted task that had nothing left to do gets a row again: its files are to go one day."""
-    there = await connection.execute(
-        select(tables.schedule.c.task_id).where(tables.schedule.c.task_id.in_(list(deleted)))
-    )
+    there = connection.execute(select(tables.schedule.c.task_id).where(tables.schedule.c.task_id.in_(list(deleted))))
     known = set(there.scalars())
     missing = [one for one in deleted if one not in known]
-    owners = await connection.execute(
+    owners = connection.execute(
         select(tables.tasks.c.id, tables.tasks.c.account_id).where(tables.tasks.c.id.in_(missing))
     )
     rows = [
@@ -77,8 +72,8 @@ async def _schedule_burial(connection: AsyncConnection, deleted: dict[int, float
         for one, account_id in sorted((row.id, row.account_id) for row in owners)
     ]
     if rows:
-        await connection.execute(insert(tables.schedule), rows)
-        await connection.execute(_UNBURY, [{"b_id": row["task_id"]} for row in rows])
+        connection.execute(insert(tables.schedule), rows)
+        connection.execute(_UNBURY, [{"b_id": row["task_id"]} for row in rows])
 
 
 _T = tables.tasks

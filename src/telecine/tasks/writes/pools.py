@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ColumnElement, bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from telecine.nouns.task import Attempt, Task
 from telecine.store import tables
@@ -21,17 +20,17 @@ class PoolLines:
         self._taken: dict[str, int] = {}
 
     @classmethod
-    async def read(cls, connection: AsyncConnection, names: Iterable[str]) -> PoolLines:
+    def read(cls, connection: Connection, names: Iterable[str]) -> PoolLines:
         """The pools called `names`, which are locked by now."""
         pools = cls()
         names = sorted(names)
         if not names:
             return pools
-        rows = await connection.execute(
+        rows = connection.execute(
             select(tables.pools).where(tables.pools.c.name.in_(names)).order_by(tables.pools.c.name)
         )
         for name, slots, used in rows.all():
-            pools._lines[name] = await Line.read(connection, name, slots - used)
+            pools._lines[name] = Line.read(connection, name, slots - used)
         return pools
 
     def take(self, attempt: Attempt, task: Task) -> bool:
@@ -44,21 +43,21 @@ class PoolLines:
         self._taken[name] = self._taken.get(name, 0) + weight
         return True
 
-    async def save(self, connection: AsyncConnection) -> None:
+    def save(self, connection: Connection) -> None:
         """Write how many slots are taken now."""
         if self._taken:
-            await connection.execute(
+            connection.execute(
                 MOVE_POOL, [{"b_name": name, "b_delta": delta} for name, delta in sorted(self._taken.items())]
             )
 
 
-async def take_away(connection: AsyncConnection, attempts: ColumnElement[bool]) -> Counter[str]:
+def take_away(connection: Connection, attempts: ColumnElement[bool]) -> Counter[str]:
     """Take the slots of those `attempts` that hold one; how many of each pool, which is to be told with `give_back`.
 
     It is the update itself that says what it has taken, so that no slot is given back twice, whoever else frees it.
     """
     table = tables.attempts
-    taken = await connection.execute(
+    taken = connection.execute(
         update(table)
         .where(attempts, table.c.slot_held)
         .values(slot_held=False, slot_until=None)
@@ -70,22 +69,18 @@ async def take_away(connection: AsyncConnection, attempts: ColumnElement[bool]) 
     return given
 
 
-async def give_back(connection: AsyncConnection, slots: Mapping[str, int], now: float) -> None:
+def give_back(connection: Connection, slots: Mapping[str, int], now: float) -> None:
     """Give `slots` back to their pools, which are locked by now, and wake the heads of their lines."""
     if slots:
-        await connection.execute(
-            MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(slots.items())]
-        )
-        await wake_heads(connection, slots, now)
+        connection.execute(MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(slots.items())])
+        wake_heads(connection, slots, now)
 
 
-async def wake_heads(connection: AsyncConnection, names: Iterable[str], now: float) -> None:
+def wake_heads(connection: Connection, names: Iterable[str], now: float) -> None:
     """Make as many of those who wait for each of these pools due as there is room for."""
     for name in sorted(names):
-        pool = await connection.execute(
-            select(tables.pools.c.slots - tables.pools.c.used).where(tables.pools.c.name == name)
-        )
-        await wake_first(connection, name, pool.scalar_one_or_none() or 0, now)
+        pool = connection.execute(select(tables.pools.c.slots - tables.pools.c.used).where(tables.pools.c.name == name))
+        wake_first(connection, name, pool.scalar_one_or_none() or 0, now)
 
 
 MOVE_POOL = (

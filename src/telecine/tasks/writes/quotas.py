@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.nouns.rate import UNLIMITED, Quota, quota_line
 from telecine.nouns.task import Task
@@ -34,16 +33,16 @@ class Quotas:
         self._changed: set[str] = set()
 
     @classmethod
-    async def read(cls, connection: AsyncConnection, quotas: Mapping[str, Quota], now: float) -> Quotas:
+    def read(cls, connection: Connection, quotas: Mapping[str, Quota], now: float) -> Quotas:
         """Those of the channels that have one of `quotas`; their rows are locked by now."""
         known = cls(quotas, now)
         if known._quotas:
-            known._uses = await read_uses(connection, known._quotas)
+            known._uses = read_uses(connection, known._quotas)
             known._there = set(known._uses)
         for name, quota in known._quotas.items():
             use = known._uses.setdefault(name, Use())
             room = sum(number for at, number in use.openings(quota, now) if at <= now)
-            known._lines[name] = await Line.read(connection, quota_line(name), min(room, _MOST))
+            known._lines[name] = Line.read(connection, quota_line(name), min(room, _MOST))
         return known
 
     def fits(self, channel: str, task: Task) -> bool:
@@ -62,7 +61,7 @@ class Quotas:
             self._uses[channel].take(self._quotas[channel], self._now)
             self._changed.add(channel)
 
-    async def save(self, connection: AsyncConnection) -> None:
+    def save(self, connection: Connection) -> None:
         """Write what was taken."""
         rows = [
             {"b_channel": name, "b_day": use.day, "b_today": use.today, "b_marks": msgspec.json.encode(use.marks)}
@@ -72,11 +71,11 @@ class Quotas:
         new = [row for row in rows if row["b_channel"] not in self._there]
         old = [row for row in rows if row["b_channel"] in self._there]
         if new:
-            await connection.execute(_INSERT, new)
+            connection.execute(_INSERT, new)
         if old:
-            await connection.execute(_UPDATE, old)
+            connection.execute(_UPDATE, old)
 
-    async def call(self, connection: AsyncConnection) -> None:
+    def call(self, connection: Connection) -> None:
         """Have as many of each line come as there is room for, and the next when there is room again.
 
         Called once the tasks of the batch have their places; the starts of those who come call the next.
@@ -87,14 +86,14 @@ class Quotas:
             number = 0
             for at, more in self._uses[name].openings(self._quotas[name], self._now):
                 number = min(number + more, _MOST)
-                await call(connection, quota_line(name), number, at)
+                call(connection, quota_line(name), number, at)
                 if at > self._now:
                     break
 
 
-async def read_uses(connection: AsyncConnection, channels: Iterable[str]) -> dict[str, Use]:
+def read_uses(connection: Connection, channels: Iterable[str]) -> dict[str, Use]:
     """What `channels` have been sent lately; those that never were are left out."""
-    rows = await connection.execute(select(_USE).where(_USE.c.channel.in_(list(channels))))
+    rows = connection.execute(select(_USE).where(_USE.c.channel.in_(list(channels))))
     return {
         row.channel: Use(row.day, row.today, msgspec.json.decode(row.marks, type=list[tuple[float, int]]))
         for row in rows.all()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import and_, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, select, update
 
 from telecine.nouns.rate import limited_channel
 from telecine.store import tables
@@ -29,24 +28,24 @@ async def recover(database: Database, pools: dict[str, int]) -> None:
                 .where(tables.schedule.c.lease_owner.is_not(None))
                 .values(lease_owner=None, lease_until=None)
             )
-        await set_pools(connection, pools)
+        await connection.run_sync(set_pools, pools)
 
 
-async def set_pools(connection: AsyncConnection, pools: Mapping[str, int]) -> None:
+def set_pools(connection: Connection, pools: Mapping[str, int]) -> None:
     """Give the pools their sizes, count what is taken of them anew, and let whoever waits look again."""
-    await insert_missing(
+    insert_missing(
         connection, tables.pools, [{"name": name, "slots": pools[name], "used": 0} for name in sorted(pools)]
     )
     # Locked, so that nobody takes or frees a slot between the count and its writing.
-    await connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update(key_share=True))
+    connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update(key_share=True))
     for name, slots in sorted(pools.items()):
-        await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
-    await _recount(connection)
+        connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
+    _recount(connection)
     # Pools and quotas may have grown, shrunk or gone. Until those in line have looked, nobody overtakes them. Those
     # whose rows are locked look anyhow; to wait for them, with the pools in hand, would be against the order of locks.
     row = tables.schedule.c
     waiting = select(row.task_id).where(row.pool.is_not(None)).with_for_update(skip_locked=True)
-    await connection.execute(update(tables.schedule).where(row.task_id.in_(waiting)).values(due=0.0))
+    connection.execute(update(tables.schedule).where(row.task_id.in_(waiting)).values(due=0.0))
 
 
 async def free_overdue_slots(database: Database, now: float) -> int:
@@ -58,9 +57,9 @@ async def free_overdue_slots(database: Database, now: float) -> int:
     if not pools:
         return 0
     async with database.writing() as connection:
-        await lock(connection, [Locks(pools=pools)])
-        freed = await take_away(connection, and_(overdue, table.pool.in_(pools)))
-        await give_back(connection, freed, now)
+        await connection.run_sync(lock, [Locks(pools=pools)])
+        freed = await connection.run_sync(take_away, and_(overdue, table.pool.in_(pools)))
+        await connection.run_sync(give_back, freed, now)
     return freed.total()
 
 
@@ -74,27 +73,27 @@ async def wake_lines(database: Database, now: float) -> int:
         waiting = list((await connection.execute(select(line).where(line.is_not(None)).distinct())).scalars())
         idle = select(pool.name).where(pool.used < pool.slots, pool.name.in_(waiting))
         names = list((await connection.execute(idle)).scalars())
-        asleep = [one for one in waiting if limited_channel(one) is not None and await _asleep(connection, one)]
+        asleep = [
+            one for one in waiting if limited_channel(one) is not None and await connection.run_sync(_asleep, one)
+        ]
     if names or asleep:
         async with database.writing() as connection:
-            await wake_heads(connection, names, now)
+            await connection.run_sync(wake_heads, names, now)
             for one in asleep:
-                await wake_first(connection, one, 1, now)
+                await connection.run_sync(wake_first, one, 1, now)
     return len(names) + len(asleep)
 
 
-async def _asleep(connection: AsyncConnection, line: str) -> bool:
+def _asleep(connection: Connection, line: str) -> bool:
     """Whether nothing makes the first in a line due."""
     row = tables.schedule.c
-    rows = await connection.execute(select(row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1))
+    rows = connection.execute(select(row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1))
     return any(due is None for due in rows.scalars())
 
 
-async def _recount(connection: AsyncConnection) -> None:
+def _recount(connection: Connection) -> None:
     table = tables.attempts.c
-    held = await connection.execute(
-        select(table.pool, func.sum(table.weight)).where(table.slot_held).group_by(table.pool)
-    )
-    await connection.execute(update(tables.pools).values(used=0))
+    held = connection.execute(select(table.pool, func.sum(table.weight)).where(table.slot_held).group_by(table.pool))
+    connection.execute(update(tables.pools).values(used=0))
     for name, weight in sorted(held.all()):
-        await connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(used=int(weight)))
+        connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(used=int(weight)))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Double, Text, and_, bindparam, case, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Double, Text, and_, bindparam, case, select, update
 
 from telecine.store import tables
 from telecine.store.database import lease_time
@@ -35,10 +34,8 @@ class Rest(msgspec.Struct, frozen=True):
         return Locks(schedule=frozenset({self.task_id}))
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Rest], *, again: bool
-    ) -> Sequence[Exception | None]:
-        await connection.execute(
+    def apply(cls, connection: Connection, writes: Sequence[Rest], *, again: bool) -> Sequence[Exception | None]:
+        connection.execute(
             _REST,
             [
                 {"b_task_id": write.task_id, "b_due": write.due, "b_now": write.now, "b_owner": write.owner}
@@ -69,16 +66,14 @@ class Wake(msgspec.Struct, frozen=True):
         return Locks(schedule=frozenset({self.task_id}))
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Wake], *, again: bool
-    ) -> Sequence[Exception | None]:
+    def apply(cls, connection: Connection, writes: Sequence[Wake], *, again: bool) -> Sequence[Exception | None]:
         wanted = sorted(writes, key=lambda write: write.task_id)
         now = [{"b_task_id": one.task_id, "b_now": one.now} for one in wanted if one.due <= one.now]
         later = [{"b_task_id": one.task_id, "b_due": one.due} for one in wanted if one.due > one.now]
         if now:
-            await connection.execute(WAKE, now)
+            connection.execute(WAKE, now)
         if later:
-            await connection.execute(_SOONER, later)
+            connection.execute(_SOONER, later)
         return [None] * len(writes)
 
 
@@ -100,26 +95,24 @@ class Extend(msgspec.Struct, frozen=True):
         return Locks(schedule=frozenset(self.task_ids))
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Extend], *, again: bool
-    ) -> Sequence[set[int] | Exception]:
-        time = await lease_time(connection, min(write.now for write in writes))
+    def apply(cls, connection: Connection, writes: Sequence[Extend], *, again: bool) -> Sequence[set[int] | Exception]:
+        time = lease_time(connection, min(write.now for write in writes))
         rows = [
             {"b_task_id": one, "b_owner": write.owner, "b_until": time + LEASE_SECONDS}
             for write in writes
             for one in sorted(write.task_ids)
         ]
         if rows:
-            await connection.execute(_EXTEND, rows)
+            connection.execute(_EXTEND, rows)
         ids = {row["b_task_id"] for row in rows}
-        found = await connection.execute(select(_S.c.task_id, _S.c.lease_owner).where(_S.c.task_id.in_(ids)))
+        found = connection.execute(select(_S.c.task_id, _S.c.lease_owner).where(_S.c.task_id.in_(ids)))
         owners = {row.task_id: row.lease_owner for row in found.all()}
         return [{one for one in write.task_ids if owners.get(one) == write.owner} for write in writes]
 
 
-async def reschedule(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+def reschedule(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        await connection.execute(RESCHEDULE, sorted(rows, key=lambda row: row["b_task_id"]))
+        connection.execute(RESCHEDULE, sorted(rows, key=lambda row: row["b_task_id"]))
 
 
 _S = tables.schedule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from telecine.nouns.rate import UNLIMITED, Quota, quota_line
 from telecine.nouns.task import Attempt, Task
@@ -97,15 +97,13 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Start], *, again: bool
-    ) -> Sequence[int | Exception | None]:
-        rows = await held(connection, [write.key for write in writes])
-        pools = await PoolLines.read(
+    def apply(cls, connection: Connection, writes: Sequence[Start], *, again: bool) -> Sequence[int | Exception | None]:
+        rows = held(connection, [write.key for write in writes])
+        pools = PoolLines.read(
             connection,
             {one.attempt.pool for write in writes for one in write.alternatives if one.slots is not None},
         )
-        quotas = await Quotas.read(
+        quotas = Quotas.read(
             connection,
             {one.attempt.channel: one.quota for write in writes for one in write.alternatives},
             max(write.now for write in writes),
@@ -135,13 +133,13 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 outcomes[task.id] = chosen
                 started.append((write.alternatives[chosen].change, write.token))
-        await write_changes(connection, started)
-        await pools.save(connection)
-        await quotas.save(connection)
+        write_changes(connection, started)
+        pools.save(connection)
+        quotas.save(connection)
         left = [{"b_task_id": change.task.id} for change, _ in started if rows[change.task.id]["line"] is not None]
         if left:
-            await connection.execute(LEAVE_LINE, left)
+            connection.execute(LEAVE_LINE, left)
         if parked:
-            await connection.execute(PARK, sorted(parked, key=lambda row: row["b_task_id"]))
-        await quotas.call(connection)
+            connection.execute(PARK, sorted(parked, key=lambda row: row["b_task_id"]))
+        quotas.call(connection)
         return [outcomes[write.task.id] for write in writes]

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, select
 
 from telecine.store import tables
 from telecine.store.locks import Locks
@@ -54,10 +53,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return self.change.locks
 
     @classmethod
-    async def apply(
-        cls, connection: AsyncConnection, writes: Sequence[Step], *, again: bool
-    ) -> Sequence[Exception | None]:
-        rows = await held(connection, [write.key for write in writes])
+    def apply(cls, connection: Connection, writes: Sequence[Step], *, again: bool) -> Sequence[Exception | None]:
+        rows = held(connection, [write.key for write in writes])
         outcomes: list[Exception | None] = []
         good: list[Step] = []
         for write in writes:
@@ -65,37 +62,37 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             found = rows.get(task.id)
             if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
                 outcomes.append(None)
-            elif again and found and found["version"] >= task.version and await _told(connection, write.change):
+            elif again and found and found["version"] >= task.version and _told(connection, write.change):
                 outcomes.append(None)  # and somebody has gone on with it since
             elif not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes.append(StaleError(f"task {task.id} has moved on"))
             else:
                 outcomes.append(None)
                 good.append(write)
-        freed = await _freed(connection, good)  # before the attempts are written, which hold none from then on
+        freed = _freed(connection, good)  # before the attempts are written, which hold none from then on
         # Nothing is left to do for these, unless somebody has woken them while the step ran.
         done = {one.key for one in good if one.ends and not rows[one.key]["woken"]}
-        await write_changes(connection, [(one.buried() if one.key in done else one.change, one.token) for one in good])
-        await reschedule(connection, [_due(one) for one in good if not one.keep_lease and one.key not in done])
+        write_changes(connection, [(one.buried() if one.key in done else one.change, one.token) for one in good])
+        reschedule(connection, [_due(one) for one in good if not one.keep_lease and one.key not in done])
         if done:
-            await connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(sorted(done))))
-        await give_back(connection, freed, max((write.now for write in good), default=0.0))
+            connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(sorted(done))))
+        give_back(connection, freed, max((write.now for write in good), default=0.0))
         return outcomes
 
 
-async def _freed(connection: AsyncConnection, steps: Sequence[Step]) -> Counter[str]:
+def _freed(connection: Connection, steps: Sequence[Step]) -> Counter[str]:
     """The slots that these steps give back, by pool."""
     changes = [step.change for step in steps]
     done = [one.attempt.id for one in changes if one.free is not None and one.attempt is not None]
-    return await take_away(connection, tables.attempts.c.id.in_(done)) if done else Counter()
+    return take_away(connection, tables.attempts.c.id.in_(done)) if done else Counter()
 
 
-async def _told(connection: AsyncConnection, change: Change) -> bool:
+def _told(connection: Connection, change: Change) -> bool:
     """Whether the line that `change` writes into the timeline is there."""
     table, line = tables.events.c, change.event
     if line is None:
         return False
-    rows = await connection.execute(
+    rows = connection.execute(
         select(table.task_id).where(
             table.task_id == change.task.id,
             table.sequence == change.task.version,
