@@ -47,13 +47,7 @@ from telecine.wires.kling import MODES, RETENTION
 _NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
 _HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
 _TWICE: Final = re.compile(r"exist|duplicate|unique|已存在|重复", re.IGNORECASE)
-_SOUNDS: Final = {"on": True, "off": False}
-_FRAME: Final = Frame(
-    ratio="aspect_ratio",
-    ratios=wire.WORDS["aspect_ratio"],
-    resolution="mode",
-    resolutions={resolution: mode for mode, resolution in MODES.items()},
-)
+_FRAME: Final = Frame("aspect_ratio", wire.WORDS["aspect_ratio"], "mode", {MODES[mode]: mode for mode in MODES})
 VERDICTS: Final[Words] = {
     **WORDS,  # relays put envelopes of their own around Kling's
     **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), THEIR_ACCOUNT),  # Authorization: empty, invalid, expired
@@ -83,17 +77,17 @@ def _shape(draft: Draft) -> None:
             raise invalid("Kling needs a prompt to make a video from text.", "prompt")
         return
     body.pop("aspect_ratio", None)
-    masks = _masks(draft)
-    pictures = {name for _, name, _ in draft.media}
-    if pictures.isdisjoint(("image", "image_tail")):
+    _masks(draft)
+    said = {*body, *(item.role for item in draft.request.inputs)}
+    if said.isdisjoint(("first_frame", "image", "last_frame")):
         raise invalid("Kling needs a first or a last frame to make a video from a picture.", "inputs")
-    ways = {"a last frame": "image_tail" in pictures, "masks": masks, "a camera movement": "camera_control" in body}
-    used = [name for name, is_used in ways.items() if is_used]
+    ways = {"a last frame": "last_frame", "masks": "mask", "a camera movement": "camera_control"}
+    used = [way for way, name in ways.items() if name in said]
     if len(used) > 1:
         raise invalid(f"Kling takes only one of {' and '.join(used)}.", "inputs")
 
 
-def _masks(draft: Draft) -> bool:
+def _masks(draft: Draft) -> None:
     """Write the masks: one that holds still, and those that move along a path."""
     masks = draft.take.inputs("mask")
     still = [mask for mask in masks if not mask.trajectory]
@@ -106,19 +100,17 @@ def _masks(draft: Draft) -> bool:
         draft.put("mask", mask, holder)
     if moving:
         draft.body["dynamic_masks"] = [holder for holder, _ in moving]
-    return bool(masks)
 
 
 def _camera(move: CameraMove, take: Take) -> wire.CameraControl:
     config = msgspec.convert(move, wire.CameraConfig, from_attributes=True)
     axes = [axis for axis in msgspec.structs.astuple(config) if axis is not None]
-    if take.novel("parameters.camera") is None:
-        if move.type != "simple" and axes:
-            raise invalid(f"The camera movement '{move.type}' takes no axes.", "parameters.camera")
-        if move.type == "simple" and (sum(map(bool, axes)) != 1 or not all(-10 <= axis <= 10 for axis in axes)):
-            raise invalid(
-                "A simple camera movement has exactly one axis that is not 0, in [-10, 10].", "parameters.camera"
-            )
+    fits, what = not axes, "no axes"
+    if move.type == "simple":
+        fits = sum(map(bool, axes)) == 1 and all(-10 <= axis <= 10 for axis in axes)
+        what = "exactly one axis that is not 0, in [-10, 10]"
+    if not fits and take.novel("parameters.camera") is None:
+        raise invalid(f"The camera movement '{move.type}' takes {what}.", "parameters.camera")
     return wire.CameraControl(move.type, config if axes else None)
 
 
@@ -127,7 +119,7 @@ def _billed(draft: Draft) -> Billed:
     body = draft.body
     frame = _FRAME.billed(body, follows=draft.request.operation == "image_to_video")
     mode, duration, sound = body.get("mode", "std"), float(body.get("duration", 5)), body.get("sound", "off")
-    return replace(frame, mode=mode, duration=duration, audio=_SOUNDS.get(sound, sound))
+    return replace(frame, mode=mode, duration=duration, audio={"on": True, "off": False}.get(sound, sound))
 
 
 def _listed(said: Any) -> list[Any]:

@@ -208,7 +208,10 @@ async def test_a_ping_costs_nothing(provider: Provider, fake: FakeKling, channel
     ("answer", "code"),
     [
         (Answer(b'{"code":1103,"message":"no"}', 403), "permission"),
+        (Answer(b'{"code":1101,"message":"no"}', 429), "permission"),
+        (Answer(b'{"code":1002,"message":"no"}', 200), "permission"),
         (Answer(b'{"code":1303,"message":"no"}', 429), "upstream_failed"),
+        (Answer(b'{"message":"no code"}', 200), "upstream_failed"),
         (Answer(b"<html>", 200), "upstream_failed"),
         (Answer(b'{"code":1202,"message":"no such path"}', 404), None),
     ],
@@ -223,3 +226,5 @@ async def test_what_a_ping_may_find(provider: Provider, answer: Answer, code: st
         with pytest.raises(GatewayError) as caught:
             await pinging
         assert caught.value.code == code
+        told = answer.body.partition(b'"code":')[2].partition(b",")[0].decode()
+        assert told in caught.value.message, "an operator looks the vendor's code up"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from telecine.providers.http.body import Draft
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class Frame(msgspec.Struct, frozen=True):
     """How an upstream is told it that has a field for the aspect ratio, and one for the resolution. Of both, the first
     is what it makes where nothing is said."""
 
