@@ -44,6 +44,7 @@ from telecine.providers.take import Take
 from telecine.wires import kling as wire
 from telecine.wires.kling import MODES, RETENTION
 
+_POLICY: Final = re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE)
 _NO_TASK: Final = re.compile(r"not\s+(be\s+)?found|not\s+exist|不存在|找不到", re.IGNORECASE)
 _HANDLE: Final = re.compile(r"external[\s_]*task[\s_]*id", re.IGNORECASE)
 _TWICE: Final = re.compile(r"exist|duplicate|unique|已存在|重复", re.IGNORECASE)
@@ -223,7 +224,7 @@ KLING: Final = Vendor(
     handled=at("task_info.external_task_id"),
     status=Status(at("task_status"), queued={"submitted"}, running={"processing"}, done={"succeed"}, failed={"failed"}),
     reasons=(at("task_status_msg"),),
-    policy=re.compile(r"risk control|content|sensitive|policy|审核|违规|风控|敏感", re.IGNORECASE),
+    policy=_POLICY,
     outputs=files_of("task_result.videos", "video", RETENTION, at("final_unit_deduction")),
     missing=(Objection(404, {"1203"}), Objection(400, {"1201"}, (_NO_TASK,))),
     ping=f"{wire.TEXT2VIDEO}?pageNum=1&pageSize=1",

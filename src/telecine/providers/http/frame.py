@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,17 +30,17 @@ class Frame(msgspec.Struct, frozen=True):
         """Write the two fields. Raises GatewayError for what the upstream does not make, and for ways that do not
         agree. A client of its own dialect may name a ratio that is new there."""
         request, vendor = draft.request, draft.vendor
-        ratio = None if draft.take.novel("aspect_ratio") else request.aspect_ratio
-        size = Billed.sized(*parse_size(request.size)) if request.size else Billed()
-        for param, shape, lines in (
-            ("aspect_ratio", ratio or None, None),
-            ("resolution", None, request.resolution.lower() if request.resolution else None),
-            ("size", size.aspect_ratio, size.resolution),
-        ):
+        for param in ("aspect_ratio", "resolution", "size"):
+            value: str | None = getattr(request, param)
+            if not value or (param == "aspect_ratio" and draft.take.novel(param)):
+                continue
+            size = Billed.sized(*parse_size(value)) if param == "size" else None
+            shape = size.aspect_ratio if size else value if param == "aspect_ratio" else None
+            lines = size.resolution if size else value.lower() if param == "resolution" else None
             if shape not in (None, *self.ratios) or lines not in (None, *self.resolutions):
                 raise GatewayError(
                     "unsupported_parameter",
-                    f"{vendor.title} makes no {param.replace('_', ' ')} '{str(getattr(request, param))[:40]}'; "
+                    f"{vendor.title} makes no {param.replace('_', ' ')} '{value[:40]}'; "
                     f"it makes {', '.join(self.ratios)}, at {' and '.join(self.resolutions)}.",
                     param=param,
                 )
@@ -56,6 +57,11 @@ class Frame(msgspec.Struct, frozen=True):
         lines = next((lines for lines, word in self.resolutions.items() if said in (None, word)), None)
         if lines is None or ratio is None or ratio not in self.ratios:
             return Billed(aspect_ratio=ratio, resolution=lines)
-        across, down = parse_ratio(ratio)
-        scale = short_side(lines) / min(across, down)
-        return Billed.sized(round(across * scale), round(down * scale))
+        return _sized(ratio, lines)
+
+
+@cache  # as many as the tables of vendors have
+def _sized(ratio: str, resolution: str) -> Billed:
+    across, down = parse_ratio(ratio)
+    scale = short_side(resolution) / min(across, down)
+    return Billed.sized(round(across * scale), round(down * scale))
