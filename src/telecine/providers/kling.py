@@ -203,14 +203,8 @@ KLING: Final = Vendor(
         "text_to_video": _op(wire.TEXT2VIDEO, _FIELDS),
         "image_to_video": _op(wire.IMAGE2VIDEO, {**_FIELDS, **_PICTURES}),
     },
-    traits=Traits(
-        look_up=True,
-        unique_handle=True,
-        visibility_lag=30.0,
-        retention=RETENTION,
-        poll_floor=5.0,  # as the Vercel AI SDK polls it
-        listed=True,
-    ),
+    # Polled as the Vercel AI SDK polls it.
+    traits=Traits(RETENTION, look_up=True, unique_handle=True, visibility_lag=30.0, poll_floor=5.0, listed=True),
     billed=wire.BILLED,
     handle="external_task_id",
     callback="callback_url",

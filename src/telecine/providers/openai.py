@@ -278,7 +278,7 @@ OPENAI: Final = Vendor(
             form=False,
         ),
     },
-    traits=Traits(retention=RETENTION, usual=60.0, listed=True),
+    traits=Traits(RETENTION, usual=60.0, listed=True),
     billed=wire.BILLED,
     handle_header="idempotency-key",  # some relays know it; nothing here relies on it
     most_media=wire.MAX_IMAGES,

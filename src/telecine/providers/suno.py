@@ -115,12 +115,7 @@ def _lyrics(made: Any) -> Succeeded | str:
 _MANY: Final = Many(
     ask=f"POST {FETCH}", body=lambda ids: {"ids": ids}, id=at("task_id"), items=rows("data"), most=wire.MOST_FETCHED
 )
-_TRAITS: Final = Traits(
-    retention=_KEPT,
-    poll_floor=5.0,
-    usual=120.0,
-    listed=True,
-)
+_TRAITS: Final = Traits(_KEPT, poll_floor=5.0, usual=120.0, listed=True)
 SUNO: Final = Vendor(
     name="suno",
     title="Suno",

@@ -13,7 +13,7 @@ from telecine.dialects.lookup import made_by, missing
 from telecine.dialects.rows import Create, Read, Row, by_id
 from telecine.nouns.errors import GatewayError
 from telecine.tasks.view import View
-from telecine.wires.kling import MAX_IMAGE, CreateTask
+from telecine.wires.kling import MAX_IMAGE, MOST_LISTED, CreateTask
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 ROOTS: Final = ("/kling", "")
@@ -26,7 +26,7 @@ _EXAMPLE: Final = {
     "prompt": "A paper boat sails through a flooded library",
     "duration": "5",
 }
-_PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=500)
+_PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=MOST_LISTED)
 
 
 def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]:
