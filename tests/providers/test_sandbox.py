@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -507,7 +509,9 @@ async def test_a_broken_file_or_folder_is_no_verdict(
     sandbox: SandboxProvider, tmp_path: Path, clock: HandClock, workers: Workers
 ) -> None:
     await submit(sandbox, IMAGE)
-    (tmp_path / "sandbox" / "7.json").write_bytes(b"{")
+    with closing(sqlite3.connect(tmp_path / "sandbox" / "jobs.db")) as jobs:
+        jobs.execute("UPDATE jobs SET job = '{'")
+        jobs.commit()
     assert isinstance(await poll(sandbox, "7"), Unreadable)
     assert isinstance(await sandbox.look_up(CHANNEL, job_of("7")), Unreadable)
     assert isinstance(await sandbox.cancel(CHANNEL, job_of("7")), Unreadable)
@@ -534,7 +538,8 @@ async def test_old_jobs_are_swept(sandbox: SandboxProvider, tmp_path: Path, cloc
     clock.advance(2 * 86400)
     await submit(sandbox, IMAGE, "new")
     assert await poll(sandbox, "old") == GONE
-    assert {path.name.partition(".")[0] for path in (tmp_path / "sandbox").iterdir()} == {"young", "new"}
+    assert {path.name.partition(".")[0] for path in (tmp_path / "sandbox").iterdir()} == {"jobs"}
+    assert await poll(sandbox, "young") != GONE != await poll(sandbox, "new")
 
 
 @pytest.mark.parametrize("character", "黄昏的码头，灯塔。“”…？ー한あA:×·")

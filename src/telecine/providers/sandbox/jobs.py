@@ -1,25 +1,35 @@
-"""The sandbox's jobs: one JSON file each, so that a job outlives the process and any process can go on with it.
+"""The sandbox's jobs: rows of a database of its own, so that a job outlives the process, and what is drawn in files.
 
-`<root>/<name>.json` is the job, `<name>.input` the picture that it begins with, `<name>.<index>.<png|mp4|mp3>` an
-output; `name` is the handle, with whatever means something in a path quoted. Files appear whole or not at all. They are
-not synced to disk: a sandbox job that a power cut takes away is found missing by its handle, and costs nobody anything.
+`<root>/jobs.db` has the jobs, `<name>.input` the picture that one begins with, `<name>.<index>.<png|mp4|mp3>` an
+output; `name` is the handle, with whatever means something in a path quoted. Files appear whole or not at all. What is
+written is not synced to disk at once: a job that a power cut takes away is found missing by its handle, and costs
+nobody anything.
+
+Equal jobs of an account have equal files, so what was drawn lately is drawn once: the others' files are links to it.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import asyncio
+import hashlib
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from os import getpid, utime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.operations import Kind
 from telecine.nouns.task import Tokens
+from telecine.store.batcher import Batcher
+
+Result = TypeVar("Result")
 
 
 class SandboxJob(msgspec.Struct, frozen=True):
@@ -57,10 +67,18 @@ class SandboxJob(msgspec.Struct, frozen=True):
     account_id: int = 0
     """Whose it is: the workers are shared among accounts."""
     error: TaskError | None = None
+    picture_sha256: str = ""
 
     @property
     def done_at(self) -> float:
         return self.created_at + self.delay
+
+    @property
+    def likeness(self) -> bytes:
+        """The same for all jobs of the account for which the same is drawn: of all that does not shape it nothing."""
+        alike = replace(self, handle="", created_at=0.0, delay=0.0, fail=None, unreadable=0, tokens=None, undrawn={})
+        alike = replace(alike, compute_seconds=None, crashes=0, cancelled=False, lyrics=None, error=None)
+        return hashlib.sha256(msgspec.json.encode(alike)).digest()
 
 
 _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
@@ -72,41 +90,90 @@ _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
 }
 """By kind of job, its files: so many of the first as there are results, then so many of the next, which go with them.
 """
+_MOST_DRAWN: Final = 4096
+_SCHEMA: Final = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA secure_delete = ON;
+CREATE TABLE IF NOT EXISTS jobs (handle TEXT PRIMARY KEY, created_at REAL, job BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (created_at);
+"""
 _decode: Final = msgspec.json.Decoder(SandboxJob).decode
 """Made here, for threads use it: msgspec builds a type when it first decodes one, and crashes where two do so at once.
 """
 
 
 class Jobs:
-    """The folder of jobs. Everything here blocks: call it from a thread."""
+    """The jobs in one folder. Everything here but `run` blocks; `keep_input` goes to a thread, all else to `run`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lock = threading.Lock()
+        self._opened: sqlite3.Connection | None = None
+        self._batcher = Batcher[Callable[[], Any], Any](lambda calls: asyncio.to_thread(self._together, calls))
+        self._drawn: dict[bytes, tuple[str, float]] = {}
+        """By likeness, for which job it was drawn, and in what time; the latest of them, since the start."""
+
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns or raises, in a thread: one at a time, and all that come meanwhile in one transaction.
+        Raises OSError where jobs cannot be read or written."""
+        result: Result = await self._batcher.submit(call)
+        return result
+
+    async def close(self) -> None:
+        """Return when nothing is under way any more."""
+        await self._batcher.close()
+
+    def _together(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        try:
+            outcomes = [_outcome(call) for call in calls]
+            if self._opened is not None:
+                self._opened.commit()
+        except sqlite3.Error:
+            if self._opened is not None:
+                self._opened.rollback()
+            raise OSError("the sandbox's jobs cannot be read or written") from None
+        return outcomes
 
     def read(self, handle: str) -> SandboxJob | None:
-        """The job; None where there is none. Raises msgspec.DecodeError for a broken file."""
-        try:
-            return _decode(self._path(handle).read_bytes())
-        except FileNotFoundError:
+        """The job; None where there is none. Raises msgspec.DecodeError for a broken one."""
+        if self._opened is None and not self._file.exists():
             return None
+        row = self._database().execute("SELECT job FROM jobs WHERE handle = ?", (handle,)).fetchone()
+        return None if row is None else _decode(row[0])
 
     def create(self, job: SandboxJob) -> None:
         """Keep a new job. A job that is there already stays as it is: it is the same one, sent again."""
-        with self._lock:
-            if not self._path(job.handle).exists():
-                self._write(job)
+        row = (job.handle, job.created_at, msgspec.json.encode(job))
+        self._database().execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?)", row)
 
     def change(self, handle: str, change: Callable[[SandboxJob], SandboxJob]) -> SandboxJob | None:
         """The job after `change`; None where there is none."""
-        with self._lock:
-            job = self.read(handle)
-            if job is None:
-                return None
-            changed = change(job)
-            if changed != job:
-                self._write(changed)
-            return changed
+        job = self.read(handle)
+        if job is None:
+            return None
+        changed = change(job)
+        if changed != job:
+            row = (msgspec.json.encode(changed), handle)
+            self._database().execute("UPDATE jobs SET job = ? WHERE handle = ?", row)
+        return changed
+
+    def drawn(self, job: SandboxJob, seconds: float) -> None:
+        """Note that the job's files have been drawn, and in what time."""
+        self._drawn[job.likeness] = job.handle, seconds
+        if len(self._drawn) > _MOST_DRAWN:
+            del self._drawn[next(iter(self._drawn))]
+        self.change(job.handle, lambda found: replace(found, compute_seconds=seconds))
+
+    def share(self, job: SandboxJob) -> SandboxJob:
+        """`job` with the files of an equal one, as if they had been drawn for it, if any are there."""
+        handle, seconds = self._drawn.get(job.likeness, ("", 0.0))
+        try:
+            for theirs, own in zip(self.outputs(replace(job, handle=handle)), self.outputs(job), strict=True):
+                with suppress(FileExistsError):  # of a drawing that was stopped
+                    own.hardlink_to(theirs)
+        except OSError:  # there are none, or as many links as the disk allows
+            return job
+        return self.change(job.handle, lambda found: replace(found, compute_seconds=seconds)) or job
 
     def outputs(self, job: SandboxJob) -> list[Path]:
         """Where the job's files lie, or will."""
@@ -126,11 +193,11 @@ class Jobs:
         """Where the picture lies that the job begins with, if it begins with one."""
         return self._named(handle, "input")
 
-    def keep_input(self, handle: str, file: Path) -> Path:
-        """Keep a copy of that picture."""
-        path = self.input(handle)
-        self._appear(path, file.read_bytes())
-        return path
+    def keep_input(self, handle: str, file: Path) -> tuple[Path, str]:
+        """Keep a copy of that picture; the copy, and its SHA-256."""
+        path, content = self.input(handle), file.read_bytes()
+        self._appear(path, content)
+        return path, hashlib.sha256(content).hexdigest()
 
     def try_folder(self) -> None:
         """Write something and take it away again. Raises OSError where that is not possible."""
@@ -138,38 +205,57 @@ class Jobs:
         self._appear(path, b"")
         path.unlink(missing_ok=True)
 
-    def forget(self, handle: str) -> None:
-        """Delete everything of one job; nothing where there is none."""
-        with self._lock:
-            for part in self._root.glob(f"{_quoted(handle)}.*"):
-                part.unlink(missing_ok=True)
+    def forget(self, handles: Iterable[str]) -> None:
+        """Delete everything of these jobs; nothing where there is none."""
+        handles = list(handles)
+        if handles and self._file.exists():
+            database = self._database()
+            database.executemany("DELETE FROM jobs WHERE handle = ?", [(handle,) for handle in handles])
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that nothing can be read of them any more
+        names = {_quoted(handle) for handle in handles}
+        for path in self._root.iterdir() if names and self._root.exists() else ():
+            if path.name.partition(".")[0] in names:
+                path.unlink(missing_ok=True)
 
     def sweep(self, before: float) -> None:
         """Forget the jobs made before this time (seconds since the Unix epoch)."""
-        for path in self._root.glob("*.json"):
-            if path.stat().st_mtime < before:
-                for part in self._root.glob(f"{path.stem}.*"):
-                    part.unlink(missing_ok=True)
+        if self._file.exists():
+            found = self._database().execute("SELECT handle FROM jobs WHERE created_at < ?", (before,))
+            self.forget([handle for (handle,) in found.fetchall()])
 
-    def _write(self, job: SandboxJob) -> None:
-        path = self._path(job.handle)
-        self._appear(path, msgspec.json.encode(job))
-        with suppress(OSError):
-            utime(path, (job.created_at, job.created_at))  # what `sweep` goes by, without reading the file
+    @property
+    def _file(self) -> Path:
+        return self._root / "jobs.db"
+
+    def _database(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._root.mkdir(parents=True, exist_ok=True)
+            opened = sqlite3.connect(self._file, check_same_thread=False)
+            weakref.finalize(self, opened.close)
+            opened.executescript(_SCHEMA)
+            self._opened = opened
+        return self._opened
 
     def _appear(self, path: Path, content: bytes) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{getpid()}.{threading.get_ident()}.part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.write_bytes(content)
         part.replace(path)
-
-    def _path(self, handle: str) -> Path:
-        return self._named(handle, "json")
 
     def _named(self, handle: str, suffix: str) -> Path:
         return self._root / f"{_quoted(handle)}.{suffix}"
 
 
+def _outcome(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except sqlite3.Error:  # of which nobody can say what it took back of what others have written
+        raise
+    except Exception as error:
+        return error
+
+
 def _quoted(handle: str) -> str:
-    """`handle` as part of a file's name: no separators, no dots, nothing that `glob` takes for a pattern."""
+    """`handle` as part of a file's name: no separators, no dots."""
     return quote(handle, safe="").replace(".", "%2E")

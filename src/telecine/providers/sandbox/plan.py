@@ -1,7 +1,7 @@
 """What exactly the sandbox will make for a request, by take or refuse.
 
 A picture takes what shapes a picture. A video is the rehearsal of another vendor's, so it takes every field that some
-vendor's video has, also what is not drawn: what runs here is to run there, and the job's file keeps it. So does a song,
+vendor's video has, also what is not drawn: what runs here is to run there, and the job keeps it. So does a song,
 which comes twice, as Suno's do. What nobody here knows has nobody here to go to, so it is refused.
 """
 
@@ -56,67 +56,20 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
     Raises GatewayError for unknown directives, for what would be too large to draw, and for what was not taken.
     """
     _take(request)
-    kind = OPERATIONS[request.operation].makes
-    return _song(request, handle, now) if kind in ("audio", "text") else _picture(request, handle, picture, now)
-
-
-def wording(request: GenerationRequest) -> str:
-    """What the request says in words, where directives stand."""
-    sung = request.parameters.lyrics if isinstance(request.parameters, MusicParameters) else None
-    return request.prompt or sung or ""
-
-
-def _song(request: GenerationRequest, handle: str, now: float) -> SandboxJob:
-    """Two songs with their covers and words, or words alone."""
     orders, text = directives.read(wording(request))
     ability = catalogue.load().ability(request.model, request.operation)
     kind = OPERATIONS[request.operation].makes
-    music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
-    duration = request.duration or (float(ability.default_duration) if ability else _SONG)
-    if not 0 < duration <= _LONGEST_SONG:
-        raise invalid(f"The sandbox makes songs of up to {_LONGEST_SONG:g} seconds.", "duration")
-    if not 1 <= request.count <= _MOST_COUNT:
-        raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
-    title = music.title or title_of(text)
-    sung = text if music.lyrics is not None and not request.prompt else music.lyrics or write(text)
-    return SandboxJob(
-        handle=handle,
-        kind=kind,
-        model=request.model,
-        text=title,
-        width=_COVER,
-        height=_COVER,
-        count=max(request.count, CLIPS) if kind == "audio" else 1,
-        duration=duration if kind == "audio" else 0.0,
-        frame_rate=_FRAME_RATE,
-        picture=False,
-        created_at=now,
-        delay=orders.delay,
-        fail=orders.fail,
-        unreadable=orders.unreadable,
-        tokens=orders.tokens,
-        undrawn=_undrawn(request),
-        compute_seconds=None if kind == "audio" else 0.0,  # words are here already
-        title=title,
-        style=music.style or style_of(text),
-        lyrics=None if music.instrumental else sung,
-    )
-
-
-def _picture(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
-    """What is drawn."""
-    orders, text = directives.read(request.prompt)
-    ability = catalogue.load().ability(request.model, request.operation)
-    kind = OPERATIONS[request.operation].makes
-    width, height = pixels(request, ability, picture)
+    sung = kind in ("audio", "text")
+    width, height = (_COVER, _COVER) if sung else pixels(request, ability, picture)
     if not (_SIDE[0] <= min(width, height) and max(width, height) <= _SIDE[1] and width * height <= _MOST_PIXELS):
         raise invalid(f"The sandbox draws {_SIDE[0]} to {_SIDE[1]} pixels a side, not {width}x{height}.", "size")
-    duration = request.duration or (float(ability.default_duration) if ability else _DURATION)
-    if kind == "video" and not 0 < duration <= _LONGEST:
-        raise invalid(f"The sandbox makes videos of up to {_LONGEST:g} seconds.", "duration")
+    usual, longest = (_SONG, _LONGEST_SONG) if sung else (_DURATION, _LONGEST)
+    duration = request.duration or (float(ability.default_duration) if ability else usual)
+    if kind != "image" and not 0 < duration <= longest:
+        raise invalid(f"The sandbox makes {'songs' if sung else 'videos'} of up to {longest:g} seconds.", "duration")
     if not 1 <= request.count <= _MOST_COUNT:
         raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
-    return SandboxJob(
+    job = SandboxJob(
         handle=handle,
         kind=kind,
         model=request.model,
@@ -133,6 +86,31 @@ def _picture(request: GenerationRequest, handle: str, picture: tuple[int, int] |
         unreadable=orders.unreadable,
         tokens=orders.tokens,
         undrawn=_undrawn(request),
+    )
+    return _song(request, job) if sung else job
+
+
+def wording(request: GenerationRequest) -> str:
+    """What the request says in words, where directives stand."""
+    sung = request.parameters.lyrics if isinstance(request.parameters, MusicParameters) else None
+    return request.prompt or sung or ""
+
+
+def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+    """Two songs with their covers and words, or words alone."""
+    music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
+    title = music.title or title_of(job.text)
+    sung = job.text if music.lyrics is not None and not request.prompt else music.lyrics or write(job.text)
+    made = job.kind == "audio"
+    return replace(
+        job,
+        text=title,
+        count=max(job.count, CLIPS) if made else 1,
+        duration=job.duration if made else 0.0,
+        compute_seconds=None if made else 0.0,  # words are here already
+        title=title,
+        style=music.style or style_of(job.text),
+        lyrics=None if music.instrumental else sung,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from telecine.clock import Clock
 from telecine.net.client import CHUNK, FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -44,6 +45,7 @@ from telecine.providers.base import (
     UpstreamOutput,
 )
 from telecine.providers.sandbox import directives, render
+from telecine.providers.sandbox.drawings import Drawings
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
 from telecine.providers.sandbox.made import RETENTION, result
 from telecine.providers.sandbox.plan import billed_of, opening, plan, wording
@@ -51,9 +53,9 @@ from telecine.workers import WorkerError, Workers
 
 _INPUT_BYTES: Final = 50 * 1024 * 1024
 _SIZE_SECONDS: Final = 20.0
-_CRASHES: Final = 3
-"""Renderings that may come to nothing before the job fails."""
 _SWEEP_SECONDS: Final = 3600.0
+_LOOKS: Final = 10
+"""Polls in which a job that is to wait shows its progress."""
 
 
 class SandboxProvider:
@@ -80,9 +82,8 @@ class SandboxProvider:
         self._jobs = Jobs(root)
         self._clock = clock
         self._workers = workers
-        self._renderings: dict[str, asyncio.Task[None]] = {}
+        self._drawings = Drawings(self._jobs, workers)
         self._swept_at = float("-inf")
-        self._closed = False
 
     def traits_of(self, operation: str, model: str) -> Traits:
         """The same for all that it draws."""
@@ -101,17 +102,20 @@ class SandboxProvider:
         return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
-        """Write the job's file. The same handle again is the same job. Raises FetchError while media cannot be had."""
+        """Note the job. The same handle again is the same job. Raises FetchError while media cannot be had."""
         try:
             code = directives.read(wording(submission.request))[0].refuse
             if code is not None:
                 return _refusal(code)
             await self._sweep()
-            if await asyncio.to_thread(self._jobs.read, submission.handle) is None:
-                picture = await self._keep_picture(submission, media)
-                job = plan(submission.request, submission.handle, picture, self._clock.now())
-                submission.before_send()
-                await asyncio.to_thread(self._jobs.create, replace(job, account_id=submission.account_id))
+            item = opening(submission.request)
+            if item is not None and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
+                return Accepted(submission.handle)
+            size, sha256 = (None, "") if item is None else await self._keep_picture(item, submission, media)
+            job = plan(submission.request, submission.handle, size, self._clock.now())
+            job = replace(job, account_id=submission.account_id, picture_sha256=sha256)
+            submission.before_send()
+            await self._jobs.run(partial(self._jobs.create, job))
         except GatewayError as error:
             return Refused(error.as_task_error())
         except (OSError, msgspec.DecodeError):
@@ -119,13 +123,13 @@ class SandboxProvider:
         return Accepted(submission.handle)
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
-        """What the job's file and the clock say; starts the rendering when it is due. Without a file there is no job,
+        """What is noted of it and the clock say; starts the drawing when it is due. What is not noted is no job,
         and there never will be: nobody bills it."""
         outcome = await self._verdict(job.upstream_id or job.handle)
         return Lost("its file is gone", unbilled=True) if isinstance(outcome, NotFound) else outcome
 
     async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
-        """Never called: each job is a file of its own."""
+        """Never called: those that come together are read together anyhow."""
         return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
@@ -150,15 +154,14 @@ class SandboxProvider:
         """Mark the job, and stop drawing it."""
         handle = job.upstream_id or job.handle
         try:
-            marked = await asyncio.to_thread(self._jobs.change, handle, self._marked_cancelled)
+            marked = await self._jobs.run(partial(self._jobs.change, handle, self._marked_cancelled))
         except (OSError, msgspec.DecodeError):
-            return Unreadable("the job's file cannot be used")
+            return Unreadable("what is noted of the job cannot be used")
         if marked is None:
             return Unreadable("there is no such job")
         if not marked.cancelled:
             return NotCancellable()
-        if handle in self._renderings:
-            self._renderings[handle].cancel()
+        await self._drawings.stop([handle])
         return Cancelled()
 
     async def report(self, channel: Channel) -> ReportOutcome:
@@ -168,7 +171,7 @@ class SandboxProvider:
     async def ping(self, channel: Channel) -> str:
         """Whether jobs can be written. Raises FetchError."""
         try:
-            await asyncio.to_thread(self._jobs.try_folder)
+            await self._jobs.run(self._jobs.try_folder)
         except OSError:
             raise FetchError("the sandbox cannot use its folder", sent=False) from None
         return "The sandbox is ready."
@@ -179,54 +182,49 @@ class SandboxProvider:
 
     async def forget(self, handles: Sequence[str]) -> None:
         """Delete their files. Raises OSError."""
-        for handle in handles:
-            rendering = self._renderings.get(handle)
-            if rendering is not None:
-                rendering.cancel()
-                await asyncio.wait([rendering])
-            await asyncio.to_thread(self._jobs.forget, handle)
+        await self._drawings.stop(handles)
+        await self._jobs.run(partial(self._jobs.forget, handles))
 
     async def close(self) -> None:
         """Stop drawing; the jobs go on when they are next asked about, here or in another process."""
-        self._closed = True
-        renderings = list(self._renderings.values())
-        for rendering in renderings:
-            rendering.cancel()
-        await asyncio.gather(*renderings, return_exceptions=True)
+        await self._drawings.close()
+        await self._jobs.close()
 
-    async def _keep_picture(self, submission: Submission, media: MediaReader) -> tuple[int, int] | None:
-        """The size of the picture that the job begins with, which is now ours. Raises GatewayError, FetchError."""
-        item = opening(submission.request)
-        if item is None:
-            return None
+    async def _keep_picture(
+        self, item: MediaInput, submission: Submission, media: MediaReader
+    ) -> tuple[tuple[int, int], str]:
+        """Size and SHA-256 of the picture that it begins with, which is now ours. Raises GatewayError, FetchError."""
         file = await media.as_upload(item, _INPUT_BYTES)
-        path = await asyncio.to_thread(self._jobs.keep_input, submission.handle, file)
+        path, sha256 = await asyncio.to_thread(self._jobs.keep_input, submission.handle, file)
         try:
-            return await self._workers.run(
+            size = await self._workers.run(
                 render.picture_size, path, seconds=_SIZE_SECONDS, lane="look", account_id=submission.account_id
             )
         except WorkerError as error:
             raise invalid(f"The picture cannot be used: {error}.", "inputs") from None
+        return size, sha256
 
     async def _verdict(self, handle: str) -> Running | Succeeded | Failed | Unreadable | NotFound:
         try:
-            job, ended = await asyncio.to_thread(self._look, handle)
+            job, ended = await self._jobs.run(partial(self._look, handle))
         except (OSError, msgspec.DecodeError):
-            return Unreadable("the job's file cannot be used")
+            return Unreadable("what is noted of the job cannot be used")
         if job is None or ended is not None:
             return ended or NotFound()
         now = self._clock.now()
-        if now >= job.done_at:
-            self._start(job)
-        return Running(_progress(job, now))
+        wait = min(job.delay / _LOOKS, job.done_at - now) if now < job.done_at else self._drawings.start(job)
+        return Running(_progress(job, now), retry_after=wait)
 
     def _look(self, handle: str) -> tuple[SandboxJob | None, Succeeded | Failed | Unreadable | None]:
         """The job, and what to say of it unless it is under way. Blocks."""
         job = self._jobs.read(handle)
-        if job is not None and job.unreadable > 0:
-            self._jobs.change(handle, _one_poll_less)
+        if job is None:
+            return None, None
+        if job.unreadable > 0:
+            self._jobs.change(handle, lambda found: replace(found, unreadable=found.unreadable - 1))
             return job, Unreadable("the prompt asked for an unreadable answer")
-        return job, self._ended(job, self._clock.now()) if job is not None else None
+        now = self._clock.now()
+        return job, self._ended(job, now) or (self._ended(self._jobs.share(job), now) if now >= job.done_at else None)
 
     def _ended(self, job: SandboxJob, now: float) -> Succeeded | Failed | None:
         """How the job has ended; None while it has not. Blocks."""
@@ -243,41 +241,13 @@ class SandboxProvider:
     def _marked_cancelled(self, job: SandboxJob) -> SandboxJob:
         return job if self._ended(job, self._clock.now()) else replace(job, cancelled=True)
 
-    def _start(self, job: SandboxJob) -> None:
-        """See to it that the job is being drawn, once at a time."""
-        if self._closed or job.handle in self._renderings:
-            return
-        rendering = asyncio.create_task(self._render(job), name=f"sandbox {job.handle}")
-        self._renderings[job.handle] = rendering
-
-        def forget(task: asyncio.Task[None]) -> None:
-            del self._renderings[job.handle]
-            if not task.cancelled():
-                task.exception()  # seen; the next poll starts another
-
-        rendering.add_done_callback(forget)
-
-    async def _render(self, job: SandboxJob) -> None:
-        picture = self._jobs.input(job.handle) if job.picture else None
-        targets = self._jobs.outputs(job)
-        try:
-            took = await self._workers.run(
-                render.render, job, picture, targets, seconds=render.seconds_for(job), account_id=job.account_id
-            )
-        except WorkerError as error:
-            message, declined = str(error), error.declined
-            await asyncio.to_thread(self._jobs.change, job.handle, lambda found: _crashed(found, message, declined))
-        else:
-            drawn = {"compute_seconds": round(took, 3)}
-            await asyncio.to_thread(self._jobs.change, job.handle, lambda found: replace(found, **drawn))
-
     async def _sweep(self) -> None:
         """Once an hour, forget the jobs that nobody may ask about any more."""
         now = self._clock.now()
         if now >= self._swept_at + _SWEEP_SECONDS:
             self._swept_at = now
             with suppress(OSError):
-                await asyncio.to_thread(self._jobs.sweep, now - RETENTION)
+                await self._jobs.run(partial(self._jobs.sweep, now - RETENTION))
 
 
 def _refusal(code: ErrorCode) -> Refused:
@@ -285,19 +255,6 @@ def _refusal(code: ErrorCode) -> Refused:
     if code in ("rate_limited", "capacity"):
         return Refused(error, capacity=True, retry_after=1.0)
     return Refused(error)
-
-
-def _one_poll_less(job: SandboxJob) -> SandboxJob:
-    return replace(job, unreadable=max(0, job.unreadable - 1))
-
-
-def _crashed(job: SandboxJob, message: str, declined: bool) -> SandboxJob:
-    job = replace(job, crashes=job.crashes + 1)
-    if declined:
-        return replace(job, error=TaskError("invalid_request", f"The sandbox cannot draw this: {message}.", "inputs"))
-    if job.crashes >= _CRASHES:
-        return replace(job, error=TaskError("upstream_failed", f"The sandbox could not draw this: {message}."))
-    return job
 
 
 def _progress(job: SandboxJob, now: float) -> int:
