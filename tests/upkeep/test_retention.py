@@ -293,7 +293,7 @@ async def test_a_kill_between_files_and_rows_loses_neither(
     house.clock.advance(400 * DAY)
     pruning = retention(house, storage, outputs_days=30)
 
-    async def killed(*_: Any) -> None:
+    def killed(*_: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
