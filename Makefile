@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run install dev test lint format bench chaos lock clean
+.PHONY: run install dev test lint format bench bench-peers chaos lock clean
 
 run: install  ## start the server on port 8024
 	$(BIN)/telecine serve --port $(PORT)
@@ -28,8 +28,11 @@ format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: dev  ## print the table of figures
+bench: dev  ## print the table of figures; ARGS="pairs --before TREE" compares with another checkout
 	$(BIN)/python -m bench $(ARGS)
+
+bench-peers: dev  ## other gateways beside ours, installed for the occasion
+	$(BIN)/python -m bench.peers $(ARGS)
 
 chaos: dev  ## 2,000 jobs, failing upstreams, 50 kills; ARGS="--tasks 200 --kills 8" for less
 	$(BIN)/python -m chaos $(ARGS)
@@ -49,12 +52,13 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Lock files: pip's own format, with hashes and without addresses. Needs `pip install uv` in any environment.
+# Lock files: pip's own format, with hashes and without addresses. Needs `pip install uv` in any environment, and npm.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--group build -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--group build --group dev -o requirements-dev.lock pyproject.toml
+	cd bench/peers && $(CURDIR)/$(BIN)/python lock.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build

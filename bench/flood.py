@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.server import Server
+from bench.table import Row
 
-Row = tuple[str, str, str]
 CONNECTIONS, SECONDS = 6, 10.0
 _WAVE = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n" * 500_000
 
 
-async def flood() -> list[Row]:
+async def flood(python: str) -> list[Row]:
     """Half a million pipelined requests on each of six connections: memory, and how long others wait meanwhile."""
-    with Server() as server:
+    with Server(python) as server:
         quiet, _ = await asyncio.to_thread(_ask, server, 2.0)
         before = server.memory
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.flood", server.address)
@@ -30,9 +30,10 @@ async def flood() -> list[Row]:
         await process.wait()
         await asyncio.sleep(2)
         return [
-            (f"{CONNECTIONS} floods of pipelined requests: memory", f"+{most - before:.0f} MB", "< 50 MB"),
-            ("  after them", f"+{server.memory - before:.0f} MB", "< 50 MB"),
-            ("  another caller waits", f"{_told(waits)} (without them {_told(quiet)})", "< 100 ms"),
+            Row(f"{CONNECTIONS} floods of pipelined requests: memory", {"MB more": most - before}, "< 50 MB"),
+            Row("  after them", {"MB more": server.memory - before}, "< 50 MB"),
+            Row("  another caller waits", _told(waits), "p99 < 100 ms"),
+            Row("  without them", _told(quiet)),
         ]
 
 
@@ -50,9 +51,8 @@ def _ask(server: Server, seconds: float) -> tuple[list[float], float]:
     return sorted(waits), most
 
 
-def _told(waits: list[float]) -> str:
-    p99 = waits[int(len(waits) * 0.99)]
-    return f"p50 {waits[len(waits) // 2] * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms"
+def _told(waits: list[float]) -> dict[str, float]:
+    return {"ms p50": waits[len(waits) // 2] * 1000, "ms p99": waits[int(len(waits) * 0.99)] * 1000}
 
 
 async def _send(host: str, port: int) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from bench.load import exchange, request
 from bench.server import KEY, NOISY_KEY, Server
+from bench.table import Row
 from bench.upstream import Upstream
 
 _TIMES = 7
@@ -179,22 +180,22 @@ async def _seconds(ask: Ask, place: Place) -> float:
     return median(found)
 
 
-async def neighbours() -> list[tuple[str, str, str]]:
+async def neighbours(python: str) -> list[Row]:
     """Each comparison on a server of its own, on fresh data."""
     rows = []
     for name, noise, quiet in _COMPARISONS:
         async with World().listening() as world:
-            with Server(top=_SETTINGS) as server:
+            with Server(python, top=_SETTINGS) as server:
                 place = Place(server, world)
                 alone = await _seconds(quiet, place)
                 await noise(place)
                 beside = await _seconds(quiet, place)
                 await _disperse()
-        rows.append((name, f"alone {alone:.2f} s, beside {beside:.2f} s", ""))
-    return rows + await _steps()
+        rows.append(Row(name, {"s alone": alone, "s beside": beside}))
+    return rows + await _steps(python)
 
 
-async def _steps() -> list[tuple[str, str, str]]:
+async def _steps(python: str) -> list[Row]:
     """Submits, polls and results that hang at an upstream."""
     rows = []
     for name, slow in (
@@ -202,30 +203,33 @@ async def _steps() -> list[tuple[str, str, str]]:
         ("a first poll, beside 1,500 that hang", "poll"),
         ("a result fetched, beside 1,500 that hang", "result"),
     ):
-        upstream = await Upstream().start()
-        upstream.hanging = slow if slow == "result" else ""  # then the jobs end, and nobody asks for one that is slow
-        with Server(upstream.base_url, channel="allow_private = true", top=_SETTINGS) as server:
-            names = itertools.count()
+        async with Upstream() as upstream:
+            upstream.hanging = (
+                slow if slow == "result" else ""
+            )  # then the jobs end, and nobody asks for one that is slow
+            with Server(python, upstream.base_url, channel="allow_private = true", top=_SETTINGS) as server:
+                names = itertools.count()
 
-            async def ask(key: str, word: str, server: Server = server, names: itertools.count[int] = names) -> None:
-                body = {"model_name": "kling-v2-5-turbo", "prompt": f"{word} {next(names)}", "duration": "5"}
-                sent = request("POST", "/kling/v1/videos/text2video", key, json.dumps(body).encode())
-                await exchange(server.address, sent)
+                async def ask(
+                    key: str, word: str, server: Server = server, names: itertools.count[int] = names
+                ) -> None:
+                    body = {"model_name": "kling-v2-5-turbo", "prompt": f"{word} {next(names)}", "duration": "5"}
+                    sent = request("POST", "/kling/v1/videos/text2video", key, json.dumps(body).encode())
+                    await exchange(server.address, sent)
 
-            async def quiet(slow: str = slow, upstream: Upstream = upstream) -> float:
-                counted = "results" if slow == "result" else "quick_polls"
-                started, before = time.perf_counter(), getattr(upstream, counted)
-                await ask(KEY, "quick")
-                while slow != "submit" and getattr(upstream, counted) == before:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-                return time.perf_counter() - started
+                async def quiet(slow: str = slow, upstream: Upstream = upstream) -> float:
+                    counted = "results" if slow == "result" else "quick_polls"
+                    started, before = time.perf_counter(), getattr(upstream, counted)
+                    await ask(KEY, "quick")
+                    while slow != "submit" and getattr(upstream, counted) == before:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                    return time.perf_counter() - started
 
-            alone = median([await quiet() for _ in range(_TIMES)])
-            upstream.hanging = slow
-            await crowd([ask(NOISY_KEY, "slow") for _ in range(1500)])
-            await asyncio.sleep(10)
-            beside = median([await quiet() for _ in range(_TIMES)])
-            await _disperse()
-        upstream.stop()
-        rows.append((name, f"alone {alone:.2f} s, beside {beside:.2f} s", ""))
+                alone = median([await quiet() for _ in range(_TIMES)])
+                upstream.hanging = slow
+                await crowd([ask(NOISY_KEY, "slow") for _ in range(1500)])
+                await asyncio.sleep(10)
+                beside = median([await quiet() for _ in range(_TIMES)])
+                await _disperse()
+        rows.append(Row(name, {"s alone": alone, "s beside": beside}))
     return rows

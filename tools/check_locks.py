@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ ADDRESS = re.compile(r"://|^\s*(-i|--index-url|--extra-index-url|--find-links|-f
 
 
 def problems(file: Path) -> list[str]:
-    """What is wrong with one lock file, a line each."""
+    """What is wrong with one of pip's lock files, a line each."""
     lines = file.read_text(encoding="utf-8").splitlines()
     found = [f"{file.name}:{number}: names an address" for number, line in enumerate(lines, 1) if ADDRESS.search(line)]
     pinned = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z0-9]", line)]
@@ -23,9 +24,19 @@ def problems(file: Path) -> list[str]:
     return found if pinned else [f"{file.name}: pins nothing"]
 
 
+def npm_problems(file: Path) -> list[str]:
+    """What is wrong with one of npm's."""
+    text = file.read_text(encoding="utf-8")
+    packages = json.loads(text)["packages"]
+    found = [f"{file.name}: {name} has no hash" for name, one in packages.items() if name and "integrity" not in one]
+    return [*found, f"{file.name}: names an address"] if "://" in text else found
+
+
 def main() -> int:
     """Exit status 1 where a lock file is not as it should be."""
-    found = [problem for file in sorted(ROOT.glob("*.lock")) for problem in problems(file)]
+    peers = ROOT / "bench" / "peers"
+    files = [*sorted(ROOT.glob("*.lock")), peers / "requirements.lock"]
+    found = [problem for file in files for problem in problems(file)] + npm_problems(peers / "package-lock.json")
     sys.stderr.writelines(f"{problem}\n" for problem in found)
     return 1 if found else 0
 
