@@ -33,8 +33,6 @@ _REQUEST_SECONDS: Final = 10
 """How long requests under way may go on after a stop signal; steps have `[limits] shutdown`."""
 _MARGIN: Final = 10.0
 _LEFT_SECONDS: Final = 1.0
-_GARBAGE: Final = (20_000, 50, 100)
-"""How many new objects, and younger collections, come before a collection of each generation."""
 _BACKLOG: Final = 2048
 _PATIENCE: Final = 5.0
 """Seconds to wait for a command that is using the data."""
@@ -71,9 +69,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
     raise_file_limit()
     with hold(settings.data, "serve", _PATIENCE) as lock, bind(host, port) as listener:
         gateway = Gateway(settings, clock)
-        # What has been loaded stays; looking through it again and again cost a fifth of the CPU of a create.
-        gc.freeze()
-        gc.set_threshold(*_GARBAGE)
+        gc.freeze()  # what has been loaded stays, and need not be looked through
 
         def started(now: Ready) -> None:
             lock.note(now.address)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Final
 
-import asyncpg
 import msgspec
 import obstore.exceptions
 from sqlalchemy.exc import DBAPIError
@@ -115,5 +115,7 @@ def _trouble(error: BaseException) -> Trouble | None:
         return FULL if "(os error 28)" in str(error) else STORAGE
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return _ERRNOS.get(error.errno or 0)
-    lost = isinstance(error, ConnectionError | PoolTimeoutError | CommitUnknownError | asyncpg.InterfaceError)
+    driver = sys.modules.get("asyncpg")  # there is none without PostgreSQL
+    lost = isinstance(error, ConnectionError | PoolTimeoutError | CommitUnknownError)
+    lost = lost or (driver is not None and isinstance(error, driver.InterfaceError))
     return DATABASE if lost or (isinstance(error, DBAPIError) and error.connection_invalidated) else None

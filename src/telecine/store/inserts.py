@@ -4,10 +4,13 @@ else has drawn in the same millisecond is drawn anew."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 DRAWS = 8
 """How often an id is drawn for one row."""
@@ -16,13 +19,13 @@ DRAWS = 8
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those of `rows`, sorted by their primary keys, that are not there yet."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+        connection.execute(insert_for(connection.dialect.name, table).on_conflict_do_nothing(), rows)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert `rows`, sorted by their primary keys and all of the same columns; rows that are there become like them."""
     if rows:
-        statement, key = _insert(connection, table), {column.name for column in table.primary_key}
+        statement, key = insert_for(connection.dialect.name, table), {column.name for column in table.primary_key}
         newer = {name: statement.excluded[name] for name in rows[0] if name not in key}
         connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
 
@@ -30,7 +33,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert `row`; False where its primary key is taken. Raises IntegrityError for any other conflict."""
     key = [column.name for column in table.primary_key]
-    statement = _insert(connection, table).values(dict(row)).on_conflict_do_nothing(index_elements=key)
+    statement = insert_for(connection.dialect.name, table).values(dict(row)).on_conflict_do_nothing(index_elements=key)
     made = connection.execute(statement.returning(*table.primary_key))
     return made.first() is not None
 
@@ -44,5 +47,10 @@ def insert_drawn(connection: Connection, table: Table, row: Mapping[str, Any], d
     raise LookupError(f"no free id for {table.name} was drawn in {DRAWS} tries")
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def insert_for(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can leave alone what is there, for the database of that name."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # large, and of no use to a start on SQLite
+
+    return postgresql.insert(table)

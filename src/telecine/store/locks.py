@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, Table, Text, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import ARRAY
 
 from telecine.store import tables
 from telecine.store.inserts import insert_missing

@@ -113,7 +113,6 @@ ledger_entries = Table(  # written by accounts/, in the transaction of what caus
         "ref_id",
         unique=True,
         sqlite_where=text("kind IN ('charge', 'release')"),
-        postgresql_where=text("kind IN ('charge', 'release')"),
     ),
     Index(  # what a key has spent is summed from this index alone
         "ix_ledger_entries_key_id_at",
@@ -121,7 +120,6 @@ ledger_entries = Table(  # written by accounts/, in the transaction of what caus
         "at",
         "balance_delta",
         sqlite_where=text("kind = 'charge'"),
-        postgresql_where=text("kind = 'charge'"),
     ),
 )
 
@@ -245,26 +243,22 @@ tasks = Table(  # written by tasks/
         "ix_tasks_ended_at",
         "ended_at",
         sqlite_where=text("blanked_at IS NULL AND ended_at IS NOT NULL"),
-        postgresql_where=text("blanked_at IS NULL AND ended_at IS NOT NULL"),
     ),
     Index(  # tasks in flight are counted at every create of a limited account or key
         "ix_tasks_in_flight",
         "account_id",
         "key_id",
         sqlite_where=text("ended_at IS NULL"),
-        postgresql_where=text("ended_at IS NULL"),
     ),
     Index(  # waiting for an upstream's word: looked at by the metrics
         "ix_tasks_reconciling",
         "created_at",
         sqlite_where=text("state = 'reconciling'"),
-        postgresql_where=text("state = 'reconciling'"),
     ),
     Index(  # those that a schedule is made of
         "ix_tasks_unburied",
         "id",
         sqlite_where=text("buried_at IS NULL"),
-        postgresql_where=text("buried_at IS NULL"),
     ),
     Index("ix_tasks_account_id_fingerprint_created_at", "account_id", "fingerprint", "created_at"),
     Index(
@@ -273,7 +267,6 @@ tasks = Table(  # written by tasks/
         "external_id",
         unique=True,
         sqlite_where=text("external_id IS NOT NULL"),
-        postgresql_where=text("external_id IS NOT NULL"),
     ),
 )
 
@@ -324,13 +317,11 @@ attempts = Table(  # written by tasks/
         "ix_attempts_unknown",
         "ended_at",
         sqlite_where=text("state = 'unknown'"),
-        postgresql_where=text("state = 'unknown'"),
     ),
     Index(
         "ix_attempts_slot_until",
         "slot_until",
         sqlite_where=text("slot_held"),
-        postgresql_where=text("slot_held"),
     ),
 )
 
@@ -363,7 +354,6 @@ outputs = Table(  # written by tasks/
         "state",
         "task_id",
         sqlite_where=text("state <> 'stored'"),
-        postgresql_where=text("state <> 'stored'"),
     ),
 )
 
@@ -382,7 +372,6 @@ handles = Table(  # written by tasks/: where what an upstream calls by an id of 
         "ix_handles_account_id",
         "account_id",
         sqlite_where=text("task_id IS NULL"),
-        postgresql_where=text("task_id IS NULL"),
     ),
 )
 
@@ -421,7 +410,6 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
         "rank",
         "task_id",
         sqlite_where=text("pool IS NOT NULL"),
-        postgresql_where=text("pool IS NOT NULL"),
     ),
 )
 
@@ -446,7 +434,6 @@ webhook_endpoints = Table(  # written by webhooks/
         "account_id",
         unique=True,
         sqlite_where=text("url IS NULL"),
-        postgresql_where=text("url IS NULL"),
     ),
 )
 
@@ -479,13 +466,11 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
         "account_id",
         "due",
         sqlite_where=text("due IS NOT NULL"),
-        postgresql_where=text("due IS NOT NULL"),
     ),
     Index(  # the backlog: looked at by the metrics
         "ix_deliveries_created_at",
         "created_at",
         sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
     ),
     Index("ix_deliveries_task_id_sequence", "task_id", "sequence"),
     Index("ix_deliveries_account_id_id", "account_id", "id"),

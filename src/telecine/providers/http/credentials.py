@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import jwt
-
 from telecine.clock import Clock
 from telecine.providers.base import Channel
 
@@ -37,6 +35,8 @@ def tokens(claims: Callable[[str, int], dict[str, Any]], life: int) -> Callable[
             now = clock.now()
             token, until = made.get((access_key, secret_key), ("", 0.0))
             if now >= until:
+                import jwt  # large, and of no use to most channels
+
                 token, until = jwt.encode(claims(access_key, int(now)), secret_key, "HS256"), now + life - _MARGIN
                 made[access_key, secret_key] = token, until
             return {"authorization": f"Bearer {token}"}

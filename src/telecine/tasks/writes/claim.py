@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -25,7 +26,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from telecine.store import tables
 from telecine.store.database import lease_time

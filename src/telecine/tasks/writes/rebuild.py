@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import Double, Text, case, false, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from telecine.nouns.task import State
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.inserts import insert_for
 from telecine.tasks.steps import kind_of
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 
@@ -50,8 +50,8 @@ async def rebuild(database: Database, now: float) -> int:
     }
     missing = task.id.not_in(select(row.c.task_id))
     lost = select(*columns.values()).where(task.buried_at.is_(None), missing).order_by(task.id)
-    insert = sqlite.insert if database.sqlite else postgresql.insert
     async with database.writing() as connection:
         # Another start may do the same just now.
-        made = await connection.execute(insert(row).from_select(list(columns), lost).on_conflict_do_nothing())
+        insert = insert_for(connection.dialect.name, row)
+        made = await connection.execute(insert.from_select(list(columns), lost).on_conflict_do_nothing())
     return made.rowcount

@@ -1,0 +1,61 @@
+"""What a start and a question for help load, each in a fresh process: nothing before it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SERVE = """
+import signal, sys
+from pathlib import Path
+from telecine.cli.app import app
+from telecine.server import run
+
+def ready(_):
+    print(*sys.modules)
+    signal.raise_signal(signal.SIGTERM)
+
+serve = run.serve
+run.serve = lambda settings, host, port, _: serve(settings, host, port, ready)
+sys.argv[1:] = ["serve", "--port", "0", "--data", sys.argv[1]]
+app()
+"""
+HELP = """
+import sys
+from telecine.cli.app import app
+
+sys.argv[1:] = ["--help"]
+try:
+    app()
+finally:
+    print(*sys.modules)
+"""
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """The modules that were loaded in the end."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path: Path) -> None:
+    loaded(SERVE, str(tmp_path))  # which makes the tables
+    modules = loaded(SERVE, str(tmp_path))
+    assert {"sqlalchemy", "aiohttp", "telecine.server.gateway"} <= modules
+    assert not modules & {
+        "PIL",
+        "alembic",
+        "asyncpg",
+        "av",
+        "cryptography.x509",
+        "jwt",
+        "sqlalchemy.dialects.postgresql",
+        "tomlkit",
+    }
+
+
+def test_help_loads_nothing_of_the_server() -> None:
+    modules = loaded(HELP)
+    assert {"typer", "telecine.cli.serve"} <= modules
+    assert not modules & {"aiohttp", "asyncio", "sqlalchemy", "starlette", "structlog", "telecine.server", "uvicorn"}
