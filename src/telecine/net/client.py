@@ -5,32 +5,36 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final, Literal
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from telecine.net.asking import AskingRequest, ask_before
+from telecine.net.exchange import Answer, Message, Peer, exchange, head_of, peer
 from telecine.net.forms import Form
-from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
+from telecine.net.guard import AddressPolicy, AddressRefusedError
 from telecine.net.heads import HeadFirstConnector
 from telecine.net.inlined import LONG, InlineError, split
 from telecine.net.spool import Spool, Spooled
-from telecine.net.urls import joined, origin_of, sent_as
+from telecine.net.urls import divided, joined, origin_of, sent_as
 
 MAX_REPLY: Final = 16 * 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 STALL_SECONDS: Final = 30.0
 CHUNK: Final = 256 * 1024
-_USER_AGENT: Final = "telecine"
 _Use = Literal["answers", "once", "heads", "files"]
 """What a connection is for: requests that may be repeated, one that may not, one of whose answer only the head counts,
 files as they come."""
+_KEPT: Final = 10.0
+_KEPT_FOR_ANSWERS: Final = 60.0
+"""Seconds for which a connection is kept when nothing is asked: longer than from a job's one poll to its next."""
 _LINGER: Final = 2.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; anything else could be a credential of the first.
@@ -94,20 +98,25 @@ def _moment(text: str) -> datetime | None:
 def checked(url: str, policy: AddressPolicy) -> URL:
     """`url` parsed. Raises FetchError for other schemes, credentials in it, and addresses and names not permitted.
 
-    aiohttp asks the resolver about names only, so literals are checked here, as aiohttp will dial them (`raw_host`).
     Path and query go out as they are written (telecine.net.urls.sent_as).
     """
+    to, _ = _led(url)
+    if not policy.permits_host(to.host):
+        raise FetchError("the address is not allowed", sent=False, refused=True)
+    return sent_as(url)
+
+
+def _led(url: str) -> tuple[Peer, str]:
+    """Where `url` leads, and its path as it goes out. Whether that may be dialled is judged when it is. Raises
+    FetchError."""
     try:
-        target = sent_as(url)
-        host = target.raw_host
-        plain = target.user is None and target.password is None
+        beginning, path = divided(url)
+        to = peer(beginning)
     except ValueError:
         raise FetchError("the URL is malformed", sent=False, refused=True) from None
-    if target.scheme not in ("http", "https") or not host or not plain:
+    if to.url.scheme not in ("http", "https") or not to.host or not to.plain:
         raise FetchError("only plain http and https URLs are fetched", sent=False, refused=True)
-    if not (policy.permits(host) if _is_literal(host) else policy.permits_name(host)):
-        raise FetchError("the address is not allowed", sent=False, refused=True)
-    return target
+    return to, path
 
 
 class Client:
@@ -129,11 +138,10 @@ class Client:
         linger: float = _LINGER,
     ) -> None:
         self.policy = policy or AddressPolicy()
-        self._opened = self.policy.opened()
         self._resolver = resolver
         self._stall = stall
         self._linger = linger
-        self._sessions: dict[tuple[bool, _Use], aiohttp.ClientSession] = {}
+        self._connectors: dict[tuple[bool, _Use], HeadFirstConnector] = {}
 
     async def request(
         self,
@@ -164,28 +172,23 @@ class Client:
         `spool`: long base64 strings of a JSON answer go there as they come (`telecine.net.inlined`), and `max_bytes`
         counts what is left of it.
         """
-        limits = _limits(timeout, None)  # an upstream may think in silence for as long as the caller waits
-        ask_before(before_send)
-        async with (
-            _readable(body) as data,
-            self._open(
+        async with _opened(body) if isinstance(body, Form) else nullcontext(body) as data:
+            answer = await self._asked(
                 method,
                 url,
-                headers=headers,
+                headers=headers or {},
                 body=data,
-                limits=limits,
+                timeout=timeout,
                 allow_private=allow_private,
                 use="heads" if cut else "once" if fresh else "answers",
-            ) as response,
-        ):
-            if cut:
-                return Reply(response.status, _lower(response), await _beginning(response, max_bytes, self._linger))
-            if spool is not None and not _is_short(response):
-                return await _split(response, spool, max_bytes)
-            content = bytearray()
-            async for chunk in _chunks(response, max_bytes):
-                content += chunk
-            return Reply(response.status, _lower(response), bytes(content))
+                before_send=before_send,
+            )
+            try:
+                if not cut:
+                    return await _whole(answer, max_bytes, spool)
+                return Reply(answer.status, answer.headers, await _beginning(answer, max_bytes, self._linger))
+            finally:
+                answer.leave()
 
     @asynccontextmanager
     async def stream(
@@ -206,85 +209,82 @@ class Client:
         to another origin takes none of the caller's headers along but `Accept` and `Range`.
         """
         sent = {"accept-encoding": "identity"} | {name.lower(): value for name, value in (headers or {}).items()}
-        limits = _limits(timeout, self._stall)
         here = url
         for _ in range(redirects + 1):
             private = allow_private or (trusted and origin_of(here) == origin_of(url))
-            async with self._open(
-                "GET", here, headers=sent, limits=limits, allow_private=private, use="files"
-            ) as response:
-                location = response.headers.get("location")
-                if response.status not in _REDIRECTS or location is None:
-                    yield Stream(response.status, _lower(response), _chunks(response, max_bytes))
+            answer = await self._asked(
+                "GET", here, headers=sent, timeout=timeout, silence=self._stall, allow_private=private, use="files"
+            )
+            try:
+                location = answer.headers.get("location")
+                if answer.status not in _REDIRECTS or location is None:
+                    yield Stream(answer.status, answer.headers, _pieces(answer, max_bytes))
                     return
+            finally:
+                answer.leave()
             there = joined(here, location)
             if origin_of(there) != origin_of(here):
                 sent = {name: value for name, value in sent.items() if name in _PORTABLE}
             here = there
         raise FetchError("too many redirects", refused=True)
 
-    @asynccontextmanager
-    async def _open(
+    async def _asked(
         self,
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None,
-        limits: aiohttp.ClientTimeout,
+        headers: Mapping[str, str],
+        timeout: float,
         allow_private: bool,
         use: _Use,
         body: bytes | aiohttp.MultipartWriter | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        target = checked(url, self._policy_for(allow_private))
-        session = self._session(allow_private, use)
+        silence: float | None = None,
+        before_send: Callable[[], None] | None = None,
+    ) -> Answer:
+        """The head of the answer. A GET is sent again where the peer has just closed a connection that was kept."""
+        to, path = _led(url)
+        # To connect ends before `timeout` does, so that a peer that never accepts counts as never sent.
+        limits = aiohttp.ClientTimeout(connect=min(CONNECT_SECONDS, timeout * 0.9), sock_read=silence)
+        ends = asyncio.get_running_loop().time() + timeout
         with _translated():
-            response = await session.request(
-                method, target, headers=headers, data=body, timeout=limits, allow_redirects=False
+            message = Message(head_of(method, to, path, headers, body, last=use == "once"), body, before_send, ends)
+            asking = partial(
+                exchange, self._connector(allow_private, use), to, message, limits, decompress=use != "heads"
             )
-        async with response:  # not inside `_translated`: what the caller's own code raises stays what it is
-            yield response
+            try:
+                return await asking()
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                if method != "GET" or use == "once":
+                    raise
+                return await asking()
 
-    def _policy_for(self, allow_private: bool) -> AddressPolicy:
-        return self._opened if allow_private else self.policy
-
-    def _session(self, allow_private: bool, use: _Use) -> aiohttp.ClientSession:
-        session = self._sessions.get((allow_private, use))
-        if session is None:
-            resolver = GuardedResolver(self._policy_for(allow_private), self._resolver)
-            connector = (
-                HeadFirstConnector(resolver=resolver, limit=0, force_close=True)
-                if use == "once"
-                else HeadFirstConnector(resolver=resolver, limit=0, keepalive_timeout=10)
+    def _connector(self, allow_private: bool, use: _Use) -> HeadFirstConnector:
+        connector = self._connectors.get((allow_private, use))
+        if connector is None:
+            kept = {"keepalive_timeout": _KEPT_FOR_ANSWERS if use == "answers" else _KEPT}
+            connector = HeadFirstConnector(
+                self.policy.opened() if allow_private else self.policy,
+                self._resolver,
+                **{"force_close": True} if use == "once" else kept,
             )
-            session = aiohttp.ClientSession(
-                connector=connector,
-                auto_decompress=use != "heads",
-                request_class=AskingRequest,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"user-agent": _USER_AGENT},
-                trust_env=False,
-                max_line_size=16 * 1024,
-                max_field_size=16 * 1024,
-            )
-            self._sessions[allow_private, use] = session
-        return session
+            self._connectors[allow_private, use] = connector
+        return connector
 
     async def close(self) -> None:
         """Close every connection."""
-        sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
-            await session.close()
+        connectors, self._connectors = list(self._connectors.values()), {}
+        for connector in connectors:
+            await connector.close()
 
 
 @asynccontextmanager
-async def _readable(body: bytes | Form | None) -> AsyncIterator[bytes | aiohttp.MultipartWriter | None]:
-    """What aiohttp reads of `body`. Raises FetchError where a file of it is gone."""
-    if not isinstance(body, Form):
-        yield body
-        return
+async def _opened(form: Form) -> AsyncIterator[aiohttp.MultipartWriter]:
+    """What aiohttp reads of `form`. Raises FetchError where a file of it is gone."""
     async with AsyncExitStack() as stack:
         try:
-            data = await stack.enter_async_context(body.opened())
+            data = await stack.enter_async_context(form.opened())
         except OSError:
             raise FetchError("a file that was to be sent cannot be read", sent=False) from None
         yield data
@@ -307,67 +307,47 @@ def _translated() -> Iterator[None]:
         raise FetchError("no answer in time") from None
     except aiohttp.InvalidURL:
         raise FetchError("the URL is malformed", sent=False, refused=True) from None
-    except (aiohttp.ClientError, OSError, EOFError):
+    except (aiohttp.ClientError, HttpProcessingError, OSError, EOFError):
         raise FetchError("the connection broke before the answer was whole") from None
-    except ValueError:  # a line break in a header: aiohttp refuses to write it
+    except ValueError:  # a line break in a header
         raise FetchError("the request is malformed", sent=False, refused=True) from None
 
 
-def _limits(total: float, silence: float | None) -> aiohttp.ClientTimeout:
-    """Connecting always ends before `total` does, so that a peer that never accepts counts as never sent."""
-    return aiohttp.ClientTimeout(total=total, connect=min(CONNECT_SECONDS, total * 0.9), sock_read=silence)
-
-
-def _is_literal(host: str) -> bool:
-    """As aiohttp's own `is_ip_address`: these hosts it dials without asking the resolver."""
-    return ":" in host or host.replace(".", "").isdigit()
-
-
-async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
+async def _pieces(answer: Answer, max_bytes: int) -> AsyncIterator[bytes]:
     """The body. Raises FetchError past `max_bytes`; aiohttp itself raises where Content-Length is not reached."""
     too_large = FetchError(f"the answer is larger than {max_bytes} bytes", refused=True)
-    if response.method != "HEAD" and (response.content_length or 0) > max_bytes:
+    if (answer.length or 0) > max_bytes:
         raise too_large
     total = 0
     while True:
         with _translated():
-            chunk = await response.content.read(CHUNK)
-        if not chunk:
+            piece = await answer.content.read(CHUNK)
+        if not piece:
             return
-        total += len(chunk)
+        total += len(piece)
         if total > max_bytes:
             raise too_large
-        yield chunk
+        yield piece
 
 
-def _is_short(response: aiohttp.ClientResponse) -> bool:
-    """Whether the body surely has no room for a file; a compressed one may have."""
-    return "content-encoding" not in response.headers and 0 <= (response.content_length or -1) <= LONG
-
-
-async def _split(response: aiohttp.ClientResponse, spool: Spool, max_bytes: int) -> Reply:
-    """The answer with its files in `spool`."""
+async def _whole(answer: Answer, max_bytes: int, spool: Spool | None) -> Reply:
+    """The answer; files in it go to `spool`, where they have room."""
+    short = "content-encoding" not in answer.headers and 0 <= (answer.length or -1) <= LONG
+    if spool is None or short:
+        return Reply(answer.status, answer.headers, b"".join([piece async for piece in _pieces(answer, max_bytes)]))
     try:
-        body, files = await split(_chunks(response, spool.most), spool, max_bytes)
+        body, files = await split(_pieces(answer, spool.most), spool, max_bytes)
     except InlineError as error:
         raise FetchError(str(error)) from None
-    except OSError:
-        raise FetchError("a file in the answer could not be written") from None
-    return Reply(response.status, _lower(response), body, files)
+    return Reply(answer.status, answer.headers, body, files)
 
 
-async def _beginning(response: aiohttp.ClientResponse, most: int, seconds: float) -> bytes:
-    """What comes of the first `most` bytes of the body; the connection is dropped with the rest."""
+async def _beginning(answer: Answer, most: int, seconds: float) -> bytes:
+    """What comes of the first `most` bytes of the body."""
     content = b""
     with suppress(FetchError, TimeoutError):
         async with asyncio.timeout(seconds):
             with _translated():
-                while len(content) < most and (chunk := await response.content.read(most - len(content))):
-                    content += chunk
-    if not response.content.at_eof():
-        response.close()
+                while len(content) < most and (piece := await answer.content.read(most - len(content))):
+                    content += piece
     return content
-
-
-def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}

@@ -6,8 +6,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from telecine.net.names import Names
@@ -69,6 +70,10 @@ class AddressPolicy:
         """The same, with every private address; link-local ones and metadata stay shut unless they are named."""
         return AddressPolicy((str(one) for one in self._allowed), private=True)
 
+    def permits_host(self, host: str) -> bool:
+        """Whether the host of a URL may be dialled, or asked for: a literal address, or a name."""
+        return self.permits(host) if _is_literal(host) else self.permits_name(host)
+
     def permits_name(self, name: str) -> bool:
         """Whether the host `name` may lead anywhere: what surely never leads to a public address is judged before
         anybody asks for its address. The operator opens the names of this machine with its loopback network, and those
@@ -94,6 +99,11 @@ class AddressPolicy:
     def _within(self, guarded: Network) -> tuple[Network, ...]:
         """The allowed networks that lie in `guarded`."""
         return tuple(one for one in self._allowed if one.version == guarded.version and _part(one, guarded))
+
+
+def _is_literal(host: str) -> bool:
+    """As aiohttp's own `is_ip_address`: these hosts it dials without asking the resolver."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _under(name: str, zones: Iterable[str]) -> bool:
@@ -154,3 +164,16 @@ class GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Judges where a connection leads whenever it dials one, and asks nobody while it keeps that."""
+
+    def __init__(self, policy: AddressPolicy, resolver: AbstractResolver | None, **options: Any) -> None:
+        super().__init__(resolver=GuardedResolver(policy, resolver), limit=0, **options)
+        self._policy = policy
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
+        if not self._policy.permits_host(host):
+            raise AddressRefusedError("the address is not allowed")
+        return await super()._resolve_host(host, port, traces)

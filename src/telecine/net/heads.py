@@ -9,7 +9,10 @@ from functools import partial
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
+
+from telecine.net.guard import AddressPolicy, GuardedConnector
 
 _END: Final = re.compile(rb"\n\r?\n")
 _INTERIM: Final = re.compile(rb"\A\s*+(?:HTTP/\d\.\d +1(?!01)\d\d|\Z)")
@@ -61,6 +64,10 @@ class HeadFirst(ResponseHandler):
         self._answered = data[0].code >= 200 or data[0].code == 101
         super().feed_data(data, size)
 
+    def expire(self) -> None:
+        """Tell whoever waits for the answer, or for its body, that its time is over."""
+        self._on_read_timeout()
+
     def _refuse(self) -> None:
         """Read nothing more."""
         self._refused = self._should_close = True
@@ -82,10 +89,10 @@ class HeadFirst(ResponseHandler):
         return end.end() - known
 
 
-class HeadFirstConnector(aiohttp.TCPConnector):
+class HeadFirstConnector(GuardedConnector):
     """Connections of that kind."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, policy: AddressPolicy, resolver: AbstractResolver | None, **options: Any) -> None:
+        super().__init__(policy, resolver, **options)
         made: Callable[..., ResponseHandler] = HeadFirst
         self._factory = partial(made, loop=self._loop)

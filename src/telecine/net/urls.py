@@ -14,8 +14,9 @@ from urllib.parse import SplitResult, quote
 from yarl import URL
 
 _SPACE: Final = " \t\r\n\f\v"
-_ENDS: Final = "/?#"
+_END: Final = re.compile(r"[/?#]")
 """What may end an authority."""
+_QUERY: Final = re.compile(r"[?#]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -25,26 +26,34 @@ def sent_as(url: str) -> URL:
     Only what no request line can hold is encoded: spaces, and whatever is not ASCII. A fragment is not sent. Raises
     ValueError for what is no URL, and for control characters, which other readers drop or take for a line's end.
     """
+    beginning, path = divided(url)
+    here = origin(beginning)
+    # Path and query stand together as the path, which yarl hands on as it is: an empty query has its mark as well.
+    return URL(SplitResult(here.scheme, here.raw_authority, path, "", ""), encoded=True)
+
+
+def divided(url: str) -> tuple[str, str]:
+    """(what stands before the path, path and query as they go out) of a URL. Raises ValueError as `sent_as`."""
     url = url.strip(_SPACE)
     if _CONTROL.search(url):
         raise ValueError("a control character")
-    scheme, netloc, host, port = _origin(url[: _start_of_path(url)])
-    # Path and query stand together as the path, which yarl hands on as it is: an empty query has its mark as well.
-    made = URL(SplitResult(scheme, netloc, _encoded(_after_host(url)), "", ""), encoded=True)
-    if made.raw_host != host or made.port != port:
-        raise ValueError("no plain host")
-    return made
+    start = _start_of_path(url)
+    return url[:start], _encoded(_path(url[start:]))
 
 
 @lru_cache(maxsize=512)
-def _origin(beginning: str) -> tuple[str, str, str, int | None]:
-    """(scheme, authority, host, port) of a URL's beginning, up to its path. Raises ValueError."""
+def origin(beginning: str) -> URL:
+    """Scheme and authority, as they go out, of a URL with this beginning. Raises ValueError for what is none."""
     read = URL(beginning)
     if not read.absolute or not read.raw_host or read.host_subcomponent is None:
         raise ValueError("no host")
     port = "" if read.explicit_port is None else f":{read.explicit_port}"
     user = f"{read.raw_user or ''}{':' if read.raw_password is not None else ''}{read.raw_password or ''}"
-    return read.scheme, f"{user}{'@' if user else ''}{read.host_subcomponent}{port}", read.raw_host, read.port
+    authority = f"{user}{'@' if user else ''}{read.host_subcomponent}{port}"
+    made = URL(SplitResult(read.scheme, authority, "/", "", ""), encoded=True)
+    if made.raw_host != read.raw_host or made.port != read.port:
+        raise ValueError("no plain host")
+    return made
 
 
 def joined(here: str, location: str) -> str:
@@ -56,7 +65,7 @@ def joined(here: str, location: str) -> str:
     before, _, rest = here.strip(_SPACE).partition("://")
     if location.startswith("//"):
         return f"{before}:{location}"
-    origin = f"{before}://{rest[: _end(rest, _ENDS)]}"
+    origin = f"{before}://{rest[: _first(_END, rest)]}"
     path = _after_host(here.strip(_SPACE))
     if location.startswith("/"):
         return f"{origin}{location}"
@@ -65,7 +74,7 @@ def joined(here: str, location: str) -> str:
     path = path.partition("?")[0]
     if location.startswith("?"):
         return f"{origin}{path}{location}"
-    cut = _end(location, "?#")
+    cut = _first(_QUERY, location)
     return f"{origin}{_without_dots(path[: path.rfind('/') + 1] + location[:cut])}{location[cut:]}"
 
 
@@ -85,20 +94,26 @@ def origin_of(url: str) -> str:
     return f"{target.scheme}://{host}:{target.port}"
 
 
-def _end(text: str, marks: str) -> int:
-    """Where the first of `marks` stands, else the end."""
-    return min((place for mark in marks if (place := text.find(mark)) >= 0), default=len(text))
-
-
 def _start_of_path(url: str) -> int:
     """Where the authority of an absolute URL ends."""
-    before, mark, rest = url.partition("://")
-    return len(before) + len(mark) + _end(rest, _ENDS)
+    scheme = url.find("://")
+    return _first(_END, url, scheme + 3 if scheme >= 0 else len(url))
+
+
+def _first(marks: re.Pattern[str], text: str, start: int = 0) -> int:
+    """Where the first of `marks` stands, else the end."""
+    found = marks.search(text, start)
+    return len(text) if found is None else found.start()
 
 
 def _after_host(url: str) -> str:
     """Path and query of an absolute URL, as they are written."""
-    path = url[_start_of_path(url) :].partition("#")[0]
+    return _path(url[_start_of_path(url) :])
+
+
+def _path(rest: str) -> str:
+    """Path and query of what stands behind the authority."""
+    path = rest.partition("#")[0]
     return path if path.startswith("/") else f"/{path}"
 
 
