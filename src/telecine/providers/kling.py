@@ -17,30 +17,17 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.money import units_of
 from telecine.nouns.parameters import CameraMove
-from telecine.providers.base import Telling, Terms, Traits
+from telecine.providers.base import Telling, Traits
 from telecine.providers.complaint import text
 from telecine.providers.http.answers import files_of, named
 from telecine.providers.http.body import Draft
 from telecine.providers.http.credentials import tokens
-from telecine.providers.http.facts import (
-    Account,
-    Field,
-    Fields,
-    HttpOptions,
-    Many,
-    Objection,
-    Op,
-    Picture,
-    Status,
-    Vendor,
-    later,
-    whole,
-)
+from telecine.providers.http.facts import Account, Field, Fields, Many, Objection, Op, Picture, Status, Vendor, later
 from telecine.providers.http.frame import Frame
 from telecine.providers.http.getters import at, rows, says
 from telecine.providers.http.signatures import genuine
 from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words
-from telecine.providers.take import Take
+from telecine.providers.take import Take, whole
 from telecine.wires import kling as wire
 from telecine.wires.kling import MODES, RETENTION
 
@@ -197,7 +184,7 @@ KLING: Final = Vendor(
     name="kling",
     title="Kling",
     speaks=frozenset({"kling"}),
-    terms=Terms(credential="Kling needs an api_key, or access_key and secret_key", options=HttpOptions),
+    credential="Kling needs an api_key, or access_key and secret_key",
     auth=tokens(lambda key, now: {"iss": key, "exp": now + 1800, "nbf": now - 5}, 1800),
     ops={
         "text_to_video": _op(wire.TEXT2VIDEO, _FIELDS),

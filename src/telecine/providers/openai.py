@@ -38,9 +38,9 @@ from telecine.providers.http.facts import (
     Vendor,
     later,
     strip,
-    whole,
 )
 from telecine.providers.http.getters import at, rows
+from telecine.providers.take import whole
 from telecine.wires import openai as wire
 from telecine.wires.openai import DEFAULT_SIZE, DONE, PATH, QUEUED, RETENTION, RUNNING, SHAPES
 

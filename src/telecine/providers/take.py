@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 
 # Fields that say nothing about what is generated, so no upstream needs to take them.
@@ -19,6 +19,13 @@ ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
 
 _ABSENT: Final = (b"null", b'""', b"[]", b"{}")
 """What says nothing: some clients write every field that they know."""
+
+
+def whole(seconds: float, title: str, param: str = "duration") -> str:
+    """Seconds as text, for an upstream that counts whole ones. Raises GatewayError for anything else."""
+    if seconds <= 0 or not float(seconds).is_integer():
+        raise invalid(f"{title} counts whole seconds; {seconds:g} is none.", param)
+    return str(int(seconds))
 
 
 class Take:

@@ -17,7 +17,6 @@ import msgspec
 from telecine.clock import Clock
 from telecine.net.spool import Spooled
 from telecine.nouns.billed import Billed
-from telecine.nouns.errors import invalid
 from telecine.providers.base import Channel, Succeeded, Telling, Terms, Traits
 from telecine.providers.complaint import Complaint
 from telecine.providers.http.credentials import Sign, bearer
@@ -43,13 +42,6 @@ class Field(msgspec.Struct, frozen=True):
 
 def later(_value: Any, _take: Take) -> None:
     """Nothing: an `Op.shape` writes it."""
-
-
-def whole(seconds: float, title: str, param: str = "duration") -> str:
-    """Seconds as text, for an upstream that counts whole ones. Raises GatewayError for anything else."""
-    if seconds <= 0 or not float(seconds).is_integer():
-        raise invalid(f"{title} counts whole seconds; {seconds:g} is none.", param)
-    return str(int(seconds))
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -230,7 +222,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     speaks: frozenset[str]
     ops: Mapping[str, Op]
     traits: Traits
-    terms: Terms = Terms(options=HttpOptions)
+    credential: str = ""
+    """What a channel has to have (`Terms`)."""
     root: Callable[[Channel], str] = strip("/")
     """What paths are appended to."""
     auth: Callable[[Clock], Sign] = bearer
@@ -290,6 +283,11 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     genuine: Callable[[Channel, Mapping[str, str], bytes, float], bool] = _never
     """Whether a callback is; header names in lower case, and the time in seconds since the Unix epoch."""
     account: Account | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What has to be known before there is a provider."""
+        return Terms(credential=self.credential, options=HttpOptions)
 
 
 BEHIND: Final = "content:"
