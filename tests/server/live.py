@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 from telecine.config import load
 from telecine.server.gateway import Gateway
 from telecine.server.run import Ready, address_of, answer, bind
+from tests import records
 from tests.clock import FastClock
 
 KEY = "key-of-the-live-tests-0123456789"
@@ -141,6 +142,7 @@ class LiveServer:
     async def _serve(self) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with bind("127.0.0.1", 0) as listener:
+            records.begin(self.data / "telecine.db")
             text = self._config.replace("{address}", address_of(listener)) + _KEYS
             await asyncio.to_thread(self._file.write_text, text, encoding="utf-8")
             self.gateway = Gateway(load(self.data, self._file, {}), self.clock)

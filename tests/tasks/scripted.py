@@ -60,6 +60,7 @@ from telecine.tasks.schedule import Advance
 from telecine.tasks.service import TaskService
 from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import recover
+from tests import records
 from tests.clock import HandClock
 
 Answer = TypeVar("Answer")
@@ -77,7 +78,9 @@ TRAITS = Traits(
 
 def sqlite_url(folder: Path) -> str:
     """A database of its own for each folder."""
-    return f"sqlite+aiosqlite:///{folder / 'test.db'}"
+    file = folder / "test.db"
+    records.begin(file)
+    return f"sqlite+aiosqlite:///{file}"
 
 
 database_url: Callable[[Path], str] = sqlite_url

@@ -61,7 +61,7 @@ def _first(connection: sa.Connection) -> None:
 async def test_records_of_the_first_schema_live_on(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = scripted.sqlite_url(tmp_path)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'old.db'}"
     if request.node.callspec.params["database"] == "postgres":
         url = await create(request.getfixturevalue("postgres"), "of_the_first_schema")
     engine = create_async_engine(url)

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.tasks.conftest import postgres, records
-
-__all__ = ["postgres"]
+from tests.tasks.conftest import records
 
 
 @pytest.fixture(autouse=True, params=["sqlite", "postgres"])
