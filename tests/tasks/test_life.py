@@ -199,6 +199,18 @@ async def test_our_deadline_is_not_their_failure(tmp_path: Path) -> None:
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
 
 
+async def test_an_upstream_that_asks_for_a_wait_is_heeded_past_our_deadline_too(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(4000, 30)
+        house.provider.polls = [Running(retry_after=1000.0), DONE]
+        await house.pass_time(900, 30)
+        assert len(house.provider.polls) == 1
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "reconciling"
+        await house.pass_time(300, 30)
+        assert (await house.tasks.get(house.me, view.task.id)).task.state == "succeeded"
+
+
 async def test_only_the_upstreams_retention_ends_an_endless_job(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         view = await house.tasks.create(house.me, text_to_video(), "tasks")

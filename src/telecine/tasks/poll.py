@@ -77,13 +77,13 @@ async def poll(context: Context, work: Work) -> Work | None:
             if task.state == "running" and (task.deadline is None or now < task.deadline):
                 await progressed(context, work, outcome)
             else:
-                await _overdue(context, work, provider, "still running")
+                await _overdue(context, work, outcome)
         case Lost() as outcome:
             return await _lost(context, work, outcome)
         case NotFound():
-            await _unreadable(context, work, provider, Unreadable("the upstream does not know the job"))
+            await _unreadable(context, work, Unreadable("the upstream does not know the job"))
         case Unreadable() as outcome:
-            await _unreadable(context, work, provider, outcome)
+            await _unreadable(context, work, outcome)
     return None
 
 
@@ -236,25 +236,28 @@ def _still_coming(context: Context, work: Work) -> float:
     return (attempt.submitted_at or attempt.created_at) + traits.submit_timeout + _LOOK_FOR_ANSWER - context.now()
 
 
-async def _overdue(context: Context, work: Work, provider: Provider, reason: str) -> None:
-    """Past our deadline: ask ever more slowly until the upstream no longer keeps the job."""
+async def _overdue(context: Context, work: Work, outcome: Running | Unreadable) -> None:
+    """Past our deadline: ask ever more slowly, and no sooner than it asks for, until the upstream no longer keeps the
+    job."""
     task, now = work.task, context.now()
     if task.expires_at is not None and now >= task.expires_at:
         error = TaskError("expired", "The upstream did not finish the job within the time that it keeps jobs.")
         await fail(context, work, error)
         return
     wait = min(max(_RECONCILE_FLOOR, (now - (task.deadline or now)) * 0.1), _RECONCILE_MOST)
+    wait = max(wait, asked(outcome.retry_after))
     if task.state == "reconciling":
         await context.rest(task.id, wait)
         return
+    reason = outcome.reason if isinstance(outcome, Unreadable) else "still running"
     change = context.moved(task, Change(task=replace(task, state="reconciling")), "reconciling", reason)
     await context.commit(change, due=now + wait)
 
 
-async def _unreadable(context: Context, work: Work, provider: Provider, outcome: Unreadable) -> None:
+async def _unreadable(context: Context, work: Work, outcome: Unreadable) -> None:
     task, now = work.task, context.now()
     if task.deadline is not None and now >= task.deadline:
-        await _overdue(context, work, provider, outcome.reason)
+        await _overdue(context, work, outcome)
         return
     attempt = replace(work.current, unreadable=work.current.unreadable + 1)
     change = context.moved(task, Change(task=task, attempt=attempt), "unreadable", outcome.reason)

@@ -5,7 +5,7 @@ output; `name` is the handle, with whatever means something in a path quoted. Fi
 written is not synced to disk at once: a job that a power cut takes away is found missing by its handle, and costs
 nobody anything.
 
-Equal jobs of an account have equal files, so what was drawn lately is drawn once: the others' files are links to it.
+Equal jobs of an account have equal files, so these are drawn once: the others' are links to them.
 """
 
 from __future__ import annotations
@@ -90,14 +90,15 @@ _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
 }
 """By kind of job, its files: so many of the first as there are results, then so many of the next, which go with them.
 """
-_MOST_DRAWN: Final = 4096
 _SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA secure_delete = ON;
-CREATE TABLE IF NOT EXISTS jobs (handle TEXT PRIMARY KEY, created_at REAL, job BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS jobs (handle TEXT PRIMARY KEY, created_at REAL, job BLOB, likeness BLOB) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs (created_at);
+CREATE INDEX IF NOT EXISTS jobs_by_likeness ON jobs (likeness) WHERE likeness IS NOT NULL;
 """
+"""`likeness` is set where something was drawn for the job itself that others may have too."""
 _decode: Final = msgspec.json.Decoder(SandboxJob).decode
 """Made here, for threads use it: msgspec builds a type when it first decodes one, and crashes where two do so at once.
 """
@@ -110,8 +111,6 @@ class Jobs:
         self._root = root
         self._opened: sqlite3.Connection | None = None
         self._batcher = Batcher[Callable[[], Any], Any](lambda calls: asyncio.to_thread(self._together, calls))
-        self._drawn: dict[bytes, tuple[str, float]] = {}
-        """By likeness, for which job it was drawn, and in what time; the latest of them, since the start."""
 
     async def run(self, call: Callable[[], Result]) -> Result:
         """What `call` returns or raises, in a thread: one at a time, and all that come meanwhile in one transaction.
@@ -144,7 +143,7 @@ class Jobs:
     def create(self, job: SandboxJob) -> None:
         """Keep a new job. A job that is there already stays as it is: it is the same one, sent again."""
         row = (job.handle, job.created_at, msgspec.json.encode(job))
-        self._database().execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?)", row)
+        self._database().execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, NULL)", row)
 
     def change(self, handle: str, change: Callable[[SandboxJob], SandboxJob]) -> SandboxJob | None:
         """The job after `change`; None where there is none."""
@@ -159,21 +158,23 @@ class Jobs:
 
     def drawn(self, job: SandboxJob, seconds: float) -> None:
         """Note that the job's files have been drawn, and in what time."""
-        self._drawn[job.likeness] = job.handle, seconds
-        if len(self._drawn) > _MOST_DRAWN:
-            del self._drawn[next(iter(self._drawn))]
         self.change(job.handle, lambda found: replace(found, compute_seconds=seconds))
+        self._database().execute("UPDATE jobs SET likeness = ? WHERE handle = ?", (job.likeness, job.handle))
 
     def share(self, job: SandboxJob) -> SandboxJob:
         """`job` with the files of an equal one, as if they had been drawn for it, if any are there."""
-        handle, seconds = self._drawn.get(job.likeness, ("", 0.0))
+        found = self._database().execute("SELECT handle FROM jobs WHERE likeness = ?", (job.likeness,)).fetchone()
+        like = self.read(found[0]) if found is not None else None
+        if like is None:
+            return job
         try:
-            for theirs, own in zip(self.outputs(replace(job, handle=handle)), self.outputs(job), strict=True):
+            for theirs, own in zip(self.outputs(like), self.outputs(job), strict=True):
                 with suppress(FileExistsError):  # of a drawing that was stopped
                     own.hardlink_to(theirs)
-        except OSError:  # there are none, or as many links as the disk allows
+        except OSError:  # they are gone, or have as many links as the disk allows
+            self._database().execute("UPDATE jobs SET likeness = NULL WHERE handle = ?", found)
             return job
-        return self.change(job.handle, lambda found: replace(found, compute_seconds=seconds)) or job
+        return self.change(job.handle, lambda mine: replace(mine, compute_seconds=like.compute_seconds)) or job
 
     def outputs(self, job: SandboxJob) -> list[Path]:
         """Where the job's files lie, or will."""
@@ -196,14 +197,15 @@ class Jobs:
     def keep_input(self, handle: str, file: Path) -> tuple[Path, str]:
         """Keep a copy of that picture; the copy, and its SHA-256."""
         path, content = self.input(handle), file.read_bytes()
-        self._appear(path, content)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        self._root.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
         return path, hashlib.sha256(content).hexdigest()
 
     def try_folder(self) -> None:
-        """Write something and take it away again. Raises OSError where that is not possible."""
-        path = self._root / ".ping"
-        self._appear(path, b"")
-        path.unlink(missing_ok=True)
+        """Raises OSError where no jobs can be written."""
+        self._database().execute("DELETE FROM jobs WHERE handle = ''")
 
     def forget(self, handles: Iterable[str]) -> None:
         """Delete everything of these jobs; nothing where there is none."""
@@ -236,12 +238,6 @@ class Jobs:
             opened.executescript(_SCHEMA)
             self._opened = opened
         return self._opened
-
-    def _appear(self, path: Path, content: bytes) -> None:
-        self._root.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
 
     def _named(self, handle: str, suffix: str) -> Path:
         return self._root / f"{_quoted(handle)}.{suffix}"

@@ -8,6 +8,7 @@ which comes twice, as Suno's do. What nobody here knows has nobody here to go to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -116,16 +117,20 @@ def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
 
 def _take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
-    operation = OPERATIONS[request.operation]
-    if operation.makes not in _FIELDS:
-        raise GatewayError("unsupported_parameter", f"The sandbox makes no {operation.makes}.", param="operation")
+    makes = OPERATIONS[request.operation].makes
+    if makes not in _FIELDS:
+        raise GatewayError("unsupported_parameter", f"The sandbox makes no {makes}.", param="operation")
     take = Take(request)
-    for name in _FIELDS[operation.makes]:
-        take.field(name)
-    for name in operation.parameters.__struct_fields__ if operation.parameters else ():
-        take.parameter(name)
-    take.inputs(*roles_for(operation.makes))
+    take.all_of(_taken(request.operation))
     take.refuse_rest("sandbox")
+
+
+@cache
+def _taken(operation: str) -> frozenset[str]:
+    """The fields that have a meaning for it."""
+    makes, parameters = OPERATIONS[operation].makes, OPERATIONS[operation].parameters
+    own = (f"parameters.{name}" for name in (parameters.__struct_fields__ if parameters else ()))
+    return frozenset((*_FIELDS[makes], *own, *(f"inputs.{role}" for role in roles_for(makes))))
 
 
 def _undrawn(request: GenerationRequest) -> dict[str, Any]:
