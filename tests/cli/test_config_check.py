@@ -86,7 +86,7 @@ def test_warnings_are_told_and_change_nothing(tmp_path: Path) -> None:
         assert lines[2].startswith("warning: The base_url of channel 'nowhere' cannot be reached from here: ")
         assert "no-such-host" not in done.stderr
         assert lines[3] + "\n" == VALID
-        listener.settimeout(5)
+        listener.settimeout(20)
         connection, _ = listener.accept()
         with connection:
             assert connection.recv(1) == b""  # opened, and nothing sent

@@ -59,7 +59,7 @@ async def test_a_place_given_to_one_who_has_just_gone_is_given_back() -> None:
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    assert await asyncio.wait_for(room.take(ME, 10), 1) == 10
+    assert await asyncio.wait_for(room.take(ME, 10), 20) == 10
 
 
 async def test_one_accounts_large_bodies_make_another_wait_for_one_of_them_at_most() -> None:

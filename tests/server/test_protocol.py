@@ -124,7 +124,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
     """All that still comes until the server ends the connection."""
     found = b""
     with contextlib.suppress(ConnectionError):
-        while chunk := await asyncio.wait_for(reader.read(65536), 5):
+        while chunk := await asyncio.wait_for(reader.read(65536), 20):
             found += chunk
     return found
 
@@ -246,7 +246,7 @@ async def test_a_slow_reader_gets_everything() -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)

@@ -30,7 +30,7 @@ def test_an_address_is_one_that_this_machine_reaches(host: str, shown: str | Non
         name, _, port = rest.rpartition(":")
         assert int(port) > 0
         assert shown is None or name == shown
-        with socket.create_connection((name.strip("[]"), int(port)), timeout=5):
+        with socket.create_connection((name.strip("[]"), int(port)), timeout=20):
             pass
 
 

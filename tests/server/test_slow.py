@@ -22,7 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 def dripped(server: LiveServer, path: str, size: int, each: bytes, *, key: str | None = KEY) -> tuple[float, bytes]:
-    """Seconds to an answer to a request whose body comes in pieces, 20 a second, and how it begins."""
+    """Seconds to an answer to a request whose body comes in pieces, 20 a second, and how it begins. It is answered
+    long before the body is whole, or fails."""
     host, port = server.address.removeprefix("http://").split(":")
     head = f"POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n"
     if key is not None:
@@ -35,21 +36,21 @@ def dripped(server: LiveServer, path: str, size: int, each: bytes, *, key: str |
             try:
                 return time.monotonic() - began, connection.recv(65536)
             except TimeoutError:
-                assert time.monotonic() - began < 5
+                assert time.monotonic() - began < 20
                 connection.sendall(each[:size])
                 size -= len(each[:size])
 
 
 @pytest.mark.parametrize("path", ["/v1/videos", "/v1/tasks", "/kling/v1/videos/text2video", "/v1/webhooks"])
 def test_a_body_that_drips_is_answered_408(server: LiveServer, path: str) -> None:
-    seconds, answer = dripped(server, path, 10_000, b" ")
-    assert seconds < 2
+    _, answer = dripped(server, path, 10_000, b" ")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer.lower()
     assert b"did not arrive in time" in answer
 
 
-def test_a_large_body_on_a_slow_line_is_waited_for(server: LiveServer) -> None:
+def test_a_large_body_on_a_slow_line_is_waited_for(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.gateway, "patience", Patience(body=0.4, rate=100.0))
     seconds, answer = dripped(server, "/v1/videos", 1000, b" " * 100)
     assert seconds > 0.4, "longer than a body may take that does not come on"
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -58,9 +59,11 @@ def test_a_large_body_on_a_slow_line_is_waited_for(server: LiveServer) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("/v1/videos", 401), ("/callbacks/" + "x" * 32, 404), ("/callbacks/x", 404), ("/metrics", 405)]
 )
-def test_nobody_without_a_key_is_waited_for(server: LiveServer, path: str, status: int) -> None:
-    seconds, answer = dripped(server, path, 10_000, b" ", key=None)
-    assert seconds < 0.2
+def test_nobody_without_a_key_is_waited_for(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    monkeypatch.setattr(server.gateway, "patience", Patience(body=60.0, rate=1000.0))  # longer than `dripped` has
+    _, answer = dripped(server, path, 10_000, b" ", key=None)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
 
 
@@ -71,7 +74,7 @@ def test_connections_beyond_the_limit_of_a_site(folder: Path) -> None:
         try:
             kept[0].sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
             assert b" 200 " in kept[0].recv(4096)
-            with socket.create_connection((host, int(port)), timeout=5) as more:
+            with socket.create_connection((host, int(port)), timeout=20) as more:
                 assert more.recv(4096).startswith(b"HTTP/1.1 503 ")
         finally:
             for one in kept:

@@ -43,7 +43,7 @@ class StillClock(HandClock):
     """Waits for the event alone, so that only a wake ends the wait."""
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        await asyncio.wait_for(event.wait(), 5)
+        await asyncio.wait_for(event.wait(), 20)
 
 
 class DeafClock(HandClock):
@@ -62,7 +62,7 @@ async def test_a_wait_ends_with_the_task(tmp_path: Path) -> None:
         assert not waiting.done()
         house.provider.polls = [DONE]
         await house.pass_time(30)
-        done = await asyncio.wait_for(waiting, 5)
+        done = await asyncio.wait_for(waiting, 20)
         assert (done.task.state, len(done.outputs)) == ("succeeded", 1)
         assert await house.tasks.wait(house.me, view.task.id, 60) == done
 
@@ -85,7 +85,7 @@ async def test_the_end_in_another_process_is_seen_too(tmp_path: Path) -> None:
         assert not waiting.done()
         one.provider.polls = [DONE]
         await one.pass_time(30)
-        assert (await asyncio.wait_for(waiting, 5)).task.state == "succeeded"
+        assert (await asyncio.wait_for(waiting, 20)).task.state == "succeeded"
 
 
 async def test_waiting_for_a_task_that_is_deleted_or_not_ones_own_is_not_found(tmp_path: Path) -> None:
