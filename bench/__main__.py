@@ -59,11 +59,10 @@ if __name__ == "__main__":
     parser.add_argument("--before", type=Path, metavar="TREE", help="with `pairs`: a checkout with its own .venv")
     parser.add_argument("--rounds", type=int, default=5, help="of `pairs` (5)")
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table in this document too")
-    chosen = parser.parse_args()
-    asks_for_pairs = chosen.names[:1] == ["pairs"]
-    if asks_for_pairs != (chosen.before is not None):
+    chosen = parser.parse_intermixed_args()
+    if ("pairs" in chosen.names) != (chosen.before is not None):
         parser.error("`pairs` and `--before TREE` go together")
-    chosen.names = chosen.names[asks_for_pairs:] or list(BENCHES)
+    chosen.names = [name for name in chosen.names if name != "pairs"] or list(BENCHES)
     if wrong := set(chosen.names) - BENCHES.keys():
         parser.error(f"there is no '{min(wrong)}'; choose from: {', '.join(BENCHES)}")
     uvloop.run(main(chosen))

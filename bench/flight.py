@@ -15,7 +15,7 @@ from bench.table import Row
 from bench.upstream import Songs, Upstream
 
 COUNT = 10_000
-SECONDS, IDLE = 40, 5
+SECONDS, IDLE = 30, 5
 """For which it is watched, and before that without a task: what that costs is taken out of the cost of a poll."""
 _SONG = json.dumps({"mv": "chirp-v4", "gpt_description_prompt": "a paper boat on a night sea"})
 

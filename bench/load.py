@@ -97,5 +97,5 @@ async def run(
         writer.close()
 
     await asyncio.gather(*(one() for _ in range(connections)))
-    cuts = quantiles(latencies, n=100)
+    cuts = quantiles(latencies, n=100, method="inclusive")
     return Result(len(bodies) / (time.perf_counter() - began), cuts[49], cuts[98], bodies, errors)
