@@ -43,9 +43,10 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.sandbox import SandboxProvider, directives, lettering, render, storyboard
+from telecine.providers.sandbox import directives, lettering, render, storyboard
 from telecine.providers.sandbox.clip import TimeCode
 from telecine.providers.sandbox.jobs import SandboxJob
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.workers import Workers
 from tests.clock import HandClock
 from tests.providers import stand_ins

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -15,8 +17,8 @@ from msgspec.structs import replace
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.base import Accepted, Cancelled, Running, Submission, Succeeded
-from telecine.providers.sandbox import SandboxProvider
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.workers import Workers
 from tests.clock import HandClock
 from tests.providers.test_sandbox import CHANNEL, IMAGE, Shelf, files, finished, job_of, picture, poll
@@ -215,3 +217,10 @@ async def test_what_a_failed_transaction_wrote_is_taken_back(tmp_path: Path) -> 
     assert len(tries) == 4, "together, and then each alone"
     assert await Jobs(tmp_path / "jobs").run(partial(jobs.read, "7")) == job
     await jobs.close()
+
+
+def test_a_worker_imports_only_what_draws() -> None:
+    """Each has to start before the first picture comes, and stays."""
+    code = "import sys, telecine.providers.sandbox.render; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"aiohttp", "sqlalchemy", "starlette", "av", "PIL"} & set(loaded)

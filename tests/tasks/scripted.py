@@ -49,7 +49,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.sandbox import SandboxProvider
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
 from telecine.store.database import Database
 from telecine.tasks.advance import advance

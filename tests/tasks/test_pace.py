@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from telecine.providers.sandbox import SandboxProvider
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.tasks.pace import Pace, backoff, jittered
 from tests.tasks.scripted import TRAITS
 

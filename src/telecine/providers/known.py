@@ -9,7 +9,7 @@ from telecine.providers.base import Terms
 from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
-from telecine.providers.sandbox import SandboxProvider
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
 VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, SUNO)

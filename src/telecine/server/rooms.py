@@ -35,7 +35,7 @@ from telecine.nouns.ids import IdSource
 from telecine.providers.base import Provider
 from telecine.providers.http import HttpProvider
 from telecine.providers.known import VENDORS
-from telecine.providers.sandbox import SandboxProvider
+from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
 from telecine.store.database import Database
 from telecine.tasks.context import Context
