@@ -58,4 +58,13 @@ def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path:
 def test_help_loads_nothing_of_the_server() -> None:
     modules = loaded(HELP)
     assert {"typer", "telecine.cli.serve"} <= modules
-    assert not modules & {"aiohttp", "asyncio", "sqlalchemy", "starlette", "structlog", "telecine.server", "uvicorn"}
+    assert not modules & {
+        "aiohttp",
+        "asyncio",
+        "sqlalchemy",
+        "ssl",
+        "starlette",
+        "structlog",
+        "telecine.server",
+        "uvicorn",
+    }

@@ -16,11 +16,11 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from telecine.cli.failure import NOWHERE, UNREACHABLE, USAGE, Failure, Unreachable
-from telecine.cli.http import Http
 from telecine.cli.options import Target
 from telecine.cli.texts import text
 
 if TYPE_CHECKING:
+    from telecine.cli.http import Http
     from telecine.config import Settings
     from telecine.server.lock import Holder, Lock
 
@@ -73,7 +73,7 @@ class Connection:
         key = self.target.key
         if not key:
             raise Failure(text("key_needed"), USAGE)
-        return Http(server, lambda: key, local=False)
+        return _http(server, lambda: key, local=False)
 
     def _local(self) -> Http:
         """The server that holds the data, or one that holds it from now on."""
@@ -93,7 +93,7 @@ class Connection:
                     return self._begin(settings, lock)
             elif holder.address and holder.role != "command":  # a command that is over at once lends nothing
                 self._borrowed = holder.role != "serve"
-                return Http(holder.address, _local_token(settings), local=True)
+                return _http(holder.address, _local_token(settings), local=True)
             if time.monotonic() > deadline:
                 raise Failure(str(LockedError(settings.data, holder)), UNREACHABLE)
             time.sleep(_RETRY)
@@ -105,7 +105,13 @@ class Connection:
         self._stack.callback(gateway.stop)
         ready = gateway.start()
         self._borrowed, self.inside = False, True
-        return Http(ready.address, _local_token(settings), local=True)
+        return _http(ready.address, _local_token(settings), local=True)
+
+
+def _http(base: str, token: Callable[[], str], *, local: bool) -> Http:
+    from telecine.cli.http import Http  # which loads all of TLS
+
+    return Http(base, token, local=local)
 
 
 def decode(answer: type[Answer], content: bytes) -> Answer:

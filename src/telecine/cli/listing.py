@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 import typer
 
@@ -36,3 +37,9 @@ def listing(
         typer.echo(nothing, err=True)
         return
     printing.table(headings, map(row, found))
+
+
+def query(path: str, **values: object) -> str:
+    """`path` with those of `values` that are set."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path

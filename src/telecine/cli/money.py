@@ -14,8 +14,7 @@ from telecine.cli.accounts import Account, Name
 from telecine.cli.accounts import app as accounts_app
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
-from telecine.cli.http import query
-from telecine.cli.listing import listing
+from telecine.cli.listing import listing, query
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.texts import text
 from telecine.cli.wire import Page

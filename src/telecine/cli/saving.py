@@ -6,7 +6,6 @@ import hashlib
 import mimetypes
 import tempfile
 from collections.abc import Callable
-from http.client import HTTPException
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
@@ -69,6 +68,8 @@ def _name(wanted: Path | None, task: Task, output: Output) -> Path:
 
 def _fetch(source: IO[bytes], path: Path, output: Output, progress: Progress) -> None:
     """Through a file beside `path` that takes its name once it is whole. Raises Failure."""
+    from http.client import HTTPException  # which loads all of TLS
+
     digest = hashlib.sha256()
     done = 0
     try:

@@ -10,8 +10,7 @@ import typer
 
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
-from telecine.cli.http import query
-from telecine.cli.listing import listing
+from telecine.cli.listing import listing, query
 from telecine.cli.options import Config, Data, Json, Key, Server, Target
 from telecine.cli.saving import save
 from telecine.cli.texts import text

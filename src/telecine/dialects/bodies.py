@@ -252,15 +252,12 @@ def _tells(name: str) -> bool:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of `pairs`, each key of which may be there only once."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            shown = name.encode("utf-8", "replace").decode()  # half a surrogate pair could not be sent back
-            raise invalid(f"The key '{shown[:64]}' is there twice.", shown[:64])
-        seen.add(name)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            shown = name.encode("utf-8", "replace").decode()[:64]  # half a surrogate pair could not be sent back
+            raise invalid(f"The key '{shown}' is there twice.", shown)
+        found[name] = value
     return found
 
 

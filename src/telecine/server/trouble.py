@@ -115,7 +115,7 @@ def _trouble(error: BaseException) -> Trouble | None:
         return FULL if "(os error 28)" in str(error) else STORAGE
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return _ERRNOS.get(error.errno or 0)
-    driver = sys.modules.get("asyncpg")  # there is none without PostgreSQL
-    lost = isinstance(error, ConnectionError | PoolTimeoutError | CommitUnknownError)
-    lost = lost or (driver is not None and isinstance(error, driver.InterfaceError))
+    # Without PostgreSQL nothing loads its driver, nor can that fail.
+    driver = getattr(sys.modules.get("asyncpg"), "InterfaceError", ConnectionError)
+    lost = isinstance(error, (ConnectionError, PoolTimeoutError, CommitUnknownError, driver))
     return DATABASE if lost or (isinstance(error, DBAPIError) and error.connection_invalidated) else None

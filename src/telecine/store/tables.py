@@ -108,18 +108,10 @@ ledger_entries = Table(  # written by accounts/, in the transaction of what caus
     Column("at", Double, nullable=False),
     Index("ix_ledger_entries_account_id_at", "account_id", "at"),
     Index(  # a hold ends once: what was released can never be charged, and the other way round
-        "uq_ledger_entries_end",
-        "ref_type",
-        "ref_id",
-        unique=True,
-        sqlite_where=text("kind IN ('charge', 'release')"),
+        "uq_ledger_entries_end", "ref_type", "ref_id", unique=True, sqlite_where=text("kind IN ('charge', 'release')")
     ),
     Index(  # what a key has spent is summed from this index alone
-        "ix_ledger_entries_key_id_at",
-        "key_id",
-        "at",
-        "balance_delta",
-        sqlite_where=text("kind = 'charge'"),
+        "ix_ledger_entries_key_id_at", "key_id", "at", "balance_delta", sqlite_where=text("kind = 'charge'")
     ),
 )
 
@@ -239,26 +231,15 @@ tasks = Table(  # written by tasks/
     Column("buried_at", Double, server_default=text("0")),
     Column("blanked_at", Double),  # written by server/retention and accounts/erase: its prompt and inputs are gone
     Index("ix_tasks_account_id_id", "account_id", "id"),
-    Index(
-        "ix_tasks_ended_at",
-        "ended_at",
-        sqlite_where=text("blanked_at IS NULL AND ended_at IS NOT NULL"),
-    ),
+    Index("ix_tasks_ended_at", "ended_at", sqlite_where=text("blanked_at IS NULL AND ended_at IS NOT NULL")),
     Index(  # tasks in flight are counted at every create of a limited account or key
-        "ix_tasks_in_flight",
-        "account_id",
-        "key_id",
-        sqlite_where=text("ended_at IS NULL"),
+        "ix_tasks_in_flight", "account_id", "key_id", sqlite_where=text("ended_at IS NULL")
     ),
     Index(  # waiting for an upstream's word: looked at by the metrics
-        "ix_tasks_reconciling",
-        "created_at",
-        sqlite_where=text("state = 'reconciling'"),
+        "ix_tasks_reconciling", "created_at", sqlite_where=text("state = 'reconciling'")
     ),
     Index(  # those that a schedule is made of
-        "ix_tasks_unburied",
-        "id",
-        sqlite_where=text("buried_at IS NULL"),
+        "ix_tasks_unburied", "id", sqlite_where=text("buried_at IS NULL")
     ),
     Index("ix_tasks_account_id_fingerprint_created_at", "account_id", "fingerprint", "created_at"),
     Index(
@@ -314,15 +295,9 @@ attempts = Table(  # written by tasks/
     Column("error_message", Text),
     Column("error_param", Text),
     Index(  # few ever are, and every look at the metrics counts them
-        "ix_attempts_unknown",
-        "ended_at",
-        sqlite_where=text("state = 'unknown'"),
+        "ix_attempts_unknown", "ended_at", sqlite_where=text("state = 'unknown'")
     ),
-    Index(
-        "ix_attempts_slot_until",
-        "slot_until",
-        sqlite_where=text("slot_held"),
-    ),
+    Index("ix_attempts_slot_until", "slot_until", sqlite_where=text("slot_held")),
 )
 
 outputs = Table(  # written by tasks/
@@ -350,10 +325,7 @@ outputs = Table(  # written by tasks/
     Column("frame_rate", Double),
     Column("tries", Integer, nullable=False),
     Index(  # those not stored yet, or lost: looked at by the metrics
-        "ix_outputs_state_task_id",
-        "state",
-        "task_id",
-        sqlite_where=text("state <> 'stored'"),
+        "ix_outputs_state_task_id", "state", "task_id", sqlite_where=text("state <> 'stored'")
     ),
 )
 
@@ -369,9 +341,7 @@ handles = Table(  # written by tasks/: where what an upstream calls by an id of 
     Column("task_id", BigInteger, index=True),  # null for what no task of ours has made
     Column("output", Integer),  # its index; null where the task as a whole is meant
     Index(  # those that no task takes with it
-        "ix_handles_account_id",
-        "account_id",
-        sqlite_where=text("task_id IS NULL"),
+        "ix_handles_account_id", "account_id", sqlite_where=text("task_id IS NULL")
     ),
 )
 
@@ -404,13 +374,7 @@ schedule = Table(  # written by tasks/: one row per task that still has somethin
     Column("claim", BigInteger),  # the claim that took the lease: one whose answer was lost finds its own by it
     Index("ix_schedule_due", "due"),
     Index("ix_schedule_account_id_kind_due", "account_id", "kind", "due"),
-    Index(
-        "ix_schedule_pool_rank_task_id",
-        "pool",
-        "rank",
-        "task_id",
-        sqlite_where=text("pool IS NOT NULL"),
-    ),
+    Index("ix_schedule_pool_rank_task_id", "pool", "rank", "task_id", sqlite_where=text("pool IS NOT NULL")),
 )
 
 webhook_endpoints = Table(  # written by webhooks/
@@ -429,12 +393,7 @@ webhook_endpoints = Table(  # written by webhooks/
     Column("deleted_at", Double),
     Index("ix_webhook_endpoints_account_id", "account_id"),
     Index("ix_webhook_endpoints_changed_at", "changed_at"),
-    Index(
-        "uq_webhook_endpoints_account_id",
-        "account_id",
-        unique=True,
-        sqlite_where=text("url IS NULL"),
-    ),
+    Index("uq_webhook_endpoints_account_id", "account_id", unique=True, sqlite_where=text("url IS NULL")),
 )
 
 deliveries = Table(  # written by webhooks/, in the transaction of the step that causes them
@@ -462,15 +421,10 @@ deliveries = Table(  # written by webhooks/, in the transaction of the step that
     Column("delivered_at", Double),
     Index("ix_deliveries_due", "due"),
     Index(  # whose deliveries are waiting
-        "ix_deliveries_account_id_due",
-        "account_id",
-        "due",
-        sqlite_where=text("due IS NOT NULL"),
+        "ix_deliveries_account_id_due", "account_id", "due", sqlite_where=text("due IS NOT NULL")
     ),
     Index(  # the backlog: looked at by the metrics
-        "ix_deliveries_created_at",
-        "created_at",
-        sqlite_where=text("state = 'pending'"),
+        "ix_deliveries_created_at", "created_at", sqlite_where=text("state = 'pending'")
     ),
     Index("ix_deliveries_task_id_sequence", "task_id", "sequence"),
     Index("ix_deliveries_account_id_id", "account_id", "id"),
