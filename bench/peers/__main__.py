@@ -58,7 +58,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="telecine-peers-") as folder:
         place = (given.environment or Path(folder) / "peers").resolve()
-        if not place.exists():
+        if not (place / "node_modules").exists():  # the last that is installed
             install(place)
         found = uvloop.run(measure(place, given.trials, given.seconds))
     machine = (
