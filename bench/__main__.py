@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.busy import busy
+from bench.clients import clients
 from bench.flight import flight, lists
 from bench.flood import flood
 from bench.life import asked, life
@@ -24,7 +25,7 @@ from bench.table import publish, shown, table
 
 BENCHES: dict[str, Bench] = {
     one.__name__: one
-    for one in (idle, creates, reads, sandbox, flight, lists, life, asked, busy, routes, neighbours, flood)
+    for one in (idle, creates, reads, sandbox, flight, lists, life, asked, busy, routes, clients, neighbours, flood)
 }
 
 
