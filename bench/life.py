@@ -33,13 +33,14 @@ def _server(python: str, upstream: Upstream, lists: bool) -> Server:
     return Server(python, upstream.base_url, channel=channel, top=_TOP, speed=_SPEED)
 
 
-async def _lived(server: Server, upstream: Upstream, count: int) -> None:
-    """Make two a second of the server's clock, and wait until each has been told of as done."""
+async def _lived(server: Server, upstream: Upstream, count: int, *, together: int = 10) -> None:
+    """Make so many, so many of them together and then a pause of five seconds of the server's clock; wait until each
+    has been told of as done."""
     body = {"model_name": "kling-v2-5-turbo", "prompt": "a paper boat", "duration": "5"}
     body["callback_url"] = f"{upstream.base_url}/hook"
     message, until = request("POST", PATH, KEY, json.dumps(body).encode()), upstream.successes + count
-    for _ in range(count // 10):
-        await run(server.address, lambda _: message, 10, 2)
+    for _ in range(count // together):
+        await run(server.address, lambda _: message, together, max(2, together // 10))
         await asyncio.sleep(5 / _SPEED)
     late = time.perf_counter() + 300
     while upstream.successes < until:
@@ -57,15 +58,19 @@ async def life(python: str) -> list[Row]:
             await asyncio.sleep(6)
             passed = time.perf_counter() - began
             idle, idle_loop = (server.cpu - cpu) / passed, (server.loop_cpu - loop) / passed
-            cpu, loop, hooks, began = server.cpu, server.loop_cpu, upstream.hooks, time.perf_counter()
-            await _lived(server, upstream, COUNT)
-            passed = time.perf_counter() - began
-            figures = {
-                "ms of the event loop": (server.loop_cpu - loop - idle_loop * passed) / COUNT * 1000,
-                "ms CPU": (server.cpu - cpu - idle * passed) / COUNT * 1000,
-                "webhooks": (upstream.hooks - hooks) / COUNT,
-            }
-    return [Row(f"a task's whole life, {POLLS} polls", figures, "<= 3 ms of the event loop")]
+            rows = []
+            for name, together in (("20 new a second", 10), (f"{COUNT} at once", COUNT)):
+                cpu, loop, hooks, began = server.cpu, server.loop_cpu, upstream.hooks, time.perf_counter()
+                await _lived(server, upstream, COUNT, together=together)
+                passed = time.perf_counter() - began
+                figures = {
+                    "ms of the event loop": (server.loop_cpu - loop - idle_loop * passed) / COUNT * 1000,
+                    "ms CPU": (server.cpu - cpu - idle * passed) / COUNT * 1000,
+                    "webhooks": (upstream.hooks - hooks) / COUNT,
+                }
+                goal = "<= 3 ms of the event loop"
+                rows.append(Row(f"a task's whole life, {POLLS} polls, {name}", figures, goal))
+    return rows
 
 
 async def asked(python: str) -> list[Row]:
