@@ -18,6 +18,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.money import MICROS, MOST_SUM, amount_of
 from telecine.store import tables
 from telecine.store.inserts import insert_new
+from telecine.store.prepared import Prepared
 
 EntryKind = Literal["deposit", "hold", "adjust", "charge", "release"]
 
@@ -77,11 +78,7 @@ def hold(connection: Connection, holds: Sequence[Hold]) -> dict[Ref, GatewayErro
     """
     if not holds:
         return {}
-    rows = connection.execute(
-        select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held, _ACCOUNTS.c.spent).where(
-            _ACCOUNTS.c.id.in_({one.account_id for one in holds})
-        )
-    )
+    rows = connection.execute(_COVERED, {"b_ids": list({one.account_id for one in holds})})
     left = {row.id: [MOST_SUM - row.spent - row.held, row.balance - row.held, row.limited] for row in rows.all()}
     granted: list[Hold] = []
     refused: dict[Ref, GatewayError] = {}
@@ -97,7 +94,7 @@ def hold(connection: Connection, holds: Sequence[Hold]) -> dict[Ref, GatewayErro
             left[one.account_id] = [room - one.amount, free - one.amount, limited]
             granted.append(one)
     _move(connection, [(one.account_id, 0, one.amount, 0) for one in granted])
-    _record(connection, [_entry(one, one.kind, balance=0, held=one.amount) for one in granted])
+    _RECORD.run(connection, [_entry(one, one.kind, balance=0, held=one.amount) for one in granted])
     note_spending(connection, [(one.account_id, one.key_id, one.held_at or one.at, one.amount) for one in granted])
     return refused
 
@@ -107,7 +104,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     if not settlements:
         return
     _move(connection, [(one.account_id, -one.amount, -one.held, one.amount) for one in settlements])
-    _record(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
+    _RECORD.run(connection, [_entry(one, one.kind, balance=-one.amount, held=-one.held) for one in settlements])
     note_spending(connection, [(one.account_id, one.key_id, one.held_at, one.amount - one.held) for one in settlements])
 
 
@@ -148,13 +145,7 @@ def _move(connection: Connection, deltas: Iterable[tuple[int, int, int, int]]) -
         {"b_id": account_id, "b_balance": balance, "b_held": held, "b_spent": spent}
         for account_id, (balance, held, spent) in sorted(sums.items())
     ]
-    if rows:
-        connection.execute(_MOVE, rows)
-
-
-def _record(connection: Connection, entries: list[dict[str, Any]]) -> None:
-    if entries:
-        connection.execute(insert(_ENTRIES), entries)
+    _MOVE.run(connection, rows)
 
 
 def _entry(one: Hold | Settlement, kind: EntryKind, *, balance: int, held: int) -> dict[str, Any]:
@@ -176,7 +167,11 @@ _FULL: Final = (
     "with; use another account."
 )
 _ENTRIES = tables.ledger_entries
-_MOVE = (
+_COVERED = select(_ACCOUNTS.c.id, _ACCOUNTS.c.limited, _ACCOUNTS.c.balance, _ACCOUNTS.c.held, _ACCOUNTS.c.spent).where(
+    _ACCOUNTS.c.id.in_(bindparam("b_ids", expanding=True))
+)
+_RECORD = Prepared(insert(_ENTRIES))
+_MOVE = Prepared(
     update(_ACCOUNTS)
     .where(_ACCOUNTS.c.id == bindparam("b_id"))
     .values(

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, select, tuple_
 
 from telecine.accounts.principal import Bound, Bounds, Owner
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import amount_of
 from telecine.store import tables
+from telecine.store.inserts import upsert
 
 Committed = Counter[tuple[Owner, int | None, int | None]]
 """Micro-units by (owner, id, month), and by (owner, id, None) for ever."""
@@ -29,32 +30,12 @@ def note_spending(connection: Connection, amounts: Iterable[tuple[int, int | Non
         sums["account", account_id, month] += amount
         if key_id is not None:
             sums["key", key_id, month] += amount
-    moved = {place: amount for place, amount in sums.items() if amount}
-    if not moved:
-        return
-    found = connection.execute(
-        select(_TABLE.owner, _TABLE.id, _TABLE.month).where(
-            tuple_(_TABLE.owner, _TABLE.id, _TABLE.month).in_(list(moved))
-        )
-    )
-    there = {(owner, identity, month) for owner, identity, month in found.all()}
-    old, new = sorted(moved.keys() & there), sorted(moved.keys() - there)
-    if old:
-        connection.execute(
-            _SPEND,
-            [
-                {"b_owner": owner, "b_id": identity, "b_month": month, "b_delta": moved[owner, identity, month]}
-                for owner, identity, month in old
-            ],
-        )
-    if new:
-        connection.execute(
-            insert(tables.spending),
-            [
-                {"owner": owner, "id": identity, "month": month, "committed": moved[owner, identity, month]}
-                for owner, identity, month in new
-            ],
-        )
+    rows = [
+        {"owner": owner, "id": identity, "month": month, "committed": amount}
+        for (owner, identity, month), amount in sorted(sums.items())
+        if amount
+    ]
+    upsert(connection, tables.spending, rows, added=frozenset({"committed"}))
 
 
 def committed(connection: Connection, owners: Collection[tuple[Owner, int | None]]) -> Committed:
@@ -108,8 +89,3 @@ def _budgets(bound: Bound, spent: Committed, month: int) -> list[tuple[str, int,
 
 
 _TABLE = tables.spending.c
-_SPEND = (
-    update(tables.spending)
-    .where(_TABLE.owner == bindparam("b_owner"), _TABLE.id == bindparam("b_id"), _TABLE.month == bindparam("b_month"))
-    .values(committed=_TABLE.committed + bindparam("b_delta"))
-)

@@ -4,10 +4,13 @@ else has drawn in the same millisecond is drawn anew."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import sqlite
+
+from telecine.store.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -22,12 +25,13 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
         connection.execute(insert_for(connection.dialect.name, table).on_conflict_do_nothing(), rows)
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert `rows`, sorted by their primary keys and all of the same columns; rows that are there become like them."""
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], added: frozenset[str] = frozenset()
+) -> None:
+    """Insert `rows`, sorted by their primary keys and all of the same columns; rows that are there become like them,
+    but for columns in `added`, which grow by so much."""
     if rows:
-        statement, key = insert_for(connection.dialect.name, table), {column.name for column in table.primary_key}
-        newer = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer), rows)
+        _merging(connection.dialect.name, table, tuple(rows[0]), added).run(connection, rows)
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
@@ -54,3 +58,14 @@ def insert_for(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
     from sqlalchemy.dialects import postgresql  # large, and of no use to a start on SQLite
 
     return postgresql.insert(table)
+
+
+@cache  # as many as there are upserts in this code
+def _merging(dialect: str, table: Table, columns: tuple[str, ...], added: frozenset[str]) -> Prepared:
+    statement, key = insert_for(dialect, table), {column.name for column in table.primary_key}
+    newer = {
+        name: table.c[name] + statement.excluded[name] if name in added else statement.excluded[name]
+        for name in columns
+        if name not in key
+    }
+    return Prepared(statement.on_conflict_do_update(index_elements=sorted(key), set_=newer))

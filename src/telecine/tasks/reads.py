@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import Reference
@@ -42,6 +42,9 @@ class Work(msgspec.Struct, frozen=True):
         if self.attempt is None:
             raise LookupError(f"task {self.task.id} is {self.task.state} without an attempt")
         return self.attempt
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,28 +101,27 @@ class TaskReads:
 
     async def _load_tasks(self, ids: Sequence[int]) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
         def load(connection: Connection) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-            tasks = _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+            tasks = _tasks(connection, ids)
             outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
             return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
 
         return await self._database.read(load)
 
     async def _load_seen(self, ids: Sequence[int]) -> Sequence[Seen | None]:
-        table = tables.tasks.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.id, table.version, table.deleted_at).where(table.id.in_(set(ids)))
-            )
-            found = {task_id: Seen(version, deleted_at is not None) for task_id, version, deleted_at in rows.all()}
+        rows = await self._rows(_SEEN, {"b_ids": list(set(ids))})
+        found = {row.id: Seen(row.version, row.deleted_at is not None) for row in rows}
         return [found.get(one) for one in ids]
+
+    async def _rows(self, query: Select[Any], given: Mapping[str, Any] = _NOTHING) -> Sequence[Row[Any]]:
+        return await self._database.read(lambda connection: connection.execute(query, given).all())
 
     async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
         def load(connection: Connection) -> Sequence[Work | None]:
-            tasks = _tasks(connection, tables.tasks.c.id.in_(set(ids)))
+            tasks = _tasks(connection, ids)
             wanted = [task.attempt_id for task in tasks.values() if task.attempt_id is not None]
             attempts: dict[int, Attempt] = {}
             if wanted:
-                rows = connection.execute(select(tables.attempts).where(tables.attempts.c.id.in_(wanted)))
+                rows = connection.execute(_ATTEMPTS, {"b_ids": wanted})
                 attempts = {row["id"]: attempt_of(row) for row in rows.mappings()}
             outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
             return [
@@ -137,73 +139,48 @@ class TaskReads:
         table = tables.handles.c
         named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
         newest = func.coalesce(table.task_id, 0).desc()
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.handles).where(*named, table.account_id == account_id).order_by(newest)
-            )
-            row = rows.mappings().first()
-            return Handle(**row) if row is not None else None
+        query = select(tables.handles).where(*named, table.account_id == account_id).order_by(newest)
+        return next((Handle(**row._mapping) for row in await self._rows(query.limit(1))), None)
 
     async def is_handle(self, reference: Reference) -> bool:
         """Whether any account has something under the upstream's id in `reference`."""
         table = tables.handles.c
         named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(table.kind).where(*named).limit(1))).first() is not None
+        return bool(await self._rows(select(table.kind).where(*named).limit(1)))
 
     async def external(self, account_id: int, external_id: str) -> int | None:
         """The id of the account's task that its client named `external_id`."""
         table = tables.tasks.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.id).where(table.account_id == account_id, table.external_id == external_id)
-            )
-            return found.scalar_one_or_none()
+        query = select(table.id).where(table.account_id == account_id, table.external_id == external_id)
+        return next((row.id for row in await self._rows(query)), None)
 
     async def attempt_by_token(self, token: str) -> tuple[int, Attempt] | None:
         """The (task id, attempt) that a callback URL belongs to."""
-        async with self._database.reading() as connection:
-            found = await connection.execute(select(tables.attempts).where(tables.attempts.c.callback_token == token))
-            row = found.mappings().first()
-            return (row["task_id"], attempt_of(row)) if row else None
+        rows = await self._rows(select(tables.attempts).where(tables.attempts.c.callback_token == token))
+        return next(((row.task_id, attempt_of(row._mapping)) for row in rows), None)
 
     async def averse(self, task_id: int) -> set[str]:
         """The channels that refused this task for reasons other than being full, or whose job for it failed."""
         table = tables.attempts.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.channel).where(
-                    table.task_id == task_id,
-                    table.state.in_(("refused", "ended")),
-                    table.error_code != "capacity",
-                )
-            )
-            return set(rows.scalars())
+        mine = (table.task_id == task_id, table.state.in_(("refused", "ended")), table.error_code != "capacity")
+        return {row.channel for row in await self._rows(select(table.channel).where(*mine))}
 
     async def failures(self, task_id: int) -> int:
         """How many jobs for this task have failed at their upstreams, and were tried elsewhere."""
         table = tables.attempts.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.id).where(table.task_id == task_id, table.state == "ended", table.error_code.is_not(None))
-            )
-            return len(rows.all())
+        failed = (table.state == "ended", table.error_code.is_not(None))
+        return len(await self._rows(select(table.id).where(table.task_id == task_id, *failed)))
 
     async def losses(self, task_id: int) -> int:
         """How many jobs for this task their upstreams have lost."""
         table = tables.attempts.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(select(table.id).where(table.task_id == task_id, table.state == "lost"))
-            return len(rows.all())
+        return len(await self._rows(select(table.id).where(table.task_id == task_id, table.state == "lost")))
 
     async def unknowns(self, task_id: int) -> int:
         """How many ended attempts of this task may have made a job."""
         table = tables.attempts.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.id).where(table.task_id == task_id, table.state == "unknown", table.ended_at.is_not(None))
-            )
-            return len(rows.all())
+        unknown = (table.state == "unknown", table.ended_at.is_not(None))
+        return len(await self._rows(select(table.id).where(table.task_id == task_id, *unknown)))
 
     async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
         """The tasks that `wanted` describes, and whether there are more behind them."""
@@ -284,14 +261,12 @@ class TaskReads:
         """What limited channels have been sent lately; those that never were are left out."""
         if not channels:
             return {}
-        async with self._database.reading() as connection:
-            return await connection.run_sync(read_uses, channels)
+        return await self._database.read(lambda connection: read_uses(connection, channels))
 
     async def already(self, once: Once) -> int | GatewayError | None:
         """The task that a create already has; None where it has none, or why it cannot be had."""
-        async with self._database.reading() as connection:
-            (found,) = await connection.run_sync(resolve, [once])
-            return found
+        (found,) = await self._database.read(lambda connection: resolve(connection, [once]))
+        return found
 
     async def timeline(self, task_id: int) -> list[dict[str, Any]]:
         """The events of a task, oldest first."""
@@ -324,21 +299,30 @@ def _has_status(status: str) -> ColumnElement[bool]:
     return and_(table.state.not_in(["draft", *sorted(TERMINAL)]), started)
 
 
-def _tasks(connection: Connection, condition: ColumnElement[bool]) -> dict[int, Task]:
-    rows = connection.execute(select(tables.tasks).where(condition))
+def _tasks(connection: Connection, ids: Iterable[int]) -> dict[int, Task]:
+    rows = connection.execute(_TASKS, {"b_ids": list(set(ids))})
     return {row["id"]: task_of(row) for row in rows.mappings()}
 
 
 def _outputs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Output, ...]]:
     if not ids:
         return {}
-    rows = connection.execute(
-        select(tables.outputs)
-        .where(tables.outputs.c.task_id.in_(ids))
-        .order_by(tables.outputs.c.task_id, tables.outputs.c.index)
-    )
+    rows = connection.execute(_OUTPUTS, {"b_ids": list(ids)})
     found: dict[int, tuple[Output, ...]] = {}
     for row in rows.mappings():
         output = output_of(row)
         found[output.task_id] = (*found.get(output.task_id, ()), output)
     return found
+
+
+_IDS: Final[BindParameter[Sequence[int]]] = bindparam("b_ids", expanding=True)
+_SEEN: Final = select(tables.tasks.c.id, tables.tasks.c.version, tables.tasks.c.deleted_at).where(
+    tables.tasks.c.id.in_(_IDS)
+)
+_TASKS: Final = select(tables.tasks).where(tables.tasks.c.id.in_(_IDS))
+_ATTEMPTS: Final = select(tables.attempts).where(tables.attempts.c.id.in_(_IDS))
+_OUTPUTS: Final = (
+    select(tables.outputs)
+    .where(tables.outputs.c.task_id.in_(_IDS))
+    .order_by(tables.outputs.c.task_id, tables.outputs.c.index)
+)

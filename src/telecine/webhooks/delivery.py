@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, insert, tuple_, update
 from telecine.net.urls import origin_of
 from telecine.store import tables
 from telecine.store.locks import in_order
+from telecine.store.prepared import Prepared
 
 PROGRESS: Final = "task.progress"
 EVENTS: Final = (
@@ -83,8 +84,7 @@ def add_deliveries(connection: Connection, deliveries: Iterable[Delivery]) -> No
             _D.c.redelivery_of.is_(None),
         )
         connection.execute(update(_D).where(_D.c.id.in_(in_order(_D.c.id, older))).values(state="superseded", due=None))
-    if rows:
-        connection.execute(insert(tables.deliveries), rows)
+    _DELIVER.run(connection, rows)
 
 
 def asked_for(kind: str, redelivery_of: int | None, tries: int) -> bool:
@@ -100,3 +100,4 @@ def line_of(account_id: int, endpoint_id: int, url: str) -> str:
 
 
 _D = tables.deliveries
+_DELIVER: Final = Prepared(insert(_D))

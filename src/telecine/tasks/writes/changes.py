@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.accounts.ledger import Settlement, settle
 from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.store import tables
 from telecine.store.locks import Locks
+from telecine.store.prepared import Prepared
 from telecine.tasks.rows import alike, attempt_values, output_values, task_values
 from telecine.tasks.writes.handles import forget_handles, keep_handles
 from telecine.webhooks.delivery import Delivery, add_deliveries
@@ -66,20 +67,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def held(connection: Connection, task_ids: Iterable[int]) -> dict[int, Any]:
     """The version, token, channel, wish to cancel, lease owner, wake and line of tasks that are locked, by id. The last
     three are None too where nothing is left to do for the task."""
-    rows = connection.execute(
-        select(
-            tables.tasks.c.id,
-            tables.tasks.c.version,
-            tables.tasks.c.step_token,
-            tables.tasks.c.channel,
-            tables.tasks.c.cancel_requested_at,
-            tables.schedule.c.lease_owner,
-            tables.schedule.c.woken,
-            tables.schedule.c.pool.label("line"),
-        )
-        .outerjoin(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
-        .where(tables.tasks.c.id.in_(sorted(task_ids)))
-    )
+    rows = connection.execute(_HELD, {"b_ids": sorted(task_ids)})
     return {row["id"]: row for row in rows.mappings()}
 
 
@@ -92,25 +80,19 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
         for change, token in ordered
     ]
     for columns, rows in alike(tasks).items():
-        connection.execute(_update_task(columns), rows)
-    new = [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt]
-    if new:
-        connection.execute(insert(tables.attempts), new)
+        _update_task(columns).run(connection, rows)
+    _ATTEMPTS.run(connection, [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt])
     old = [
         {f"b_{name}": value for name, value in attempt_values(one.attempt).items()} for one, _ in ordered if one.attempt
     ]
-    if old:
-        connection.execute(_UPDATE_ATTEMPT, old)
-    made = [output_values(output) for one, _ in ordered for output in one.new_outputs]
-    if made:
-        connection.execute(insert(tables.outputs), made)
+    _UPDATE_ATTEMPT.run(connection, old)
+    _OUTPUTS.run(connection, [output_values(output) for one, _ in ordered for output in one.new_outputs])
     changed = [
         {f"b_{name}": value for name, value in output_values(output).items()}
         for one, _ in ordered
         for output in one.outputs
     ]
-    if changed:
-        connection.execute(_UPDATE_OUTPUT, changed)
+    _UPDATE_OUTPUT.run(connection, changed)
     events = [
         {
             "task_id": one.task.id,
@@ -122,8 +104,7 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
         for one, _ in ordered
         if one.event
     ]
-    if events:
-        connection.execute(insert(tables.events), events)
+    ADD_EVENTS.run(connection, events)
     keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
     forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
     add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
@@ -135,28 +116,45 @@ def _set(names: Iterable[str]) -> dict[str, Any]:
 
 
 @cache
-def _update_task(columns: tuple[str, ...]) -> Update:
+def _update_task(columns: tuple[str, ...]) -> Prepared:
     """The statement that sets what rows with the parameters `columns` bring."""
     names = (name.removeprefix("b_") for name in columns if name != "b_id")
-    return update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(names))
+    return Prepared(update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(names)))
 
 
-_UPDATE_ATTEMPT = (
+_HELD = (
+    select(
+        tables.tasks.c.id,
+        tables.tasks.c.version,
+        tables.tasks.c.step_token,
+        tables.tasks.c.channel,
+        tables.tasks.c.cancel_requested_at,
+        tables.schedule.c.lease_owner,
+        tables.schedule.c.woken,
+        tables.schedule.c.pool.label("line"),
+    )
+    .outerjoin(tables.schedule, tables.schedule.c.task_id == tables.tasks.c.id)
+    .where(tables.tasks.c.id.in_(bindparam("b_ids", expanding=True)))
+)
+
+_ATTEMPTS = Prepared(insert(tables.attempts))
+_OUTPUTS = Prepared(insert(tables.outputs))
+ADD_EVENTS = Prepared(insert(tables.events))
+
+# Of an attempt, set when it begins.
+_BEGUN = {"id", "task_id", "number", "created_at", "callback_token", "handle", "pool", "weight"}
+_BEGUN |= {"channel", "address", "provider", "model"}
+
+_UPDATE_ATTEMPT = Prepared(
     update(tables.attempts)
     .where(tables.attempts.c.id == bindparam("b_id"))
-    .values(
-        _set(
-            column.name
-            for column in tables.attempts.c
-            if column.name not in {"id", "task_id", "number", "created_at", "callback_token"}
-        )
-    )
+    .values(_set(column.name for column in tables.attempts.c if column.name not in _BEGUN))
 )
 
 # Of an output, set when it is made; `facts` may have been erased since.
 _FIXED = frozenset({"task_id", "index", "item", "part", "kind", "facts"})
 
-_UPDATE_OUTPUT = (
+_UPDATE_OUTPUT = Prepared(
     update(tables.outputs)
     .where(tables.outputs.c.task_id == bindparam("b_task_id"), tables.outputs.c.index == bindparam("b_index"))
     .values(_set(column.name for column in tables.outputs.c if column.name not in _FIXED))

@@ -88,11 +88,10 @@ class Claim(msgspec.Struct, frozen=True):
             found = [one for one in due if places[one.kind].try_take(one.account_id)]
         if found:
             lease = {"b_owner": write.owner, "b_until": time + LEASE_SECONDS, "b_claim": write.token}
-            leased = sorted(one.task_id for one in found)
-            connection.execute(_LEASE, [{"b_task_id": one, **lease} for one in leased])
+            connection.execute(_LEASE, {"b_ids": [one.task_id for one in found], **lease})
             if seen == write.limit:
                 return [(found, write.now)]
-        upcoming = connection.execute(select(_S.c.due).where(_S.c.due > write.now).order_by(_S.c.due).limit(1))
+        upcoming = connection.execute(_UPCOMING, {"b_now": write.now})
         return [(found, upcoming.scalar_one_or_none())]
 
 
@@ -182,8 +181,10 @@ _READY: Final = and_(
 _FIRST: Final = _ROWS.where(_READY).order_by(_S.c.due).limit(_LIMIT).with_for_update(skip_locked=True, of=_S)
 _LOOKED_UP: Final = _looked_up()
 
+_UPCOMING: Final = select(_S.c.due).where(_S.c.due > bindparam("b_now")).order_by(_S.c.due).limit(1)
+
 _LEASE = (
     update(_S)
-    .where(_S.c.task_id == bindparam("b_task_id"))
+    .where(_S.c.task_id.in_(bindparam("b_ids", expanding=True)))  # locked by now
     .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), claim=bindparam("b_claim"), woken=False)
 )

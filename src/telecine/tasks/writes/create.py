@@ -17,9 +17,11 @@ from telecine.nouns.task import Task
 from telecine.store import tables
 from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
+from telecine.store.prepared import Prepared
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.rows import alike, new_task_values
 from telecine.tasks.steps import Kind
+from telecine.tasks.writes.changes import ADD_EVENTS
 from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
 from telecine.webhooks.delivery import Delivery, add_deliveries
@@ -155,9 +157,9 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> None:
     # Two processes that use the same names at once wait for each other in one order only (`telecine.store.locks`).
     tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
     for rows in alike(tasks).values():
-        connection.execute(insert(tables.tasks), rows)
-    connection.execute(
-        insert(tables.events),
+        _TASKS.run(connection, rows)
+    ADD_EVENTS.run(
+        connection,
         [
             {
                 "task_id": write.task.id,
@@ -173,8 +175,8 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> None:
         ],
     )
     shared = lease_time(connection, 0.0)  # 0: there is no clock but this process's
-    connection.execute(
-        insert(tables.schedule),
+    _SCHEDULE.run(
+        connection,
         [
             {
                 "task_id": write.task.id,
@@ -194,6 +196,10 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> None:
         ],
     )
     add_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
+
+
+_TASKS = Prepared(insert(tables.tasks))
+_SCHEDULE = Prepared(insert(tables.schedule))
 
 
 def _existing(connection: Connection, writes: Sequence[Create]) -> set[int]:

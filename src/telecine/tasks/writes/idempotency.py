@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.store import tables
+from telecine.store.prepared import Prepared
 from telecine.tasks.idempotency import FORGIVEN, HEADER, KEPT_SECONDS, RETRY_SECONDS, Once
 
 _PRUNED: Final = 500
@@ -53,8 +54,8 @@ def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
     if not rows:
         return
     rows.sort(key=lambda row: (row["account_id"], row["key"]))
-    connection.execute(_FORGET, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
-    connection.execute(insert(_KEYS), rows)
+    _FORGET.run(connection, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
+    _REMEMBER.run(connection, rows)
     now = max(once.at for once, _ in made)
     expired = (
         select(_KEYS.c.task_id)
@@ -139,4 +140,7 @@ def _forgiven() -> Any:
 
 
 _KEYS = tables.idempotency
-_FORGET = delete(_KEYS).where(_KEYS.c.account_id == bindparam("b_account_id"), _KEYS.c.key == bindparam("b_key"))
+_REMEMBER = Prepared(insert(_KEYS))
+_FORGET = Prepared(
+    delete(_KEYS).where(_KEYS.c.account_id == bindparam("b_account_id"), _KEYS.c.key == bindparam("b_key"))
+)

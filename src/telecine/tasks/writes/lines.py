@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from telecine.nouns.task import Task
 from telecine.store import tables
@@ -24,13 +24,7 @@ class Line:
         """The line called `name`, as far as it matters to `room`."""
         if room <= 0:
             return cls(room)
-        row = tables.schedule.c
-        heads = connection.execute(
-            select(row.rank, row.task_id, row.weight)
-            .where(row.pool == name)
-            .order_by(row.rank, row.task_id)
-            .limit(room)
-        )
+        heads = connection.execute(_HEADS, {"b_line": name, "b_most": room})
         return cls(room, ((rank, task_id, weight) for rank, task_id, weight in heads.all()))
 
     def fits(self, task: Task, weight: int = 1) -> bool:
@@ -58,9 +52,7 @@ def call(connection: Connection, name: str, number: int, due: float) -> None:
         .order_by(row.task_id)
         .with_for_update(skip_locked=True)
     )
-    called = [{"b_task_id": one, "b_due": due} for one in rows.scalars()]
-    if called:
-        connection.execute(COME, called)
+    COME.run(connection, [{"b_task_id": one, "b_due": due} for one in rows.scalars()])
 
 
 def wake_first(connection: Connection, name: str, number: int, now: float) -> None:
@@ -68,14 +60,15 @@ def wake_first(connection: Connection, name: str, number: int, now: float) -> No
     themselves: whoever waited for them here, with a pool in hand, would wait for somebody who waits for that pool."""
     if number <= 0:
         return
-    row = tables.schedule.c
-    rows = connection.execute(
-        select(row.task_id)
-        .where(row.pool == name)
-        .order_by(row.rank, row.task_id)
-        .limit(number)
-        .with_for_update(skip_locked=True)
-    )
-    heads = [{"b_task_id": one, "b_now": now} for one in rows.scalars()]
-    if heads:
-        connection.execute(WAKE, heads)
+    rows = connection.execute(_FIRST, {"b_line": name, "b_most": number})
+    WAKE.run(connection, [{"b_task_id": one, "b_now": now} for one in rows.scalars()])
+
+
+_S = tables.schedule.c
+_HEADS = (
+    select(_S.rank, _S.task_id, _S.weight)
+    .where(_S.pool == bindparam("b_line"))
+    .order_by(_S.rank, _S.task_id)
+    .limit(bindparam("b_most", type_=Integer))
+)
+_FIRST = _HEADS.with_only_columns(_S.task_id).with_for_update(skip_locked=True)

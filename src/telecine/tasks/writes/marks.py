@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.store import tables
 from telecine.store.locks import Locks
+from telecine.store.prepared import Prepared
 from telecine.tasks.writes.schedule import WAKE
 
 
@@ -39,12 +40,11 @@ class Mark(msgspec.Struct, frozen=True):
     def apply(cls, connection: Connection, writes: Sequence[Mark], *, again: bool) -> Sequence[Exception | None]:
         cancels = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.cancel]
         deletes = [{"b_id": w.task_id, "b_now": w.now} for w in writes if w.delete]
-        if cancels:
-            connection.execute(_CANCEL, cancels)
+        _CANCEL.run(connection, cancels)
+        _DELETE.run(connection, deletes)
         if deletes:
-            connection.execute(_DELETE, deletes)
             _schedule_burial(connection, {write.task_id: write.now for write in writes if write.delete})
-        connection.execute(WAKE, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
+        WAKE.run(connection, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
         return [None] * len(writes)
 
 
@@ -78,12 +78,12 @@ def _schedule_burial(connection: Connection, deleted: dict[int, float]) -> None:
 
 _T = tables.tasks
 
-_CANCEL = (
+_CANCEL = Prepared(
     update(_T)
     .where(_T.c.id == bindparam("b_id"), _T.c.cancel_requested_at.is_(None))
     .values(cancel_requested_at=bindparam("b_now"))
 )
 
-_DELETE = update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now"))
+_DELETE = Prepared(update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now")))
 
 _UNBURY = update(_T).where(_T.c.id == bindparam("b_id")).values(buried_at=None)

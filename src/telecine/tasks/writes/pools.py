@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from telecine.nouns.task import Attempt, Task
 from telecine.store import tables
+from telecine.store.prepared import Prepared
 from telecine.tasks.writes.lines import Line, wake_first
 
 
@@ -26,9 +27,7 @@ class PoolLines:
         names = sorted(names)
         if not names:
             return pools
-        rows = connection.execute(
-            select(tables.pools).where(tables.pools.c.name.in_(names)).order_by(tables.pools.c.name)
-        )
+        rows = connection.execute(_POOLS, {"b_names": names})
         for name, slots, used in rows.all():
             pools._lines[name] = Line.read(connection, name, slots - used)
         return pools
@@ -45,10 +44,7 @@ class PoolLines:
 
     def save(self, connection: Connection) -> None:
         """Write how many slots are taken now."""
-        if self._taken:
-            connection.execute(
-                MOVE_POOL, [{"b_name": name, "b_delta": delta} for name, delta in sorted(self._taken.items())]
-            )
+        MOVE_POOL.run(connection, [{"b_name": name, "b_delta": delta} for name, delta in sorted(self._taken.items())])
 
 
 def take_away(connection: Connection, attempts: ColumnElement[bool]) -> Counter[str]:
@@ -72,18 +68,24 @@ def take_away(connection: Connection, attempts: ColumnElement[bool]) -> Counter[
 def give_back(connection: Connection, slots: Mapping[str, int], now: float) -> None:
     """Give `slots` back to their pools, which are locked by now, and wake the heads of their lines."""
     if slots:
-        connection.execute(MOVE_POOL, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(slots.items())])
+        MOVE_POOL.run(connection, [{"b_name": name, "b_delta": -weight} for name, weight in sorted(slots.items())])
         wake_heads(connection, slots, now)
 
 
 def wake_heads(connection: Connection, names: Iterable[str], now: float) -> None:
     """Make as many of those who wait for each of these pools due as there is room for."""
     for name in sorted(names):
-        pool = connection.execute(select(tables.pools.c.slots - tables.pools.c.used).where(tables.pools.c.name == name))
+        pool = connection.execute(_ROOM, {"b_name": name})
         wake_first(connection, name, pool.scalar_one_or_none() or 0, now)
 
 
-MOVE_POOL = (
+_POOLS = (
+    select(tables.pools)
+    .where(tables.pools.c.name.in_(bindparam("b_names", expanding=True)))
+    .order_by(tables.pools.c.name)
+)
+_ROOM = select(tables.pools.c.slots - tables.pools.c.used).where(tables.pools.c.name == bindparam("b_name"))
+MOVE_POOL = Prepared(
     update(tables.pools)
     .where(tables.pools.c.name == bindparam("b_name"))
     .values(used=tables.pools.c.used + bindparam("b_delta"))

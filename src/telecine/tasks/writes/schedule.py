@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Double, Text, and_, bindparam, case, select, 
 from telecine.store import tables
 from telecine.store.database import lease_time
 from telecine.store.locks import Locks
+from telecine.store.prepared import Prepared
 
 LEASE_SECONDS = 60.0
 
@@ -35,8 +36,8 @@ class Rest(msgspec.Struct, frozen=True):
 
     @classmethod
     def apply(cls, connection: Connection, writes: Sequence[Rest], *, again: bool) -> Sequence[Exception | None]:
-        connection.execute(
-            _REST,
+        _REST.run(
+            connection,
             [
                 {"b_task_id": write.task_id, "b_due": write.due, "b_now": write.now, "b_owner": write.owner}
                 for write in sorted(writes, key=lambda write: write.task_id)
@@ -70,10 +71,8 @@ class Wake(msgspec.Struct, frozen=True):
         wanted = sorted(writes, key=lambda write: write.task_id)
         now = [{"b_task_id": one.task_id, "b_now": one.now} for one in wanted if one.due <= one.now]
         later = [{"b_task_id": one.task_id, "b_due": one.due} for one in wanted if one.due > one.now]
-        if now:
-            connection.execute(WAKE, now)
-        if later:
-            connection.execute(_SOONER, later)
+        WAKE.run(connection, now)
+        _SOONER.run(connection, later)
         return [None] * len(writes)
 
 
@@ -102,8 +101,7 @@ class Extend(msgspec.Struct, frozen=True):
             for write in writes
             for one in sorted(write.task_ids)
         ]
-        if rows:
-            connection.execute(_EXTEND, rows)
+        _EXTEND.run(connection, rows)
         ids = {row["b_task_id"] for row in rows}
         found = connection.execute(select(_S.c.task_id, _S.c.lease_owner).where(_S.c.task_id.in_(ids)))
         owners = {row.task_id: row.lease_owner for row in found.all()}
@@ -111,8 +109,7 @@ class Extend(msgspec.Struct, frozen=True):
 
 
 def reschedule(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(RESCHEDULE, sorted(rows, key=lambda row: row["b_task_id"]))
+    RESCHEDULE.run(connection, sorted(rows, key=lambda row: row["b_task_id"]))
 
 
 _S = tables.schedule
@@ -128,29 +125,29 @@ _NEXT = case(
     else_=bindparam("b_kind", type_=Text),
 )
 
-RESCHEDULE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values({**_RELEASED, "kind": _NEXT})
+RESCHEDULE = Prepared(update(_S).where(_S.c.task_id == bindparam("b_task_id")).values({**_RELEASED, "kind": _NEXT}))
 
-_REST = (
+_REST = Prepared(
     update(_S).where(_S.c.task_id == bindparam("b_task_id"), _S.c.lease_owner == bindparam("b_owner")).values(_RELEASED)
 )
 
-WAKE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_now"), woken=True)
+WAKE = Prepared(update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_now"), woken=True))
 
-_SOONER = (
+_SOONER = Prepared(
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"), _S.c.due.is_(None) | (_S.c.due > bindparam("b_due")))
     .values(due=bindparam("b_due"))
 )
 
-COME = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_due"))
+COME = Prepared(update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(due=bindparam("b_due")))
 
-_EXTEND = (
+_EXTEND = Prepared(
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"), _S.c.lease_owner == bindparam("b_owner"))
     .values(lease_until=bindparam("b_until"))
 )
 
-PARK = (
+PARK = Prepared(
     update(_S)
     .where(_S.c.task_id == bindparam("b_task_id"))
     .values(
@@ -164,4 +161,4 @@ PARK = (
     )
 )
 
-LEAVE_LINE = update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(pool=None)
+LEAVE_LINE = Prepared(update(_S).where(_S.c.task_id == bindparam("b_task_id")).values(pool=None))

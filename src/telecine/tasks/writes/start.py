@@ -137,9 +137,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         pools.save(connection)
         quotas.save(connection)
         left = [{"b_task_id": change.task.id} for change, _ in started if rows[change.task.id]["line"] is not None]
-        if left:
-            connection.execute(LEAVE_LINE, left)
-        if parked:
-            connection.execute(PARK, sorted(parked, key=lambda row: row["b_task_id"]))
+        LEAVE_LINE.run(connection, left)
+        PARK.run(connection, sorted(parked, key=lambda row: row["b_task_id"]))
         quotas.call(connection)
         return [outcomes[write.task.id] for write in writes]
