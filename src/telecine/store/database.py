@@ -74,7 +74,7 @@ class Write(Protocol):
 
     @classmethod
     def apply(cls, connection: Connection, writes: Sequence[Any], *, again: bool) -> Sequence[object | Exception]:
-        """Write all of `writes`; one result or exception each.
+        """Write all of `writes`; one result or exception each. On SQLite it runs in a thread of the database's.
 
         `again`: an earlier COMMIT of these writes had an unknown result, so look first whether they are there.
         """
