@@ -10,7 +10,7 @@ DRAFT = {"model": "storyboard-1", "prompt": "a boat", "size": "320x240", "draft"
 
 
 def test_a_draft_is_completed_and_drawn(tmp_path: Path) -> None:
-    with LiveServer(tmp_path) as server:
+    with LiveServer(tmp_path, speed=4.0) as server:  # which waits for fifteen of our seconds
         made = server.call("POST", "/v1/tasks", DRAFT)
         task = made.json["id"]
         assert (made.status, made.json["status"], made.json["outputs"]) == (200, "draft", [])

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from tests.dialects.house import base64_of, picture
-from tests.server.live import KEY, LiveServer, kling_channel
+from tests.server.live import KEY, LiveServer, eventually, kling_channel
 from tests.upstreams.kling import API_KEY, FakeKling
 
 PATH = "/kling/v1/videos/text2video"
@@ -82,6 +82,7 @@ def test_the_official_clients_own_retry_joins(tmp_path: Path, kling: FakeKling) 
         client = openai.OpenAI(base_url=f"{live.address}/v1", api_key=KEY, timeout=0.3, max_retries=1)
         with client, pytest.raises(openai.APITimeoutError):
             client.videos.create(**VIDEO)
+        eventually(lambda: live.count("tasks"), "a task")
         kling.release("create")
         assert live.count("tasks") == 1
         kling.finish()
