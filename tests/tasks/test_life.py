@@ -580,16 +580,23 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
 async def test_a_task_that_is_cancelled_just_before_its_start_is_not_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with House(tmp_path).opened() as house:
+    channel = ChannelConfig(name="main", provider="scripted", models=("kling-v2-5-turbo",), max_in_flight=1)
+    async with House(tmp_path, (channel,)).opened() as house:
         write = house.database.write
+        cancelled: list[int] = []
 
         async def late(what: Any) -> Any:
             if isinstance(what, Start):
+                cancelled.append(what.task.id)
                 await write(Mark(what.task.id, house.clock.now(), cancel=True))
             return await write(what)
 
         monkeypatch.setattr(house.database, "write", late)
+        house.provider.polls = [DONE]
+        await house.tasks.create(house.me, text_to_video(), "tasks")
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        await house.pass_time(60)
         await house.engine.drain()
+        assert cancelled == [view.task.id]
         assert (await house.tasks.get(house.me, view.task.id)).task.state == "cancelled"
-        assert house.provider.sent == []
+        assert len(house.provider.sent) == 1

@@ -349,3 +349,20 @@ async def run_out(house: House, by: float = 61.0) -> int:
     async with house.database.writing() as connection:
         done = await connection.execute(update(table).values(lease_until=table.c.lease_until - by))
     return done.rowcount
+
+
+@pytest.mark.parametrize("answers", [[True], [False], [False, True], [True, True]])
+async def test_a_create_whose_answer_is_lost_is_begun_once(
+    tmp_path: Path, lost: LostCommits, answers: list[bool]
+) -> None:
+    """Its attempt, which is in the same transaction, is the one that is sent."""
+    async with House(tmp_path).opened() as house:
+        lost.coming = answers[:]
+        try:
+            view = await house.tasks.create(house.me, text_to_video(), "tasks")
+        except CommitUnknownError:  # nobody can tell, so nothing is sent before it is looked up
+            assert len(answers) == 2
+            assert house.provider.sent == []
+            return
+        assert view.task.state == "running"
+        assert [one.handle for one in house.provider.sent] == [str(view.task.attempt_id)]

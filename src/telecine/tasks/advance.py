@@ -20,10 +20,10 @@ from telecine.tasks.writes import Change
 async def advance(context: Context, task_id: int, known: Work | None = None) -> None:
     """Run the steps of a leased task until it rests, waits or has ended. Raises StaleError when the lease is lost.
 
-    `known`: the task as this process has just committed it; otherwise it is read.
+    `known`: the task as this process has just committed it, perhaps with its first attempt; otherwise it is read.
     """
     work = known or await context.reads.work(task_id)
-    fresh = False
+    fresh = known is not None
     while work is not None:
         await context.go_on(work.task)
         work, fresh = await _step(context, work, fresh)

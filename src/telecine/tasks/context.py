@@ -30,7 +30,7 @@ from telecine.tasks.reads import TaskReads
 from telecine.tasks.steps import Kind, Place, kind_of
 from telecine.tasks.view import View
 from telecine.tasks.watch import Watch
-from telecine.tasks.writes import Change, Event, Rest, StaleError, Start, Step
+from telecine.tasks.writes import Alternative, Change, Event, Rest, StaleError, Start, Step
 from telecine.webhooks.delivery import Delivery, Message, Tidings
 from telecine.webhooks.endpoints import Endpoint
 
@@ -135,6 +135,8 @@ class Context(msgspec.Struct, kw_only=True):
     """Whoever follows a task has to come back later: this process is about to end."""
     leases: dict[int, float] = msgspec.field(default_factory=dict)
     """Until when this process surely holds the lease of each task whose step runs, by the clock's `elapsed`."""
+    awaited: dict[int, Task] = msgspec.field(default_factory=dict)
+    """The tasks whose clients wait for their first step, as this process has last committed them."""
     uncut: set[int] = msgspec.field(default_factory=set)
     """Tasks whose step is not to be stopped where its lease is lost: its one request goes out, or what it knows, and
     nobody else, is being committed. It ends by that commit."""
@@ -239,21 +241,27 @@ class Context(msgspec.Struct, kw_only=True):
         )
         await self.write(step, surely=surely)
 
-    async def write(self, step: Step | Start, *, surely: bool = False) -> int | None:
+    async def write(self, step: Step | Start, *, surely: bool = False) -> Alternative | None:
         """Commit a step, and tell whoever watches its task. Raises StaleError."""
         self.uncut.add(step.key)
         try:
             if isinstance(step, Start):
-                begun: int | None = await self.database.write(step)
-                self.watch.changed(step.key)
+                begun: Alternative | None = await self.database.write(step)
+                self._committed(begun.change.task if begun is not None else None, step.key)
                 return begun
             await self._persist(step, surely=surely)
         finally:
             self.uncut.discard(step.key)
-        self.watch.changed(step.key)
+        self._committed(step.change.task, step.key)
         if step.change.deliveries:
             self.told()
         return None
+
+    def _committed(self, task: Task | None, task_id: int) -> None:
+        """Tell whoever watches the task, or waits for its first step. None: its row is as it was."""
+        if task is not None and task_id in self.awaited:
+            self.awaited[task_id] = task
+        self.watch.changed(task_id)
 
     async def _persist(self, step: Step, *, surely: bool) -> None:
         """Commit a step, again and again where the database cannot take it now: while the lease lasts, or `surely`."""

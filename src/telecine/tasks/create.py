@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import NamedTuple
+
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +24,8 @@ from telecine.tasks.context import Context
 from telecine.tasks.idempotency import Idempotency, Once
 from telecine.tasks.reads import Work
 from telecine.tasks.references import resolve
+from telecine.tasks.schedule import Schedule
+from telecine.tasks.start import committed, first
 from telecine.tasks.steps import first_kind
 from telecine.tasks.writes import Create
 
@@ -35,6 +40,15 @@ class Origin(msgspec.Struct, frozen=True):
     """Whether it waits for its client to complete it."""
 
 
+class Made(NamedTuple):
+    """A new task as it was committed."""
+
+    task: Task
+    step: asyncio.Task[None] | None
+    """Its first step, which runs now, and whose commits `Context.awaited` knows until it is taken out there; None
+    where the task waits."""
+
+
 async def store(
     context: Context,
     catalogue: Catalogue,
@@ -42,11 +56,12 @@ async def store(
     request: GenerationRequest,
     origin: Origin,
     *,
+    schedule: Schedule,
     said: Idempotency | None,
-) -> Work | int:
-    """The new task, committed, with its channels; the id of the one that the request, sent again, has already.
+) -> Made | int:
+    """The new task, committed; the id of the one that the request, sent again, has already.
 
-    Raises GatewayError.
+    Where its account has a place for a step, its first attempt is begun in the same transaction. Raises GatewayError.
     """
     check_names(request)
     task = _new(context, principal, request, origin)
@@ -64,19 +79,39 @@ async def store(
     cost = quote(context, principal, routes, request)
     if cost is not None:
         task = replace(task, prices=cost.prices, held=cost.hold, most=cost.most)
-    kind = first_kind(task.operation, routes)
     for _ in range(DRAWS):
-        told = context.deliveries(task, (), f"task.{task.status}")
-        create = Create(task, context.owner, told, said, principal.bound, kind)
         try:
-            earlier = await context.database.write(create)
+            return await _made(context, schedule, Work(task, None, (), tuple(routes)), said, principal)
         except IntegrityError:
             # Another process has just used the same key or external id, so now that can be seen; or it has drawn the
-            # same id, of the task or of a webhook.
+            # same id, of the task, of its attempt or of a webhook.
             task = replace(task, id=context.ids.next(context.now()))
-            continue
-        return Work(task, None, (), tuple(routes)) if earlier is None else earlier
     raise GatewayError("internal", "The task could not be stored; send the request again.")
+
+
+async def _made(
+    context: Context, schedule: Schedule, work: Work, said: Idempotency | None, principal: Principal
+) -> Made | int:
+    """`work`, committed and begun, or the earlier task. Raises GatewayError and IntegrityError."""
+    task, kind = work.task, first_kind(work.task.operation, work.routes or ())
+    draft = task.state == "draft"
+    place = None if draft else schedule.reserve(task.account_id, kind)
+    try:
+        told = context.deliveries(task, (), f"task.{task.status}")
+        start = first(context, work) if place is not None else None
+        write = context.database.write(Create(task, context.owner, told, said, principal.bound, kind, start))
+        made = await (write if start is None else committed(context, start, write))
+        if isinstance(made, int):
+            return made
+        if draft or (start is not None and made is None):
+            return Made(task, None)
+        work = work if made is None else Work(made.change.task, made.attempt, ())
+        context.awaited[task.id] = work.task
+        step, place = schedule.begin(work, place), None
+        return Made(work.task, step)
+    finally:
+        if place is not None:
+            schedule.spare(place)
 
 
 async def routed(

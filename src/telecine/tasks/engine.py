@@ -72,19 +72,31 @@ class Engine:
         await self._context.database.write(Wake(task_id, due, self._context.now()))
         self.nudge()
 
-    def begin(self, work: Work) -> asyncio.Task[None]:
+    def reserve(self, account_id: int, kind: Kind) -> Place | None:
+        """A place for the first step of a task that is about to be committed, where there is one now."""
+        if self._idle:
+            return self.steps.add(kind, account_id)
+        place = self.steps.try_take(kind, account_id)
+        if place is None:
+            self._full.add((kind, account_id))
+        return place
+
+    def spare(self, place: Place) -> None:
+        """Give back what was reserved and is not used."""
+        place.leave()
+        if self._full:
+            self.nudge()
+
+    def begin(self, work: Work, place: Place | None = None) -> asyncio.Task[None]:
         """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away.
 
         Where its account has no place for a step now, it stands in the schedule with the account's others.
         """
-        task, kind = work.task, first_kind(work.task.operation, work.routes or ())
+        task = work.task
         since = self._context.clock.elapsed() - max(0.0, self._context.now() - task.created_at)
-        if self._idle:
-            return self._spawn(task.id, self.steps.add(kind, task.account_id), since, work)
-        place = self.steps.try_take(kind, task.account_id)
+        place = place or self.reserve(task.account_id, first_kind(task.operation, work.routes or ()))
         if place is not None:
             return self._spawn(task.id, place, since, work)
-        self._full.add((kind, task.account_id))
         return self._track(task.id, since, self._hand_back(task.id))
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:

@@ -19,6 +19,7 @@ from typing import Protocol
 from telecine.loops import Loop
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
+from telecine.tasks.steps import Kind, Place
 
 Advance = Callable[[Context, int, Work | None], Awaitable[None]]
 """Runs the steps of a leased task until it rests, waits or has ended: `telecine.tasks.advance.advance`."""
@@ -36,8 +37,18 @@ class Schedule(Protocol):
         to do stays as it is."""
         ...
 
-    def begin(self, work: Work) -> asyncio.Task[None]:
-        """Run the first steps of a task that this process has just committed, leased; whoever waits may go away."""
+    def reserve(self, account_id: int, kind: Kind) -> Place | None:
+        """A place for the first step of a task that is about to be committed, where there is one now; for `begin`, or
+        `spare`."""
+        ...
+
+    def spare(self, place: Place) -> None:
+        """Nothing is begun there."""
+        ...
+
+    def begin(self, work: Work, place: Place | None = None) -> asyncio.Task[None]:
+        """Run the first steps of a task that this process has just committed, leased; whoever waits may go away. One
+        whose attempt was committed with it needs the place that was reserved before."""
         ...
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:

@@ -22,7 +22,7 @@ from telecine.tasks.draft import complete, ended_as_draft
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
-from telecine.tasks.reads import Filter, Work
+from telecine.tasks.reads import Filter
 from telecine.tasks.references import find
 from telecine.tasks.retry import once_more
 from telecine.tasks.schedule import Schedule
@@ -94,24 +94,34 @@ class TaskService:
         origin: Origin,
         said: Idempotency | None,
     ) -> View:
-        try:
-            made = await store(self._context, self._catalogue, principal, request, origin, said=said)
-        except GatewayError:
-            await self._context.library.forget(request.own_keys)
-            raise
-        if isinstance(made, Work) and origin.draft:
-            return self._view(made.task, ())
-        if isinstance(made, Work):
-            step = self._schedule.begin(made)
-            await asyncio.wait([step], timeout=self._context.limits.first_step)
-            return await self._first_answer(made.task.id)
-        await self._context.library.forget(request.own_keys)
-        await join(self._context, self._schedule, made)
-        return await self._first_answer(made)
+        """Whoever hangs up ends only the wait: what is committed is begun, too."""
+        return await asyncio.shield(asyncio.ensure_future(self._made(principal, request, origin, said)))
 
-    async def _first_answer(self, task_id: int) -> View:
+    async def _made(
+        self, principal: Principal, request: GenerationRequest, origin: Origin, said: Idempotency | None
+    ) -> View:
+        context = self._context
+        try:
+            made = await store(context, self._catalogue, principal, request, origin, schedule=self._schedule, said=said)
+        except GatewayError:
+            await context.library.forget(request.own_keys)
+            raise
+        if isinstance(made, int):
+            await context.library.forget(request.own_keys)
+            await join(context, self._schedule, made)
+            return self._first_answer(await context.reads.task(made))
+        if made.step is None:
+            return self._view(made.task, ())
+        try:
+            done, _ = await asyncio.wait([made.step], timeout=context.limits.first_step)
+        finally:
+            task = context.awaited.pop(made.task.id)
+        # From memory, where the step has come to its end and no output can be there yet.
+        known = done and task.started_at is None
+        return self._first_answer((task, ()) if known else await context.reads.task(task.id))
+
+    def _first_answer(self, found: tuple[Task, tuple[Output, ...]] | None) -> View:
         """What a create answers with, each time that it is sent. Raises GatewayError."""
-        found = await self._context.reads.task(task_id)
         if found is None or found[0].deleted_at is not None:
             message = "The task that was made for this request has been deleted; use a new key for a new one."
             raise GatewayError("conflict", message, param=HEADER, may_retry=False)

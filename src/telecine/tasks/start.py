@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +24,7 @@ from telecine.tasks.writes import Alternative, Change, Start
 _NO_CHANNEL = TaskError("upstream_failed", "No channel for this model has worked for a while.")
 # With several channels, one that this task does not stand in line for may get room first: look again after a while.
 _LOOK_AGAIN = 20.0
+T = TypeVar("T")
 
 
 async def start(context: Context, work: Work) -> Work | None:
@@ -49,16 +51,51 @@ async def start(context: Context, work: Work) -> Work | None:
     return Work(chosen.change.task, chosen.attempt, ())
 
 
+def first(context: Context, work: Work) -> Start | None:
+    """How a task begins that is about to be created; None where all its channels rest."""
+    known = work.routes or ()
+    ready = [route for route in known if context.router.circuit(route.channel.name).pause() == 0]
+    return _started(context, work, ready, alone=len(known) == 1) if ready else None
+
+
+async def committed(context: Context, start: Start, commit: Awaitable[T]) -> T:
+    """What `commit` brings, which is an alternative of `start` where that was begun.
+
+    Their circuits are taken before the commit and given back after it, so that no two tasks are the same probe.
+    """
+    circuits = {one.attempt.id: context.router.circuit_of(one.attempt) for one in start.alternatives}
+    for attempt, circuit in circuits.items():
+        circuit.take(attempt)
+    begun = None
+    try:
+        found = await commit
+        begun = found.attempt.id if isinstance(found, Alternative) else None
+    finally:
+        for attempt, circuit in circuits.items():
+            if attempt != begun:
+                circuit.spare(attempt)
+    return found
+
+
 async def _draw(context: Context, work: Work, routes: Sequence[Route], *, alone: bool) -> Alternative | None:
-    """Begin an attempt on the first of `routes` that has room, under an id that nobody else has drawn."""
-    for _ in range(DRAWS - 1):
-        with contextlib.suppress(IntegrityError):
-            return await _begin(context, _alternatives(context, work, routes), alone=alone)
-    return await _begin(context, _alternatives(context, work, routes), alone=alone)
+    """Begin an attempt on the first of `routes` that has room, under an id that nobody else has drawn; None where the
+    task stands in line."""
+    for left in reversed(range(DRAWS)):
+        start = _started(context, work, routes, alone=alone)
+        with contextlib.suppress(*([IntegrityError] if left else [])):
+            return await committed(context, start, context.write(start))
+    return None
 
 
-def _alternatives(context: Context, work: Work, routes: Sequence[Route]) -> tuple[Alternative, ...]:
-    return tuple(_alternative(context, work, route) for route in routes)
+def _started(context: Context, work: Work, routes: Sequence[Route], *, alone: bool) -> Start:
+    now = context.now()
+    return Start(
+        alternatives=tuple(_alternative(context, work, route, now) for route in routes),
+        owner=context.owner,
+        now=now,
+        token=secrets.randbits(62),
+        park_due=None if alone else now + _LOOK_AGAIN * random.uniform(1.0, 1.5),  # noqa: S311
+    )
 
 
 async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: float) -> None:
@@ -71,36 +108,7 @@ async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: fl
     await context.rest(work.task.id, wait if until is None else min(wait, until - now))
 
 
-async def _begin(context: Context, alternatives: tuple[Alternative, ...], *, alone: bool) -> Alternative | None:
-    """Commit the first of `alternatives` that has room; None where the task stands in line.
-
-    Their circuits are taken before the commit and given back after it, so that no two tasks are the same probe.
-    """
-    circuits = {one.attempt.id: context.router.circuit_of(one.attempt) for one in alternatives}
-    for attempt, circuit in circuits.items():
-        circuit.take(attempt)
-    now = context.now()
-    begun = None
-    try:
-        chosen = await context.write(
-            Start(
-                alternatives=alternatives,
-                owner=context.owner,
-                now=now,
-                token=secrets.randbits(62),
-                park_due=None if alone else now + _LOOK_AGAIN * random.uniform(1.0, 1.5),  # noqa: S311
-            )
-        )
-        begun = None if chosen is None else alternatives[chosen]
-    finally:
-        for attempt, circuit in circuits.items():
-            if begun is None or attempt != begun.attempt.id:
-                circuit.spare(attempt)
-    return begun
-
-
-def _alternative(context: Context, work: Work, route: Route) -> Alternative:
-    now = context.now()
+def _alternative(context: Context, work: Work, route: Route, now: float) -> Alternative:
     number = work.task.attempts + 1
     identity = context.ids.next(now)
     traits = route.provider.traits_of(work.task.operation, route.model)

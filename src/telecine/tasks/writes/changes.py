@@ -65,7 +65,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def held(connection: Connection, task_ids: Iterable[int]) -> dict[int, Any]:
-    """The version, token, channel, wish to cancel, lease owner, wake and line of tasks that are locked, by id. The last
+    """The version, token, attempt, wish to cancel, lease owner, wake and line of tasks that are locked, by id. The last
     three are None too where nothing is left to do for the task."""
     rows = connection.execute(_HELD, {"b_ids": sorted(task_ids)})
     return {row["id"]: row for row in rows.mappings()}
@@ -81,7 +81,7 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
     ]
     for columns, rows in alike(tasks).items():
         _update_task(columns).run(connection, rows)
-    _ATTEMPTS.run(connection, [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt])
+    ATTEMPTS.run(connection, [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt])
     old = [
         {f"b_{name}": value for name, value in attempt_values(one.attempt).items()} for one, _ in ordered if one.attempt
     ]
@@ -93,22 +93,26 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
         for output in one.outputs
     ]
     _UPDATE_OUTPUT.run(connection, changed)
-    events = [
-        {
-            "task_id": one.task.id,
-            "sequence": one.task.version,
-            "status": one.task.status,
-            "progress": one.task.progress,
-            **msgspec.structs.asdict(one.event),
-        }
-        for one, _ in ordered
-        if one.event
-    ]
-    ADD_EVENTS.run(connection, events)
+    add_events(connection, [(one.task, one.event) for one, _ in ordered if one.event])
     keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
     forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
     add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
     settle(connection, [one.settlement for one, _ in ordered if one.settlement])
+
+
+def add_events(connection: Connection, events: Sequence[tuple[Task, Event]]) -> None:
+    """Write what has happened to tasks, which are as they are after it."""
+    rows = [
+        {
+            "task_id": task.id,
+            "sequence": task.version,
+            "status": task.status,
+            "progress": task.progress,
+            **msgspec.structs.asdict(event),
+        }
+        for task, event in events
+    ]
+    _EVENTS.run(connection, rows)
 
 
 def _set(names: Iterable[str]) -> dict[str, Any]:
@@ -127,7 +131,7 @@ _HELD = (
         tables.tasks.c.id,
         tables.tasks.c.version,
         tables.tasks.c.step_token,
-        tables.tasks.c.channel,
+        tables.tasks.c.attempt_id,
         tables.tasks.c.cancel_requested_at,
         tables.schedule.c.lease_owner,
         tables.schedule.c.woken,
@@ -137,9 +141,9 @@ _HELD = (
     .where(tables.tasks.c.id.in_(bindparam("b_ids", expanding=True)))
 )
 
-_ATTEMPTS = Prepared(insert(tables.attempts))
+ATTEMPTS = Prepared(insert(tables.attempts))
 _OUTPUTS = Prepared(insert(tables.outputs))
-ADD_EVENTS = Prepared(insert(tables.events))
+_EVENTS = Prepared(insert(tables.events))
 
 # Of an attempt, set when it begins.
 _BEGUN = {"id", "task_id", "number", "created_at", "callback_token", "handle", "pool", "weight"}

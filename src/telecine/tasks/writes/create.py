@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from sqlalchemy import Connection, insert, select
@@ -19,26 +19,30 @@ from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.store.prepared import Prepared
 from telecine.tasks.idempotency import Idempotency, Once
-from telecine.tasks.rows import alike, new_task_values
+from telecine.tasks.rows import alike, attempt_values, new_task_values
 from telecine.tasks.steps import Kind
-from telecine.tasks.writes.changes import ADD_EVENTS
+from telecine.tasks.writes.changes import ATTEMPTS, Event, add_events
 from telecine.tasks.writes.idempotency import remember, resolve
 from telecine.tasks.writes.schedule import LEASE_SECONDS
+from telecine.tasks.writes.start import Alternative, Room, Start
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
 
 class Create(msgspec.Struct, frozen=True, dict=True):
     """A new task, leased to `owner` at once, its hold taken, its idempotency key kept.
 
-    A draft is leased to nobody, and due when its time is over.
+    A draft is leased to nobody, and due when its time is over. With a `start` its first attempt is begun as well, where
+    there is room; where there is none, it waits in line, leased to nobody.
 
-    Result: None; the id of an earlier task where that is what was asked for again: then nothing has happened.
+    Result: None; the alternative that was begun; the id of an earlier task where that is what was asked for again:
+    then nothing has happened.
     Raises GatewayError: `conflict` for a key or an external id that stands for another request,
     `insufficient_balance`, `rate_limited` where too many tasks are in flight. Raises IntegrityError where another
     process has just used the same name.
     """
 
-    order: ClassVar[int] = 10
+    order: ClassVar[int] = 35
+    """After the starts of tasks that were there before, which have the first choice."""
     task: Task
     owner: str
     deliveries: tuple[Delivery, ...] = ()
@@ -47,6 +51,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     """Whose limits it has to stay within."""
     kind: Kind = "submit"
     """Of its first step."""
+    start: Start | None = None
 
     @cached_property
     def once(self) -> Once:
@@ -61,10 +66,14 @@ class Create(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def locks(self) -> Locks:
-        """Its account, where something is held or a limit has to be kept; the rest is new."""
+        """Its account, where something is held or a limit has to be kept, and wherever it may take a place; the rest
+        is new."""
+        locks = (
+            NO_LOCKS if self.start is None else msgspec.structs.replace(self.start.locks, tasks=_NONE, schedule=_NONE)
+        )
         if self.hold is None and not any(bound.bounds.at_create for bound in self.bound):
-            return NO_LOCKS
-        return Locks(accounts=frozenset({self.task.account_id}))
+            return locks
+        return msgspec.structs.replace(locks, accounts=frozenset({self.task.account_id}))
 
     @property
     def hold(self) -> Hold | None:
@@ -88,12 +97,9 @@ class Create(msgspec.Struct, frozen=True, dict=True):
         )
 
     @classmethod
-    def apply(
-        cls, connection: Connection, writes: Sequence[Create], *, again: bool
-    ) -> Sequence[int | Exception | None]:
-        answers: dict[int, int | Exception | None] = {}
-        there = _existing(connection, writes) if again else set()
-        left = [write for write in writes if write.task.id not in there]
+    def apply(cls, connection: Connection, writes: Sequence[Create], *, again: bool) -> Sequence[Outcome]:
+        answers = _existing(connection, writes) if again else {}
+        left = [write for write in writes if write.task.id not in answers]
         while left:
             followers = _parted(left)
             answers.update(_create(connection, [write for write in left if write.task.id not in followers]))
@@ -105,8 +111,13 @@ class Create(msgspec.Struct, frozen=True, dict=True):
                 if isinstance(answers[leader], Exception):  # perhaps for a reason of the other key's
                     left.append(write)
                 else:
-                    answers[write.task.id] = answers[leader] or leader
+                    earlier = answers[leader]
+                    answers[write.task.id] = earlier if isinstance(earlier, int) else leader
         return [answers.get(write.task.id) for write in writes]
+
+
+Outcome = Alternative | int | Exception | None
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 def _parted(writes: Sequence[Create]) -> dict[int, int]:
@@ -125,10 +136,10 @@ def _parted(writes: Sequence[Create]) -> dict[int, int]:
     return followers
 
 
-def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, int | Exception | None]:
-    """By the id of the new task: None where it was made, the earlier task that was asked for, or why neither can be
-    had."""
-    answers: dict[int, int | Exception | None] = dict.fromkeys((write.task.id for write in writes), None)
+def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, Outcome]:
+    """By the id of the new task: None where it was made, what it was begun with, the earlier task that was asked for,
+    or why neither can be had."""
+    answers: dict[int, Outcome] = dict.fromkeys((write.task.id for write in writes), None)
     answers.update(_known(connection, writes))
     left = [write for write in writes if answers[write.task.id] is None]
     answers.update(admit(connection, [write.admission for write in left]))
@@ -136,7 +147,7 @@ def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, int |
     refused = hold(connection, [write.hold for write in left if write.hold is not None])
     answers.update({int(ref.id): error for ref, error in refused.items()})
     made = [write for write in left if answers[write.task.id] is None]
-    _insert_tasks(connection, made)
+    answers.update(_insert_tasks(connection, made))
     remember(connection, [(write.once, write.task.id) for write in made])
     return answers
 
@@ -150,63 +161,75 @@ def _known(connection: Connection, writes: Sequence[Create]) -> dict[int, int | 
     return {write.task.id: one for write, one in zip(named, answers, strict=True) if one is not None}
 
 
-def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> None:
+def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> dict[int, Alternative]:
+    """Make the tasks; by their ids, what those were begun with for which there was room."""
     if not writes:
-        return
-    tasks = [{**new_task_values(write.task), "fingerprint": write.once.fingerprint} for write in writes]
+        return {}
+    starts = [write.start for write in writes if write.start is not None]
+    room = Room.read(connection, starts)
+    places = {one.key: one.choose(room) for one in sorted(starts, key=lambda one: (-one.task.priority, one.task.id))}
+    room.save(connection)
+    begun = {task_id: one for task_id, one in places.items() if isinstance(one, Alternative)}
+    changes = {task_id: one.change for task_id, one in begun.items()}
+    now = [changes[write.task.id].task if write.task.id in changes else write.task for write in writes]
+    tasks = [
+        {**new_task_values(task), "fingerprint": write.once.fingerprint}
+        for write, task in zip(writes, now, strict=True)
+    ]
     # Two processes that use the same names at once wait for each other in one order only (`telecine.store.locks`).
     tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
     for rows in alike(tasks).values():
         _TASKS.run(connection, rows)
-    ADD_EVENTS.run(
-        connection,
-        [
-            {
-                "task_id": write.task.id,
-                "sequence": 1,
-                "type": write.task.status,
-                "at": write.task.created_at,
-                "detail": None,
-                "news": f"task.{write.task.status}",
-                "status": write.task.status,
-                "progress": 0,
-            }
-            for write in writes
-        ],
-    )
+    ATTEMPTS.run(connection, [attempt_values(one.attempt) for one in begun.values()])
+    events = [(write.task, _created(write.task)) for write in writes]
+    add_events(connection, [*events, *((one.task, one.event) for one in changes.values() if one.event is not None)])
     shared = lease_time(connection, 0.0)  # 0: there is no clock but this process's
-    _SCHEDULE.run(
-        connection,
-        [
-            {
-                "task_id": write.task.id,
-                "account_id": write.task.account_id,
-                "kind": write.kind,
-                "due": write.task.deadline or write.task.created_at,
-                "rank": -write.task.priority,
-                "pool": None,
-                "weight": 1,
-                "woken": False,
-                "lease_owner": None if write.task.state == "draft" else write.owner,
-                "lease_until": None
-                if write.task.state == "draft"
-                else (shared or write.task.created_at) + LEASE_SECONDS,
-            }
-            for write in writes
-        ],
-    )
-    add_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
+    _SCHEDULE.run(connection, [_scheduled(write, places.get(write.task.id), shared) for write in writes])
+    told = (*(write.deliveries for write in writes), *(one.deliveries for one in changes.values()))
+    add_deliveries(connection, [delivery for many in told for delivery in many])
+    room.quotas.call(connection)
+    return begun
 
 
 _TASKS = Prepared(insert(tables.tasks))
 _SCHEDULE = Prepared(insert(tables.schedule))
 
 
-def _existing(connection: Connection, writes: Sequence[Create]) -> set[int]:
-    """Those that an earlier COMMIT has made: not tasks of others that have drawn the same id."""
+def _created(task: Task) -> Event:
+    return Event(task.status, task.created_at, None, f"task.{task.status}")
+
+
+def _scheduled(write: Create, place: Alternative | dict[str, Any] | None, shared: float) -> dict[str, Any]:
+    """Its row of the schedule: leased from here on, unless it waits."""
+    task, waits = write.task, place if isinstance(place, dict) else None
+    leased = waits is None and task.state != "draft"
+    return {
+        "task_id": task.id,
+        "account_id": task.account_id,
+        "kind": write.kind,
+        "due": (task.deadline or task.created_at) if waits is None else waits["b_due"],
+        "rank": -task.priority,
+        "pool": None if waits is None else waits["b_pool"],
+        "weight": 1 if waits is None else waits["b_weight"],
+        "woken": False,
+        "lease_owner": write.owner if leased else None,
+        "lease_until": (shared or task.created_at) + LEASE_SECONDS if leased else None,
+    }
+
+
+def _existing(connection: Connection, writes: Sequence[Create]) -> dict[int, Outcome]:
+    """Those that an earlier COMMIT has made, and what they were begun with: not tasks of others that have drawn the
+    same id."""
     table = tables.tasks.c
     rows = connection.execute(
-        select(table.id, table.account_id, table.fingerprint).where(table.id.in_([one.task.id for one in writes]))
+        select(table.id, table.account_id, table.fingerprint, table.attempt_id).where(
+            table.id.in_([one.task.id for one in writes])
+        )
     )
-    mine = {(write.task.id, write.once.account_id, write.once.fingerprint) for write in writes}
-    return {row.id for row in rows.all() if (row.id, row.account_id, row.fingerprint) in mine}
+    mine = {(write.task.id, write.once.account_id, write.once.fingerprint): write.start for write in writes}
+    found: dict[int, Outcome] = {}
+    for task_id, *names, attempt_id in rows.all():
+        if (task_id, *names) in mine:
+            start = mine[(task_id, *names)]
+            found[task_id] = None if start is None else start.begun(attempt_id)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -36,10 +36,35 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
         return self.change.new_attempt
 
 
+class Room(NamedTuple):
+    """What the pools and quotas of a batch of starts have room for; their rows are locked by now."""
+
+    pools: PoolLines
+    quotas: Quotas
+
+    @classmethod
+    def read(cls, connection: Connection, starts: Sequence[Start]) -> Room:
+        """The room that there is before any of `starts`."""
+        every = [one for start in starts for one in start.alternatives]
+        return cls(
+            PoolLines.read(connection, {one.attempt.pool for one in every if one.slots is not None}),
+            Quotas.read(
+                connection,
+                {one.attempt.channel: one.quota for one in every},
+                max((start.now for start in starts), default=0.0),
+            ),
+        )
+
+    def save(self, connection: Connection) -> None:
+        """Write what was taken. Once the tasks have their places, `quotas.call` has the next of their lines come."""
+        self.pools.save(connection)
+        self.quotas.save(connection)
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """queued → submitting on the first of `alternatives` whose pool and quota have room, keeping the lease.
 
-    Result: the index of the alternative; None where there is no room: the task then waits without a lease, in the line
+    Result: the alternative; None where there is no room: the task then waits without a lease, in the line
     for the first full pool or spent quota; where that will take long (a daily cap), for the soonest. A task that is to
     be cancelled is not begun either, and comes again at once. Raises StaleError.
     """
@@ -71,10 +96,11 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             channels=frozenset(one.attempt.channel for one in self.alternatives if one.quota != UNLIMITED),
         )
 
-    def choose(self, pools: PoolLines, quotas: Quotas) -> int | dict[str, Any]:
+    def choose(self, room: Room) -> Alternative | dict[str, Any]:
         """The first alternative that has room, which is taken; where none has, how the task waits (see PARK)."""
+        pools, quotas = room.pools, room.quotas
         lines: list[tuple[float, str, int]] = []
-        for index, one in enumerate(self.alternatives):
+        for one in self.alternatives:
             attempt = one.attempt
             if not quotas.fits(attempt.channel, self.task):
                 lines.append((quotas.wait(attempt.channel), quota_line(attempt.channel), 1))
@@ -82,9 +108,13 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
                 lines.append((0.0, attempt.pool, attempt.weight))
             else:
                 quotas.take(attempt.channel, self.task)
-                return index
+                return one
         _, line, weight = min(lines, key=lambda line: line[0] // _LONG)
         return self.parked(line, weight, self.park_due)
+
+    def begun(self, attempt_id: int | None) -> Alternative | None:
+        """The alternative that `attempt_id` was begun with."""
+        return next((one for one in self.alternatives if one.attempt.id == attempt_id), None)
 
     def parked(self, line: str | None, weight: int, due: float | None) -> dict[str, Any]:
         """How the task waits, without a lease (see PARK)."""
@@ -97,27 +127,19 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     @classmethod
-    def apply(cls, connection: Connection, writes: Sequence[Start], *, again: bool) -> Sequence[int | Exception | None]:
+    def apply(
+        cls, connection: Connection, writes: Sequence[Start], *, again: bool
+    ) -> Sequence[Alternative | Exception | None]:
         rows = held(connection, [write.key for write in writes])
-        pools = PoolLines.read(
-            connection,
-            {one.attempt.pool for write in writes for one in write.alternatives if one.slots is not None},
-        )
-        quotas = Quotas.read(
-            connection,
-            {one.attempt.channel: one.quota for write in writes for one in write.alternatives},
-            max(write.now for write in writes),
-        )
-        outcomes: dict[int, int | Exception | None] = {}
+        room = Room.read(connection, writes)
+        outcomes: dict[int, Alternative | Exception | None] = {}
         started: list[tuple[Change, int]] = []
         parked: list[dict[str, Any]] = []
         for write in sorted(writes, key=lambda write: (-write.task.priority, write.task.id)):
             task = write.task
             found = rows.get(task.id)
             if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
-                outcomes[task.id] = next(
-                    index for index, one in enumerate(write.alternatives) if one.attempt.channel == found["channel"]
-                )
+                outcomes[task.id] = write.begun(found["attempt_id"])
                 continue
             if not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes[task.id] = StaleError(f"task {task.id} has moved on")
@@ -126,18 +148,17 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
                 outcomes[task.id] = None
                 parked.append(write.parked(None, 1, write.now))
                 continue
-            chosen = write.choose(pools, quotas)
-            if not isinstance(chosen, int):
+            chosen = write.choose(room)
+            if isinstance(chosen, Alternative):
+                outcomes[task.id] = chosen
+                started.append((chosen.change, write.token))
+            else:
                 outcomes[task.id] = None
                 parked.append(chosen)
-            else:
-                outcomes[task.id] = chosen
-                started.append((write.alternatives[chosen].change, write.token))
         write_changes(connection, started)
-        pools.save(connection)
-        quotas.save(connection)
+        room.save(connection)
         left = [{"b_task_id": change.task.id} for change, _ in started if rows[change.task.id]["line"] is not None]
         LEAVE_LINE.run(connection, left)
         PARK.run(connection, sorted(parked, key=lambda row: row["b_task_id"]))
-        quotas.call(connection)
+        room.quotas.call(connection)
         return [outcomes[write.task.id] for write in writes]
