@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,8 @@ from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.task import Attempt
 from telecine.providers.base import Channel, Provider, Terms
 
+_MOST_SERVED: Final = 1024
+"""Names that are remembered: where a channel serves any, clients choose them."""
 Standing = Literal["here", "leaving", "unknown"]
 """Of a place where attempts run: configured now; only asked about what runs there; not known to this process."""
 Fits = Callable[[Provider, Channel, str], Billed]
@@ -88,6 +90,7 @@ class Router:
             if place in self._circuits and (known is None or _credentials(known[1]) != _credentials(channel)):
                 del self._circuits[place]
         self.pools = pools_of(config)
+        self._served: dict[str, list[tuple[ChannelConfig, ModelMap]]] = {}
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -172,7 +175,7 @@ class Router:
 
     def serves(self, model: str) -> bool:
         """Whether any channel serves the public model name, or the name that it is an alias of."""
-        return any(self._mapping(config, model) for config in self._open)
+        return bool(self._serving(model))
 
     def choose(
         self, model: str, fits: Fits, *, slots: int = 1, after: Place | None = None, without: str | None = None
@@ -187,9 +190,8 @@ class Router:
         """
         routes: list[tuple[tuple[bool, bool, float, float], Route]] = []
         objection: GatewayError | None = None
-        for config in self._open:
-            mapping = self._mapping(config, model)
-            if mapping is None or (after is not None and _place(self._channels[config.name]) != after):
+        for config, mapping in self._serving(model):
+            if after is not None and _place(self._channels[config.name]) != after:
                 continue
             try:
                 route = self._route(config, mapping, model, fits, slots)
@@ -204,6 +206,16 @@ class Router:
         if not routes:
             raise objection or self.nobody(model, followed=after is not None)
         return [route for _, route in sorted(routes, key=lambda item: item[0])]
+
+    def _serving(self, model: str) -> list[tuple[ChannelConfig, ModelMap]]:
+        """The channels that take new tasks of the public name `model`; looked for once for each configuration."""
+        found = self._served.get(model)
+        if found is None:
+            if len(self._served) >= _MOST_SERVED:
+                self._served.clear()
+            found = [(one, mapping) for one in self._open if (mapping := self._mapping(one, model)) is not None]
+            self._served[model] = found
+        return found
 
     def _mapping(self, config: ChannelConfig, model: str) -> ModelMap | None:
         mapping = config.mapping(model)
