@@ -91,6 +91,7 @@ def test_what_is_free_and_what_is_made_here_is_told_by_terms_whatever_its_name()
     assert one.serves("nobody-knows-it")
     assert (one.charges("a"), one.is_real("a"), one.sells("kling-v1")) == (True, True, True)
     mine.terms = Terms(free=True, remote=False)
+    one = Router(config, {"mine": mine}, catalogue.load(), HandClock())
     assert not one.serves("nobody-knows-it"), "a glob means what the catalogue knows"
     assert (one.charges("a"), one.is_real("a"), one.sells("kling-v1")) == (False, False, False)
     assert one.charges("c"), "it says so"
