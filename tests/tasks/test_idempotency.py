@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts.principal import Bound, Bounds, Principal
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
@@ -19,9 +20,10 @@ from telecine.nouns.request import MediaInput, Native
 from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Failed, Refused, SubmitOutcome, Unknown
 from telecine.store import tables
-from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency, fingerprint
+from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency, Once, fingerprint
 from telecine.tasks.view import View
 from telecine.tasks.writes import Create
+from telecine.tasks.writes.idempotency import remember
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 KEY = Idempotency("k-1")
@@ -180,6 +182,15 @@ async def test_two_processes_make_one_task(tmp_path: Path) -> None:
         made = await asyncio.gather(*(create(house) for house in (one, two) * 8), return_exceptions=True)
         assert {view.task.id if isinstance(view, View) else view for view in made} == {made[0].task.id}  # type: ignore[union-attr]
         assert len(one.provider.sent) + len(two.provider.sent) == await count(one) == 1
+
+
+async def test_a_key_that_counts_is_never_taken_over(tmp_path: Path) -> None:
+    """Another process may have kept it after this one looked for it."""
+    async with House(tmp_path).opened() as house:
+        task = (await create(house)).task
+        with pytest.raises(IntegrityError, match=r"UNIQUE|[Uu]nique"):
+            async with house.database.writing() as connection:
+                await connection.run_sync(remember, [(Once.of(task, KEY), task.id + 1)])
 
 
 async def test_a_refusal_is_raised_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.store import tables
@@ -38,7 +38,8 @@ def resolve(connection: Connection, asked: Sequence[Once]) -> list[int | Gateway
 
 
 def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
-    """Keep the keys of tasks that have just been made. Keys that no longer count make room for them."""
+    """Keep the keys of tasks that have just been made. Keys that no longer count make room for them; one that another
+    process has kept since it was looked for does not. Raises IntegrityError."""
     rows = [
         {
             "account_id": once.account_id,
@@ -54,9 +55,16 @@ def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
     if not rows:
         return
     rows.sort(key=lambda row: (row["account_id"], row["key"]))
-    _FORGET.run(connection, [{"b_account_id": row["account_id"], "b_key": row["key"]} for row in rows])
-    _REMEMBER.run(connection, rows)
     now = max(once.at for once, _ in made)
+    spent = select(tables.tasks.c.id).where(tables.tasks.c.id == _KEYS.c.task_id, _forgiven()).exists()
+    connection.execute(
+        delete(_KEYS).where(
+            _KEYS.c.account_id.in_({row["account_id"] for row in rows}),
+            _KEYS.c.key.in_({row["key"] for row in rows}),
+            or_(_KEYS.c.expires_at <= now, spent),
+        )
+    )
+    _REMEMBER.run(connection, rows)
     expired = (
         select(_KEYS.c.task_id)
         .where(_KEYS.c.expires_at <= now)
@@ -141,6 +149,3 @@ def _forgiven() -> Any:
 
 _KEYS = tables.idempotency
 _REMEMBER = Prepared(insert(_KEYS))
-_FORGET = Prepared(
-    delete(_KEYS).where(_KEYS.c.account_id == bindparam("b_account_id"), _KEYS.c.key == bindparam("b_key"))
-)
