@@ -44,6 +44,7 @@ class Work(msgspec.Struct, frozen=True):
         return self.attempt
 
 
+_A: Final = tables.attempts.c
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -167,20 +168,18 @@ class TaskReads:
 
     async def failures(self, task_id: int) -> int:
         """How many jobs for this task have failed at their upstreams, and were tried elsewhere."""
-        table = tables.attempts.c
-        failed = (table.state == "ended", table.error_code.is_not(None))
-        return len(await self._rows(select(table.id).where(table.task_id == task_id, *failed)))
+        return await self._attempts(task_id, _A.state == "ended", _A.error_code.is_not(None))
 
     async def losses(self, task_id: int) -> int:
         """How many jobs for this task their upstreams have lost."""
-        table = tables.attempts.c
-        return len(await self._rows(select(table.id).where(table.task_id == task_id, table.state == "lost")))
+        return await self._attempts(task_id, _A.state == "lost")
 
     async def unknowns(self, task_id: int) -> int:
         """How many ended attempts of this task may have made a job."""
-        table = tables.attempts.c
-        unknown = (table.state == "unknown", table.ended_at.is_not(None))
-        return len(await self._rows(select(table.id).where(table.task_id == task_id, *unknown)))
+        return await self._attempts(task_id, _A.state == "unknown", _A.ended_at.is_not(None))
+
+    async def _attempts(self, task_id: int, *like: ColumnElement[bool]) -> int:
+        return len(await self._rows(select(_A.id).where(_A.task_id == task_id, *like)))
 
     async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
         """The tasks that `wanted` describes, and whether there are more behind them."""
