@@ -46,7 +46,7 @@ async def _latencies(address: str, message: bytes) -> dict[str, float]:
     while (began := time.perf_counter()) < until:
         await exchange(address, message)
         found.append((time.perf_counter() - began) * 1000)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # one read at a time, not a load of its own
     cuts = quantiles(found, n=100, method="inclusive")
     return {"ms p50": cuts[49], "ms p99": cuts[98], "ms at most": max(found)}
 
@@ -69,6 +69,6 @@ async def busy(python: str) -> list[Row]:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(3)
+            await asyncio.sleep(3)  # what was begun comes to its end, and is not the next row's
             rows.append(Row("a read, one at a time, beside " + (", ".join(beside) or "nothing"), figures))
     return rows

@@ -42,11 +42,11 @@ async def _watched(
     server: Server, mock: Mock, message: bytes, *, polls: Callable[[], int], how: str, goal: str
 ) -> list[Row]:
     idle, began = server.cpu, time.perf_counter()
-    await asyncio.sleep(IDLE)
+    await asyncio.sleep(IDLE)  # what idling costs
     idle = (server.cpu - idle) / (time.perf_counter() - began)
     made = await run(server.address, lambda _: message, COUNT, 64)
     assert not made.errors, made.bodies[-1]
-    await asyncio.sleep(10)
+    await asyncio.sleep(10)  # submits are over then, and polls have begun
     before, cpu, polled, asked, began = server.metrics(), server.cpu, polls(), mock.requests, time.perf_counter()
     peak = 0.0
     while time.perf_counter() - began < SECONDS:

@@ -53,9 +53,9 @@ async def life(python: str) -> list[Row]:
     async with Upstream(polls=POLLS) as upstream:
         with _server(python, upstream, lists=False) as server:
             await _lived(server, upstream, 30)
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # what the first tasks left behind
             cpu, loop, began = server.cpu, server.loop_cpu, time.perf_counter()
-            await asyncio.sleep(6)
+            await asyncio.sleep(6)  # what idling costs
             passed = time.perf_counter() - began
             idle, idle_loop = (server.cpu - cpu) / passed, (server.loop_cpu - loop) / passed
             rows = []

@@ -73,9 +73,9 @@ async def sandbox(python: str) -> list[Row]:
     with Server(python) as server:
         message = request("POST", "/v1/videos", KEY, _WAITS.encode())
         figures = await _load(server, message, WAITING)
-        await asyncio.sleep(5)
+        await asyncio.sleep(5)  # what the creates left behind
         before, began = server.cpu, time.perf_counter()
-        await asyncio.sleep(20)
+        await asyncio.sleep(20)  # what the waiting ones cost
         waiting = {"% of a core": 100 * (server.cpu - before) / (time.perf_counter() - began)}
     return [
         Row("create on the sandbox, the submit inside", figures, ">= 1,000/s, alone p50 < 3 ms"),

@@ -22,7 +22,7 @@ async def trial(gateway: Gateway, place: Path, seconds: float) -> dict[str, floa
     async with Videos() as upstream:
         process = gateway.start(place, upstream.base_url)
         with process:
-            await asyncio.sleep(3)
+            await asyncio.sleep(3)  # a start is over then, and memory is that of an idle one
             found = {"cold start, s": process.ready_seconds, "idle memory, MB": process.memory}
             create = gateway.create(upstream.base_url, "a paper boat")
             made, calls, cpu = await _load(process, upstream, [create], seconds)
