@@ -6,11 +6,11 @@ is of one model, whose endpoint (`ace-step/text-to-audio`) says what it does; it
 the operation `workflow`: an endpoint is an app whose id has a slash in it (`is_endpoint`), and whose inputs have plain
 names.
 
-Times have no zone and are Shanghai's (`ZONE`); durations are whole milliseconds. Ids of tasks look like UUIDs, but those
-in the documents are none, so nothing may be read out of them.
+Times have no zone and are Shanghai's (`ZONE`); durations are whole milliseconds. Ids of tasks look like UUIDs, but some
+of those in the documents are none, so nothing may be read out of them.
 
-What a vendor said beside a job is kept as `nouns.task.Facts` of the vendor `bizyair`: `CostTimes` of a task, `Output` of
-one of its outputs.
+What the vendor said beside a job is kept as `nouns.task.Facts` of `bizyair`: `CostTimes` of a task, `Output` of one of
+its outputs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ENABLE: Final = "enable"
 WEBHOOK: Final = "X-BizyAir-Task-WebHook-Url"
 """Where the result is to be posted; wins over `ASYNC`, and is answered the same."""
 AUTHORIZATION: Final = "X-BizyAir-Task-Authorization"
-"""What the callback is to have as its own `Authorization` (the ModelZoo's documents), or under this very name (apps')."""
+"""What the callback is to have as its own `Authorization` (the ModelZoo's documents), or by this very name (apps')."""
 PASSED: Final = "x-bizyair-task-"
 """In lower case, what the headers begin with that the callback has as they came."""
 MASK: Final = "X-BizyAir-Log-Mask-Fields"
@@ -76,8 +76,8 @@ RUNNING: Final = frozenset({"Preparing", "Running", "Saving"})
 DONE: Final = frozenset({"Success"})
 FAILED: Final = frozenset({"Failed", "Error"})
 CANCELLED: Final = frozenset({"Canceled", "Cancelled"})
-"""Words of status. Apps: Queuing, Preparing, Running, Success, Failed, Canceled; the ModelZoo: Pending, Running, Saving,
-Success, Failed. Clients guard against the others."""
+"""Words of status. Apps: Queuing, Preparing, Running, Success, Failed, Canceled; the ModelZoo: Pending, Running,
+Saving, Success, Failed. Clients guard against the others."""
 PASSED_AUDIT: Final = 2
 """`audit_status` of what may be shown; the documents have no other value."""
 NO_ERROR: Final = "NOT_ERROR"
@@ -155,24 +155,24 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: str | UnsetType = UNSET
     expired_at: str | UnsetType = UNSET
     request_id: str = ""
-    outputs: list[Output] | None | UnsetType = UNSET
-    cost_times: CostTimes | None | UnsetType = UNSET
+    outputs: list[Output] | UnsetType | None = UNSET
+    cost_times: CostTimes | UnsetType | None = UNSET
     inference_cost_time: int | UnsetType = UNSET
     """In a detail alone."""
-    queueInfo: QueueInfo | None | UnsetType = UNSET  # noqa: N815  as on the wire
+    queueInfo: QueueInfo | UnsetType | None = UNSET  # noqa: N815  as on the wire
     """In a detail of what waits."""
 
 
 class ZooOutputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model has made: links, and texts. All are there once it has, empty or not; a task that has failed has none, or
-    texts that say why."""
+    """What a model has made: links, and texts. All are there once it has, empty or not; a task that has failed has
+    none, or texts that say why."""
 
-    texts: list[str] | None | UnsetType = UNSET
-    images: list[str] | None | UnsetType = UNSET
-    videos: list[str] | None | UnsetType = UNSET
-    audios: list[str] | None | UnsetType = UNSET
-    meshes: list[str] | None | UnsetType = UNSET
-    archives: list[str] | None | UnsetType = UNSET
+    texts: list[str] | UnsetType | None = UNSET
+    images: list[str] | UnsetType | None = UNSET
+    videos: list[str] | UnsetType | None = UNSET
+    audios: list[str] | UnsetType | None = UNSET
+    meshes: list[str] | UnsetType | None = UNSET
+    archives: list[str] | UnsetType | None = UNSET
 
 
 class ZooTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,12 +181,12 @@ class ZooTask(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str = ""
     status: str = ""
-    message: str | None | UnsetType = UNSET
+    message: str | UnsetType | None = UNSET
     created_at: str | UnsetType = UNSET
     executed_at: str | None = None
     ended_at: str | None = None
     outputs: ZooOutputs | list[Any] | None = None
-    cost_times: CostTimes | None | UnsetType = UNSET
+    cost_times: CostTimes | UnsetType | None = UNSET
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
