@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from telecine.config import load
-from telecine.providers.base import Traits
+from telecine.providers.base import Channel, Traits
 from telecine.providers.http import HttpProvider
 from telecine.server import logs
 from telecine.server.run import serve
@@ -37,8 +37,8 @@ def main() -> None:
     database._BUSY = given.busy
     told = HttpProvider.traits_of
 
-    def traits_of(provider: HttpProvider, operation: str, model: str) -> Traits:
-        traits = told(provider, operation, model)
+    def traits_of(provider: HttpProvider, operation: str, model: str, channel: Channel | None = None) -> Traits:
+        traits = told(provider, operation, model, channel)
         if given.blind and provider.name == "kling":
             traits = replace(traits, look_up=False, unique_handle=False)
         if given.submit_timeout is not None:

@@ -112,7 +112,7 @@ class Scripted:
         self.asked_to_stop: list[Job] = []
         self.preparing: Callable[[], Any] | None = None
 
-    def traits_of(self, operation: str, model: str) -> Traits:
+    def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
         return self.traits
 
     async def open(self) -> None:

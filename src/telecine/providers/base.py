@@ -368,8 +368,9 @@ class Provider(Protocol):
     telling: Telling | None
     """None: this upstream does not tell what its account has used."""
 
-    def traits_of(self, operation: str, model: str) -> Traits:
-        """What holds for `operation` with `model`, as the upstream calls that. Pure, and never raises."""
+    def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
+        """What holds for `operation` with `model`, as the upstream calls that, on `channel`, whose options may change
+        it; without one, on a channel that has none. Pure, and never raises."""
         ...
 
     async def open(self) -> None:

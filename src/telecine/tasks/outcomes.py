@@ -136,7 +136,7 @@ def traits_of(context: Context, work: Work) -> Traits:
     found = context.router.of(work.current)
     if found is None:
         raise ChannelGoneError(work.current.channel)
-    return found[1].traits_of(work.task.operation, work.current.model)
+    return found[1].traits_of(work.task.operation, work.current.model, found[0])
 
 
 def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Running | None) -> float:

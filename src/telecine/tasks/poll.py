@@ -230,7 +230,7 @@ def _still_coming(context: Context, work: Work) -> float:
     known = context.router.of(attempt)
     if known is None or context.database.sqlite:
         return 0.0
-    traits = known[1].traits_of(work.task.operation, attempt.model)
+    traits = known[1].traits_of(work.task.operation, attempt.model, known[0])
     if not traits.synchronous:
         return 0.0
     return (attempt.submitted_at or attempt.created_at) + traits.submit_timeout + _LOOK_FOR_ANSWER - context.now()

@@ -29,7 +29,7 @@ def kind_of(state: State) -> Kind:
 
 def first_kind(operation: str, routes: Sequence[Route]) -> Kind:
     """The kind of step with which a task begins that one of `routes` is to run."""
-    long = all(route.provider.traits_of(operation, route.model).synchronous for route in routes)
+    long = all(route.provider.traits_of(operation, route.model, route.channel).synchronous for route in routes)
     return "long" if routes and long else "submit"
 
 

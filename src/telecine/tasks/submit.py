@@ -57,7 +57,7 @@ async def submit(context: Context, work: Work) -> Work | None:
             context.router.circuit(channel.name).spare(work.current.id)
             await cancel(context, now)
             return None
-    if provider.traits_of(work.task.operation, work.current.model).synchronous:
+    if provider.traits_of(work.task.operation, work.current.model, channel).synchronous:
         await context.go_on(work.task, "long")
     context.uncut.add(work.task.id)
     try:
@@ -173,7 +173,7 @@ async def unknown(context: Context, work: Work, reason: str) -> Work | None:
     now = context.now()
     attempt = replace(work.current, state="unknown")
     found = context.router.of(attempt)
-    traits = found[1].traits_of(work.task.operation, attempt.model) if found else None
+    traits = found[1].traits_of(work.task.operation, attempt.model, found[0]) if found else None
     if traits is not None and not traits.look_up:
         before = await context.reads.unknowns(work.task.id)
         if context.router.resubmits(attempt.channel) and before < _MOST_RESUBMITS:

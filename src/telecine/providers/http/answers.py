@@ -41,7 +41,7 @@ from telecine.providers.complaint import complaint_in, complaint_of, text
 from telecine.providers.http.body import params
 from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
 from telecine.providers.http.getters import Getter, at, rows
-from telecine.providers.refusal import POLICY, THEIR_ACCOUNT, about_policy, asked, refusal
+from telecine.providers.refusal import BETWEEN, POLICY, THEIR_ACCOUNT, about_policy, asked, refusal
 from telecine.providers.scrub import scrubbed
 
 Verdict = Running | Succeeded | Failed
@@ -75,8 +75,17 @@ def _made(vendor: Vendor, told: Told) -> SubmitOutcome:
     return Accepted(told.name)
 
 
-def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle: str, now: float) -> LookUpOutcome:
-    """What a query about `name` says, which may be our handle."""
+def polled(
+    vendor: Vendor,
+    reply: Reply,
+    channel: Channel,
+    *,
+    name: str,
+    handle: str,
+    now: float,
+    more: Reply | None = None,
+) -> LookUpOutcome:
+    """What a query about `name` says, which may be our handle; `more` is what was answered about its results."""
     wait = asked(reply)
     if not 200 <= reply.status < 300:
         if _objects(reply, vendor.missing):
@@ -87,13 +96,33 @@ def polled(vendor: Vendor, reply: Reply, channel: Channel, *, name: str, handle:
     if said is None or not vendor.fine(said):
         return Unreadable(f"HTTP {reply.status} with a body that says nothing clear", wait)
     job = vendor.job(said)
-    found = name if vendor.id is None else named(vendor.id(job))
-    if found is None or not isinstance(job, dict):
+    found, made = name if vendor.id is None else named(vendor.id(job)), {} if more is None else _job(vendor, more)
+    if found is None or not isinstance(job, dict) or made is None:
         return Unreadable("an answer without a job", wait)
     if found != name and not (name == handle and _ours(vendor, job, handle)):
         return Unreadable("an answer about another job", wait)
-    outcome = judged(vendor, Told(job, found, channel, vendor.root(channel), now, reply.files), wait)
+    outcome = judged(vendor, Told({**job, **made}, found, channel, vendor.root(channel), now, reply.files), wait)
     return outcome if isinstance(outcome, Unreadable) else Found(found, outcome)
+
+
+def _job(vendor: Vendor, reply: Reply) -> dict[str, Any] | None:
+    """The job in a good answer."""
+    said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    job = vendor.job(said) if said is not None and vendor.fine(said) else None
+    return job if isinstance(job, dict) else None
+
+
+def done(vendor: Vendor, reply: Reply) -> bool:
+    """Whether a job is told to be done."""
+    job = _job(vendor, reply)
+    return job is not None and text(vendor.status.of(job)) in vendor.status.done
+
+
+def stopping_refused(reply: Reply) -> bool:
+    """Whether an upstream readably says that it will not stop a job, or has no such path."""
+    told = complaint_of(reply.body)
+    said_no = told is not None and (400 <= reply.status < 500 or (reply.status < 300 and told.failed))
+    return reply.status in (404, 405) or (said_no and reply.status not in {*BETWEEN, 429})
 
 
 def _objects(reply: Reply, objections: Sequence[Objection]) -> bool:

@@ -48,7 +48,7 @@ class Draft(msgspec.Struct):
 
 def translate(vendor: Vendor, request: GenerationRequest, model: str, source: Source | None = None) -> Draft:
     """The draft of what the upstream is sent. Raises GatewayError naming the first field that it cannot express."""
-    op = vendor.ops.get(request.operation)
+    op = vendor.op(request.operation, model)
     if op is None:
         can = ", ".join(one.replace("_", " ") for one in vendor.ops)
         raise GatewayError(

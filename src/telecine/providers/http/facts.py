@@ -95,6 +95,12 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """`POST` and a path; `{model}`, and `{source}` (the job that is followed up) are filled in."""
     poll: str = ""
     """`GET` and a path with the job's `{id}`; nothing: below the path of the create."""
+    results: str = ""
+    """The same, where what a job has made is asked for when its poll says that it is done: the fields of the job in
+    that answer count beside those of the poll."""
+    stops: Sequence[str] = ()
+    """Method and path, with the job's `{id}`, of each way to stop a job (one that waits, one that runs); all are asked,
+    in this order. What has become of the job says its next poll."""
     fields: Fields
     needs: Sequence[str] = ()
     """Fields of `fields` that have to be there, and not blank."""
@@ -110,6 +116,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """Its body is a form, and not JSON."""
     many: Many | None = None
     """How many jobs are asked about at once."""
+    other: Callable[[str], Op | None] = lambda _model: None
+    """What it is with a model, as the upstream calls that, where that is something else."""
     lines: tuple[Line, ...] = ()
     """What `fields` come to; made here."""
     takes: frozenset[str] = frozenset()
@@ -224,8 +232,14 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     traits: Traits
     credential: str = ""
     """What a channel has to have (`Terms`)."""
+    options: type[HttpOptions] = HttpOptions
+    """What its channels may say."""
+    adjusted: Callable[[Traits, Channel], Traits] = lambda traits, _channel: traits
+    """The traits of an operation, as a channel's options change them."""
     root: Callable[[Channel], str] = strip("/")
     """What paths are appended to."""
+    spelt: Callable[[Channel, str], str] = lambda _channel, path: path
+    """A path as it is at this channel, where a vendor has sites whose paths differ."""
     auth: Callable[[Clock], Sign] = bearer
 
     billed: AbstractSet[str]
@@ -236,6 +250,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """The same as a header."""
     callback: str = ""
     """The field that our address for callbacks is written into."""
+    headers: Callable[[Channel, str | None], Mapping[str, str]] = lambda _channel, _callback: {}
+    """Those of a create that say how it is to be answered; with our address for callbacks, where there is one."""
     most_media: int = 0
     """Bytes of one picture in JSON, before base64; of all together in a form."""
 
@@ -284,10 +300,15 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a callback is; header names in lower case, and the time in seconds since the Unix epoch."""
     account: Account | None = None
 
+    def op(self, operation: str, model: str) -> Op | None:
+        """What an operation with a model is here."""
+        op = self.ops.get(operation)
+        return op and (op.other(model) or op)
+
     @property
     def terms(self) -> Terms:
         """What has to be known before there is a provider."""
-        return Terms(credential=self.credential, options=HttpOptions)
+        return Terms(credential=self.credential, options=self.options)
 
 
 BEHIND: Final = "content:"

@@ -34,7 +34,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.http.answers import pinged, polled, reported, submitted
+from telecine.providers.http.answers import done, pinged, polled, reported, stopping_refused, submitted
 from telecine.providers.http.body import JSON, Draft, filled, translate
 from telecine.providers.http.facts import BEHIND, HttpOptions, Op, Vendor
 from telecine.providers.http.files import stream
@@ -55,10 +55,11 @@ class HttpProvider:
         self._signed = vendor.auth(clock)
         self._lists = Lists(vendor, self._ask, clock)
 
-    def traits_of(self, operation: str, model: str) -> Traits:
-        """Those of the operation, else the vendor's."""
-        op = self.vendor.ops.get(operation)
-        return (op.traits if op is not None else None) or self.vendor.traits
+    def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
+        """Those of the operation, else the vendor's; as the channel's options change them."""
+        op = self.vendor.op(operation, model)
+        traits = (op.traits if op is not None else None) or self.vendor.traits
+        return traits if channel is None else self.vendor.adjusted(traits, channel)
 
     async def open(self) -> None:
         """Nothing outlives a request."""
@@ -89,6 +90,7 @@ class HttpProvider:
         headers = self._signed(channel)
         if isinstance(body, bytes):
             headers = {"content-type": JSON, **headers}
+        headers = {**headers, **vendor.headers(channel, submission.callback_url)}
         if vendor.handle_header:
             headers = {**headers, vendor.handle_header: submission.handle}
         try:
@@ -97,7 +99,7 @@ class HttpProvider:
                 url,
                 headers=headers,
                 body=body,
-                timeout=self.traits_of(request.operation, submission.model).submit_timeout,
+                timeout=self.traits_of(request.operation, submission.model, channel).submit_timeout,
                 allow_private=True,  # the operator chose this address
                 fresh=True,
                 before_send=submission.before_send,
@@ -121,12 +123,16 @@ class HttpProvider:
         return await self._query(channel, job, job.handle)
 
     async def _query(self, channel: Channel, job: Job, name: str) -> LookUpOutcome:
-        op = self.vendor.ops[job.operation]
+        op, results = self.vendor.op(job.operation, job.model), None
+        if op is None:
+            return Unreadable("this upstream knows no such operation")
         try:
             reply = await self._ask(channel, _polls(op), None, job.spool, id=name)
+            if op.results and done(self.vendor, reply):
+                results = await self._ask(channel, op.results, None, job.spool, id=name)
         except FetchError as error:
             return Unreadable(error.reason)
-        return polled(self.vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now())
+        return polled(self.vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now(), more=results)
 
     async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
         """Ask each list once about all of its jobs."""
@@ -153,8 +159,17 @@ class HttpProvider:
             yield chunk
 
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
-        """No vendor here documents a way to stop a job."""
-        return NotCancellable()
+        """Ask the upstream to stop the job in each of its ways; whether it has, the next poll says. It cannot, where it
+        refuses them all."""
+        op = self.vendor.op(job.operation, job.model)
+        outcome: CancelOutcome = NotCancellable()
+        for way in op.stops if op is not None and job.upstream_id is not None else ():
+            try:
+                refused = stopping_refused(await self._ask(channel, way, None, id=job.upstream_id or ""))
+            except FetchError:
+                refused = False
+            outcome = outcome if refused else Unreadable("it was asked to stop the job")
+        return outcome
 
     async def report(self, channel: Channel) -> ReportOutcome:
         """Ask what the account has used, where the vendor tells."""
@@ -187,8 +202,10 @@ class HttpProvider:
     def _url(self, channel: Channel, path: str, **names: str) -> tuple[str, str]:
         """(method, URL), with the names that stand in braces in `path`."""
         method, _, rest = path.partition(" ")
+        rest = self.vendor.spelt(channel, rest)
         for name, value in names.items():
-            rest = rest.replace(f"{{{name}}}", quote(value, safe=":"))  # relays have colons in their ids
+            # Relays have colons in their ids; a model may be several steps of a path.
+            rest = rest.replace(f"{{{name}}}", quote(value, safe=":/" if name == "model" else ":"))
         return method, self.vendor.root(channel) + rest
 
 
@@ -200,6 +217,8 @@ def _followed(draft: Draft) -> dict[str, str]:
     """What the path of the create names. Raises GatewayError where the upstream does not know what is followed up:
     without it, it would make something else, for money."""
     names = {"model": draft.model}
+    if "{model}" in draft.op.create and not {"", ".", ".."}.isdisjoint(draft.model.split("/")):
+        raise invalid("The model's name is no path.", "model")
     source, in_path = draft.source, "{source}" in draft.op.create
     if (source is None and draft.request.source is not None) or (
         in_path and (source is None or not source.upstream_id)

@@ -85,7 +85,7 @@ class SandboxProvider:
         self._drawings = Drawings(self._jobs, workers)
         self._swept_at = float("-inf")
 
-    def traits_of(self, operation: str, model: str) -> Traits:
+    def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
         """The same for all that it draws."""
         return self.traits
 
