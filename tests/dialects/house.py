@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
 
@@ -352,6 +352,18 @@ def bounded(dialect: Dialect, most: int) -> Dialect:
     return msgspec.structs.replace(dialect, rows=rows)
 
 
+def _sealed(headers: Mapping[str, str], account: int) -> bytes | None:
+    """Told back to the same account only, as the real ones are."""
+    return msgspec.json.encode((account, dict(headers)))[::-1] if headers else None
+
+
+def _opened(sealed: bytes | None, account: int) -> dict[str, str] | None:
+    if sealed is None:
+        return {}
+    owner, headers = msgspec.json.decode(sealed[::-1], type=tuple[int, dict[str, str]])
+    return headers if owner == account else None
+
+
 class House:
     """One dialect (and, after it, others) on a bare application."""
 
@@ -368,6 +380,8 @@ class House:
             models=lambda principal: self.usable,
             now=lambda: self.now,
             accounts=self.accounts,
+            sealed=_sealed,
+            opened=_opened,
         )
 
         async def refuse(request: Request, error: Exception) -> Response:

@@ -52,6 +52,8 @@ def test_a_fingerprint_is_of_what_was_asked_for() -> None:
     same = text_to_video(metadata={"b": "2", "a": "1"}, parameters=VideoParameters(mode="pro"))
     assert fingerprint(base, "tasks") == fingerprint(same, "tasks")
     assert fingerprint(image_to_video("one"), "tasks") == fingerprint(image_to_video("two"), "tasks")
+    sealed = text_to_video(callback_headers=b"with one nonce"), text_to_video(callback_headers=b"with another")
+    assert len({fingerprint(one, "tasks") for one in sealed}) == 1
     others = [
         (replace(base, prompt="another"), "tasks", None),
         (replace(base, callback_url="https://me.test/"), "tasks", None),

@@ -186,6 +186,14 @@ class Accounts(Protocol):
         ...
 
 
+def _unsealed(_headers: Mapping[str, str], _account: int) -> bytes | None:
+    raise LookupError("nothing here can seal the headers of a webhook")
+
+
+def _unopened(_sealed: bytes | None, _account: int) -> dict[str, str] | None:
+    return None
+
+
 class Edge(msgspec.Struct, frozen=True):
     """All that a dialect's handlers may reach. The server puts it on `request.app.state.edge`."""
 
@@ -204,6 +212,10 @@ class Edge(msgspec.Struct, frozen=True):
     """Whose requests wait for the end of a task."""
     room: Room = msgspec.field(default_factory=Room)
     """For large bodies; `bodies.read_object` takes it."""
+    sealed: Callable[[Mapping[str, str], int], bytes | None] = _unsealed
+    """The headers that a client wants its webhooks to have, as its account's requests keep them; None for none."""
+    opened: Callable[[bytes | None, int], dict[str, str] | None] = _unopened
+    """What `sealed` sealed for that account; None where it was sealed with a key that is no longer here."""
 
 
 def edge_of(request: Request) -> Edge:

@@ -146,9 +146,15 @@ def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
         media.check_url(request.callback_url, param=hook)
     native = request.native
     for name, raw in native.fields.items() if native is not None else ():
-        for text in strings(msgspec.json.decode(raw)):
-            if ":" in text and _FETCHED.match(text):
-                media.check_url(text.strip(), param=name)
+        check_texts(media, msgspec.json.decode(raw), name)
+
+
+def check_texts(media: Media, value: object, param: str) -> None:
+    """Raise GatewayError, naming `param`, where a JSON value that is only passed on holds a URL that we would never
+    fetch."""
+    for text in strings(value):
+        if ":" in text and _FETCHED.match(text):
+            media.check_url(text.strip(), param=param)
 
 
 async def _decoded(source: Source, max_bytes: int) -> bytes:

@@ -106,6 +106,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     source: Reference | None = None
     """What this one follows up (remix, extend, …)."""
     callback_url: str | None = None
+    callback_headers: bytes | None = None
+    """What its webhooks are to carry beside their own headers, sealed for its account: the client's own secrets."""
     external_id: str | None = None
     metadata: dict[str, str] | None = None
     native: Native | None = None

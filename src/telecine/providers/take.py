@@ -12,7 +12,9 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 
 # Fields that say nothing about what is generated, so no upstream needs to take them.
-_OURS: Final = frozenset({"operation", "model", "callback_url", "external_id", "metadata", "native", "count"})
+_OURS: Final = frozenset(
+    {"operation", "model", "callback_url", "callback_headers", "external_id", "metadata", "native", "count"}
+)
 # The one short advisory list: hints that may drop without making the result wrong.
 ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
 

@@ -121,6 +121,8 @@ class Gateway:
             streams=Streams(limits.event_streams, connections // 2),
             waits=Waits(connections // 4),  # the others are for requests
             room=Room(2 * limits.json_body),
+            sealed=self._endpoints.sealed,
+            opened=self._endpoints.opened,
         )
 
     def _gate(self) -> Gate:

@@ -71,13 +71,15 @@ class Once(msgspec.Struct, frozen=True):
 
 
 def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None = None, *, draft: bool = False) -> bytes:
-    """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere, and
-    a source by what the client called it."""
+    """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere, a
+    source by what the client called it, and the headers of webhooks not at all: each try seals them anew."""
     inputs = tuple(
         msgspec.structs.replace(item, object_key=None) if item.sha256 is not None else item for item in request.inputs
     )
     source = request.source.said if request.source is not None else None
-    same = msgspec.structs.replace(request, inputs=inputs, source=source) if inputs or source else request
+    same = request
+    if inputs or source or request.callback_headers:
+        same = msgspec.structs.replace(request, inputs=inputs, source=source, callback_headers=None)
     parts = (dialect, retry_of, same)
     return hashlib.sha256(_encode((*parts, "draft") if draft else parts)).digest()
 

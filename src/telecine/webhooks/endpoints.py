@@ -108,16 +108,17 @@ class Endpoints:
         opened = [self._seal.open(one, endpoint.id) for one in sealed]
         return [one for one in opened if one is not None]
 
-    def sealed(self, headers: Mapping[str, str], task_id: int) -> bytes | None:
-        """`headers` of a message as a delivery of this task keeps them: they may hold a client's own secrets."""
+    def sealed(self, headers: Mapping[str, str], row: int) -> bytes | None:
+        """`headers` of a message as a delivery of the task `row`, or a request of the account `row`, keeps them: they
+        may hold a client's own secrets."""
         plain = {name.lower(): value for name, value in headers.items()}
-        return self._seal.close(msgspec.json.encode(plain), task_id) if plain else None
+        return self._seal.close(msgspec.json.encode(plain), row) if plain else None
 
-    def opened(self, sealed: bytes | None, task_id: int) -> dict[str, str] | None:
+    def opened(self, sealed: bytes | None, row: int) -> dict[str, str] | None:
         """What `sealed` sealed; None where it was sealed with a key that this installation does not have now."""
         if sealed is None:
             return {}
-        plain = self._seal.open(sealed, task_id)
+        plain = self._seal.open(sealed, row)
         return None if plain is None else msgspec.json.decode(plain, type=dict[str, str])
 
     async def list(self, account_id: int) -> list[Endpoint]:
