@@ -30,6 +30,7 @@ from telecine.providers.base import Accepted
 from telecine.store import tables
 from telecine.tasks.writes import Mark
 from tests.postgres import create, running
+from tests.records import reading
 from tests.tasks import scripted
 
 _CLIENTS = 16
@@ -111,7 +112,7 @@ async def _ended(url: str) -> int:
     scripted.database_url = lambda _: url
     house = scripted.House(Path(tempfile.mkdtemp()))
     try:
-        async with house.database.reading() as connection:
+        async with reading(house.database) as connection:
             query = select(func.count()).select_from(tables.tasks).where(tables.tasks.c.ended_at.is_not(None))
             return int((await connection.execute(query)).scalar_one())
     finally:

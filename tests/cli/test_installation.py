@@ -96,7 +96,7 @@ def test_an_empty_database_is_none_and_gets_no_keys(tmp_path: Path, content: byt
 
 
 def test_another_database_is_looked_into(installed: Path) -> None:
-    url = f"sqlite+aiosqlite:///{installed.parent}/other.db"
+    url = f"sqlite:///{installed.parent}/other.db"
     done = telecine("keys", "list", "--data", installed, cwd=installed.parent, TELECINE_DATABASE_URL=url)
     assert (done.returncode, "TELECINE_DATABASE_URL" in done.stderr) == (5, True), done.stderr
     missing = telecine("keys", "list", "--data", "nope", cwd=installed.parent, TELECINE_DATABASE_URL=url)

@@ -17,7 +17,7 @@ from telecine.providers.base import Channel, Traits
 from telecine.providers.http import HttpProvider
 from telecine.server import logs
 from telecine.server.run import serve
-from telecine.store import database
+from telecine.store import thread
 from tests.clock import FastClock
 
 
@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--database", default="")
     parser.add_argument("--submit-timeout", type=float)
-    parser.add_argument("--busy", type=int, default=database._BUSY)
+    parser.add_argument("--busy", type=int, default=thread.BUSY)
     parser.add_argument("--blind", action="store_true")
     given = parser.parse_args()
-    database._BUSY = given.busy
+    thread.BUSY = given.busy
     told = HttpProvider.traits_of
 
     def traits_of(provider: HttpProvider, operation: str, model: str, channel: Channel | None = None) -> Traits:

@@ -21,6 +21,7 @@ from telecine.server.run import bind, serve
 from telecine.store.database import Database
 from telecine.upkeep.metering import check_metered, check_priced, is_exposed, is_published, unpriced
 from tests.dialects.house import picture
+from tests.records import snapshot, writing
 from tests.server.live import ADMIN_KEY, NARROW_KEY, OTHER_KEY, LiveServer, kling_channel
 from tests.server.process import ServerProcess
 from tests.upstreams.kling import API_KEY, FakeKling
@@ -262,18 +263,18 @@ def test_killed_at_the_moment_of_collecting_it_is_charged_once(tmp_path: Path, k
 
 
 async def test_the_check_sees_one_moment(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'books.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'books.db'}")
     await database.open()
     try:
-        async with database.snapshot() as before:
+        async with snapshot(database) as before:
             assert await before.run_sync(audit.check) == []
-            async with database.writing() as connection:
+            async with writing(database) as connection:
                 await connection.exec_driver_sql(
                     "INSERT INTO accounts (id, name, created_at, limited, balance, held, spent, source)"
                     " VALUES (1, 'x', 0, 1, 5, 0, 0, 'admin')"
                 )
             assert await before.run_sync(audit.check) == []
-        async with database.snapshot() as after:
+        async with snapshot(database) as after:
             (problem,) = await after.run_sync(audit.check)
         assert (problem.rule in RULES, problem.subject) == (True, "account x")
     finally:

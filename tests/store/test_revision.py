@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 
 from telecine.store import database
 from telecine.store.database import Database, newest_revision
+from tests.records import reading
 
 
 def test_the_newest_file_is_alembics_only_head() -> None:
@@ -32,14 +33,14 @@ def test_a_start_on_a_current_schema_does_without_alembic(tmp_path: Path) -> Non
         "asyncio.run(opened())\n"
         "print('alembic' in sys.modules)\n"
     )
-    url = f"sqlite+aiosqlite:///{tmp_path / 'telecine.db'}"
+    url = f"sqlite:///{tmp_path / 'telecine.db'}"
     starts = [subprocess.check_output([sys.executable, "-c", program, url], text=True) for _ in range(2)]
     assert starts == ["True\n", "False\n"]
 
 
 async def test_a_sum_that_has_become_approximate_is_cut_off_to_a_whole_number(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'telecine.db'}"
-    with create_engine(url.replace("+aiosqlite", "")).begin() as connection:
+    url = f"sqlite:///{tmp_path / 'telecine.db'}"
+    with create_engine(url).begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
@@ -51,7 +52,7 @@ async def test_a_sum_that_has_become_approximate_is_cut_off_to_a_whole_number(tm
         connection.exec_driver_sql("UPDATE accounts SET held = held + 1000000000000000000")
     after = Database(url)
     await after.open()
-    async with after.reading() as connection:
+    async with reading(after) as connection:
         kinds = await connection.exec_driver_sql("SELECT typeof(balance), typeof(held), typeof(spent) FROM accounts")
         assert tuple(kinds.one()) == ("integer", "integer", "integer")
     await after.close()

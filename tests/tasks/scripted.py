@@ -62,6 +62,7 @@ from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import recover
 from tests import records
 from tests.clock import HandClock
+from tests.records import writing
 
 Answer = TypeVar("Answer")
 DONE = Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id="v1"),))
@@ -80,7 +81,7 @@ def sqlite_url(folder: Path) -> str:
     """A database of its own for each folder."""
     file = folder / "test.db"
     records.begin(file)
-    return f"sqlite+aiosqlite:///{file}"
+    return f"sqlite:///{file}"
 
 
 database_url: Callable[[Path], str] = sqlite_url
@@ -331,7 +332,7 @@ class House:
 
     async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
         """What a start or a reload makes of these sections of the file."""
-        async with self.database.writing() as connection:
+        async with writing(self.database) as connection:
             await connection.run_sync(configured.sync, accounts, keys, ids=self.context.ids, now=self.clock.now())
         self.keys.check_anew()
 

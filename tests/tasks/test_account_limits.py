@@ -20,6 +20,7 @@ from telecine.providers.base import Failed, Finished
 from telecine.store import tables
 from telecine.tasks.view import Owner
 from tests.clock import HandClock
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, refusal, text_to_video
 
 MIDNIGHT = 1_763_683_200.0  # 2025-11-21T00:00:00Z
@@ -28,7 +29,7 @@ CALL = PriceConfig("kling-v2-5-turbo", "call", Decimal(2))
 
 async def committed(house: House) -> dict[str, int]:
     """What is counted in all, by kind of owner; the books are right."""
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         assert await connection.run_sync(audit.check) == []
         rows = await connection.execute(select(tables.spending.c.owner, tables.spending.c.committed))
         found: dict[str, int] = {}

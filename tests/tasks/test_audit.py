@@ -16,6 +16,7 @@ from telecine.config import ChannelConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import TaskError
 from telecine.providers.base import Failed, Finished, Refused, Running
+from tests.records import snapshot, writing
 from tests.tasks.scripted import DONE, Scripted, refusal, text_to_video
 from tests.tasks.test_money import PRICE, Bank, bank
 
@@ -45,7 +46,7 @@ async def history(one: Bank) -> None:
 
 
 async def problems(one: Bank) -> list[audit.Problem]:
-    async with one.house.database.snapshot() as connection:
+    async with snapshot(one.house.database) as connection:
         return await connection.run_sync(audit.check)
 
 
@@ -60,7 +61,7 @@ async def test_what_is_held_for_no_task_is_held_to_the_same_rules(tmp_path: Path
         dear = Hold(account, Ref("call", "dear"), key, 10**12, 6.0)
         charge = Settlement(account, holds[0].ref, key, "charge", 1000, 700, 5.0, 7.0)
         release = Settlement(account, holds[1].ref, key, "release", 1000, 0, 5.0, 7.0)
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             refused = await connection.run_sync(hold, [dear, *holds])
             await connection.run_sync(settle, [charge, release])
         assert list(refused) == [dear.ref]
@@ -72,7 +73,7 @@ async def test_what_is_held_for_no_task_is_held_to_the_same_rules(tmp_path: Path
         page = await statement.entries(account_id=account, limit=100)
         calls = [entry for entry in page.data if entry.id.startswith("call-")]
         assert sorted((entry.id, entry.task) for entry in calls)[0] == ("call-charge-c-0", None)
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             await connection.execute(
                 text("UPDATE ledger_entries SET key_id = 7 WHERE ref_id = 'c-0' AND kind = 'charge'")
             )
@@ -130,7 +131,7 @@ async def test_what_was_forged_is_found(tmp_path: Path, forgery: str, rule: str,
         await history(one)
         await one.house.keys.account("other")
         assert await problems(one) == []
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             await connection.execute(text("UPDATE accounts SET id = 7 WHERE name = 'other'"))
             for name, query in REFERENCES.items():
                 forgery = forgery.replace(f"= {name}", f"= CAST({query} AS TEXT)")
@@ -146,7 +147,7 @@ async def test_tokens_have_a_price_too(tmp_path: Path) -> None:
         one.house.provider.submits = [Finished(DONE)]
         await one.house.tasks.create(one.house.me, text_to_video(), "tasks")
         assert await problems(one) == []
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             await connection.execute(text("DELETE FROM ledger_entries WHERE ref_type = 'task'"))
         assert "holds" in {problem.rule for problem in await problems(one)}
 
@@ -173,6 +174,6 @@ async def test_sums_that_would_not_fit_on_the_way_are_added_up_all_the_same(tmp_
         for number in range(12):
             for sign in (1, -1):
                 await one.balances.deposit("default", sign * 10**18, f"{number}-{sign}")
-        async with one.house.database.writing() as connection:  # in the worst order
+        async with writing(one.house.database) as connection:  # in the worst order
             await connection.execute(text("UPDATE ledger_entries SET ref_id = 'z' || ref_id WHERE balance_delta < 0"))
         assert await problems(one) == []

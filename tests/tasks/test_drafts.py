@@ -20,6 +20,7 @@ from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import View
 from telecine.tasks.writes import Complete, StaleError
 from telecine.webhooks.delivery import Message, Tidings
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 from tests.tasks.test_money import bank
 
@@ -252,7 +253,7 @@ async def test_webhooks_tell_of_it(tmp_path: Path) -> None:
     async with House(tmp_path, announcers={"tasks": told}).opened() as house:
         task_id = await drafted(house, replace(FIVE, callback_url="https://hooks.example/x"))
         await house.tasks.complete(house.me, task_id, replace(TEN, callback_url="https://hooks.example/x"))
-        async with house.database.reading() as connection:
+        async with reading(house.database) as connection:
             rows = await connection.exec_driver_sql("SELECT body FROM deliveries ORDER BY sequence")
             assert [msgspec.json.decode(row.body) for row in rows.all()][:2] == ["draft", "queued"]
 

@@ -17,6 +17,7 @@ from telecine.store import tables
 from telecine.webhooks.delivery import Message
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, text_to_video
 
 HOOK = "https://app.example/hook"
@@ -41,12 +42,12 @@ def unlucky(house: House) -> Unlucky:
 
 
 async def ids(house: House, column: Any) -> list[int]:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return sorted((await connection.execute(select(column))).scalars())
 
 
 async def count(house: House, table: Any) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -107,7 +108,7 @@ async def test_of_accounts_keys_and_payments(tmp_path: Path) -> None:
         assert (await balances.deposit("first", 20)).balance == 120
         key = KeyConfig(name="filed", key="sk-0123456789-0123456789-0123456789", account="first")
         await house.configure(accounts=[AccountConfig(name="first", balance=Decimal(1))])
-        async with house.database.reading() as connection:
+        async with reading(house.database) as connection:
             entry = tables.ledger_entries.c
             ref = (await connection.execute(select(entry.ref_id).where(entry.ref_type == "config"))).scalar_one()
         source.taken = [int(ref), int(made.id)]

@@ -22,6 +22,7 @@ from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from tests.clock import HandClock
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 
 BROKEN = Failed(TaskError("upstream_failed", "a GPU caught fire"))
@@ -81,7 +82,7 @@ class Pair:
     async def entries(self, task_id: int) -> list[tuple[str, int]]:
         """What the ledger says of the task, once the books have been checked."""
         table = tables.ledger_entries.c
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             assert await connection.run_sync(audit.check) == []
             rows = await connection.execute(
                 select(table.kind, table.held_delta).where(table.ref_type == "task", table.ref_id == str(task_id))
@@ -89,7 +90,7 @@ class Pair:
             return sorted(((kind, int(delta)) for kind, delta in rows.all()), key=lambda entry: -entry[1])
 
     async def slots(self) -> int:
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             return sum((await connection.execute(select(tables.pools.c.used))).scalars())
 
 

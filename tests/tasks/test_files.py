@@ -15,6 +15,7 @@ from telecine.nouns.task import Output
 from telecine.providers.base import Accepted, Finished, Succeeded, UpstreamOutput
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import PROGRESS, Message, Tidings
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, text_to_video
 
 HIDDEN = Succeeded((UpstreamOutput("content:video_1", upstream_id="v1"),))
@@ -40,7 +41,7 @@ async def begun(house: House, failures: list[Any], result: Succeeded = HIDDEN) -
 
 async def sent(house: House) -> list[Any]:
     """The bodies of all webhooks."""
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         rows = await connection.exec_driver_sql("SELECT body FROM deliveries ORDER BY sequence")
         return [msgspec.json.decode(row.body) for row in rows.all()]
 

@@ -24,6 +24,7 @@ from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency,
 from telecine.tasks.view import View
 from telecine.tasks.writes import Create
 from telecine.tasks.writes.idempotency import remember
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 KEY = Idempotency("k-1")
@@ -43,7 +44,7 @@ async def create(house: House, said: Idempotency | None = KEY, *, me: Principal 
 
 
 async def count(house: House, table: Any = tables.tasks) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -191,7 +192,7 @@ async def test_a_key_that_counts_is_never_taken_over(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         task = (await create(house)).task
         with pytest.raises(IntegrityError, match=r"UNIQUE|[Uu]nique"):
-            async with house.database.writing() as connection:
+            async with writing(house.database) as connection:
                 await connection.run_sync(remember, [(Once.of(task, KEY), task.id + 1)])
 
 
@@ -234,7 +235,7 @@ async def test_what_was_refused_before_there_was_a_task_is_not_remembered(tmp_pa
         accounts = tables.accounts
 
         async def balance(micros: int) -> None:
-            async with house.database.writing() as connection:
+            async with writing(house.database) as connection:
                 await connection.execute(update(accounts).values(limited=True, balance=micros))
 
         for me, external_id, code in (

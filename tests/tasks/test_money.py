@@ -22,6 +22,7 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.request import Native
 from telecine.providers.base import Accepted, Cancelled, Failed, Finished, NeverSent, Refused, Running, Unknown
 from telecine.store import tables
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 PRICE = PriceConfig("kling-v2-5-turbo", "second", Decimal("0.07"))
@@ -39,14 +40,14 @@ class Bank:
 
     async def figures(self) -> tuple[int | None, int, int]:
         """(balance, held, spent), once the books have been checked."""
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             assert await connection.run_sync(audit.check) == []
         found = await self.balance()
         return found.balance, found.held, found.spent
 
     async def entries(self) -> list[tuple[str, int, int]]:
         table = tables.ledger_entries.c
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             rows = await connection.execute(
                 select(table.kind, table.balance_delta, table.held_delta).where(table.ref_type == "task")
             )
@@ -262,9 +263,9 @@ async def test_deposits_of_the_file_and_by_hand(tmp_path: Path) -> None:
 async def test_the_checker_finds_what_is_wrong(tmp_path: Path, statement: str, rule: str) -> None:
     async with bank(tmp_path) as one:
         await one.house.tasks.create(one.house.me, text_to_video(duration=5.0), "tasks")
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             await connection.exec_driver_sql(statement)
-        async with one.house.database.reading() as connection:
+        async with reading(one.house.database) as connection:
             assert rule in {problem.rule for problem in await connection.run_sync(audit.check)}
 
 
@@ -278,13 +279,13 @@ async def test_a_hold_that_has_ended_cannot_end_otherwise(tmp_path: Path) -> Non
         ref = ledger.Ref.task(view.task.id)
         late = ledger.Settlement(one.house.me.account_id, ref, None, "charge", 350_000, 350_000, 0.0, 1.0)
         with pytest.raises(IntegrityError):
-            async with one.house.database.writing() as connection:
+            async with writing(one.house.database) as connection:
                 await connection.run_sync(ledger.settle, [late])
         assert await one.figures() == (1_000_000, 0, 0)
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             await connection.execute(text("DROP INDEX uq_ledger_entries_end"))
             await connection.run_sync(ledger.settle, [late])
-        async with one.house.database.reading() as connection:
+        async with reading(one.house.database) as connection:
             problems = {problem.rule: problem.detail for problem in await connection.run_sync(audit.check)}
         assert problems["ends"] == "it was held 1 times and ended 2 times, and -350000 of it is left"
         assert problems["charges"] == "it says 0, its entries say 350000"

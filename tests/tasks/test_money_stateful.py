@@ -35,6 +35,7 @@ from telecine.providers.base import (
 )
 from telecine.store import tables
 from tests.clock import HandClock
+from tests.records import reading, writing
 from tests.tasks import scripted
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 from tests.tasks.test_rebuild import unburied
@@ -144,7 +145,7 @@ class Books(RuleBasedStateMachine):
         self.start()
 
     async def _lose(self) -> None:
-        async with self.here.database.writing() as connection:
+        async with writing(self.here.database) as connection:
             await connection.execute(delete(tables.schedule))
 
     async def _step_once(self) -> None:
@@ -165,7 +166,7 @@ class Books(RuleBasedStateMachine):
             assert own == there
 
     async def _problems(self) -> list[audit.Problem]:
-        async with self.here.database.reading() as connection:
+        async with reading(self.here.database) as connection:
             return await connection.run_sync(audit.check)
 
     def teardown(self) -> None:

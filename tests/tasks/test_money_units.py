@@ -19,6 +19,7 @@ from telecine.nouns.money import Price
 from telecine.nouns.task import Task, Tokens, Usage
 from telecine.providers.base import Failed, Finished, Running
 from telecine.store import tables
+from tests.records import reading
 from tests.tasks.scripted import DONE, House, text_to_video
 from tests.tasks.test_money import Bank, bank
 
@@ -83,7 +84,7 @@ async def test_lines_of_tokens_are_columns_and_a_line_that_stands_alone_needs_no
         await one.house.tasks.create(one.house.me, text_to_video(), "tasks")
         table = tables.tasks.c
         columns = select(table.price_unit, table.price_micros, table.price_input_tokens, table.price_output_tokens)
-        async with one.house.database.reading() as connection:
+        async with reading(one.house.database) as connection:
             assert (await connection.execute(columns)).one() == (None, None, 3_000_000, None)
 
 

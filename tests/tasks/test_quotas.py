@@ -20,6 +20,7 @@ from telecine.tasks.writes.recovery import set_pools, wake_lines
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import measure
 from tests.clock import HandClock
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, House, Scripted, refusal, text_to_video
 from tests.tasks.test_use import most_in_a_window
 
@@ -143,7 +144,7 @@ async def test_a_higher_priority_goes_first(tmp_path: Path) -> None:
     house, _ = house_of(tmp_path, rate_limit="1/minute")
     async with house.opened():
         views = await made(house, 2)
-        async with house.database.writing() as connection:  # as a key with a higher priority would make it
+        async with writing(house.database) as connection:  # as a key with a higher priority would make it
             task = tables.tasks.c.id == views[1].task.id
             await connection.execute(tables.tasks.update().where(task).values(priority=-1))
             row = tables.schedule.c.task_id == views[1].task.id
@@ -215,7 +216,7 @@ async def test_a_rate_that_is_lifted_lets_all_go(tmp_path: Path) -> None:
     async with house.opened():
         await house.engine.drain()
         assert await states(house, views) == "sss"
-        async with house.database.writing() as connection:
+        async with writing(house.database) as connection:
             await connection.run_sync(set_pools, {})
         assert await house.tasks.places(views) == {}
 
@@ -333,6 +334,6 @@ async def test_the_doctor_and_the_figures_name_the_line(tmp_path: Path) -> None:
         (found,) = (one for one in findings(figures) if one.name == "line")
         assert found.level == "warning"
         assert "3 task(s) wait for the rate_limit or daily_cap of 'main', the first for 2" in found.what
-        async with house.database.reading() as connection:
+        async with reading(house.database) as connection:
             (use,) = (await connection.execute(select(tables.channel_use))).all()
         assert (use.channel, use.today, use.marks) == ("main", 1, b"[]")

@@ -20,6 +20,7 @@ from telecine.store import tables
 from telecine.tasks.writes import LEASE_SECONDS, Create, Mark
 from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import recover
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, House, refusal, text_to_video
 from tests.tasks.test_writes import new_task
 
@@ -142,14 +143,14 @@ STATES: dict[Callable[[House], Awaitable[None]], tuple[str, list[str], int]] = {
 async def unburied(one: House) -> tuple[list[int], list[int]]:
     """The tasks that have something left to do, as they say themselves and as the schedule has it."""
     task, row = tables.tasks.c, tables.schedule.c
-    async with one.database.reading() as connection:
+    async with reading(one.database) as connection:
         own = await connection.execute(select(task.id).where(task.buried_at.is_(None)).order_by(task.id))
         there = await connection.execute(select(row.task_id).order_by(row.task_id))
         return list(own.scalars()), list(there.scalars())
 
 
 async def states(one: House) -> list[str]:
-    async with one.database.reading() as connection:
+    async with reading(one.database) as connection:
         found = await connection.execute(select(tables.tasks.c.state).order_by(tables.tasks.c.id))
         return list(found.scalars())
 
@@ -164,7 +165,7 @@ async def test_every_task_goes_on_and_no_step_is_made_twice(
         assert (await states(one))[-1] == before
         own, there = await unburied(one)
         assert own == there, "a task stands in the schedule as long as it says that something is left to do"
-        async with one.database.writing() as connection:
+        async with writing(one.database) as connection:
             await connection.execute(delete(tables.schedule))
         assert await rebuild(one.database, one.clock.now()) == len(own)
         assert await rebuild(one.database, one.clock.now()) == 0
@@ -182,7 +183,7 @@ async def test_every_task_goes_on_and_no_step_is_made_twice(
         await one.pass_time(9 * 86400, 86400)
         assert await unburied(one) == ([], [])
         assert bool(one.shelf.forgotten) == (come_about is deleted)
-        async with one.database.reading() as connection:
+        async with reading(one.database) as connection:
             assert await connection.run_sync(audit.check) == []
             assert all(account.held == 0 for account in await connection.execute(select(tables.accounts)))
 
@@ -192,7 +193,7 @@ async def test_a_start_makes_the_schedule_anew(tmp_path: Path) -> None:
     async with house(tmp_path).opened() as one:
         await running(one)
         await one.engine.stop(1.0)
-        async with one.database.writing() as connection:
+        async with writing(one.database) as connection:
             await connection.execute(text("DELETE FROM schedule"))
     async with house(tmp_path).opened() as two:
         own, there = await unburied(two)
@@ -218,7 +219,7 @@ async def test_what_a_living_process_may_be_sending_waits_for_its_lease(tmp_path
         one.provider.submits = [slow]
         one.provider.look_ups = [Found("u1", Running())]
         await one.tasks.create(one.me, text_to_video(), "tasks")
-        async with one.database.writing() as connection:
+        async with writing(one.database) as connection:
             await connection.execute(delete(tables.schedule))
         async with house(tmp_path).opened() as two:
             two.clock.set(one.clock.now())
@@ -255,7 +256,7 @@ async def test_a_draft_whose_owner_wanted_its_end_comes_at_once(tmp_path: Path) 
         await draft(one)
         (view,) = (await one.tasks.list(one.me, limit=10)).views
         await one.database.write(Mark(view.task.id, one.clock.now(), cancel=True))
-        async with one.database.writing() as connection:
+        async with writing(one.database) as connection:
             await connection.execute(delete(tables.schedule))
         assert await rebuild(one.database, one.clock.now()) == 1
         await one.engine.drain()

@@ -21,6 +21,7 @@ from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.writes.forgetting import blank
 from telecine.tasks.writes.handles import keep_handles
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, House, Scripted, text_to_video
 
 A = ChannelConfig(name="a", provider="scripted", base_url="https://a.example", priority=1)
@@ -47,20 +48,20 @@ async def follow(house: House, source: Reference, who: Principal | None = None, 
 
 
 async def stranger(house: House) -> Principal:
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         row = (await connection.execute(select(tables.accounts))).mappings().one()
         await connection.execute(tables.accounts.insert().values({**row, "id": row["id"] + 1, "name": "other"}))
     return Principal(row["id"] + 1, None, "other")
 
 
 async def handles(house: House) -> list[Handle]:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         rows = await connection.execute(select(tables.handles).order_by(tables.handles.c.upstream_id))
         return [Handle(**row) for row in rows.mappings()]
 
 
 async def keep(house: House, *kept: Handle) -> None:
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.run_sync(keep_handles, kept)
 
 
@@ -272,7 +273,7 @@ async def test_older_records_name_their_source_in_the_column_alone(tmp_path: Pat
         first = await made(house)
         second = await follow(house, Reference(task=first.id))
         stored = msgspec.json.encode({**msgspec.to_builtins(remix(CLIP)), "source": None, "source_task": first.id})
-        async with house.database.writing() as connection:
+        async with writing(house.database) as connection:
             await connection.execute(update(tables.tasks).where(tables.tasks.c.id == second.id).values(request=stored))
         found = await house.reads.task(second.id)
         assert found is not None
@@ -284,7 +285,7 @@ async def test_what_is_blanked_keeps_only_our_own_name_of_its_source(tmp_path: P
     async with House(tmp_path).opened() as house:
         first = await made(house)
         second = await follow(house, CLIP)
-        async with house.database.writing() as connection:
+        async with writing(house.database) as connection:
             await connection.run_sync(blank, {second.id: second.request}, house.clock.now())
         found = await house.reads.task(second.id)
         assert found is not None

@@ -18,6 +18,7 @@ from telecine.tasks.writes.recovery import free_overdue_slots
 from telecine.tasks.writes.slipped import FARTHEST, bring_back
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import Figures, measure
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, text_to_video
 
 DAY = 86400.0
@@ -25,7 +26,7 @@ WEEK = 7 * DAY
 
 
 async def due_in(house: House, task_id: int) -> float:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         due = (
             await connection.execute(select(tables.schedule.c.due).where(tables.schedule.c.task_id == task_id))
         ).scalar_one()
@@ -89,7 +90,7 @@ async def test_what_a_step_may_set_stays(tmp_path: Path) -> None:
 async def test_many_are_brought_back(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         views = [await house.tasks.create(house.me, text_to_video(prompt=str(one)), "tasks") for one in range(12)]
-        async with house.database.writing() as connection:
+        async with writing(house.database) as connection:
             await connection.execute(update(tables.schedule).values(due=house.clock.now() + DAY))
         assert await bring_back(house.database, house.clock.now(), WEEK) == len(views)
 

@@ -19,6 +19,7 @@ from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import Finished
 from telecine.store import tables
 from telecine.upkeep.figures import measure
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, text_to_video
 from tests.tasks.test_money import Bank, bank
 
@@ -29,7 +30,7 @@ HALF = MOST_SUM // 2
 
 async def forge(one: Bank, table: Table, **values: Any) -> None:
     """Set columns of every row of `table`."""
-    async with one.house.database.writing() as connection:
+    async with writing(one.house.database) as connection:
         await connection.execute(update(table).values(values))
 
 
@@ -37,13 +38,13 @@ async def test_nine_thousand_jobs_at_the_highest_price_leave_whole_sums(tmp_path
     async with bank(tmp_path, None) as one:
         account = one.house.me.account_id
         wanted = [ledger.Hold(account, ledger.Ref.task(number), 7, MOST_MICROS, 0.0) for number in range(9_400)]
-        async with one.house.database.writing() as connection:
+        async with writing(one.house.database) as connection:
             refused = await connection.run_sync(ledger.hold, wanted)
         assert len(refused) == 9_400 - MOST_SUM // MOST_MICROS
         assert {error.code for error in refused.values()} == {"insufficient_balance"}
         found = await one.balance()
         assert (found.held, found.spent) == (MOST_SUM, 0)
-        async with one.house.database.reading() as connection:
+        async with reading(one.house.database) as connection:
             sums = (await connection.execute(select(tables.spending.c.committed))).scalars().all()
             assert sums == [MOST_SUM, MOST_SUM]
             assert "sums" not in {problem.rule for problem in await connection.run_sync(audit.check)}
@@ -111,7 +112,7 @@ async def test_what_accounts_owe_is_counted(tmp_path: Path) -> None:
         assert ((await one.balance()).overdraft, (await one.balance()).available) == (1_300_000, -1_300_000)
         figures = await measure(one.house.database, one.house.router, one.house.clock, tmp_path)
         assert (figures.overdrawn, figures.overdraft_micros) == (1, 1_300_000)
-        async with one.house.database.reading() as connection:
+        async with reading(one.house.database) as connection:
             assert (await connection.execute(select(func.count()).select_from(tables.tasks))).scalar_one() == 1
         statement = Statement(
             one.house.database, one.balances, one.house.clock, currency="USD", prices=one.house.context.prices.of

@@ -23,8 +23,10 @@ from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceCon
 from telecine.providers.base import Accepted
 from telecine.store import tables
 from telecine.store.locks import NO_LOCKS, Locks
+from telecine.store.pool import Pool
 from telecine.tasks.writes import Mark
 from telecine.tasks.writes.recovery import free_overdue_slots, set_pools, wake_lines
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, TRAITS, House, text_to_video
 
 PRICES = (PriceConfig(model="kling-v2-5-turbo", unit="second", price=Decimal("0.01")),)
@@ -50,7 +52,7 @@ async def pair(folder: Path, *channels: ChannelConfig, **given: Any) -> AsyncIte
 
 
 async def used(house: House) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(tables.pools.c.used))).scalar_one())
 
 
@@ -59,7 +61,7 @@ async def test_a_slot_is_freed_once(tmp_path: Path) -> None:
         for number in range(3):
             await one.tasks.create(one.me, text_to_video(prompt=str(number)), "tasks")
         for _ in range(10):
-            async with one.database.writing() as connection:
+            async with writing(one.database) as connection:
                 await connection.execute(update(tables.attempts).values(slot_held=True, slot_until=1.0))
                 await connection.execute(update(tables.pools).values(used=3))
             freed = await asyncio.gather(*(free_overdue_slots(house.database, 1e10) for house in (one, other)))
@@ -73,14 +75,14 @@ async def test_nobody_waits_for_the_head_of_a_line_with_a_pool_in_hand(tmp_path:
         one.provider.polls = [DONE]
         await one.tasks.create(one.me, text_to_video(prompt="1"), "tasks")
         waits = await one.tasks.create(one.me, text_to_video(prompt="2"), "tasks")
-        async with other.database.writing() as connection:
+        async with writing(other.database) as connection:
             await connection.execute(
                 select(tables.schedule).where(tables.schedule.c.task_id == waits.task.id).with_for_update()
             )
             one.clock.advance(60)
             await asyncio.wait_for(one.engine.drain(), SOON)
             assert await used(one) == 0
-            async with one.database.writing() as mine:
+            async with writing(one.database) as mine:
                 await asyncio.wait_for(mine.run_sync(set_pools, {"main": 2}), SOON)
         assert await wake_lines(one.database, one.clock.now()) == 1, "should whoever had the row have died"
         await one.engine.drain()
@@ -94,7 +96,10 @@ async def test_a_batch_locks_in_one_order_before_it_writes(tmp_path: Path) -> No
     async with pair(tmp_path, channel, prices=PRICES) as (one, _):
         said: list[str] = []
 
-        @event.listens_for(one.database._writer.sync_engine, "before_cursor_execute")
+        writer = one.database._writer
+        assert isinstance(writer, Pool)
+
+        @event.listens_for(writer.engine.sync_engine, "before_cursor_execute")
         def _(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             said.append(statement)
 
@@ -194,7 +199,7 @@ async def test_two_engines_under_load_never_collide(
 
             async def reload(house: House) -> None:
                 for _ in range(6):
-                    async with house.database.writing() as connection:
+                    async with writing(house.database) as connection:
                         await connection.run_sync(set_pools, {"main": slots} if slots else {})
                     await house.configure(accounts=accounts)
                     await free_overdue_slots(house.database, house.clock.now())
@@ -206,7 +211,7 @@ async def test_two_engines_under_load_never_collide(
                 engine.cancel()
             await asyncio.gather(*engines, return_exceptions=True)
             monkeypatch.setattr(Connection, "execute", execute)
-            async with houses[0].database.reading() as connection:
+            async with reading(houses[0].database) as connection:
                 assert await connection.run_sync(check) == []
             assert len(made) == 96
     assert [entry for entry in logs if entry["event"] in ("transaction_collided", "commit_failed", "step_failed")] == []

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from telecine.store import database as store
 from telecine.store import tables
 from tests.postgres import create
+from tests.records import writing
 from tests.tasks import scripted
 from tests.tasks.scripted import DONE, House, text_to_video
 
@@ -61,18 +61,17 @@ def _first(connection: sa.Connection) -> None:
 async def test_records_of_the_first_schema_live_on(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'old.db'}"
+    url = f"sqlite:///{tmp_path / 'old.db'}"
     if request.node.callspec.params["database"] == "postgres":
         url = await create(request.getfixturevalue("postgres"), "of_the_first_schema")
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(_first)
-    await engine.dispose()
+    before = store.Database(url)
+    await before.change(_first)
+    await before.close()
     monkeypatch.setattr(scripted, "database_url", lambda folder: url)
     house = House(tmp_path)
     async with house.opened():
         row = tables.schedule.c
-        async with house.database.writing() as connection:
+        async with writing(house.database) as connection:
             rows = (await connection.execute(sa.select(row.account_id, row.kind).order_by(row.task_id))).all()
             indexes = await connection.run_sync(lambda sync: sa.inspect(sync).get_indexes("schedule"))
             waits = await connection.run_sync(lambda sync: sa.inspect(sync).get_columns("schedule"))

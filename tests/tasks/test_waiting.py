@@ -19,6 +19,7 @@ from telecine.tasks.reads import FARTHEST
 from telecine.tasks.view import Place
 from telecine.tasks.watch import Watch
 from tests.clock import FastClock, HandClock
+from tests.records import writing
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 ONE_SLOT = (ChannelConfig(name="main", provider="scripted", max_in_flight=1),)
@@ -122,7 +123,7 @@ async def crowd(house: House, number: int, first: int = 0) -> None:
     """As many stand in line behind everybody, the ids of their tasks one after the other."""
     row = {"account_id": 0, "kind": "submit", "rank": 0, "pool": "main", "weight": 1, "woken": False}
     rows = [{"task_id": (1 << 62) + first + one, **row} for one in range(number)]
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(insert(tables.schedule), rows)
 
 

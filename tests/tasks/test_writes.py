@@ -20,6 +20,7 @@ from telecine.store.database import CommitUnknownError
 from telecine.tasks.steps import Steps
 from telecine.tasks.writes import Change, Claim, Create, Event, Extend, Mark, StaleError, Step
 from telecine.webhooks.delivery import Delivery
+from tests.records import reading, writing
 from tests.tasks.scripted import House, text_to_video
 
 
@@ -46,7 +47,7 @@ def step(house: House, task: Task, owner: str = "me", token: int = 1) -> Step:
 
 
 async def count(house: House, table: Any) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -231,7 +232,7 @@ async def test_a_step_that_was_committed_is_no_lost_lease(tmp_path: Path, lost: 
 
             async def overtaken(writes: Sequence[Any], *, again: bool) -> Sequence[Any]:
                 if again:  # by another process
-                    async with house.database.writing() as connection:
+                    async with writing(house.database) as connection:
                         await connection.execute(update(tables.tasks).values(version=3, step_token=99))
                         await connection.execute(update(tables.schedule).values(lease_owner="other"))
                 return await transaction(writes, again=again)
@@ -346,7 +347,7 @@ async def test_leases_run_by_the_clock_of_the_database(tmp_path: Path) -> None:
 async def run_out(house: House, by: float = 61.0) -> int:
     """Let time pass for the leases; how many there are."""
     table = tables.schedule
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         done = await connection.execute(update(table).values(lease_until=table.c.lease_until - by))
     return done.rowcount
 

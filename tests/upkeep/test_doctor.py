@@ -25,6 +25,7 @@ from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import Abroad, Count, Figures, GivenUp, measure
 from telecine.upkeep.finding import Finding
 from telecine.webhooks.sealing import Seal
+from tests.records import writing
 from tests.server.live import ADMIN_KEY, LiveServer
 from tests.tasks.scripted import TRAITS, House, Scripted, text_to_video
 
@@ -116,7 +117,7 @@ def test_stranded_tasks_are_a_metric() -> None:
 async def test_lines_that_were_woken_do_not_hide_what_is_late(house: House, tmp_path: Path) -> None:
     for _ in range(2):
         await house.tasks.create(house.me, text_to_video(), "tasks")
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.run_sync(set_pools, house.router.pools)  # as a start or a reload does: due = 0
     house.clock.advance(900)
     assert (await looked(house, tmp_path))["steps"].level == "bad"
@@ -132,7 +133,7 @@ async def test_unknown_submissions_and_parked_holds_are_counted(house: House, tm
     assert found["unknown_attempts"].level == "warning"
     assert found["parked_holds"].level == "ok"
     assert "1 task(s) wait for a slot of 'main'" in found["line"].what
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.tasks).values(created_at=house.clock.now() - 2 * 86400))
     found = await looked(house, tmp_path)
     assert "1 hold(s), 1.000000 in all" in found["parked_holds"].what

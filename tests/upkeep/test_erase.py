@@ -26,6 +26,7 @@ from telecine.tasks.writes import Mark
 from telecine.tasks.writes.handles import keep_handles
 from telecine.upkeep.erase import Erasure
 from telecine.upkeep.kept import KeptJobs
+from tests.records import reading, snapshot, writing
 from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer, kling_channel
 from tests.tasks.scripted import DONE, House, text_to_video
 from tests.upstreams.kling import API_KEY, FakeKling
@@ -101,7 +102,7 @@ class Bob:
     async def everything(self) -> bytes:
         """Every byte of every column of every row, and of every file."""
         found = b""
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             for table in tables.metadata.sorted_tables:
                 found += repr((await connection.execute(select(table))).all()).encode()
         return found + b"".join(file.read_bytes() for file in self.files())
@@ -110,7 +111,7 @@ class Bob:
         return [file for file in (self.folder / "media").rglob("*") if file.is_file()]
 
     async def entries(self) -> list[Any]:
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             table = tables.ledger_entries
             return list((await connection.execute(select(table).order_by(table.c.ref_id, table.c.kind))).all())
 
@@ -126,11 +127,11 @@ async def test_what_upstreams_call_the_accounts_things_is_forgotten(bob: Bob) ->
     await bob.house.pass_time(30)
     mine = bob.who.account_id
     kept: Any = {"provider": "scripted", "kind": "voice", "upstream_id": WORDS, "channel": "main", "address": ""}
-    async with bob.house.database.writing() as connection:
+    async with writing(bob.house.database) as connection:
         await connection.run_sync(keep_handles, [Handle(account_id=one, **kept) for one in (mine, mine + 1)])
         assert len((await connection.execute(select(tables.handles))).all()) == 4
     await bob.erasure().erase("bob")
-    async with bob.house.database.reading() as connection:
+    async with reading(bob.house.database) as connection:
         assert list((await connection.execute(select(tables.handles.c.account_id))).scalars()) == [mine + 1]
 
 
@@ -138,7 +139,7 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     for number in range(3):
         await bob.task(f"{WORDS}-{number}")
     await bob.house.pass_time(60, 5)
-    async with bob.house.database.writing() as connection:
+    async with writing(bob.house.database) as connection:
         await connection.execute(update(tables.events).values(detail=WORDS))
         await connection.execute(update(tables.attempts).values(error_message=WORDS))
         await connection.execute(update(tables.tasks).values(facts=SAID))
@@ -185,7 +186,7 @@ async def test_everything_goes_but_the_ledger(bob: Bob) -> None:
     assert b"'bob'" not in await bob.everything()
     assert bob.files() == []
     assert await bob.entries() == before
-    async with bob.house.database.reading() as connection:
+    async with reading(bob.house.database) as connection:
         assert await connection.run_sync(audit.check) == []
         charged = await connection.execute(text("SELECT model, charged FROM tasks"))
         assert [tuple(one) for one in charged.all()] == [("kling-v2-5-turbo", 500_000)] * 3
@@ -260,7 +261,7 @@ async def test_what_a_late_request_made_is_swept_too(bob: Bob) -> None:
     assert WORDS.encode() not in await bob.everything()
     bob.house.clock.advance(3700)
     await erasure.resume()
-    async with bob.house.database.reading() as connection:
+    async with reading(bob.house.database) as connection:
         assert (await connection.execute(select(tables.erasures.c.done_at))).scalar_one() is not None
 
 
@@ -333,7 +334,7 @@ def _sandbox_jobs(data: Path) -> int:
 async def test_an_erasure_is_not_done_while_somebody_reads_what_was(bob: Bob) -> None:
     await bob.task()
     await bob.house.pass_time(60, 5)
-    async with bob.house.database.snapshot() as connection:
+    async with snapshot(bob.house.database) as connection:
         assert (await connection.execute(select(tables.tasks.c.id))).all()
         done = await bob.erasure().erase("bob")
         assert (done.running, done.logged, done.done) == (0, True, False)

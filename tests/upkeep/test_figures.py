@@ -11,9 +11,11 @@ from sqlalchemy import event
 
 from telecine.config import Config, ConfigError, parse
 from telecine.server.recent import Recent
+from telecine.store.thread import Thread
 from telecine.upkeep.figures import measure, states
 from telecine.upkeep.reload import difference, masked
 from tests.clock import HandClock
+from tests.records import reading
 from tests.server.live import ADMIN_KEY, KEY, LiveServer
 from tests.tasks.scripted import House
 
@@ -30,7 +32,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def test_no_figure_looks_through_a_table_that_grows(house: House, tmp_path: Path) -> None:
     asked: list[tuple[str, object]] = []
-    engine = house.database._reader.sync_engine
+    lister = house.database._lister
+    assert isinstance(lister, Thread)
+    engine = lister._engine
 
     def note(_c: object, _r: object, statement: str, parameters: object, *_: object) -> None:
         asked.append((statement, parameters))
@@ -41,7 +45,7 @@ async def test_no_figure_looks_through_a_table_that_grows(house: House, tmp_path
     event.remove(engine, "before_cursor_execute", note)
     queries = [(statement, values) for statement, values in asked if statement.startswith("SELECT")]
     assert len(queries) > 8
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         for statement, values in queries:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
             for line in plan.all():

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.house import good
 from tests.cli.house import server as cli_server
+from tests.records import writing
 from tests.server.live import ADMIN_KEY, LiveServer, eventually, kling_channel
 from tests.server.process import ServerProcess
 from tests.upkeep.test_reload import CREATE, PATH, lines_until, reload
@@ -87,13 +88,13 @@ def test_what_cannot_be_written_as_a_whole_is_not_written(
         server._file.write_text(gone + NEWS)
 
         async def broken() -> None:
-            async with server.gateway.context.database.writing() as connection:
+            async with writing(server.gateway.context.database) as connection:
                 await connection.exec_driver_sql(
                     f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END"
                 )
 
         async def mended() -> None:
-            async with server.gateway.context.database.writing() as connection:
+            async with writing(server.gateway.context.database) as connection:
                 await connection.exec_driver_sql("DROP TRIGGER broken")
 
         server.run(broken())

@@ -32,6 +32,7 @@ from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.retention import BATCH, Retention, first_id
 from telecine.upkeep.sweep import Sweep
 from telecine.webhooks.log import DeliveryLog
+from tests.records import reading, writing
 from tests.tasks.scripted import DONE, House, text_to_video
 
 DAY = 86400.0
@@ -81,13 +82,13 @@ async def done(house: House, request: Any = REQUEST) -> Task:
     assert found is not None
     assert found[0].state == "succeeded"
     body = msgspec.json.encode(request)
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.tasks).where(tables.tasks.c.id == view.task.id).values(request=body))
     return replace(found[0], request=request)
 
 
 async def rows(house: House, query: str) -> list[Any]:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return list((await connection.execute(text(query))).all())
 
 
@@ -106,7 +107,7 @@ async def test_prompts_and_inputs_go_and_old_tasks_still_render(house: House, st
     key = await place(storage, house, tmp_path, input_key(house.me.account_id, "png"))
     task = await done(house, replace(REQUEST, inputs=(MediaInput("image", object_key=key),)))
     young = await done(house)
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.attempts).values(prepared=PROMPT.encode()))
     house.clock.advance(7 * DAY - 90)
     await retention(house, storage).prune()
@@ -143,7 +144,7 @@ async def test_what_may_repeat_the_prompt_goes_with_it_and_codes_stay(house: Hou
     house.provider.polls = [Failed(TaskError("content_policy", f"the prompt '{PROMPT}' is bad"))]
     view = await house.tasks.create(house.me, REQUEST, "tasks")
     await house.pass_time(60, 5)
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.attempts).values(provider="sandbox", handle="in-the-sandbox"))
     house.clock.advance(8 * DAY)
     await retention(house, storage).prune()
@@ -183,7 +184,7 @@ async def test_a_round_takes_small_bites_and_goes_on_after_a_kill(
         for number in range(2 * BATCH + 1)
     ]
     fresh = {"task_id": first_id(house.clock.now()), "sequence": 1, "type": "queued", "at": house.clock.now()}
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(insert(tables.events), [*events, fresh])
     pauses: list[float] = []
     sleep = house.clock.sleep
@@ -206,7 +207,7 @@ async def test_a_round_takes_small_bites_and_goes_on_after_a_kill(
 
 
 async def count(house: House, table: Any) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -224,7 +225,7 @@ async def test_webhooks_lose_their_bodies_and_then_go(house: House, storage: Sto
         "tries": 1,
         "created_at": 0.0,
     }
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(
             insert(tables.deliveries),
             [
@@ -321,7 +322,7 @@ async def test_objects_that_no_row_names_are_swept_after_a_day(house: House, sto
     ]
     still = await done(house)
     content = await place(storage, house, tmp_path, content_key(mine, still.id, 0))
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         pending = update(tables.outputs).where(tables.outputs.c.task_id == still.id)
         await connection.execute(pending.values(state="pending", object_key=None, upstream_url=link_to(content)))
     sweep = Sweep(house.database, storage, house.clock, draft=lambda: 3600.0)

@@ -27,6 +27,7 @@ from telecine.upkeep.kept import KeptJobs
 from telecine.upkeep.retention import Retention
 from telecine.upkeep.spend import Reports, Spend
 from tests.clock import HandClock
+from tests.records import reading, writing
 from tests.server.live import ADMIN_KEY, LiveServer, kling_channel
 from tests.tasks.scripted import House, Scripted, text_to_video
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
@@ -55,7 +56,7 @@ async def house(fake: FakeKling, tmp_path: Path) -> AsyncIterator[House]:
     providers: Any = (HttpProvider(KLING, client, clock), Scripted())
     small = House(tmp_path, channels, providers, clock=clock)
     async with small.opened():
-        async with small.database.writing() as connection:
+        async with writing(small.database) as connection:
             rows = [
                 {"name": one.name, "provider": one.provider, "base_url": one.base_url, "active": True}
                 | {"created_at": 0.0, "updated_at": 0.0}
@@ -207,7 +208,7 @@ async def test_an_account_of_two_channels_is_compared_with_the_jobs_of_both(
 ) -> None:
     await reports.ask()
     await jobs(house, fake, 4)
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.attempts).values(channel="kling-spare"))
     house.clock.advance(DAY)
     await reports.ask()
@@ -218,7 +219,7 @@ async def test_an_account_of_two_channels_is_compared_with_the_jobs_of_both(
 async def test_the_same_pack_at_another_address_is_another_account(
     house: House, fake: FakeKling, reports: Reports
 ) -> None:
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         elsewhere = update(tables.channels).where(tables.channels.c.name == "kling-spare")
         await connection.execute(elsewhere.values(base_url="https://relay.example"))
     await reports.ask()
@@ -231,7 +232,7 @@ async def test_jobs_that_do_not_say_what_they_took_allow_no_judgement(
 ) -> None:
     await reports.ask()
     await jobs(house, fake, 4)
-    async with house.database.writing() as connection:
+    async with writing(house.database) as connection:
         await connection.execute(update(tables.attempts).values(units=said))
     house.clock.advance(DAY)
     await reports.ask()
@@ -260,7 +261,7 @@ async def test_answers_that_cannot_be_read_are_not_kept(
 
 
 async def kept(house: House) -> int:
-    async with house.database.reading() as connection:
+    async with reading(house.database) as connection:
         return int((await connection.execute(select(func.count()).select_from(tables.channel_reports))).scalar_one())
 
 

@@ -26,6 +26,7 @@ from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
 from tests.clock import HandClock
+from tests.records import reading
 from tests.tasks.scripted import House, text_to_video
 
 KEY = b"k" * 32
@@ -131,14 +132,14 @@ class Hooks:
     async def states(self) -> list[tuple[str, str, int]]:
         """(type, state, tries) of every delivery, oldest first."""
         table = tables.deliveries.c
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             rows = await connection.execute(select(table.type, table.state, table.tries).order_by(table.id))
             return [tuple(row) for row in rows.all()]
 
     async def column(self, name: str) -> list[Any]:
         """One column of every delivery, oldest first."""
         table = tables.deliveries.c
-        async with self.house.database.reading() as connection:
+        async with reading(self.house.database) as connection:
             return list((await connection.execute(select(table[name]).order_by(table.id))).scalars())
 
 

@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 from telecine.config import ChannelConfig
 from telecine.server.gateway import Gateway
 from telecine.store import tables
+from tests.records import reading, writing
 from tests.upstreams.kling import API_KEY, FakeKling
 from tests.webhooks.house import until
 from tests.webhooks.served import KEY, serving
@@ -50,11 +51,11 @@ class Called:
 
     async def asleep(self) -> None:
         """Put the next poll off for long, so that only a callback can bring it about."""
-        async with self._gateway.context.database.writing() as connection:
+        async with writing(self._gateway.context.database) as connection:
             await connection.execute(update(tables.schedule).values(due=time.time() + 3600))
 
     async def woken(self) -> bool:
-        async with self._gateway.context.database.reading() as connection:
+        async with reading(self._gateway.context.database) as connection:
             row = (await connection.execute(select(tables.schedule.c.due, tables.schedule.c.lease_owner))).first()
         return row is None or row.lease_owner is not None or row.due < time.time() + 3000
 
@@ -74,7 +75,7 @@ async def called(folder: Path, secret: str | None) -> AsyncIterator[tuple[Called
             body = {"model": "kling-v2-5-turbo", "prompt": "a paper boat"}
             async with session.post("/v1/tasks", json=body, headers={"authorization": f"Bearer {KEY}"}) as reply:
                 task = (await reply.json())["id"]
-            async with gateway.context.database.reading() as connection:
+            async with reading(gateway.context.database) as connection:
                 token = (await connection.execute(select(tables.attempts.c.callback_token))).scalar_one()
             one = Called(gateway, session, task, token)
             await one.asleep()

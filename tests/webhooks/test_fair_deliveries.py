@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from telecine.store import tables
 from telecine.webhooks import deliverer
 from telecine.webhooks.delivery import line_of
+from tests.records import writing
 from tests.webhooks.house import Hooks, Receiver, until
 
 
@@ -39,7 +40,7 @@ async def add(hooks: Hooks, account_id: int, url: str, count: int, *, lines: int
         }
         for number in range(count)
     ]
-    async with hooks.house.database.writing() as connection:
+    async with writing(hooks.house.database) as connection:
         await connection.execute(insert(tables.deliveries), rows)
 
 

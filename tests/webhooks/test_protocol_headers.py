@@ -15,6 +15,7 @@ from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.sealing import Seal, reseal
+from tests.records import reading, writing
 from tests.webhooks.house import KEY, Hooks, Receiver
 
 TOKEN = "what the client gave us to know us by"
@@ -39,7 +40,7 @@ class Told:
         await self.hooks.run_task(Running(started=False), url=self.receiver.url, dialect="kling")
 
     async def kept(self) -> bytes:
-        async with self.hooks.house.database.reading() as connection:
+        async with reading(self.hooks.house.database) as connection:
             found = (await connection.execute(select(tables.deliveries.c.headers))).scalars().all()
         (headers,) = [one for one in found if one is not None]
         return bytes(headers)
@@ -76,7 +77,7 @@ async def test_they_are_of_one_task_and_wait_for_a_key_that_is_lost(tmp_path: Pa
         assert hooks.endpoints.opened(delivery.headers, delivery.task_id + 1) is None
         mine = tables.deliveries.c.id == delivery.id
         for headers, heard in ((Seal(b"x" * 32).close(b"{}", delivery.task_id), 0), (delivery.headers, 1)):
-            async with hooks.house.database.writing() as connection:
+            async with writing(hooks.house.database) as connection:
                 await connection.execute(update(tables.deliveries).where(mine).values(headers=headers))
             await hooks.deliverer.drain()
             assert len(receiver.headers) == heard

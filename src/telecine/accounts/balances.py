@@ -53,14 +53,16 @@ class Balances:
 
     async def read(self, account_id: int) -> Balance:
         """One account. Raises GatewayError (`not_found`)."""
-        async with self._database.reading() as connection:
-            found = await connection.execute(_COLUMNS.where(tables.accounts.c.id == account_id))
-            row = found.first()
+
+        def find(connection: Connection) -> Balance:
+            row = connection.execute(_COLUMNS.where(tables.accounts.c.id == account_id)).first()
             if row is None:
                 raise GatewayError("not_found", "There is no such account.")
             bounds = Bounds(budget=row.budget, monthly_budget=row.monthly_budget)
-            left = await connection.run_sync(room, "account", account_id, bounds, self._clock.now())
-        return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at, left)
+            left = room(connection, "account", account_id, bounds, self._clock.now())
+            return Balance(row.name, row.balance if row.limited else None, row.held, row.spent, row.created_at, left)
+
+        return await self._database.read(find)
 
     async def deposit(self, name: str, micros: int, ref: str | None = None) -> Balance:
         """Top up (or, negative, draw down) an account by hand; from then on it spends only what it has.
@@ -71,24 +73,23 @@ class Balances:
         """
         account_id = await self._keys.account(name)
         now = self._clock.now()
-        async with self._database.writing() as connection:
-            await connection.execute(
-                select(tables.accounts.c.id).where(tables.accounts.c.id == account_id).with_for_update(key_share=True)
-            )
+
+        def move(connection: Connection) -> None:
+            connection.execute(select(_A.id).where(_A.id == account_id).with_for_update(key_share=True))
             while True:
                 ref_id = f"{account_id}:{ref}" if ref is not None else str(self._ids.next(now))
-                if await connection.run_sync(
-                    ledger.deposit, account_id, micros, ref_type="manual", ref_id=ref_id, at=now
-                ):
-                    await connection.run_sync(_check_limited, account_id)
+                if ledger.deposit(connection, account_id, micros, ref_type="manual", ref_id=ref_id, at=now):
+                    _check_limited(connection, account_id)
                     spends = {"limited": True, "unlimited": False}
-                    await connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
-                    break
+                    connection.execute(update(tables.accounts).where(_A.id == account_id).values(spends))
+                    return
                 if ref is not None:  # else somebody has drawn the same one
-                    before = await connection.run_sync(_deposited, ref_id)
+                    before = _deposited(connection, ref_id)
                     if before is not None and before != micros:
                         raise GatewayError("conflict", f"'{ref}' was a deposit of {amount_of(before)}.", param="ref")
-                    break
+                    return
+
+        await self._database.change(move)
         self._keys.check_anew()
         return await self.read(account_id)
 

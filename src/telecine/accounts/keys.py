@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts import holders
@@ -111,33 +112,32 @@ class Keys:
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
         text = text or _PREFIX + secrets.token_urlsafe(32)
         terms = Terms(models=tuple(models) if models is not None else None, expires_at=expires_at, limits=limits)
-        async with self._database.writing() as connection:
-            if not new_account and await connection.run_sync(holders.find, account) is None:
+
+        def make(connection: Connection) -> KeyInfo:
+            if not new_account and holders.find(connection, account) is None:
                 message = f"There is no account '{account}'; make it first, or ask for a new one with the key."
                 raise GatewayError("not_found", message, param="account")
-            account_id = await connection.run_sync(holders.named, account, self._ids, now)
+            account_id = holders.named(connection, account, self._ids, now)
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
                 "source": source,
                 "created_at": now,
             }
-            row["id"] = await connection.run_sync(insert_drawn, tables.keys, row, lambda: self._ids.next(now))
-        return _info({**row, "account": account}), text
+            row["id"] = insert_drawn(connection, tables.keys, row, lambda: self._ids.next(now))
+            return _info({**row, "account": account})
+
+        return await self._database.change(make), text
 
     async def list(self) -> list[KeyInfo]:
         """Every key, newest first."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(_KEYS.order_by(tables.keys.c.id.desc()))
-            return [_info(row) for row in rows.mappings()]
+        return [_info(row._mapping) for row in await self._database.rows(_KEYS.order_by(tables.keys.c.id.desc()))]
 
     async def revoke(self, key: str) -> KeyInfo:
         """Revoke the key with this id or unique name. Raises GatewayError (`not_found`, `conflict`)."""
         found = await self._made_here(key, "remove it there")
         now = self._clock.now()
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(tables.keys).where(tables.keys.c.id == int(found.id)).values(revoked_at=now)
-            )
+        end = update(tables.keys).where(tables.keys.c.id == int(found.id)).values(revoked_at=now)
+        await self._database.change(lambda connection: connection.execute(end))
         self._cache.clear()
         return msgspec.structs.replace(found, revoked_at=now)
 
@@ -145,13 +145,17 @@ class Keys:
         """Change what bounds the key with this id or unique name, from its next request on. Raises GatewayError
         (`not_found`, `conflict`, `invalid_request`)."""
         found = await self._made_here(key, "change it there")
-        async with self._database.writing() as connection:
-            mine = tables.keys.c.id == int(found.id)
-            row = (await connection.execute(select(tables.keys).where(mine).with_for_update())).mappings().one()
+        mine = tables.keys.c.id == int(found.id)
+
+        def bound(connection: Connection) -> KeyInfo:
+            row = connection.execute(select(tables.keys).where(mine).with_for_update()).mappings().one()
             changed = Terms.kept(row).changed(wanted).row()
-            await connection.execute(update(tables.keys).where(mine).values(changed))
+            connection.execute(update(tables.keys).where(mine).values(changed))
+            return _info({**row, **changed, "account": found.account})
+
+        info = await self._database.change(bound)
         self._cache.clear()
-        return _info({**row, **changed, "account": found.account})
+        return info
 
     async def _made_here(self, key: str, instead: str) -> KeyInfo:
         infos = await self.list()
@@ -168,27 +172,24 @@ class Keys:
 
     async def any(self) -> bool:
         """Whether any key was ever made."""
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(tables.keys.c.id).limit(1))).first() is not None
+        return bool(await self._database.rows(select(tables.keys.c.id).limit(1)))
 
     async def account(self, name: str) -> int:
         """The id of the account called `name`, made where it does not exist."""
-        async with self._database.writing() as connection:
-            return await connection.run_sync(holders.named, name, self._ids, self._clock.now())
+        return await self._database.change(partial(holders.named, name=name, ids=self._ids, now=self._clock.now()))
 
     async def create_account(self, wanted: NewAccount) -> None:
         """Make an account. Raises GatewayError (`conflict`, `invalid_request`)."""
         try:
-            async with self._database.writing() as connection:
-                await connection.run_sync(holders.create, wanted, self._ids, self._clock.now())
+            now = self._clock.now()
+            await self._database.change(partial(holders.create, wanted=wanted, ids=self._ids, now=now))
         except IntegrityError:  # another process has just done so
             raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name") from None
 
     async def change_account(self, name: str, wanted: Changes) -> None:
         """Change what bounds an account, from the next request of its keys on. Raises GatewayError (`not_found`,
         `conflict`, `invalid_request`)."""
-        async with self._database.writing() as connection:
-            await connection.run_sync(holders.change, name, wanted)
+        await self._database.change(partial(holders.change, name=name, wanted=wanted))
         self._cache.clear()
 
     def _remember(self, digest: bytes, known: _Known | None) -> None:
@@ -200,9 +201,8 @@ class Keys:
             self._cache[digest] = known
 
     async def _load(self, digests: Sequence[bytes]) -> Sequence[_Known | None]:
-        async with self._database.reading() as connection:
-            rows = await connection.execute(_CHECKED.where(tables.keys.c.hash.in_(set(digests))))
-            found = {row["hash"]: row for row in rows.mappings()}
+        rows = await self._database.rows(_CHECKED.where(tables.keys.c.hash.in_(set(digests))))
+        found = {row.hash: row._mapping for row in rows}
         now = self._clock.now()
         return [_known(found[digest], now) if digest in found else None for digest in digests]
 

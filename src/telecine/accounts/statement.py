@@ -101,19 +101,22 @@ class Statement:
         Who comes without a key of its own (the command line) stands for the whole account.
         """
         left = (await self.balance(principal)).available
-        async with self._database.reading() as connection:
-            spent = await connection.run_sync(_spent, principal, since, until)
+
+        def find(connection: Connection) -> KeyStanding:
+            spent = _spent(connection, principal, since, until)
             if principal.key_id is None:
                 return KeyStanding(principal.name, spent, left, None)
             key, account = tables.keys.c, tables.accounts.c
-            found = await connection.execute(
+            found = connection.execute(
                 select(key.name, key.expires_at, account.expires_at)
                 .join(tables.accounts, account.id == key.account_id)
                 .where(key.id == principal.key_id)
             )
             name, *ends = found.one()
-            own = await connection.run_sync(room, "key", principal.key_id, principal.bounds, self._clock.now())
-        return KeyStanding(name, spent, _least(left, own), _least(*ends))
+            own = room(connection, "key", principal.key_id, principal.bounds, self._clock.now())
+            return KeyStanding(name, spent, _least(left, own), _least(*ends))
+
+        return await self._database.snapshot(find)
 
     async def entries(self, *, account_id: int | None, limit: int, after: str | None = None) -> EntryPage:
         """The entries of one account, or of all, newest first. Raises GatewayError (`not_found`) for no entry."""
@@ -121,18 +124,19 @@ class Statement:
         query = select(tables.ledger_entries, account.name).join(tables.accounts, account.id == entry.account_id)
         if account_id is not None:
             query = query.where(entry.account_id == account_id)
-        async with self._database.reading() as connection:
-            if after is not None:
-                query = query.where(_older(await connection.run_sync(self._place, account_id, after)))
+
+        def find(connection: Connection) -> Sequence[Any]:
+            some = query if after is None else query.where(_older(_place(connection, account_id, after)))
             order = (entry.at, entry.ref_type, entry.ref_id, entry.kind)
-            rows = (await connection.execute(query.order_by(*(one.desc() for one in order)).limit(limit + 1))).all()
+            return connection.execute(some.order_by(*(one.desc() for one in order)).limit(limit + 1)).all()
+
+        rows = await self._database.snapshot(find)
         data = [_entry(row) for row in rows[:limit]]
         return EntryPage(data, len(rows) > limit, data[-1].id if data else None)
 
     async def check(self) -> dict[str, list[Problem]]:
         """By rule of the ledger, what is wrong; all as it stood at one moment."""
-        async with self._database.snapshot() as connection:
-            problems = await connection.run_sync(check)
+        problems = await self._database.snapshot(check)
         return {rule: [one for one in problems if one.rule == rule] for rule in RULES}
 
     async def margins(self, since: float) -> list[Margin]:
@@ -146,34 +150,33 @@ class Statement:
             .where(ended)
             .group_by(task.model)
         )
-        async with self._database.snapshot() as connection:
-            costs = {model: (known, whole(*cost)) for model, known, *cost in (await connection.execute(paid)).all()}
-            rows = (await connection.execute(earned.order_by(task.model))).all()
+        both = (paid, earned.order_by(task.model))
+        spent, rows = await self._database.snapshot(lambda connection: [connection.execute(one).all() for one in both])
+        costs = {model: (known, whole(*cost)) for model, known, *cost in spent}
         return [_margin(model, count, whole(*charged), *costs.get(model, (0, 0))) for model, count, *charged in rows]
 
     async def account_id(self, name: str) -> int:
         """The id of the account called `name`. Raises GatewayError (`not_found`)."""
         account = tables.accounts.c
-        async with self._database.reading() as connection:
-            query = select(account.id).where(account.name == name)
-            found = (await connection.execute(query)).scalar_one_or_none() if name.isprintable() else None
-        if found is None:
-            raise GatewayError("not_found", f"There is no account '{name}'.", param="account")
-        return int(found)
+        query = select(account.id).where(account.name == name)
+        for row in await self._database.rows(query) if name.isprintable() else ():
+            return int(row.id)
+        raise GatewayError("not_found", f"There is no account '{name}'.", param="account")
 
-    def _place(self, connection: Connection, account_id: int | None, text: str) -> Sequence[Any]:
-        """(at, ref_type, ref_id, kind) of the entry with the id `text`."""
-        entry = tables.ledger_entries.c
-        ref_type, kind, ref_id = (*text.split("-", 2), "", "")[:3]
-        query = select(entry.at, entry.ref_type, entry.ref_id, entry.kind).where(
-            entry.ref_type == ref_type, entry.kind == kind, entry.ref_id == ref_id
-        )
-        if account_id is not None:
-            query = query.where(entry.account_id == account_id)
-        found = connection.execute(query).first() if text.isprintable() else None
-        if found is None:
-            raise GatewayError("not_found", f"There is no entry '{text[:128]}'.", param="after")
-        return found
+
+def _place(connection: Connection, account_id: int | None, text: str) -> Sequence[Any]:
+    """(at, ref_type, ref_id, kind) of the entry with the id `text`."""
+    entry = tables.ledger_entries.c
+    ref_type, kind, ref_id = (*text.split("-", 2), "", "")[:3]
+    query = select(entry.at, entry.ref_type, entry.ref_id, entry.kind).where(
+        entry.ref_type == ref_type, entry.kind == kind, entry.ref_id == ref_id
+    )
+    if account_id is not None:
+        query = query.where(entry.account_id == account_id)
+    found = connection.execute(query).first() if text.isprintable() else None
+    if found is None:
+        raise GatewayError("not_found", f"There is no entry '{text[:128]}'.", param="after")
+    return found
 
 
 def _spent(connection: Connection, principal: Principal, since: float | None, until: float | None) -> int:

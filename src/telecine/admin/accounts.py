@@ -113,9 +113,8 @@ class Accounts:
         ).order_by(account.name)
         if name is not None:
             query = query.where(account.name == name)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query)
-            return [_account(row) for row in rows.mappings()]
+        rows = await self._database.snapshot(lambda connection: connection.execute(query).mappings().all())
+        return [_account(row) for row in rows]
 
 
 def _account(row: Any) -> AccountInfo:

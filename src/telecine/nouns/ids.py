@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -25,21 +26,23 @@ MAX_ID: Final = (1 << 63) - 1
 
 
 class IdSource:
-    """Makes ids that never repeat within this process."""
+    """Makes ids that never repeat within this process, in whichever of its threads."""
 
     def __init__(self) -> None:
         self._millisecond = 0
         self._used: set[int] = set()
+        self._one = threading.Lock()
 
     def next(self, now: float) -> int:
         """A new id for the moment `now` (seconds since the Unix epoch)."""
-        millisecond = max(int(now * 1000) - EPOCH_MS, self._millisecond)
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            self._used.clear()
-        while (random := secrets.randbits(RANDOM_BITS)) in self._used:
-            pass
-        self._used.add(random)
+        with self._one:
+            millisecond = max(int(now * 1000) - EPOCH_MS, self._millisecond)
+            if millisecond != self._millisecond:
+                self._millisecond = millisecond
+                self._used.clear()
+            while (random := secrets.randbits(RANDOM_BITS)) in self._used:
+                pass
+            self._used.add(random)
         return (millisecond << RANDOM_BITS) | random
 
 

@@ -96,8 +96,7 @@ class Health:
 
     async def _database_answers(self) -> bool:
         try:
-            async with self._database.reading() as connection:
-                await connection.execute(select(1))
+            await self._database.rows(select(1))
         except (SQLAlchemyError, OSError):
             return False
         return True

@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import structlog
-from sqlalchemy import Connection, create_engine, event, inspect, text
-from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy import Connection, Executable, inspect, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from telecine.store.batcher import Batcher
 from telecine.store.locks import Locks, collided, lock
-from telecine.store.thread import Thread, Work
+from telecine.store.thread import BUSY, T, Thread, Work
 
-_BUSY = 10_000
-"""Milliseconds for which a statement waits for another's lock. Callers wait for two at most: that of the batch that is
-under way, and that of their own."""
+if TYPE_CHECKING:
+    from telecine.store.pool import Pool
+
 _TRIES = 5
 """How often a transaction that collided with another one is run, all in all."""
 _PAUSE = 0.02
@@ -81,8 +79,6 @@ class Write(Protocol):
         ...
 
 
-WriteT = TypeVar("WriteT", bound=Write)
-T = TypeVar("T")
 _COMMIT_FAILED = (DBAPIError, OSError, TimeoutError)
 
 
@@ -91,42 +87,42 @@ class NoRecordsError(Exception):
 
 
 class Database:
-    """One database. `open` before use, `close` after."""
+    """One database. `open` before use, `close` after. What it is given to do is plain functions over a connection; on
+    SQLite they run in threads."""
 
     def __init__(self, url: str, *, shared_clock: bool = False) -> None:
         """`shared_clock`: leases are counted by the database's own clock, where it has one (`lease_time`)."""
-        self._url = make_url(url)
-        self.sqlite = self._url.get_backend_name() == "sqlite"
-        self._writer = _engine(self._url, writer=True)
-        if shared_clock and not self.sqlite:
-            self._writer = self._writer.execution_options(**{_SHARED_CLOCK: True})
-        self._reader = _engine(self._url, writer=False) if self.sqlite else self._writer
-        self._batches = Thread(_sync_engine(self._url, writer=True)) if self.sqlite else None
-        self._reads = Thread(_sync_engine(self._url, writer=False)) if self.sqlite else None
-        self._turn = asyncio.Lock()
-        """SQLite has one writer at a time: whoever has this. The others wait here, and hold no thread."""
+        parsed = make_url(url)
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        self._writer: Thread | Pool
+        self._reader: Thread | Pool
+        self._lister: Thread | Pool
+        if self.sqlite:
+            self._writer = Thread(parsed, writer=True)
+            self._reader, self._lister = Thread(parsed), Thread(parsed, 2)
+        else:
+            self._writer = self._reader = self._lister = _pool(parsed, shared_clock=shared_clock)
         self._unsure: set[int] = set()
         """The identities of waiting writes whose COMMIT had an unknown result: they look before they write."""
         self._batcher: Batcher[Any, Any] = Batcher(self._run, key=lambda write: write.key, common=_common)
 
     async def open(self, *, make: bool = True) -> None:
         """Bring the schema up to date. Raises NoRecordsError where there is none, and `make` is False."""
-        async with self._writer.connect() as connection:
-            if not make and await connection.run_sync(_revision) is None:
+
+        def bring(connection: Connection) -> None:
+            if not make and _revision(connection) is None:
                 raise NoRecordsError("The database holds no records of Telecine.")
             if not self.sqlite:  # there SQLite's own lock does it
-                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
-            await connection.run_sync(_migrate)
-            await connection.commit()
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+            _migrate(connection)
+
+        await self.change(bring)
 
     async def close(self) -> None:
         """Finish the writes that wait, then close every connection."""
         await self._batcher.close()
-        for thread in (self._batches, self._reads):
-            if thread is not None:
-                await thread.close()
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for connections in (self._writer, self._reader, self._lister):
+            await connections.close()
 
     async def write(self, write: Write) -> Any:
         """Commit `write`, together with whatever else waits, and return its result. Raises what it raised."""
@@ -135,54 +131,51 @@ class Database:
         finally:
             self._unsure.discard(id(write))
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for statements that change nothing."""
-        async with self._reader.connect() as connection:
-            yield connection
+    async def change(self, work: Work[T]) -> T:
+        """What `work` returns, in a transaction of its own: for the rare writes that are not worth a `Write` class."""
+
+        def whole(connection: Connection) -> T:
+            with connection.begin():
+                return work(connection)
+
+        return await self._writer.run(whole)
 
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds with a connection, which is all that it waits for; on SQLite in a thread of its own.
+        """What `work` finds, which changes nothing and is soon done."""
+        return await self._reader.run(work)
 
-        For what is read often: `reading` costs several times as much.
-        """
-        if self._reads is not None:
-            return await self._reads.run(work)
-        async with self.reading() as connection:
-            return await connection.run_sync(work)
+    async def rows(self, query: Executable, given: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """The rows that `query` finds, soon."""
+        return await self.read(lambda connection: connection.execute(query, given).all())
 
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """The same, where every statement has to see the same moment; it holds up no writer."""
-        async with self._reader.connect() as connection:
+    async def snapshot(self, work: Work[T]) -> T:
+        """What `work` finds where every statement sees the same moment. It may take its time: it holds up no writer,
+        and no `read`."""
+
+        def whole(connection: Connection) -> T:
             if not self.sqlite:
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-                yield connection
-                return
-            await connection.exec_driver_sql("BEGIN")
+                return work(connection.execution_options(isolation_level="REPEATABLE READ"))
+            connection.exec_driver_sql("BEGIN")
             try:
-                yield connection
+                return work(connection)
             finally:
-                await connection.exec_driver_sql("ROLLBACK")
+                connection.exec_driver_sql("ROLLBACK")
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction of its own, for the rare writes that are not worth a `Write` class."""
-        async with self._alone(), self._writer.begin() as connection:
-            yield connection
+        return await self._lister.run(whole)
 
     async def forget_log(self) -> bool:
         """Empty the write-ahead log, which still holds what rows said before they were changed or deleted.
 
         False where somebody reads too long to let it happen now. Only SQLite has such a log within our reach.
         """
-        if not self.sqlite:
-            return True
-        async with self._reader.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA busy_timeout=2000")  # writers wait as long as this does
-            busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).first()
-            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY}")
-        return busy is not None and busy[0] == 0
+
+        def empty(connection: Connection) -> bool:
+            connection.exec_driver_sql("PRAGMA busy_timeout=2000")  # writers wait as long as this does
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").first()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY}")
+            return busy is not None and busy[0] == 0
+
+        return not self.sqlite or await self._lister.run(empty)
 
     async def _run(self, writes: Sequence[Write]) -> Sequence[object | Exception]:
         again = any(id(write) in self._unsure for write in writes)
@@ -207,18 +200,13 @@ class Database:
     async def _transaction(self, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
         def apply(connection: Connection) -> Sequence[object | Exception]:
             results = _apply(connection, writes, again=again)
-            _commit(connection)
+            try:
+                connection.commit()
+            except _COMMIT_FAILED as error:
+                raise CommitUnknownError from error
             return results
 
-        async with self._alone():
-            if self._batches is not None:
-                return await self._batches.run(apply)
-            async with self._writer.connect() as connection:
-                return await connection.run_sync(apply)
-
-    def _alone(self) -> AbstractAsyncContextManager[Any]:
-        """Be the one writer, where there can be only one."""
-        return self._turn if self.sqlite else nullcontext()
+        return await self._writer.run(apply)
 
 
 def _apply(connection: Connection, writes: Sequence[Write], *, again: bool) -> Sequence[object | Exception]:
@@ -232,64 +220,10 @@ def _apply(connection: Connection, writes: Sequence[Write], *, again: bool) -> S
     return [results[index] for index in range(len(writes))]
 
 
-def _commit(connection: Connection) -> None:
-    try:
-        connection.commit()
-    except _COMMIT_FAILED as error:
-        raise CommitUnknownError from error
+def _pool(url: URL, *, shared_clock: bool) -> Pool:
+    from telecine.store.pool import Pool  # large, and of no use to a start on SQLite
 
-
-def _engine(url: URL, *, writer: bool) -> AsyncEngine:
-    if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_size=8, max_overflow=0, hide_parameters=True)
-        event.listen(engine.sync_engine, "do_connect", _connect)
-        return engine
-    engine = create_async_engine(url, **_sqlite_options(writer=writer))
-    _prepare(engine.sync_engine, writer=writer)
-    return engine
-
-
-def _sync_engine(url: URL, *, writer: bool) -> Engine:
-    """The same SQLite for a thread that uses it without an event loop."""
-    engine = create_engine(url.set(drivername="sqlite+pysqlite"), **_sqlite_options(writer=writer))
-    return _prepare(engine, writer=writer)
-
-
-def _sqlite_options(*, writer: bool) -> dict[str, Any]:
-    # SQLite has one writer at a time, so a second writing connection could only wait.
-    # Readers commit by themselves and need no reset: that saves two thread hops a read.
-    # Statements hold prompts and callback tokens, and their errors end in the log: hence without parameters.
-    options: dict[str, Any] = {} if writer else {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    size = 1 if writer else 2
-    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 60, "hide_parameters": True, **options}
-
-
-def _prepare(engine: Engine, *, writer: bool) -> Engine:
-    """Set up each connection as it is made, and begin each transaction of a writer with the lock."""
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself: `begin` below does
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "secure_delete=ON",  # what is deleted or replaced is overwritten in the file, too
-            "foreign_keys=ON",
-            f"busy_timeout={_BUSY}",
-            "cache_size=-16384",
-            "temp_store=MEMORY",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    if writer:
-
-        @event.listens_for(engine, "begin")
-        def _(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+    return Pool(url, **{_SHARED_CLOCK: shared_clock})
 
 
 def _common(error: Exception) -> bool:
@@ -297,14 +231,6 @@ def _common(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     busy = isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
     return busy or isinstance(cause, DatabaseUnreachableError)
-
-
-def _connect(dialect: Any, _record: object, cargs: Any, cparams: Any) -> Any:
-    """A connection of the driver, whose errors are of too many kinds here. Raises DatabaseUnreachableError."""
-    try:
-        return dialect.connect(*cargs, **cparams)
-    except Exception as error:
-        raise DatabaseUnreachableError(str(error) or type(error).__name__) from error
 
 
 def _migrate(connection: Connection) -> None:

@@ -59,20 +59,17 @@ class Timelines:
     async def _load(self, wanted: Sequence[tuple[int, int]]) -> Sequence[Lines]:
         ids = {task_id for task_id, _ in wanted}
         table, events = tables.tasks.c, tables.events.c
-        async with self._database.reading() as connection:
-            # In this order: a task that has ended here has its last line among those read next.
-            states = await connection.execute(select(table.id, table.state).where(table.id.in_(ids)))
-            over = {row.id: row.state in TERMINAL for row in states.all()}
-            rows = await connection.execute(
-                select(events.task_id, events.sequence, events.news, events.status, events.progress)
-                .where(
-                    events.task_id.in_(ids), events.news.is_not(None), events.sequence > min(one for _, one in wanted)
-                )
-                .order_by(events.task_id, events.sequence)
-            )
-            found: dict[int, list[Line]] = {}
-            for row in rows.all():
-                found.setdefault(row.task_id, []).append(Line(*row[1:]))
+        newer = (events.task_id.in_(ids), events.news.is_not(None), events.sequence > min(one for _, one in wanted))
+        columns = (events.task_id, events.sequence, events.news, events.status, events.progress)
+        both = (  # In this order: a task that has ended here has its last line among those read next.
+            select(table.id, table.state).where(table.id.in_(ids)),
+            select(*columns).where(*newer).order_by(events.task_id, events.sequence),
+        )
+        states, rows = await self._database.read(lambda connection: [connection.execute(one).all() for one in both])
+        over = {row.id: row.state in TERMINAL for row in states}
+        found: dict[int, list[Line]] = {}
+        for row in rows:
+            found.setdefault(row.task_id, []).append(Line(*row[1:]))
         return [
             Lines(tuple(line for line in found.get(one, ()) if line.sequence > after), over.get(one, True))
             for one, after in wanted

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import Reference
@@ -109,12 +109,9 @@ class TaskReads:
         return await self._database.read(load)
 
     async def _load_seen(self, ids: Sequence[int]) -> Sequence[Seen | None]:
-        rows = await self._rows(_SEEN, {"b_ids": list(set(ids))})
+        rows = await self._database.rows(_SEEN, {"b_ids": list(set(ids))})
         found = {row.id: Seen(row.version, row.deleted_at is not None) for row in rows}
         return [found.get(one) for one in ids]
-
-    async def _rows(self, query: Select[Any], given: Mapping[str, Any] = _NOTHING) -> Sequence[Row[Any]]:
-        return await self._database.read(lambda connection: connection.execute(query, given).all())
 
     async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
         def load(connection: Connection) -> Sequence[Work | None]:
@@ -141,30 +138,30 @@ class TaskReads:
         named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
         newest = func.coalesce(table.task_id, 0).desc()
         query = select(tables.handles).where(*named, table.account_id == account_id).order_by(newest)
-        return next((Handle(**row._mapping) for row in await self._rows(query.limit(1))), None)
+        return next((Handle(**row._mapping) for row in await self._database.rows(query.limit(1))), None)
 
     async def is_handle(self, reference: Reference) -> bool:
         """Whether any account has something under the upstream's id in `reference`."""
         table = tables.handles.c
         named = (table.upstream_id == reference.upstream_id, table.kind == reference.kind)
-        return bool(await self._rows(select(table.kind).where(*named).limit(1)))
+        return bool(await self._database.rows(select(table.kind).where(*named).limit(1)))
 
     async def external(self, account_id: int, external_id: str) -> int | None:
         """The id of the account's task that its client named `external_id`."""
         table = tables.tasks.c
         query = select(table.id).where(table.account_id == account_id, table.external_id == external_id)
-        return next((row.id for row in await self._rows(query)), None)
+        return next((row.id for row in await self._database.rows(query)), None)
 
     async def attempt_by_token(self, token: str) -> tuple[int, Attempt] | None:
         """The (task id, attempt) that a callback URL belongs to."""
-        rows = await self._rows(select(tables.attempts).where(tables.attempts.c.callback_token == token))
+        rows = await self._database.rows(select(tables.attempts).where(tables.attempts.c.callback_token == token))
         return next(((row.task_id, attempt_of(row._mapping)) for row in rows), None)
 
     async def averse(self, task_id: int) -> set[str]:
         """The channels that refused this task for reasons other than being full, or whose job for it failed."""
         table = tables.attempts.c
         mine = (table.task_id == task_id, table.state.in_(("refused", "ended")), table.error_code != "capacity")
-        return {row.channel for row in await self._rows(select(table.channel).where(*mine))}
+        return {row.channel for row in await self._database.rows(select(table.channel).where(*mine))}
 
     async def failures(self, task_id: int) -> int:
         """How many jobs for this task have failed at their upstreams, and were tried elsewhere."""
@@ -179,7 +176,7 @@ class TaskReads:
         return await self._attempts(task_id, _A.state == "unknown", _A.ended_at.is_not(None))
 
     async def _attempts(self, task_id: int, *like: ColumnElement[bool]) -> int:
-        return len(await self._rows(select(_A.id).where(_A.task_id == task_id, *like)))
+        return len(await self._database.rows(select(_A.id).where(_A.task_id == task_id, *like)))
 
     async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
         """The tasks that `wanted` describes, and whether there are more behind them."""
@@ -206,12 +203,13 @@ class TaskReads:
         if wanted.created_before is not None:
             conditions.append(table.created_at < wanted.created_before)
         order = table.id.asc() if wanted.ascending else table.id.desc()
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.tasks).where(*conditions).order_by(order).offset(wanted.offset).limit(wanted.limit + 1)
-            )
-            tasks = [task_of(row) for row in rows.mappings()]
-            outputs = await connection.run_sync(_outputs, [task.id for task in tasks])
+        query = select(tables.tasks).where(*conditions).order_by(order).offset(wanted.offset).limit(wanted.limit + 1)
+
+        def find(connection: Connection) -> tuple[list[Task], dict[int, tuple[Output, ...]]]:
+            tasks = [task_of(row) for row in connection.execute(query).mappings()]
+            return tasks, _outputs(connection, [task.id for task in tasks])
+
+        tasks, outputs = await self._database.snapshot(find)
         shown = tasks[: wanted.limit]
         return [(task, outputs.get(task.id, ())) for task in shown], len(tasks) > wanted.limit
 
@@ -247,14 +245,13 @@ class TaskReads:
     async def owners(self, task_ids: Sequence[int]) -> dict[int, Owner]:
         """Whose these tasks are."""
         task, account, key = tables.tasks.c, tables.accounts.c, tables.keys.c
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(task.id, account.name, key.name)
-                .join(tables.accounts, account.id == task.account_id)
-                .outerjoin(tables.keys, key.id == task.key_id)
-                .where(task.id.in_(task_ids))
-            )
-            return {task_id: Owner(holder, made_by) for task_id, holder, made_by in rows.all()}
+        rows = await self._database.rows(
+            select(task.id, account.name, key.name)
+            .join(tables.accounts, account.id == task.account_id)
+            .outerjoin(tables.keys, key.id == task.key_id)
+            .where(task.id.in_(task_ids))
+        )
+        return {task_id: Owner(holder, made_by) for task_id, holder, made_by in rows}
 
     async def uses(self, channels: Collection[str]) -> dict[str, Use]:
         """What limited channels have been sent lately; those that never were are left out."""
@@ -269,11 +266,9 @@ class TaskReads:
 
     async def timeline(self, task_id: int) -> list[dict[str, Any]]:
         """The events of a task, oldest first."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.events).where(tables.events.c.task_id == task_id).order_by(tables.events.c.sequence)
-            )
-            return [dict(row) for row in rows.mappings()]
+        event = tables.events.c
+        query = select(tables.events).where(event.task_id == task_id).order_by(event.sequence)
+        return [dict(row._mapping) for row in await self._database.rows(query)]
 
 
 def _made_by(form: str, operations: Sequence[str]) -> ColumnElement[bool]:

@@ -21,8 +21,8 @@ async def once_more(context: Context, principal: Principal, before: Task) -> tup
         raise invalid("What the task was made from is no longer kept; send the request anew.", "id")
     owner = principal
     if before.account_id != principal.account_id:
-        async with context.database.reading() as connection:
-            owner = await connection.run_sync(stand_in, principal, before.account_id, context.now())
+        payer, now = before.account_id, context.now()
+        owner = await context.database.read(lambda connection: stand_in(connection, principal, payer, now))
     own = request.own_keys  # what is a library's stays where it is
     try:
         copied = iter(await context.library.copy(before.account_id, own))

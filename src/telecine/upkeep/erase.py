@@ -88,37 +88,31 @@ class Erasure:
     async def resume(self) -> None:
         """Go on with every erasure that is not over. Called now and then."""
         table = tables.erasures.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(select(table.account_id).where(table.done_at.is_(None)))
-            unfinished = list(found.scalars())
-        for account_id in unfinished:
-            await self._go_on(account_id)
+        for row in await self._database.rows(select(table.account_id).where(table.done_at.is_(None))):
+            await self._go_on(row.account_id)
 
     async def _begun(self, name: str) -> int | None:
         table = tables.erasures.c
-        async with self._database.reading() as connection:
-            return (await connection.execute(select(table.account_id).where(table.name == name))).scalar()
+        found = await self._database.rows(select(table.account_id).where(table.name == name))
+        return found[0].account_id if found else None
 
     async def _begin(self, name: str, *, force: bool) -> int:
         """In one transaction: the pseudonym, and an end to every key."""
-        async with self._database.writing() as connection:
-            found = await connection.execute(
-                select(tables.accounts.c.id).where(tables.accounts.c.name == name).with_for_update()
-            )
+        account, now = tables.accounts, self._clock.now()
+
+        def begin(connection: Connection) -> int:
+            found = connection.execute(select(account.c.id).where(account.c.name == name).with_for_update())
             account_id: int | None = found.scalar_one_or_none()
             if account_id is None or name.startswith(ERASED):
                 raise GatewayError("not_found", f"There is no account '{name}'.", param="name")
-            await connection.run_sync(_check, name, account_id, force=force)
-            await connection.execute(
-                update(tables.accounts)
-                .where(tables.accounts.c.id == account_id)
-                .values(name=f"{ERASED}{secrets.token_hex(8)}")
-            )
-            await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
-            await connection.execute(
-                insert(tables.erasures).values(account_id=account_id, name=name, begun_at=self._clock.now())
-            )
-        return account_id
+            _check(connection, name, account_id, force=force)
+            pseudonym = f"{ERASED}{secrets.token_hex(8)}"
+            connection.execute(update(account).where(account.c.id == account_id).values(name=pseudonym))
+            connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
+            connection.execute(insert(tables.erasures).values(account_id=account_id, name=name, begun_at=now))
+            return account_id
+
+        return await self._database.change(begin)
 
     async def _go_on(self, account_id: int) -> Erased:
         await self._drop_webhooks(account_id)  # before the end of tasks makes news
@@ -129,7 +123,7 @@ class Erasure:
             erased += len(batch)
             await self._clock.sleep(_PAUSE)
         await self._drop_webhooks(account_id)
-        running = await self._running(account_id)
+        running = await self._database.read(lambda connection: _unended(connection, account_id))
         if not running:
             async for keys in self._find(f"a{account_id}/"):
                 await self._forget(keys)
@@ -140,81 +134,60 @@ class Erasure:
 
     async def _cancel_tasks(self, account_id: int) -> None:
         table = tables.tasks.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.id).where(
-                    table.account_id == account_id, table.ended_at.is_(None), table.deleted_at.is_(None)
-                )
-            )
-            tasks = list(found.scalars())
-        for task_id in tasks:
-            await self._cancel(task_id)
+        living = (table.account_id == account_id, table.ended_at.is_(None), table.deleted_at.is_(None))
+        for row in await self._database.rows(select(table.id).where(*living)):
+            await self._cancel(row.id)
 
-    async def _next(self, account_id: int) -> list[tuple[int, bytes]]:
+    async def _next(self, account_id: int) -> dict[int, GenerationRequest]:
         """Ended tasks that are not erased yet."""
         table = tables.tasks.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.id, table.request)
-                .where(
-                    table.account_id == account_id,
-                    table.state.in_(_ENDED),
-                    table.dialect != forgetting.ANONYMOUS,
-                )
-                .limit(_BATCH)
-            )
-            return [(task_id, body) for task_id, body in found.all()]
+        left = (table.account_id == account_id, table.state.in_(_ENDED), table.dialect != forgetting.ANONYMOUS)
+        found = await self._database.rows(select(table.id, table.request).where(*left).limit(_BATCH))
+        return {task_id: msgspec.json.decode(body, type=GenerationRequest) for task_id, body in found}
 
-    async def _erase_tasks(self, batch: list[tuple[int, bytes]]) -> None:
+    async def _erase_tasks(self, requests: dict[int, GenerationRequest]) -> None:
         """The files first: were it the rows, a kill between the two would leave files that nobody knows."""
-        ids = [task_id for task_id, _ in batch]
-        requests = {task_id: msgspec.json.decode(body, type=GenerationRequest) for task_id, body in batch}
-        output = tables.outputs.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(output.object_key, output.poster_key).where(output.task_id.in_(ids))
-            )
-            keys = [key for row in found.all() for key in row if key]
+        ids, now, output = list(requests), self._clock.now(), tables.outputs.c
+        found = await self._database.rows(select(output.object_key, output.poster_key).where(output.task_id.in_(ids)))
+        keys = [key for row in found for key in row if key]
         keys += [key for request in requests.values() for key in request.own_keys]
         await self._forget(keys)
         await self._forget_jobs(ids)
-        async with self._database.writing() as connection:
-            await connection.run_sync(forgetting.erase, requests, self._clock.now())
-            await connection.execute(_without_deliveries(tables.deliveries.c.task_id.in_(ids)))
+
+        def erase(connection: Connection) -> None:
+            forgetting.erase(connection, requests, now)
+            connection.execute(_without_deliveries(tables.deliveries.c.task_id.in_(ids)))
+
+        await self._database.change(erase)
 
     async def _drop_webhooks(self, account_id: int) -> None:
         """Endpoints keep a tombstone without content: other processes learn of their end from it."""
         endpoint, now = tables.webhook_endpoints, self._clock.now()
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(endpoint)
-                .where(endpoint.c.account_id == account_id, endpoint.c.deleted_at.is_(None))
-                .values(active=False, secret=b"", old_secrets="[]", deleted_at=now, changed_at=now)
-            )
-            await connection.execute(
-                update(endpoint)
-                .where(endpoint.c.account_id == account_id, endpoint.c.url.is_not(None))
-                .values(url="", events="[]")
-            )
-            await connection.execute(_without_deliveries(tables.deliveries.c.account_id == account_id))
-            await connection.run_sync(forgetting.forget_keys, account_id)
-            await connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
+        mine = update(endpoint).where(endpoint.c.account_id == account_id)
+        gone = {"active": False, "secret": b"", "old_secrets": "[]", "deleted_at": now, "changed_at": now}
 
-    async def _running(self, account_id: int) -> int:
-        async with self._database.reading() as connection:
-            return await connection.run_sync(_unended, account_id)
+        def drop(connection: Connection) -> None:
+            connection.execute(mine.where(endpoint.c.deleted_at.is_(None)).values(gone))
+            connection.execute(mine.where(endpoint.c.url.is_not(None)).values(url="", events="[]"))
+            connection.execute(_without_deliveries(tables.deliveries.c.account_id == account_id))
+            forgetting.forget_keys(connection, account_id)
+            connection.execute(delete(tables.keys).where(tables.keys.c.account_id == account_id))
+
+        await self._database.change(drop)
 
     async def _note(self, account_id: int, *, ended: bool) -> str:
         """The pseudonym. Where all is gone, so is the old name; later, the erasure is over."""
-        table, now = tables.erasures, self._clock.now()
-        async with self._database.writing() as connection:
+        table, account, now = tables.erasures, tables.accounts.c, self._clock.now()
+        mine = update(table).where(table.c.account_id == account_id)
+
+        def note(connection: Connection) -> str:
             if ended:
-                mine = update(table).where(table.c.account_id == account_id)
-                await connection.execute(mine.values(name=None))
-                await connection.execute(mine.where(table.c.begun_at < now - _SETTLED).values(done_at=now))
-            found = await connection.execute(select(tables.accounts.c.name).where(tables.accounts.c.id == account_id))
-            name: str = found.scalar_one()
+                connection.execute(mine.values(name=None))
+                connection.execute(mine.where(table.c.begun_at < now - _SETTLED).values(done_at=now))
+            name: str = connection.execute(select(account.name).where(account.id == account_id)).scalar_one()
             return name
+
+        return await self._database.change(note)
 
 
 def _without_deliveries(condition: ColumnElement[bool]) -> Delete:

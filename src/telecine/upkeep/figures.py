@@ -131,37 +131,40 @@ async def measure(  # noqa: PLR0917  each of another kind
     """Look at everything once; `spend`, `loops` and `advice` have been looked at already."""
     now = clock.now()
     disk = await asyncio.to_thread(shutil.disk_usage, data)
-    async with database.reading() as connection:
-        parked, micros = await connection.run_sync(_parked, now)
-        overdrawn, overdraft = await connection.run_sync(_overdrawn)
-        lines = await connection.run_sync(_lines, now)
+
+    def look(connection: Connection) -> Figures:
+        parked, micros = _parked(connection, now)
+        overdrawn, overdraft = _overdrawn(connection)
+        lines = _lines(connection, now)
         return Figures(
-            late=await connection.run_sync(_late, now),
-            unknown=await connection.run_sync(_unknown, now),
-            given_up=await connection.run_sync(_given_up, now),
+            late=_late(connection, now),
+            unknown=_unknown(connection, now),
+            given_up=_given_up(connection, now),
             parked=parked,
             parked_micros=micros,
             overdrawn=overdrawn,
             overdraft_micros=overdraft,
-            deliveries=await connection.run_sync(_deliveries, now),
+            deliveries=_deliveries(connection, now),
             lines={line: count for line, count in lines.items() if limited_channel(line) is None},
             quotas={name: count for line, count in lines.items() if (name := limited_channel(line)) is not None},
             shut=tuple(sorted(pool for pool, slots in router.pools.items() if slots < 1)),
             troubled=tuple(_troubled(router)),
             channels=tuple(one.name for one in router.configs),
-            abroad=await connection.run_sync(abroad, router),
-            outputs_pending=await connection.run_sync(_outputs, "pending", now - 365 * DAY),
-            outputs_lost=await connection.run_sync(_outputs, "lost", now - DAY),
+            abroad=abroad(connection, router),
+            outputs_pending=_outputs(connection, "pending", now - 365 * DAY),
+            outputs_lost=_outputs(connection, "lost", now - DAY),
             disk_free=disk.free,
             disk_size=disk.total,
-            skew=None if database.sqlite else await connection.run_sync(_skew, clock),
+            skew=None if database.sqlite else _skew(connection, clock),
             slip=clock.slip(),
-            records_ahead=await connection.run_sync(_ahead, now),
+            records_ahead=_ahead(connection, now),
             spend=tuple(spend),
             loops=loops,
-            unlimited=await connection.run_sync(_unlimited) if await connection.run_sync(is_priced) else None,
+            unlimited=_unlimited(connection) if is_priced(connection) else None,
             advice=tuple(advice),
         )
+
+    return await database.snapshot(look)
 
 
 # Written out, so that the planners see that an index on just these rows will do.
@@ -181,13 +184,11 @@ def _troubled(router: Router) -> Iterator[Trouble]:
 async def states(database: Database) -> tuple[dict[str, int], dict[str, int]]:
     """How many tasks are in each state but the last ones, and how many slots of each pool are taken."""
     table, pool = tables.tasks.c, tables.pools.c
-    async with database.reading() as connection:
-        # `ended_at`, because there is an index on the few that it finds.
-        found = await connection.execute(
-            select(table.state, func.count().label("number")).where(table.ended_at.is_(None)).group_by(table.state)
-        )
-        used = await connection.execute(select(pool.name, pool.used))
-        return {row.state: row.number for row in found.all()}, {row.name: row.used for row in used.all()}
+    # `ended_at`, because there is an index on the few that it finds.
+    living = select(table.state, func.count()).where(table.ended_at.is_(None)).group_by(table.state)
+    both = (living, select(pool.name, pool.used))
+    found, used = await database.snapshot(lambda connection: [connection.execute(one).all() for one in both])
+    return dict(found), dict(used)
 
 
 def _late(connection: Connection, now: float) -> float:

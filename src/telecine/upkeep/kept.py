@@ -23,13 +23,8 @@ class KeptJobs:
         """Delete what is kept of the jobs of these tasks. Raises OSError."""
         table = tables.attempts.c
         handles: dict[str, list[str]] = defaultdict(list)
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.provider, table.handle).where(
-                    table.task_id.in_(task_ids), table.provider.in_(list(self._keepers))
-                )
-            )
-            for provider, handle in found.all():
-                handles[provider].append(handle)
-        for provider, mine in handles.items():
-            await self._keepers[provider].forget(mine)
+        mine = (table.task_id.in_(task_ids), table.provider.in_(list(self._keepers)))
+        for provider, handle in await self._database.rows(select(table.provider, table.handle).where(*mine)):
+            handles[provider].append(handle)
+        for provider, theirs in handles.items():
+            await self._keepers[provider].forget(theirs)

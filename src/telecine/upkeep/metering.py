@@ -96,15 +96,14 @@ async def known_currency(settings: Settings) -> str | None:
     """The currency of the books of an installation that nobody has open; None where it has none yet."""
     database = Database(database_url(settings))
     try:
-        async with database.reading() as connection:
-            return await connection.run_sync(_kept)
+        return await database.read(_kept)
     finally:
         await database.close()
 
 
 def database_url(settings: Settings) -> str:
     """Where the records are, as an SQLAlchemy URL."""
-    return settings.database_url or f"sqlite+aiosqlite:///{(settings.data / 'telecine.db').absolute()}"
+    return settings.database_url or f"sqlite:///{(settings.data / 'telecine.db').absolute()}"
 
 
 def _kept(connection: Connection) -> str | None:
@@ -115,10 +114,11 @@ def _kept(connection: Connection) -> str | None:
 
 async def keep_currency(database: Database, wanted: str) -> None:
     """Note the currency at the first start; raise ConfigError where a later one names another."""
-    row = tables.settings
-    async with database.writing() as connection:
-        known = await connection.run_sync(_kept)
+
+    def keep(connection: Connection) -> str:
+        known = _kept(connection)
         if known is None:
-            await connection.execute(insert(row).values(name=_CURRENCY, value=wanted))
-            return
-    check_currency(known, wanted)
+            connection.execute(insert(tables.settings).values(name=_CURRENCY, value=wanted))
+        return known or wanted
+
+    check_currency(await database.change(keep), wanted)

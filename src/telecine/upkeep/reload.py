@@ -96,10 +96,13 @@ class Reload:
             check_providers(self._providers, config)
             if not changes:
                 return None
-            async with self._database.writing() as connection:
-                await connection.run_sync(lock_whole, tables.config_revisions)
-                await connection.run_sync(self._write, config)
-                made = await connection.run_sync(self._record, actor, digest, changes)
+
+            def write(connection: Connection) -> Revision:
+                lock_whole(connection, tables.config_revisions)
+                self._write(connection, config)
+                return self._record(connection, actor, digest, changes)
+
+            made = await self._database.change(write)
             self._swap(config)
             self._providers |= providers_of(config)
             self.running = config
@@ -109,21 +112,24 @@ class Reload:
         """Bring the records in line with the configuration of this start; it is noted as a revision where it is not
         the one that ran last."""
         digest = None if self._settings.file is None else await asyncio.to_thread(lambda: self._read()[1])
-        async with self._database.writing() as connection:
-            await connection.run_sync(lock_whole, tables.config_revisions)
-            await connection.run_sync(self._write, self.running)
-            if digest is not None and await connection.run_sync(_newest) != digest:
-                await connection.run_sync(self._record, "start", digest, ())
+
+        def write(connection: Connection) -> None:
+            lock_whole(connection, tables.config_revisions)
+            self._write(connection, self.running)
+            if digest is not None and _newest(connection) != digest:
+                self._record(connection, "start", digest, ())
+
+        await self._database.change(write)
 
     async def revisions(self, limit: int = 100) -> list[Revision]:
         """The newest revisions first."""
         table = tables.config_revisions
-        async with self._database.reading() as connection:
-            rows = await connection.execute(select(table).order_by(table.c.number.desc()).limit(limit))
-            return [
-                Revision(number, at, actor, sha256, msgspec.json.decode(changes, type=tuple[Change, ...]))
-                for number, at, actor, sha256, changes in rows.all()
-            ]
+        return [
+            Revision(number, at, actor, sha256, msgspec.json.decode(changes, type=tuple[Change, ...]))
+            for number, at, actor, sha256, changes in await self._database.rows(
+                select(table).order_by(table.c.number.desc()).limit(limit)
+            )
+        ]
 
     def _read(self) -> tuple[Config, str]:
         file = self._settings.file

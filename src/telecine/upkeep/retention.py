@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
@@ -102,17 +102,14 @@ class Retention:
     async def _blank_tasks(self, before: float) -> int:
         """Prompts, vendor fields and inputs of tasks that ended long ago; what was billed by stays."""
         table = tables.tasks.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.id, table.request).where(table.blanked_at.is_(None), table.ended_at < before).limit(BATCH)
-            )
-            requests = {task_id: _decode(body) for task_id, body in found.all()}
+        old = select(table.id, table.request).where(table.blanked_at.is_(None), table.ended_at < before)
+        requests = {task_id: _decode(body) for task_id, body in await self._find(old)}
         for request in requests.values():
             await self._forget(request.own_keys)
         if requests:
             await self._forget_jobs(list(requests))
-            async with self._database.writing() as connection:
-                await connection.run_sync(forgetting.blank, requests, self._clock.now())
+            now = self._clock.now()
+            await self._database.change(lambda connection: forgetting.blank(connection, requests, now))
         return len(requests)
 
     async def _blank_deliveries(self, before: float) -> int:
@@ -127,13 +124,14 @@ class Retention:
         self._blanked = ids[-1] if ids else self._blanked
         if not ids:
             return 0
-        async with self._database.writing() as connection:
-            mine = list((await connection.execute(in_order(table.c.id, table.c.id.in_(ids), skip=True))).scalars())
-            await connection.execute(update(_TRIES).where(_TRIES.c.delivery_id.in_(mine)).values(answer=None))
-            await connection.execute(
-                update(table).where(table.c.id.in_(mine)).values(body=b"", headers=None, answer=None)
-            )
-        return len(mine)
+
+        def blank(connection: Connection) -> int:
+            mine = list(connection.execute(in_order(table.c.id, table.c.id.in_(ids), skip=True)).scalars())
+            connection.execute(update(_TRIES).where(_TRIES.c.delivery_id.in_(mine)).values(answer=None))
+            connection.execute(update(table).where(table.c.id.in_(mine)).values(body=b"", headers=None, answer=None))
+            return len(mine)
+
+        return await self._database.change(blank)
 
     async def _drop_deliveries(self, before: float) -> int:
         table = tables.deliveries
@@ -159,23 +157,19 @@ class Retention:
 
     async def _drop_outputs(self, before: float) -> int:
         output, task = tables.outputs.c, tables.tasks.c
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(output.task_id, output.index, output.object_key, output.poster_key)
-                .join(tables.tasks, task.id == output.task_id)
-                .where(
-                    output.task_id < first_id(before),
-                    or_(output.object_key.is_not(None), output.text.is_not(None)),
-                    task.ended_at < before,
-                )
-                .limit(BATCH)
+        rows = await self._find(
+            select(output.task_id, output.index, output.object_key, output.poster_key)
+            .join(tables.tasks, task.id == output.task_id)
+            .where(
+                output.task_id < first_id(before),
+                or_(output.object_key.is_not(None), output.text.is_not(None)),
+                task.ended_at < before,
             )
-            rows = found.all()
+        )
         for _, _, file, poster in rows:
             await self._forget([file, sheet_key(file), poster] if file is not None else [])
-        if rows:
-            async with self._database.writing() as connection:
-                await connection.run_sync(forgetting.lose, [(task_id, index) for task_id, index, _, _ in rows])
+        if lost := [(task_id, index) for task_id, index, _, _ in rows]:
+            await self._database.change(lambda connection: forgetting.lose(connection, lost))
         return len(rows)
 
     async def _forget(self, keys: Sequence[str | None]) -> None:
@@ -185,13 +179,11 @@ class Retention:
 
     async def _find(self, query: Any) -> list[Any]:
         """Looked for outside the transaction that writes: a search may take its time, a lock may not."""
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query.limit(BATCH))).all()
+        rows = await self._database.snapshot(lambda connection: connection.execute(query.limit(BATCH)).all())
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
     async def _drop(self, step: Callable[..., int], keys: list[Any]) -> int:
         """Delete what has these `keys`; how many rows."""
         if not keys:
             return 0
-        async with self._database.writing() as connection:
-            return await connection.run_sync(step, keys=keys)
+        return await self._database.change(partial(step, keys=keys))

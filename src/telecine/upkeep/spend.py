@@ -105,8 +105,9 @@ class Reports:
         now, channels = self._clock.now(), self._channels()
         names = tuple(name for name, _ in channels)
         if self._made is None or self._made[1] != names or not 0 <= now - self._made[0] < _FRESH:
-            async with self._database.reading() as connection:
-                found = tuple([await connection.run_sync(_compared, name, telling, now) for name, telling in channels])
+            found = await self._database.snapshot(
+                lambda connection: tuple([_compared(connection, name, telling, now) for name, telling in channels])
+            )
             self._made = (now, names, found)
         return self._made[2]
 
@@ -132,8 +133,7 @@ class Reports:
         ]
         if not rows:
             return
-        async with self._database.writing() as connection:
-            await connection.execute(insert(tables.channel_reports), rows)
+        await self._database.change(lambda connection: connection.execute(insert(tables.channel_reports), rows))
         self._made = None
 
 

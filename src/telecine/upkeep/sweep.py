@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import select, tuple_
 
 from telecine.clock import Clock
 from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
@@ -63,14 +63,12 @@ class Sweep:
             return []
         table = tables.outputs.c
         places = {key: _place(key) for key in keys}
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.task_id, table.index, table.object_key, table.upstream_url).where(
-                    tuple_(table.task_id, table.index).in_(list(set(places.values())))
-                )
-            )
-            rows = {(task_id, index): (key, url) for task_id, index, key, url in found.all()}
-            waiting = await connection.run_sync(_unended, {task for task, _ in places.values()})
+        columns = (table.task_id, table.index, table.object_key, table.upstream_url)
+        named = select(*columns).where(tuple_(table.task_id, table.index).in_(list(set(places.values()))))
+        rows = {(task_id, index): (key, url) for task_id, index, key, url in await self._database.rows(named)}
+        task = tables.tasks.c
+        unended = select(task.id).where(task.id.in_({one for one, _ in places.values()}), task.ended_at.is_(None))
+        waiting = {row.id for row in await self._database.rows(unended)}
         lost = [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
         # What an upstream has answered waits for its task, however long the step that commits it cannot be done.
         return [one for one in lost if places[one][0] not in waiting or not (is_answer(one) or is_content(one))]
@@ -85,26 +83,14 @@ class Sweep:
     async def _requests(self, account_id: int, first: int, last: int) -> AsyncIterator[GenerationRequest]:
         table = tables.tasks.c
         while True:
-            async with self._database.reading() as connection:
-                found = await connection.execute(
-                    select(table.id, table.request)
-                    .where(table.account_id == account_id, table.id >= first, table.id < last)
-                    .order_by(table.id)
-                    .limit(BATCH)
-                )
-                rows = found.all()
+            some = (table.account_id == account_id, table.id >= first, table.id < last)
+            query = select(table.id, table.request).where(*some).order_by(table.id).limit(BATCH)
+            rows = await self._database.rows(query)
             for _, body in rows:
                 yield _decode(body)
             if len(rows) < BATCH:
                 return
             first = rows[-1].id + 1
-
-
-def _unended(connection: Connection, task_ids: Collection[int]) -> set[int]:
-    """Those of the tasks that have not ended."""
-    table = tables.tasks.c
-    found = connection.execute(select(table.id).where(table.id.in_(task_ids), table.ended_at.is_(None)))
-    return set(found.scalars())
 
 
 def _is_kept(key: str, row: tuple[str | None, str | None] | None) -> bool:

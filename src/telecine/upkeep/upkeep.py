@@ -116,8 +116,8 @@ class Upkeep:
 
     async def stranded(self) -> dict[str, int]:
         """The tasks, by channel, that nobody here can ask about; they are logged, for they may cost money unseen."""
-        async with self._context.database.reading() as connection:
-            found = (await connection.run_sync(abroad, self._context.router)).stranded
+        router = self._context.router
+        found = (await self._context.database.snapshot(lambda connection: abroad(connection, router))).stranded
         if found:
             _log.error("channels_missing", tasks=found)
         return found

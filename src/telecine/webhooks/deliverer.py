@@ -144,21 +144,17 @@ class Deliverer:
             _D.c.created_at < now - GIVE_UP_SECONDS,
             _D.c.id.not_in(self._sending),
         )
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(_D)
-                .where(_D.c.id.in_(in_order(_D.c.id, stale, skip=True)))
-                .values(state="failed", due=None, reason="the receiver took nothing for a day")
-            )
+        ended = update(_D).where(_D.c.id.in_(in_order(_D.c.id, stale, skip=True)))
+        ended = ended.values(state="failed", due=None, reason="the receiver took nothing for a day")
+        await self._database.change(lambda connection: connection.execute(ended))
 
     async def bring_back(self) -> int:
         """Make due now what is due later than any try sets, because a clock was ahead; how many. Called by a start."""
         now = self._clock.now()
-        async with self._database.writing() as connection:
-            done = await connection.execute(
-                update(_D).where(_D.c.state == "pending", _D.c.due > now + _LONGEST_PAUSE + _SWEEP).values(due=now)
-            )
-        return done.rowcount
+        late = (_D.c.state == "pending", _D.c.due > now + _LONGEST_PAUSE + _SWEEP)
+        return await self._database.change(
+            lambda connection: connection.execute(update(_D).where(*late).values(due=now)).rowcount
+        )
 
     async def drain(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
@@ -215,8 +211,7 @@ class Deliverer:
         if sated:  # then what thousands of deliveries of theirs are is not even read
             accounts = distinct(_D.c.account_id, _D.c.due.is_not(None)).c.value
             query = query.where(_D.c.account_id.in_(select(accounts).where(accounts.not_in(sated))))
-        async with self._database.reading() as connection:
-            return [_Due(*row) for row in (await connection.execute(query)).all()]
+        return [_Due(*row) for row in await self._database.rows(query)]
 
     async def _send(self, one: _Due) -> None:
         outcome = None
@@ -244,9 +239,8 @@ class Deliverer:
         if self._database.sqlite:  # nobody else is there
             return True
         mine = update(_D).where(_D.c.id == one.id, _D.c.state == "pending", _D.c.due == one.due)
-        async with self._database.writing() as connection:
-            taken = await connection.execute(mine.values(due=self._clock.now() + _TAKEN).returning(_D.c.id))
-            return taken.first() is not None
+        taken = mine.values(due=self._clock.now() + _TAKEN)
+        return await self._database.change(lambda connection: connection.execute(taken).rowcount == 1)
 
     async def _try(self, one: _Due) -> Try | None:
         """One try; None where the endpoint is gone."""
@@ -298,17 +292,15 @@ class Deliverer:
         now = self._clock.now()
         if outcome is None:
             gone = update(_D).where(_D.c.id == one.id, _D.c.state == "pending")
-            async with self._database.writing() as connection:
-                await connection.execute(gone.values(state="failed", due=None, reason="the webhook was deleted"))
+            gone = gone.values(state="failed", due=None, reason="the webhook was deleted")
+            await self._database.change(lambda connection: connection.execute(gone))
             return
         pause = min(max(_FIRST_PAUSE * 2.0 ** min(one.tries, 16), outcome.retry_after), _LONGEST_PAUSE)
         # Whoever sends a test waits for what comes of it, and sends another one when something has been mended.
         given_up = outcome.gone or one.type == TEST or now + pause > one.created_at + GIVE_UP_SECONDS
         state = "delivered" if outcome.well else "failed" if given_up else "pending"
-        async with self._database.writing() as connection:
-            await connection.run_sync(
-                record, one.id, outcome, state=state, due=now + pause if state == "pending" else None
-            )
+        due = now + pause if state == "pending" else None
+        await self._database.change(lambda connection: record(connection, one.id, outcome, state=state, due=due))
         if outcome.gone and one.endpoint_id:  # Standard Webhooks: 410 asks the sender to disable the endpoint
             await self._endpoints.switch_off(one.account_id, one.endpoint_id, one.url, GONE)
 

@@ -7,6 +7,7 @@ of others within a second.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -79,9 +80,8 @@ class Endpoints:
     async def refresh(self) -> None:
         """Read what has changed since the last time."""
         since = self._seen_until - _OVERLAP
-        async with self._database.reading() as connection:
-            rows = await connection.execute(select(_E).where(_E.c.changed_at >= since))
-            self._learn(_endpoint(row) for row in rows.mappings())
+        rows = await self._database.rows(select(_E).where(_E.c.changed_at >= since))
+        self._learn(_endpoint(row._mapping) for row in rows)
 
     def subscribed(self, account_id: int, event: str) -> list[Endpoint]:
         """The account's endpoints that want to hear of `event`."""
@@ -123,13 +123,11 @@ class Endpoints:
 
     async def list(self, account_id: int) -> list[Endpoint]:
         """The account's endpoints, newest first."""
-        async with self._database.reading() as connection:
-            return [_endpoint(row) for row in (await connection.execute(_mine(account_id))).mappings()]
+        return [_endpoint(row._mapping) for row in await self._database.rows(_mine(account_id))]
 
     async def get(self, account_id: int, endpoint_id: int) -> Endpoint:
         """One of the account's endpoints. Raises GatewayError (`not_found`)."""
-        async with self._database.reading() as connection:
-            return await connection.run_sync(_one, account_id, endpoint_id)
+        return await self._database.read(lambda connection: _one(connection, account_id, endpoint_id))
 
     async def create(self, account_id: int, url: str, events: Iterable[str] | None) -> tuple[Endpoint, str]:
         """A new endpoint and its secret, which nothing else will ever show. Raises GatewayError."""
@@ -228,9 +226,8 @@ class Endpoints:
                 changed_at=now,
             )
             row = {**msgspec.structs.asdict(endpoint), "events": _encoded(events), "old_secrets": packed([])}
-            async with self._database.writing() as connection:
-                if await connection.run_sync(insert_new, _E, row):
-                    break
+            if await self._database.change(partial(insert_new, table=_E, row=row)):
+                break
         else:
             raise LookupError(f"no free id for a webhook was drawn in {DRAWS} tries")
         self._learn([endpoint])
@@ -240,13 +237,15 @@ class Endpoints:
         self, account_id: int, endpoint_id: int, change: Callable[[Endpoint], dict[str, Any]], *, own: bool = False
     ) -> Endpoint:
         """Change the endpoint, locked, by what `change` makes of it."""
-        async with self._database.writing() as connection:
-            values = change(await connection.run_sync(_one, account_id, endpoint_id, own=own, lock=True))
+
+        def apply(connection: Connection) -> Endpoint:
+            values = change(_one(connection, account_id, endpoint_id, own=own, lock=True))
             values["changed_at"] = self._clock.now()
-            await connection.execute(update(_E).where(_E.c.id == endpoint_id).values(values))
-            await connection.run_sync(_tell_waiting, endpoint_id, values)
-            row = (await connection.execute(select(_E).where(_E.c.id == endpoint_id))).mappings().one()
-            endpoint = _endpoint(row)
+            connection.execute(update(_E).where(_E.c.id == endpoint_id).values(values))
+            _tell_waiting(connection, endpoint_id, values)
+            return _endpoint(connection.execute(select(_E).where(_E.c.id == endpoint_id)).mappings().one())
+
+        endpoint = await self._database.change(apply)
         self._learn([endpoint])
         return endpoint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -86,26 +87,21 @@ class DeliveryLog:
             query = query.where(_D.c.state == state)
         if after is not None:
             query = query.where(_D.c.id < after)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query.order_by(_D.c.id.desc()).limit(limit + 1))).all()
+        query = query.order_by(_D.c.id.desc()).limit(limit + 1)
+        rows = await self._database.snapshot(lambda connection: connection.execute(query).all())
         found = [_logged(row) for row in rows]
         return found[:limit], len(found) > limit
 
     async def get(self, account_id: int, delivery_id: int) -> Logged:
         """One delivery. Raises GatewayError (`not_found`)."""
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(*_COLUMNS).where(_D.c.id == delivery_id, _D.c.account_id == account_id)
-            )
-            row = found.first()
-        if row is None:
-            raise GatewayError("not_found", "There is no such delivery, or it is not yours.", param="id")
-        return _logged(row)
+        query = select(*_COLUMNS).where(_D.c.id == delivery_id, _D.c.account_id == account_id)
+        for row in await self._database.rows(query):
+            return _logged(row)
+        raise GatewayError("not_found", "There is no such delivery, or it is not yours.", param="id")
 
     async def tries(self, delivery_id: int) -> Sequence[Tried]:
         """Every try of a delivery, the first one first."""
-        async with self._database.reading() as connection:
-            return await connection.run_sync(tries_of, delivery_id)
+        return await self._database.read(lambda connection: tries_of(connection, delivery_id))
 
     async def redeliver(self, old: Logged, endpoint: Endpoint | None) -> Logged:
         """Send `old` once more, as it was: the receiver knows it by its `webhook-id`.
@@ -152,8 +148,7 @@ class DeliveryLog:
     async def _add(self, delivery: Delivery) -> Logged:
         for _ in range(DRAWS):
             try:
-                async with self._database.writing() as connection:
-                    await connection.run_sync(add_deliveries, [delivery])
+                await self._database.change(partial(add_deliveries, deliveries=[delivery]))
                 break
             except IntegrityError:  # another process has drawn the same id
                 delivery = msgspec.structs.replace(delivery, id=self._ids.next(delivery.created_at))

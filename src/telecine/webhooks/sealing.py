@@ -77,24 +77,26 @@ def _opened(cipher: AESGCM, sealed: bytes, row: int) -> bytes | None:
 
 async def reseal(database: Database, keys: Sequence[bytes]) -> int:
     """Bring every secret at rest under the first of `keys`; how many were not. For the start after a rotation."""
-    table = tables.webhook_endpoints
     seal = Seal(keys)
+    return await database.change(
+        lambda connection: _reseal_endpoints(connection, seal) + _reseal_headers(connection, seal)
+    )
+
+
+def _reseal_endpoints(connection: Connection, seal: Seal) -> int:
+    table = tables.webhook_endpoints
     renewed = 0
-    async with database.writing() as connection:
-        rows = await connection.execute(select(table.c.id, table.c.secret, table.c.old_secrets))
-        for identity, secret, text in rows.all():
-            before = [secret, *(one.secret for one in unpacked(text))]
-            after = [seal.renewed(one, identity) if one else None for one in before]
-            count = sum(1 for one in after if one is not None)
-            if not count:
-                continue
-            newest, *others = (new or old for new, old in zip(after, before, strict=True))
-            kept = [OldSecret(new, one.until) for new, one in zip(others, unpacked(text), strict=True)]
-            await connection.execute(
-                update(table).where(table.c.id == identity).values(secret=newest, old_secrets=packed(kept))
-            )
-            renewed += count
-        return renewed + await connection.run_sync(_reseal_headers, seal)
+    for identity, secret, text in connection.execute(select(table.c.id, table.c.secret, table.c.old_secrets)).all():
+        before = [secret, *(one.secret for one in unpacked(text))]
+        after = [seal.renewed(one, identity) if one else None for one in before]
+        count = sum(1 for one in after if one is not None)
+        if not count:
+            continue
+        newest, *others = (new or old for new, old in zip(after, before, strict=True))
+        kept = [OldSecret(new, one.until) for new, one in zip(others, unpacked(text), strict=True)]
+        connection.execute(update(table).where(table.c.id == identity).values(secret=newest, old_secrets=packed(kept)))
+        renewed += count
+    return renewed
 
 
 def _reseal_headers(connection: Connection, seal: Seal) -> int:

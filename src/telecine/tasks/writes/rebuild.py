@@ -50,8 +50,7 @@ async def rebuild(database: Database, now: float) -> int:
     }
     missing = task.id.not_in(select(row.c.task_id))
     lost = select(*columns.values()).where(task.buried_at.is_(None), missing).order_by(task.id)
-    async with database.writing() as connection:
-        # Another start may do the same just now.
-        insert = insert_for(connection.dialect.name, row)
-        made = await connection.execute(insert.from_select(list(columns), lost).on_conflict_do_nothing())
-    return made.rowcount
+    # Another start may do the same just now.
+    insert = insert_for("sqlite" if database.sqlite else "postgresql", row)
+    made = insert.from_select(list(columns), lost).on_conflict_do_nothing()
+    return await database.change(lambda connection: connection.execute(made).rowcount)

@@ -21,14 +21,14 @@ async def recover(database: Database, pools: dict[str, int]) -> None:
     Leases are given back only on SQLite, where the lock on the data proves that no other process holds one; elsewhere
     they run out by themselves.
     """
-    async with database.writing() as connection:
+    leased = update(tables.schedule).where(tables.schedule.c.lease_owner.is_not(None))
+
+    def whole(connection: Connection) -> None:
         if database.sqlite:
-            await connection.execute(
-                update(tables.schedule)
-                .where(tables.schedule.c.lease_owner.is_not(None))
-                .values(lease_owner=None, lease_until=None)
-            )
-        await connection.run_sync(set_pools, pools)
+            connection.execute(leased.values(lease_owner=None, lease_until=None))
+        set_pools(connection, pools)
+
+    await database.change(whole)
 
 
 def set_pools(connection: Connection, pools: Mapping[str, int]) -> None:
@@ -52,15 +52,17 @@ async def free_overdue_slots(database: Database, now: float) -> int:
     """Free the slots of unknown attempts whose jobs must have ended by now; how many slots."""
     table = tables.attempts.c
     overdue = and_(table.slot_held, table.slot_until < now)
-    async with database.reading() as connection:
-        pools = frozenset((await connection.execute(select(table.pool).where(overdue).distinct())).scalars())
+    pools = frozenset(row.pool for row in await database.rows(select(table.pool).where(overdue).distinct()))
     if not pools:
         return 0
-    async with database.writing() as connection:
-        await connection.run_sync(lock, [Locks(pools=pools)])
-        freed = await connection.run_sync(take_away, and_(overdue, table.pool.in_(pools)))
-        await connection.run_sync(give_back, freed, now)
-    return freed.total()
+
+    def free(connection: Connection) -> int:
+        lock(connection, [Locks(pools=pools)])
+        freed = take_away(connection, and_(overdue, table.pool.in_(pools)))
+        give_back(connection, freed, now)
+        return freed.total()
+
+    return await database.change(free)
 
 
 async def wake_lines(database: Database, now: float) -> int:
@@ -69,18 +71,22 @@ async def wake_lines(database: Database, now: float) -> int:
     Those before pools that have room, and before quotas where whoever was called has gone elsewhere or is gone.
     """
     pool, line = tables.pools.c, tables.schedule.c.pool
-    async with database.reading() as connection:
-        waiting = list((await connection.execute(select(line).where(line.is_not(None)).distinct())).scalars())
+
+    def look(connection: Connection) -> tuple[list[str], list[str]]:
+        waiting = list(connection.execute(select(line).where(line.is_not(None)).distinct()).scalars())
         idle = select(pool.name).where(pool.used < pool.slots, pool.name.in_(waiting))
-        names = list((await connection.execute(idle)).scalars())
-        asleep = [
-            one for one in waiting if limited_channel(one) is not None and await connection.run_sync(_asleep, one)
-        ]
+        asleep = [one for one in waiting if limited_channel(one) is not None and _asleep(connection, one)]
+        return list(connection.execute(idle).scalars()), asleep
+
+    names, asleep = await database.read(look)
+
+    def wake(connection: Connection) -> None:
+        wake_heads(connection, names, now)
+        for one in asleep:
+            wake_first(connection, one, 1, now)
+
     if names or asleep:
-        async with database.writing() as connection:
-            await connection.run_sync(wake_heads, names, now)
-            for one in asleep:
-                await connection.run_sync(wake_first, one, 1, now)
+        await database.change(wake)
     return len(names) + len(asleep)
 
 

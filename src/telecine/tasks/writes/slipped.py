@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from telecine.store import tables
 from telecine.store.database import Database
@@ -26,19 +26,22 @@ async def bring_back(database: Database, now: float, buried_after: float) -> int
     late = select(row.task_id).join(tables.tasks, task.id == row.task_id)
     late = late.where(row.due > now + FARTHEST, or_(task.deleted_at.is_(None), row.due > now + buried_after + FARTHEST))
     ahead = and_(attempt.ended_at.is_(None), attempt.submitted_at > now)
-    async with database.writing() as connection:
-        ids = list((await connection.execute(late)).scalars())
+
+    def bring(connection: Connection) -> int:
+        ids = list(connection.execute(late).scalars())
         for start in range(0, len(ids), 500):
             some = in_order(row.task_id, row.task_id.in_(ids[start : start + 500]), skip=True)
-            await connection.execute(update(tables.schedule).where(row.task_id.in_(some)).values(due=now))
-        await connection.execute(
+            connection.execute(update(tables.schedule).where(row.task_id.in_(some)).values(due=now))
+        connection.execute(
             update(tables.attempts)
             .where(attempt.id.in_(select(task.attempt_id).where(task.ended_at.is_(None))), ahead)
             .values(submitted_at=now)
         )
-        await connection.execute(
+        connection.execute(
             update(tables.attempts)
             .where(attempt.slot_held, attempt.slot_until > now, attempt.ended_at > now)
             .values(slot_until=attempt.slot_until - attempt.ended_at + now, ended_at=now)
         )
-    return len(ids)
+        return len(ids)
+
+    return await database.change(bring)
