@@ -38,6 +38,10 @@ for its detail."""
 ID: Final = "requestId"
 """In the query, and in one of the two answers to a create that are seen; the other is `request_id`."""
 
+WALLET: Final = "/wallet"
+CHINA_WALLET: Final = "/y/v1"
+"""What the account has, which costs nothing to ask; in China this is before it."""
+
 ASYNC: Final = "X-Bizyair-Task-Async"
 """A create with `enable` here is answered with the task's id (HTTP 202), else with its result when it has ended."""
 ENABLE: Final = "enable"

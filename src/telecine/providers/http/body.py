@@ -102,7 +102,7 @@ def params(vendor: Vendor) -> dict[str, str]:
     """The neutral names of the fields that an error may be about."""
     found: dict[str, str] = {}
     for op in vendor.ops.values():
-        for line in op.lines:
+        for line in (one for one in op.lines if one.name):
             found.setdefault(line.name, "inputs" if line.roles else line.neutral[0])
     return found
 

@@ -112,6 +112,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """What the body comes to, with the vendor's defaults."""
     traits: Traits | None = None
     """Where they are not the vendor's."""
+    adjusted: Callable[[Traits, Channel], Traits] = lambda traits, _channel: traits
+    """Its traits, as a channel's options change them."""
     form: bool = False
     """Its body is a form, and not JSON."""
     many: Many | None = None
@@ -234,8 +236,6 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """What a channel has to have (`Terms`)."""
     options: type[HttpOptions] = HttpOptions
     """What its channels may say."""
-    adjusted: Callable[[Traits, Channel], Traits] = lambda traits, _channel: traits
-    """The traits of an operation, as a channel's options change them."""
     root: Callable[[Channel], str] = strip("/")
     """What paths are appended to."""
     spelt: Callable[[Channel, str], str] = lambda _channel, path: path

@@ -59,7 +59,7 @@ class HttpProvider:
         """Those of the operation, else the vendor's; as the channel's options change them."""
         op = self.vendor.op(operation, model)
         traits = (op.traits if op is not None else None) or self.vendor.traits
-        return traits if channel is None else self.vendor.adjusted(traits, channel)
+        return traits if op is None or channel is None else op.adjusted(traits, channel)
 
     async def open(self) -> None:
         """Nothing outlives a request."""
