@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("`models`", config.ModelMap),
     ("`[[pools]]`", config.PoolConfig),
     ("`[[accounts]]`", config.AccountConfig),
+    ("`[[workflows]]`", config.WorkflowConfig),
     ("`[[keys]]`", config.KeyConfig),
     ("`[network]`", config.NetworkConfig),
     ("`[limits]`", config.LimitsConfig),
@@ -112,6 +114,7 @@ def test_the_example_is_valid_with_and_without_what_is_left_out(tmp_path: Path) 
     text = EXAMPLE.read_text(encoding="utf-8")
     short = config.read(EXAMPLE, {"KLING_API_KEY": SECRETS["KLING_API_KEY"]})
     assert [channel.name for channel in short.channels] == ["kling-main", "sandbox"]
+    shutil.copy(ROOT / "docs" / "workflows" / "picture-book.json", tmp_path)
     whole = tmp_path / "whole.toml"
     whole.write_text(re.sub(r"^#(?=[\w\[])", "", text, flags=re.MULTILINE), encoding="utf-8")
     full = config.read(whole, SECRETS)

@@ -15,7 +15,9 @@ from telecine.config.file import (
     NetworkConfig,
     PoolConfig,
     PriceConfig,
+    ReadWorkflow,
     RetentionConfig,
+    WorkflowConfig,
 )
 from telecine.config.lines import located
 from telecine.config.load import Settings, load, parse, read, with_environment
@@ -34,8 +36,10 @@ __all__ = [
     "NetworkConfig",
     "PoolConfig",
     "PriceConfig",
+    "ReadWorkflow",
     "RetentionConfig",
     "Settings",
+    "WorkflowConfig",
     "fault_of",
     "load",
     "located",

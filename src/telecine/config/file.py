@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from telecine.nouns.globs import is_glob, matches
 from telecine.nouns.money import Unit
+from telecine.nouns.workflow import Workflow
 
 DEFAULT_PORT: Final = 8024  # 24 frames a second
 
@@ -157,6 +158,42 @@ class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Units that a job is charged for at the very most, whatever its upstream says."""
 
 
+class WorkflowConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[workflows]]`: an app that is a model of its own. An input is named as `93:CLIPTextEncode.text`: the node's id,
+    its class or title, the field."""
+
+    web_app_id: int | str
+    """Its number at BizyAir; for one's own graph any that no other has."""
+    name: str
+    """The public model name."""
+    file: str | None = None
+    """The graph in ComfyUI's API format; relative to the configuration file. Without one, BizyAir alone has the app."""
+    inputs: tuple[str, ...] = ()
+    """What clients may set, beside the inputs named below."""
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    image: str | None = None
+    images: tuple[str, ...] = ()
+    """For the pictures behind the first."""
+    width: str | None = None
+    height: str | None = None
+    seed: str | None = None
+    count: str | int | None = None
+    """The input that says how many results there are; a number where there are always so many."""
+    duration: str | None = None
+    """In seconds."""
+    output: str | None = None
+    """The id of the node whose files are the result."""
+    makes: Literal["image", "video", "audio"] | None = None
+    """What it makes, where the graph does not tell."""
+
+
+class ReadWorkflow(WorkflowConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same, once its file has been read."""
+
+    workflow: Workflow
+
+
 class NetworkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[network]`, lists of networks (CIDR)."""
 
@@ -223,6 +260,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[KeyConfig, ...] = ()
     accounts: tuple[AccountConfig, ...] = ()
     prices: tuple[PriceConfig, ...] = ()
+    workflows: tuple[WorkflowConfig, ...] = ()
     network: NetworkConfig = NetworkConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
+
+    @property
+    def flows(self) -> tuple[Workflow, ...]:
+        """The workflows, as they were read."""
+        return tuple(one.workflow for one in self.workflows if isinstance(one, ReadWorkflow))

@@ -17,6 +17,7 @@ from telecine.config.explain import explained
 from telecine.config.file import Config, ConfigError
 from telecine.config.lines import located
 from telecine.config.values import url_problem
+from telecine.config.workflows import with_workflows
 from telecine.nouns.amounts import check_texts
 from telecine.nouns.secrets import HOW, is_strong
 
@@ -97,7 +98,7 @@ def _parsed(content: bytes, file: Path, environment: Mapping[str, str]) -> Confi
         config = msgspec.convert(_dated(raw), Config)
     except msgspec.ValidationError as error:
         raise explained(error) from None
-    config = _with_secrets(config, environment)
+    config = with_workflows(_with_secrets(config, environment), file.parent)
     check(config)
     return with_environment(config, environment)
 

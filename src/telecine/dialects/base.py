@@ -20,6 +20,7 @@ from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output
+from telecine.nouns.workflows import Workflows
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import HEADER, Idempotency
 from telecine.tasks.view import Owner, Page, Place, View
@@ -204,6 +205,8 @@ class Edge(msgspec.Struct, frozen=True):
     """The public model names that this caller can use now, sorted."""
     now: Callable[[], float]
     accounts: Accounts
+    workflows: Workflows = msgspec.field(default_factory=Workflows)
+    """The apps that are models: by name, and by the number of the app."""
     asked: Windows = msgspec.field(default_factory=Windows)
     """What callers have asked where a protocol says how often they may, counted in the memory of this process."""
     streams: Streams = msgspec.field(default_factory=lambda: Streams(LimitsConfig().event_streams))

@@ -16,7 +16,7 @@ from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import THREAD_FROM, strings
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.parameters import Point
+from telecine.nouns.parameters import Point, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 
 _CHUNK: Final = 1024 * 1024
@@ -35,6 +35,8 @@ class Source(msgspec.Struct, frozen=True):
     data: str | None = None
     file: UploadFile | None = None
     trajectory: tuple[Point, ...] = ()
+    fills: str | None = None
+    """The input of a workflow that it is for."""
 
     def same(self, other: Source) -> bool:
         """Whether both are one picture, as far as the request itself tells."""
@@ -44,7 +46,7 @@ class Source(msgspec.Struct, frozen=True):
 
     def placeholder(self) -> MediaInput:
         """What is known before anything is read."""
-        return MediaInput(self.role, url=self.url, trajectory=self.trajectory)
+        return MediaInput(self.role, url=self.url, trajectory=self.trajectory, fills=self.fills)
 
 
 def merged(lists: Iterable[Sequence[Source]]) -> list[Source]:
@@ -112,6 +114,8 @@ async def keep_media(
     stored where an error is raised. `hook` is the dialect's own name of the URL for webhooks.
     """
     check_urls(edge.media, request, hook)
+    request, brought = files_of(request)
+    sources = [*sources, *brought]
     if not sources:
         return request
     for source in sources:
@@ -130,7 +134,7 @@ async def keep_media(
                 continue
             chunks = _read(source.file) if source.file is not None else _slices(content)
             stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
-            inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory))
+            inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory, fills=source.fills))
             if look is not None:
                 look(stored, source.param)
     except BaseException:
@@ -155,6 +159,33 @@ def check_texts(media: Media, value: object, param: str) -> None:
     for text in strings(value):
         if ":" in text and _FETCHED.match(text):
             media.check_url(text.strip(), param=param)
+
+
+def files_of(request: GenerationRequest) -> tuple[GenerationRequest, list[Source]]:
+    """`request` without the input values that are files, as URLs or data URLs, and these files. Raises GatewayError for
+    a data URL that is none."""
+    given = request.parameters
+    if not isinstance(given, WorkflowParameters):
+        return request, []
+    files = [source for key, value in given.input_values.items() if (source := _file(key, value)) is not None]
+    if not files:
+        return request, []
+    named = {one.fills for one in files}
+    values = {key: value for key, value in given.input_values.items() if key not in named}
+    return msgspec.structs.replace(request, parameters=msgspec.structs.replace(given, input_values=values)), files
+
+
+def _file(key: str, value: object) -> Source | None:
+    """The file that an input value is, if it is one. Raises GatewayError."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    name = key.lower()
+    role: Role = "video" if "video" in name else "audio" if "audio" in name else "image"
+    if _FETCHED.match(text) and not any(one.isspace() for one in text):
+        return Source(role, key, url=text, fills=key)
+    data = data_of(text, key) if text[:5].lower() == "data:" and "," in text else None
+    return None if data is None else Source(role, key, data=data, fills=key)
 
 
 async def _decoded(source: Source, max_bytes: int) -> bytes:

@@ -23,7 +23,7 @@ from telecine.dialects.lookup import missing, number
 from telecine.dialects.waiting import Wait, answered, waited
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
-from telecine.nouns.operations import OPERATIONS, Kind
+from telecine.nouns.operations import Kind, makes_of
 from telecine.nouns.request import GenerationRequest
 from telecine.tasks.view import View
 
@@ -71,7 +71,7 @@ def making(*kinds: Kind) -> Find:
 
     async def found(call: Call) -> View:
         view = await by_id(call)
-        if OPERATIONS[view.task.operation].makes not in kinds:
+        if makes_of(view.task.request) not in kinds:
             raise missing(call.id)
         return view
 
@@ -214,7 +214,7 @@ class ReadMany(Row, frozen=True, kw_only=True):
             if error.code != "not_found":
                 raise
             return None
-        return view if not self.kinds or OPERATIONS[view.task.operation].makes in self.kinds else None
+        return view if not self.kinds or makes_of(view.task.request) in self.kinds else None
 
 
 class Cancel(Row, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Final
 from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Ability
 from telecine.nouns.errors import invalid
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import OPERATIONS, makes_of
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.sizes import parse_ratio, parse_size, short_side
@@ -33,7 +33,7 @@ def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[i
     operation = OPERATIONS[request.operation]
     if request.size is not None:
         width, height = parse_size(request.size)
-        return (width, height) if operation.makes == "image" else (_even_down(width), _even_down(height))
+        return (width, height) if makes_of(request) == "image" else (_even_down(width), _even_down(height))
     default = parse_size(ability.default_size if ability else _DEFAULT_SIZE)
     resolution = request.resolution or _resolution_of_mode(request)
     across: float

@@ -13,11 +13,10 @@ from typing import Final, Literal
 import msgspec
 
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.kinds import Kind as Kind  # noqa: PLC0414  what operations make is known by them
 from telecine.nouns.money import Unit
-from telecine.nouns.parameters import ImageParameters, MusicParameters, VideoParameters
+from telecine.nouns.parameters import ImageParameters, MusicParameters, VideoParameters, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, Role
-
-Kind = Literal["video", "image", "audio", "text", "file"]
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -32,7 +31,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     makes: Kind
-    """What its main part is."""
+    """What its main part is, where the request does not say something else: see `makes_of`."""
     unit: Unit
     """What it is priced by where nobody says otherwise."""
     inputs: Mapping[Role, Slot] = {}
@@ -45,6 +44,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """It cannot be without something that it follows up."""
     slots: Literal["one", "count"] = "one"
     """How many of a pool's slots it takes: one, or as many as there are to be outputs."""
+    inferred: bool = True
+    """It may be meant where nobody has named an operation."""
 
     @property
     def title(self) -> str:
@@ -77,6 +78,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         ),
         Operation(name="music", makes="audio", unit="track", parameters=MusicParameters, follows=frozenset({"music"})),
         Operation(name="lyrics", makes="text", unit="call"),
+        Operation(
+            name="workflow",
+            makes="image",
+            unit="call",
+            inputs=dict.fromkeys(("image", "first_frame", "last_frame", "reference", "mask", "video", "audio"), _ANY),
+            parameters=WorkflowParameters,
+            inferred=False,
+        ),
     )
 }
 
@@ -86,16 +95,24 @@ def inferred(makes: Kind, roles: Collection[str]) -> Operation:
 
     Raises LookupError where nothing makes it.
     """
-    fitting = [one for one in OPERATIONS.values() if one.makes == makes and not one.needs_source]
+    fitting = [one for one in OPERATIONS.values() if one.makes == makes and one.inferred and not one.needs_source]
     if not fitting:
         raise LookupError(f"no operation makes {makes}")
     return next((one for one in fitting if bool(one.inputs) == bool(roles)), fitting[0])
 
 
+def makes_of(request: GenerationRequest) -> Kind:
+    """What the main part of the results of `request` is."""
+    told = request.parameters.makes if isinstance(request.parameters, WorkflowParameters) else None
+    return told or OPERATIONS[request.operation].makes
+
+
 @cache
-def roles_for(makes: Kind) -> frozenset[Role]:
-    """The roles of inputs that anything which makes such a thing takes."""
-    return frozenset(role for one in OPERATIONS.values() if one.makes == makes for role in one.inputs)
+def roles_for(name: str) -> frozenset[Role]:
+    """The roles of inputs that anything which makes what the operation `name` does takes."""
+    operation = OPERATIONS[name]
+    alike = [one for one in OPERATIONS.values() if one.makes == operation.makes and one.inferred]
+    return frozenset(role for one in (alike if operation.inferred else [operation]) for role in one.inputs)
 
 
 def check(request: GenerationRequest) -> None:
@@ -105,7 +122,7 @@ def check(request: GenerationRequest) -> None:
     operation = find(request.operation)
     if operation is None:
         raise _unsupported(f"There is no operation '{request.operation[:64]}'.", "operation")
-    for role in sorted({one.role for one in request.inputs} - roles_for(operation.makes)):
+    for role in sorted({one.role for one in request.inputs} - roles_for(operation.name)):
         raise _unsupported(f"The operation {operation.title} takes no {_words(role)}.", f"inputs.{role}")
     for role, slot in operation.inputs.items():
         count = sum(1 for _ in request.with_role(role))

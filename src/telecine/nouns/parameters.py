@@ -7,9 +7,11 @@ everything else goes by itself, also what is added later.
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Final, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
+
+from telecine.nouns.kinds import Kind
 
 BILLED: Final = msgspec.Meta(extra={"billed": True})
 """Marks, in `Annotated`, a field that changes the price. Such a field holds no text of the client's own."""
@@ -86,7 +88,21 @@ class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="musi
     """How closely it keeps to the sound of its source, 0 to 1."""
 
 
-Parameters = VideoParameters | ImageParameters | MusicParameters
+class WorkflowParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="workflow"):
+    """Of a workflow: what its inputs are filled with (`telecine.nouns.workflow`)."""
+
+    input_values: dict[str, Any] = {}
+    """By the name of an input (`93:CLIPTextEncode.text`), its value, a text, a number, or true or false. Files are none
+    of them: they are inputs of the request, which say what they fill."""
+    web_app_id: str = ""
+    """The number of the app at BizyAir."""
+    makes: Annotated[Kind | None, BILLED] = None
+    """What it makes, where that is known."""
+    digest: str | None = None
+    """SHA-256 of the graph when this was asked for; None where nobody but BizyAir has one."""
+
+
+Parameters = VideoParameters | ImageParameters | MusicParameters | WorkflowParameters
 
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -108,6 +124,8 @@ def only_billed(given: T, also: frozenset[str] = frozenset()) -> T:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
     if field.default is msgspec.NODEFAULT:
         raise TypeError(f"'{field.name}' has no default, so it cannot be taken away: mark it, or give it one")
     return field.default

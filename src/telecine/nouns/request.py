@@ -27,6 +27,8 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """For a mask: the path that what it covers moves along. A mask without one holds its area still."""
     asset_id: int | None = None
     """Of a file that the account keeps in its library: the request refers to it, and never takes it away."""
+    fills: str | None = None
+    """Of a workflow: the input that it is for."""
 
 
 ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "element", "face", "session"]

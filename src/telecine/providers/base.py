@@ -28,6 +28,7 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import MAIN, Facts, Usage
+from telecine.nouns.workflow import Workflow
 
 Options = TypeVar("Options", bound=msgspec.Struct)
 MOST_ID: Final = 512
@@ -303,6 +304,9 @@ class Submission(msgspec.Struct, frozen=True):
     """Whose task it is: what a provider does on this machine is shared fairly among accounts."""
     spool: Spool | None = None
     """Where files go that come inside the answer."""
+    workflow: Workflow | None = None
+    """What the request is a call of, with its graph as it is configured now, which is good for the request's values;
+    None for all else, and for an app that only its upstream has."""
 
 
 class Job(msgspec.Struct, frozen=True):

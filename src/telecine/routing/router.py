@@ -91,6 +91,7 @@ class Router:
                 del self._circuits[place]
         self.pools = pools_of(config)
         self._served: dict[str, list[tuple[ChannelConfig, ModelMap]]] = {}
+        self._flows = {one.name for one in config.workflows}
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -100,7 +101,8 @@ class Router:
     def names(self) -> list[str]:
         """Every public model name that some channel serves, sorted."""
         spelled = {name for channel in self._open for name in channel.names}
-        matched = {name for name in self._known if any(channel.mapping(name) for channel in self._open)}
+        known = self._known | self._flows
+        matched = {name for name in known if any(channel.mapping(name) for channel in self._open)}
         return sorted(spelled | matched)
 
     @property
@@ -221,7 +223,8 @@ class Router:
         mapping = config.mapping(model)
         if mapping is None and (known := self._catalogue.find(model)) is not None:
             mapping = config.mapping(known.name)
-        if mapping and not self._terms(config).remote and model not in config.names and not self._catalogue.find(model):
+        made_here = mapping and not self._terms(config).remote and model not in config.names
+        if made_here and model not in self._flows and not self._catalogue.find(model):
             return None
         return mapping
 

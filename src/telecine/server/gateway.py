@@ -118,6 +118,7 @@ class Gateway:
             self._models,
             self._clock.now,
             house.books.statement,
+            workflows=house.upstreams.workflows,
             streams=Streams(limits.event_streams, connections // 2),
             waits=Waits(connections // 4),  # the others are for requests
             room=Room(2 * limits.json_body),
@@ -250,6 +251,7 @@ class Gateway:
         """Go on with `config`, which is in the records, in one step."""
         prices = PriceBook(config.prices, self._house.ground.known)
         self._router.swap(config)
+        self._house.upstreams.workflows.swap(config.flows)
         self.context.limits = self.app.limits = config.limits
         self._edge.streams.most = config.limits.event_streams
         self.context.prices = prices

@@ -32,6 +32,7 @@ from telecine.net.guard import AddressPolicy
 from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.ids import IdSource
+from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Provider
 from telecine.providers.http import HttpProvider
 from telecine.providers.known import VENDORS
@@ -73,6 +74,7 @@ class Upstreams(msgspec.Struct, frozen=True):
     client: Client
     providers: Mapping[str, Provider]
     router: Router
+    workflows: Workflows
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -139,7 +141,8 @@ def _upstreams(base: Ground) -> Upstreams:
         "sandbox": SandboxProvider(base.settings.data / "sandbox", clock, base.workers),
         **{one.name: HttpProvider(one, client, clock) for one in VENDORS},
     }
-    return Upstreams(client, providers, Router(base.settings.config, providers, base.known, clock))
+    config = base.settings.config
+    return Upstreams(client, providers, Router(config, providers, base.known, clock), Workflows(config.flows))
 
 
 def _files(base: Ground) -> Files:
@@ -192,6 +195,7 @@ def context(there: House, announce: Announce) -> Context:
         database=base.database,
         reads=TaskReads(base.database),
         router=there.upstreams.router,
+        workflows=there.upstreams.workflows,
         library=there.files.library,
         clock=base.clock,
         ids=base.ids,

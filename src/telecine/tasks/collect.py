@@ -18,7 +18,7 @@ from telecine.net.client import FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
 from telecine.nouns.money import MOST_MICROS, amount_of
-from telecine.nouns.operations import find
+from telecine.nouns.operations import makes_of
 from telecine.nouns.task import Output, Task, Usage
 from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.contents import content_keys, drop, settled
@@ -96,8 +96,8 @@ def _waits(work: Work, tried: Sequence[Tried]) -> bool:
 def _results(work: Work, tried: Sequence[Tried]) -> list[Tried]:
     """What was asked for: the main parts of the kind that the operation makes; of any kind where it made none of it."""
     mains = [one for one in tried if one.output.main]
-    operation = find(work.task.operation)
-    return [one for one in mains if operation is not None and one.output.kind == operation.makes] or mains
+    kind = makes_of(work.task.request)
+    return [one for one in mains if one.output.kind == kind] or mains
 
 
 async def _succeed(context: Context, work: Work) -> None:

@@ -18,6 +18,7 @@ from telecine.config import LimitsConfig
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.ids import IdSource
 from telecine.nouns.task import Output, Task
+from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Channel, MediaReader, Provider
 from telecine.routing.router import Router
 from telecine.store.batcher import BatchError
@@ -126,6 +127,7 @@ class Context(msgspec.Struct, kw_only=True):
     """The URL at which a provider may call back for an attempt's token; None without a public URL."""
     link_seconds: float
     """How long links stay valid; the files of a deleted task go after that."""
+    workflows: Workflows = msgspec.field(default_factory=Workflows)
     tokens: TokenMeter = msgspec.field(default_factory=TokenMeter)
     """The tokens that tasks of limited keys and accounts have taken."""
     pace: Pace = msgspec.field(default_factory=Pace)

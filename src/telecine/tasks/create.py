@@ -16,6 +16,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
+from telecine.nouns.workflow import OPERATION
 from telecine.routing.router import Route
 from telecine.store.inserts import DRAWS
 from telecine.tasks.admit import admit, check_names, quote
@@ -64,6 +65,9 @@ async def store(
     Where its account has a place for a step, its first attempt is begun in the same transaction. Raises GatewayError.
     """
     check_names(request)
+    request = context.workflows.understood(request)
+    if origin.draft and request.operation == OPERATION:
+        raise GatewayError("unsupported_parameter", "A workflow takes no draft; leave it out.", param="draft")
     task = _new(context, principal, request, origin)
     once = Once.of(task, said)
     earlier = await context.reads.already(once) if once.named else None

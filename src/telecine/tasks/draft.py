@@ -45,6 +45,7 @@ async def complete(
     """
     if principal.key_id != before.key_id or principal.account_id != before.account_id:
         raise GatewayError("permission", "A draft is completed with the key that made it.", param="id")
+    request = context.workflows.understood(request)
     if before.state != "draft":
         if _same(before, request):
             return False

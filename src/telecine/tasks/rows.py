@@ -10,7 +10,7 @@ import msgspec
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.money import TOKEN_UNITS, Price
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import makes_of
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Facts, Output, Task, Tokens, Usage
 
@@ -67,7 +67,7 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "dialect": task.dialect,
         "form": task.form,
         "operation": task.operation,
-        "kind": OPERATIONS[task.operation].makes,
+        "kind": makes_of(task.request),
         "model": task.model,
         "request": _encode(task.request),
         "external_id": task.external_id,
@@ -90,7 +90,7 @@ def completed_values(task: Task) -> dict[str, Any]:
     """The columns of a draft that its completion may change, besides those that any step may."""
     return {
         "operation": task.operation,
-        "kind": OPERATIONS[task.operation].makes,
+        "kind": makes_of(task.request),
         "model": task.model,
         "request": _encode(task.request),
         "source_task": task.source_task,

@@ -133,6 +133,7 @@ class TaskService:
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
         check_names(request)
+        request = self._context.workflows.understood(request)
         quote(self._context, principal, admit(self._context, self._catalogue, principal, request), request)
 
     async def get(self, principal: Principal, task_id: int) -> View:

@@ -89,9 +89,9 @@ async def conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Work
 async def _send(context: Context, work: Work, channel: Channel, provider: Provider) -> SubmitOutcome:
     """The one request that cannot be repeated, sent only while the lease is surely ours."""
     task_id = work.task.id
-    submission = replace(await _submission(context, work), before_send=lambda: context.check_lease(task_id))
     outcome: SubmitOutcome | None = None
     try:
+        submission = replace(await _submission(context, work), before_send=lambda: context.check_lease(task_id))
         async with context.library.spool() as spool, _reading(context, work) as media:
             outcome = await provider.submit(channel, replace(submission, spool=spool), media)
             if isinstance(outcome, Accepted | Finished):
@@ -155,7 +155,7 @@ def _note(context: Context, attempt: Attempt, outcome: SubmitOutcome) -> None:
 
 
 async def _submission(context: Context, work: Work) -> Submission:
-    """What the provider needs to send the attempt."""
+    """What the provider needs to send the attempt. Raises GatewayError where its workflow no longer fits it."""
     attempt = work.current
     return Submission(
         request=work.task.request,
@@ -165,6 +165,7 @@ async def _submission(context: Context, work: Work) -> Submission:
         prepared=attempt.prepared,
         source=await source_of(context, work.task),
         account_id=work.task.account_id,
+        workflow=context.workflows.graph_for(work.task.request),
     )
 
 

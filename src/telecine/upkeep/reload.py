@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from telecine.clock import Clock
-from telecine.config import Config, ConfigError, Settings, parse
+from telecine.config import Config, ConfigError, ReadWorkflow, Settings, WorkflowConfig, parse
 from telecine.nouns.money import TOKEN_UNITS
 from telecine.store import tables
 from telecine.store.database import Database
@@ -191,6 +191,7 @@ def masked(config: Config, key: bytes) -> Config:
         channels=tuple(map(hide, config.channels)),
         keys=tuple(map(hide, config.keys)),
         metrics_key=mask(config.metrics_key),
+        workflows=tuple(map(_told, config.workflows)),
     )
 
 
@@ -204,6 +205,7 @@ def difference(old: Config, new: Config) -> list[Change]:
     found: list[Change] = []
     for section in ("channels", "pools", "keys", "accounts"):
         found += _listed(section, *({one.name: one for one in getattr(config, section)} for config in (old, new)))
+    found += _listed("workflows", *({one.name: _told(one) for one in config.workflows} for config in (old, new)))
     found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
     for section in ("network", "limits", "retention"):
         found += _table(section, getattr(old, section), getattr(new, section))
@@ -214,6 +216,16 @@ def difference(old: Config, new: Config) -> list[Change]:
     if old.metrics_key != new.metrics_key:
         found.append(Change("metrics_key", "", "changed"))
     return found
+
+
+def _told(one: WorkflowConfig) -> WorkflowConfig:
+    """A workflow with a digest in the place of its graph."""
+    if not isinstance(one, ReadWorkflow):
+        return one
+    plain = {name: getattr(one, name) for name in WorkflowConfig.__struct_fields__}
+    if one.workflow.digest is not None:
+        plain["file"] = f"{one.file} ({one.workflow.digest[:12]})"
+    return WorkflowConfig(**plain)
 
 
 def _price_name(line: Any) -> str:

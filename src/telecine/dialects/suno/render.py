@@ -12,7 +12,7 @@ from telecine.dialects.errors import Errors
 from telecine.dialects.fields import Fields
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import UUID, output_id
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.task import Output, Status
 from telecine.tasks.view import View, made_seconds, results
@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True):
 def task_object(view: View, media: Media) -> suno.Task:
     """The whole task. Clips are there once they are made."""
     task, status = view.task, _WORDS[view.task.status][0]
-    writes = OPERATIONS[task.operation].makes == "text"
+    writes = makes_of(task.request) == "text"
     songs = results(view, "audio") if task.status == "succeeded" else []
     reason = FIELDS.error(task.error) if task.error is not None else "The task was cancelled."
     return suno.Task(

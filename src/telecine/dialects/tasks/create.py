@@ -24,9 +24,12 @@ from telecine.nouns.parameters import (
     Point,
     Shot,
     VideoParameters,
+    WorkflowParameters,
 )
 from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind, Role
 from telecine.nouns.text import check_plain
+from telecine.nouns.workflow import OPERATION, Workflow
+from telecine.nouns.workflows import Workflows
 from telecine.wires.scalars import Int63
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
@@ -70,7 +73,8 @@ class CreateTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str = ""
     negative_prompt: str | None = None
     inputs: tuple[Input, ...] = ()
-    count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    count: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    """1 where it is left out; of a workflow, as many as it usually makes."""
     size: str | None = None
     aspect_ratio: str | None = None
     resolution: str | None = None
@@ -111,18 +115,26 @@ class _Music(MusicParameters, frozen=True, forbid_unknown_fields=True):
     audio_weight: Share | None = None
 
 
+class _Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    input_values: dict[str, Any] = {}
+
+
 _STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
     VideoParameters: _Video,
     ImageParameters: _Image,
     MusicParameters: _Music,
+    WorkflowParameters: _Workflow,
 }
 """What each kind of parameters may hold when a client writes it."""
 
 
-def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
+def parse_create(
+    body: Body, models: Catalogue, workflows: Workflows | None = None
+) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the media that it still lacks. Raises GatewayError naming the path of the field."""
     wire = typed(body.fields, CreateTask)
-    operation, source = _operation(wire, models), _reference(wire.source)
+    workflow = workflows.find(wire.model) if workflows is not None else None
+    operation, source = _operation(wire, models, workflow), _reference(wire.source)
     if operation.needs_source and source is None:
         raise invalid(f"operation: a {operation.title} needs a source.", "operation")
     if len(wire.inputs) > _MAX_INPUTS:
@@ -132,14 +144,14 @@ def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list
         model=wire.model,
         prompt=wire.prompt,
         negative_prompt=wire.negative_prompt or None,
-        count=wire.count,
+        count=wire.count or 1,
         size=None if wire.size is None else "{}x{}".format(*scalars.pair(wire.size, "size")),
         aspect_ratio=scalars.aspect_ratio(wire.aspect_ratio, "aspect_ratio"),
         resolution=scalars.resolution(wire.resolution, "resolution"),
         duration=scalars.seconds(wire.duration, "duration"),
         seed=scalars.seed(wire.seed, "seed"),
         audio=wire.audio,
-        parameters=_parameters(wire.parameters, operation),
+        parameters=_parameters(_counted(wire, workflow), operation),
         source=source,
         callback_url=wire.webhook_url or None,
         external_id=wire.external_id or None,
@@ -194,8 +206,10 @@ def _once(sources: list[Source]) -> list[Source]:
     return [one for one in sources if one not in twins]
 
 
-def _operation(wire: CreateTask, models: Catalogue) -> Operation:
+def _operation(wire: CreateTask, models: Catalogue, workflow: Workflow | None) -> Operation:
     """What the client says; or what the model and the inputs do. A model that nobody knows makes videos."""
+    if workflow is not None and wire.operation is None:
+        return OPERATIONS[OPERATION]
     if wire.operation is not None:
         said = find(wire.operation)
         if said is None:
@@ -204,6 +218,19 @@ def _operation(wire: CreateTask, models: Catalogue) -> Operation:
     model = models.find(wire.model)
     makes = model.kind if model is not None else "video"
     return inferred(makes, {one.role for one in wire.inputs})
+
+
+def _counted(wire: CreateTask, workflow: Workflow | None) -> dict[str, Any] | None:
+    """The parameters; of a workflow with the count that the client has said: that one is one, and not as many as
+    usual."""
+    if workflow is None or wire.count is None or not isinstance(workflow.count, str):
+        return wire.parameters
+    values = (wire.parameters or {}).get("input_values") or {}
+    if not isinstance(values, dict) or wire.operation not in (None, OPERATION):
+        return wire.parameters
+    if values.get(workflow.count, wire.count) != wire.count:
+        raise invalid(f"count: it and the input '{workflow.count}' say different things; send one of them.", "count")
+    return {**(wire.parameters or {}), "input_values": {**values, workflow.count: wire.count}}
 
 
 def _parameters(given: dict[str, Any] | None, operation: Operation) -> Parameters | None:

@@ -58,7 +58,7 @@ _NARROWED: Final = (
 
 async def parsed(call: Call, body: Body) -> Parsed:
     """The request and its media; a remix has from its source what it cannot change. Raises GatewayError."""
-    request, sources = parse_create(body, call.edge.catalogue)
+    request, sources = parse_create(body, call.edge.catalogue, call.edge.workflows)
     return await _remixed(call, request), sources
 
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from telecine.nouns import catalogue
+from telecine.nouns import catalogue, workflow
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import pixels
-from telecine.nouns.operations import OPERATIONS, Kind, roles_for
-from telecine.nouns.parameters import MusicParameters, VideoParameters
+from telecine.nouns.operations import OPERATIONS, Kind, makes_of, roles_for
+from telecine.nouns.parameters import MusicParameters, VideoParameters, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.sizes import short_side
 from telecine.providers.sandbox import directives
@@ -59,7 +59,7 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
     _take(request)
     orders, text = directives.read(wording(request))
     ability = catalogue.load().ability(request.model, request.operation)
-    kind = OPERATIONS[request.operation].makes
+    kind = makes_of(request)
     sung = kind in ("audio", "text")
     width, height = (_COVER, _COVER) if sung else pixels(request, ability, picture)
     if not (_SIDE[0] <= min(width, height) and max(width, height) <= _SIDE[1] and width * height <= _MOST_PIXELS):
@@ -68,8 +68,9 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
     duration = request.duration or (float(ability.default_duration) if ability else usual)
     if kind != "image" and not 0 < duration <= longest:
         raise invalid(f"The sandbox makes {'songs' if sung else 'videos'} of up to {longest:g} seconds.", "duration")
-    if not 1 <= request.count <= _MOST_COUNT:
-        raise invalid(f"The sandbox makes 1 to {_MOST_COUNT} at a time.", "count")
+    most = workflow.MOST_BATCH if request.operation == workflow.OPERATION else _MOST_COUNT
+    if not 1 <= request.count <= most:
+        raise invalid(f"The sandbox makes 1 to {most} at a time.", "count")
     job = SandboxJob(
         handle=handle,
         kind=kind,
@@ -92,7 +93,11 @@ def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | Non
 
 
 def wording(request: GenerationRequest) -> str:
-    """What the request says in words, where directives stand."""
+    """What the request says in words, where directives stand: of a workflow that calls nothing its prompt, the longest
+    of its texts."""
+    if isinstance(request.parameters, WorkflowParameters) and not request.prompt:
+        texts = [one for one in request.parameters.input_values.values() if isinstance(one, str)]
+        return max(texts, key=len, default=request.model)
     sung = request.parameters.lyrics if isinstance(request.parameters, MusicParameters) else None
     return request.prompt or sung or ""
 
@@ -117,8 +122,8 @@ def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
 
 def _take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
-    makes = OPERATIONS[request.operation].makes
-    if makes not in _FIELDS:
+    makes = makes_of(request)
+    if makes not in (("image", "video") if request.operation == workflow.OPERATION else _FIELDS):
         raise GatewayError("unsupported_parameter", f"The sandbox makes no {makes}.", param="operation")
     take = Take(request)
     take.all_of(_taken(request.operation))
@@ -128,9 +133,11 @@ def _take(request: GenerationRequest) -> None:
 @cache
 def _taken(operation: str) -> frozenset[str]:
     """The fields that have a meaning for it."""
+    if operation == workflow.OPERATION:
+        return workflow.TAKEN
     makes, parameters = OPERATIONS[operation].makes, OPERATIONS[operation].parameters
     own = (f"parameters.{name}" for name in (parameters.__struct_fields__ if parameters else ()))
-    return frozenset((*_FIELDS[makes], *own, *(f"inputs.{role}" for role in roles_for(makes))))
+    return frozenset((*_FIELDS[makes], *own, *(f"inputs.{role}" for role in roles_for(operation))))
 
 
 def _undrawn(request: GenerationRequest) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def _undrawn(request: GenerationRequest) -> dict[str, Any]:
 
 def opening(request: GenerationRequest) -> MediaInput | None:
     """The picture that the job begins with; an image job draws its prompt only."""
-    if OPERATIONS[request.operation].makes != "video":
+    if makes_of(request) != "video":
         return None
     return next((item for role in _OPENING for item in request.with_role(role)), None)
 
@@ -160,6 +167,8 @@ def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
     """What `job` comes to; of songs their length and number.
 
     Kling's modes are told apart by the resolution, as Kling does."""
+    if request.operation == workflow.OPERATION:
+        return replace(workflow.billed(request), duration=job.duration if job.kind == "video" else None)
     if job.kind in ("audio", "text"):
         return Billed(duration=job.duration or None, count=job.count)
     asked = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None

@@ -1,0 +1,96 @@
+"""`[[workflows]]`: the files that they name, read, and looked at whether all is there that they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from telecine.config.file import Config, ConfigError, ReadWorkflow, WorkflowConfig
+from telecine.nouns import catalogue
+from telecine.nouns.graph import Graph, graph_of
+from telecine.nouns.names import check_name
+from telecine.nouns.workflow import MOST_BATCH, Workflow
+
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_DIGITS: Final = 19
+
+
+def with_workflows(config: Config, folder: Path) -> Config:
+    """`config` with the graphs of its workflows, whose paths begin at `folder`. Raises ConfigError naming the workflow
+    for a file that is no graph, and for inputs that are not in it."""
+    read = []
+    for number, one in enumerate(config.workflows):
+        workflow = workflow_of(one, None if one.file is None else _graph(one, one.file, folder, number))
+        for problem in problems(workflow):
+            raise ConfigError(f"The workflow '{one.name}': {problem}", "workflows", number)
+        read.append(ReadWorkflow(**asdict(one), workflow=workflow))
+    for clash in _clashes(config.workflows):
+        raise clash
+    return replace(config, workflows=tuple(read)) if read else config
+
+
+def workflow_of(one: WorkflowConfig, graph: Graph | None) -> Workflow:
+    """What a section and its graph come to."""
+    given = {name: getattr(one, name) for name in one.__struct_fields__ if name not in ("file", "makes")}
+    return Workflow(**{**given, "web_app_id": str(one.web_app_id)}, graph=graph, kind=one.makes)
+
+
+def problems(workflow: Workflow) -> Iterator[str]:
+    """What is wrong with a workflow, a sentence each."""
+    number = workflow.web_app_id
+    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number != "0" * len(number)):
+        yield f"web_app_id is '{number[:40]}'; it must be a number, of digits alone."
+    try:
+        check_name(workflow.name)
+    except ValueError as error:
+        yield f"its name {error}."
+    if catalogue.load().find(workflow.name) is not None:
+        yield "there is a model of that name already; choose another."
+    if isinstance(workflow.count, int) and not 1 <= workflow.count <= MOST_BATCH:
+        yield f"count is {workflow.count}; it must be from 1 to {MOST_BATCH}."
+    if (workflow.width is None) != (workflow.height is None):
+        yield "width and height go together; give both."
+    yield from workflow.check()
+
+
+def read_graph(path: Path) -> Graph:
+    """The graph in a file. Raises ValueError, whose text goes on from its name."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"is larger than {_MOST_BYTES} bytes")
+    try:
+        raw = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"holds no JSON: {error}") from None
+    return graph_of(raw)
+
+
+def _graph(one: WorkflowConfig, file: str, folder: Path, number: int) -> Graph:
+    try:
+        return read_graph(folder / file)
+    except ValueError as error:
+        said = f"The workflow '{one.name}': its file {file} {error}."
+        raise ConfigError(said, "workflows", number, "file") from None
+
+
+def _clashes(workflows: tuple[WorkflowConfig, ...]) -> Iterator[ConfigError]:
+    """No two may have one name, or one number; no name may be another's number, which is the name of a model too."""
+    names = [one.name for one in workflows]
+    numbers = [str(one.web_app_id) for one in workflows]
+    for index, one in enumerate(workflows):
+        if one.name in names[:index]:
+            said = f"There is more than one workflow named '{one.name}'; names must be unique."
+            yield ConfigError(said, "workflows", index, "name")
+        if numbers[index] in numbers[:index]:
+            said = f"The workflow '{one.name}' has the web_app_id of another one, {numbers[index]}; give it its own."
+            yield ConfigError(said, "workflows", index, "web_app_id")
+        if one.name in numbers and one.name != numbers[index]:
+            said = f"The name of the workflow '{one.name}' is the web_app_id of another one; choose another."
+            yield ConfigError(said, "workflows", index, "name")

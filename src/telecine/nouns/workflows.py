@@ -1,0 +1,65 @@
+"""The workflows of this installation, by name and by the number of their app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from telecine.nouns.errors import invalid
+from telecine.nouns.filling import values_of
+from telecine.nouns.parameters import WorkflowParameters
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.workflow import OPERATION, Workflow
+
+
+class Workflows:
+    """One per process; a reload changes what it holds."""
+
+    def __init__(self, workflows: Iterable[Workflow] = ()) -> None:
+        self.swap(workflows)
+
+    def swap(self, workflows: Iterable[Workflow]) -> None:
+        """Go on with these, all at once."""
+        self.all = tuple(workflows)
+        self._by_name = {one.name: one for one in self.all}
+        self._by_app = {one.web_app_id: one for one in self.all}
+
+    def find(self, name: str) -> Workflow | None:
+        """The workflow that is the model `name`."""
+        return self._by_name.get(name)
+
+    def by_app(self, web_app_id: str) -> Workflow | None:
+        """The workflow with this number, in decimal. One that nobody has named is the model of its number, where a
+        channel serves that."""
+        return self._by_app.get(web_app_id)
+
+    def graph_for(self, request: GenerationRequest) -> Workflow | None:
+        """The workflow whose graph `request`, which was understood when it was made, is to run on; None where it needs
+        none. Raises GatewayError (`invalid_request`) where the workflow is gone, or comes to something else by now than
+        what was asked and paid for."""
+        given = request.parameters
+        if not isinstance(given, WorkflowParameters) or given.digest is None:
+            return None
+        workflow = self._by_name.get(request.model)
+        if workflow is None or workflow.graph is None:
+            raise invalid(f"The workflow '{request.model}' is no longer configured.", "model")
+        if workflow.digest != given.digest:
+            now = values_of(workflow, request)
+            if replace(now, parameters=replace(given, input_values=_values(now))) != request:
+                raise invalid(f"The workflow '{request.model}' has changed; send the request anew.", "model")
+        return workflow
+
+    def understood(self, request: GenerationRequest) -> GenerationRequest:
+        """`request` as a call of the workflow that its model is; any other as it is. Raises GatewayError."""
+        workflow = self._by_name.get(request.model)
+        if workflow is None:
+            if request.operation != OPERATION:
+                return request
+            workflow = Workflow(web_app_id=request.model, name=request.model)
+        return values_of(workflow, request)
+
+
+def _values(request: GenerationRequest) -> dict[str, Any]:
+    return request.parameters.input_values if isinstance(request.parameters, WorkflowParameters) else {}
