@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from telecine.providers.base import Terms
+from telecine.providers.bizyair import BIZYAIR
 from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, SUNO)
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, SUNO, BIZYAIR)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},
