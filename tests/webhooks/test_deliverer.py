@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from telecine.providers.base import Running
+from telecine.webhooks.deliverer import Deliverer
 from telecine.webhooks.delivery import line_of
 from telecine.webhooks.endpoints import Endpoint
 from telecine.webhooks.lines import AT_ONCE, PATIENCE
@@ -192,6 +193,22 @@ async def test_one_receiver_gets_a_few_at_a_time(tmp_path: Path) -> None:
         await hooks.deliverer.drain()
         assert len(receiver.bodies) == AT_ONCE + 4
         assert receiver.busiest == AT_ONCE
+
+
+async def test_two_processes_send_nothing_twice(tmp_path: Path) -> None:
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        if hooks.house.database.sqlite:
+            pytest.skip("one process has the records")
+        other = Deliverer(hooks.house.database, hooks.client, hooks.clock, hooks.endpoints)
+        receiver.gate = asyncio.Event()
+        await hooks.house.tasks.create(hooks.house.me, text_to_video(callback_url=receiver.url), "kling")
+        await asyncio.gather(hooks.deliverer.send_due(), other.send_due())  # both see it
+        await until(lambda: receiver.bodies, 20)
+        receiver.gate.set()
+        await hooks.deliverer.drain()
+        await other.drain()
+        assert receiver.bodies == ["queued 0"]
+        assert [one[1:] for one in await hooks.states()] == [("delivered", 1)]
 
 
 async def test_a_receiver_that_fails_is_left_alone_and_nobody_else(tmp_path: Path) -> None:

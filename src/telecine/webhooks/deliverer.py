@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Final
 
 import msgspec
 import structlog
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import Double, Integer, and_, bindparam, exists, or_, select, update
 
 from telecine.clock import Clock
 from telecine.loops import LEAVING, Loop, end
 from telecine.net.client import Client, FetchError
 from telecine.shares import Shares
 from telecine.store import tables
+from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.store.distinct import distinct
 from telecine.store.locks import in_order
 from telecine.webhooks.delivery import TEST, asked_for, line_of
 from telecine.webhooks.endpoints import Endpoints
-from telecine.webhooks.lines import Lines, Pause
+from telecine.webhooks.lines import AT_ONCE, Lines, Pause
 from telecine.webhooks.signing import headers_of
-from telecine.webhooks.tries import GONE, Try, record
+from telecine.webhooks.tries import GONE, Outcome, Try, record
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +38,8 @@ _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 3600.0
 _AT_ONCE: Final = 256
 """For one account alone."""
+_PAGE: Final = 2 * AT_ONCE
+"""Deliveries that are read at a time: what waits behind a line that is full would be read for nothing."""
 _TICK: Final = 1.0
 _SWEEP: Final = 60.0
 _RECORD_AGAIN: Final = 1.0
@@ -72,6 +76,32 @@ class _Due(msgspec.Struct, frozen=True):
 
 # As `asked_for` says it.
 _ASKED: Final = and_(_D.c.tries == 0, or_(_D.c.type == TEST, _D.c.redelivery_of.is_not(None)))
+_ELDER: Final = _D.alias()
+_WAITS: Final = exists().where(
+    _ELDER.c.task_id == _D.c.task_id,
+    _ELDER.c.endpoint_id == _D.c.endpoint_id,
+    _ELDER.c.sequence < _D.c.sequence,
+    _ELDER.c.state == "pending",
+    _ELDER.c.redelivery_of.is_(None),
+)
+_DUE: Final = (
+    select(*(_D.c[name] for name in _Due.__struct_fields__))
+    .where(
+        _D.c.due <= bindparam("b_now", type_=Double),
+        _D.c.id.not_in(bindparam("b_sending", expanding=True)),
+        _D.c.line.not_in(bindparam("b_full", expanding=True)),
+        or_(_D.c.line.not_in(bindparam("b_closed", expanding=True)), _ASKED),
+        or_(_D.c.redelivery_of.is_not(None), ~_WAITS),
+    )
+    .order_by(_D.c.due, _D.c.id)
+    .limit(bindparam("b_limit", type_=Integer))
+)
+"""What is due, is not under way, and has no unfinished elder of the same task and endpoint before it."""
+_ACCOUNTS: Final = distinct(_D.c.account_id, _D.c.due.is_not(None)).c.value
+_DUE_OF_OTHERS: Final = _DUE.where(
+    _D.c.account_id.in_(select(_ACCOUNTS).where(_ACCOUNTS.not_in(bindparam("b_sated", expanding=True))))
+)
+"""The same where some accounts may send no more: what thousands of deliveries of theirs are is not even read."""
 
 
 class Deliverer:
@@ -91,6 +121,9 @@ class Deliverer:
         self._sending: set[int] = set()
         self._turns: set[tuple[int, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._outcomes: Batcher[Outcome, bool] = Batcher(lambda some: database.change(partial(record, outcomes=some)))
+        self._left = False
+        """Whether the last look has left anything: then the end of any delivery may be what it waits for."""
         self.loop = Loop("deliveries", self._turn, clock, every=_TICK)
         """Sends what falls due."""
         self._swept = 0.0
@@ -115,14 +148,15 @@ class Deliverer:
 
     async def send_due(self) -> int:
         """Begin to send what is due now and may be sent; how many."""
-        begun = 0
-        while (room := self._shares.free) > 0:
+        begun, self._left = 0, True
+        while (room := min(_PAGE, self._shares.free)) > 0:
             shut = self._shut()
             due = await self._due(room, *shut)
             started = sum(1 for one in due if self._begin(one))
             begun += started
             # A whole page may belong to few lines or accounts, which are full now: look behind them.
             if len(due) < room or (not started and self._shut() == shut):
+                self._left = started < len(due) or any(shut)
                 break
         return begun
 
@@ -145,16 +179,14 @@ class Deliverer:
             _D.c.id.not_in(self._sending),
         )
         ended = update(_D).where(_D.c.id.in_(in_order(_D.c.id, stale, skip=True)))
-        ended = ended.values(state="failed", due=None, reason="the receiver took nothing for a day")
-        await self._database.change(lambda connection: connection.execute(ended))
+        values = {"state": "failed", "due": None, "reason": "the receiver took nothing for a day"}
+        await self._database.change(lambda to: to.execute(ended.values(values)))
 
     async def bring_back(self) -> int:
         """Make due now what is due later than any try sets, because a clock was ahead; how many. Called by a start."""
         now = self._clock.now()
-        late = (_D.c.state == "pending", _D.c.due > now + _LONGEST_PAUSE + _SWEEP)
-        return await self._database.change(
-            lambda connection: connection.execute(update(_D).where(*late).values(due=now)).rowcount
-        )
+        late = update(_D).where(_D.c.state == "pending", _D.c.due > now + _LONGEST_PAUSE + _SWEEP)
+        return await self._database.change(lambda to: to.execute(late.values(due=now)).rowcount)
 
     async def drain(self) -> None:
         """Send all that is due, one after the other where order asks for it. For tests."""
@@ -185,39 +217,22 @@ class Deliverer:
         return True
 
     async def _due(self, room: int, sated: list[int], full: list[str], closed: list[str]) -> list[_Due]:
-        """What is due, is not under way, and has no unfinished elder of the same task and endpoint before it."""
-        elder = _D.alias()
-        waits = exists().where(
-            and_(
-                elder.c.task_id == _D.c.task_id,
-                elder.c.endpoint_id == _D.c.endpoint_id,
-                elder.c.sequence < _D.c.sequence,
-                elder.c.state == "pending",
-                elder.c.redelivery_of.is_(None),
-            )
-        )
-        query = (
-            select(*(_D.c[name] for name in _Due.__struct_fields__))
-            .where(
-                _D.c.due <= self._clock.now(),
-                _D.c.id.not_in(self._sending),
-                _D.c.line.not_in(full),
-                or_(_D.c.line.not_in(closed), _ASKED),
-                or_(_D.c.redelivery_of.is_not(None), ~waits),
-            )
-            .order_by(_D.c.due, _D.c.id)
-            .limit(room)
-        )
-        if sated:  # then what thousands of deliveries of theirs are is not even read
-            accounts = distinct(_D.c.account_id, _D.c.due.is_not(None)).c.value
-            query = query.where(_D.c.account_id.in_(select(accounts).where(accounts.not_in(sated))))
-        return [_Due(*row) for row in await self._database.rows(query)]
+        given = {
+            "b_now": self._clock.now(),
+            "b_sending": list(self._sending),
+            "b_full": full,
+            "b_closed": closed,
+            "b_limit": room,
+        }
+        query, given = (_DUE_OF_OTHERS, given | {"b_sated": sated}) if sated else (_DUE, given)
+        return [_Due(*row) for row in await self._database.rows(query, given)]
 
     async def _send(self, one: _Due) -> None:
-        outcome = None
+        outcome, more = None, True
         try:
-            outcome = await self._try(one)
-            await self._record_surely(one, outcome)
+            if await self._taken(one):
+                outcome = await self._try(one)
+                more = await self._record_surely(one, outcome)
         except Exception:
             _log.exception("delivery_not_sent", delivery=one.id)
         finally:
@@ -232,7 +247,8 @@ class Deliverer:
             self._shares.give(one.account_id)
             self._turns.discard(one.turn)
             self._sending.discard(one.id)
-            self.nudge()
+            if more or self._left:
+                self.nudge()
 
     async def _taken(self, one: _Due) -> bool:
         """Whether no other process sends `one`. Should this one die, it is due again after a while."""
@@ -240,7 +256,7 @@ class Deliverer:
             return True
         mine = update(_D).where(_D.c.id == one.id, _D.c.state == "pending", _D.c.due == one.due)
         taken = mine.values(due=self._clock.now() + _TAKEN)
-        return await self._database.change(lambda connection: connection.execute(taken).rowcount == 1)
+        return await self._database.change(lambda to: to.execute(taken).rowcount) > 0
 
     async def _try(self, one: _Due) -> Try | None:
         """One try; None where the endpoint is gone."""
@@ -275,34 +291,32 @@ class Deliverer:
         reason = GONE if reply.status == 410 else None
         return Try(now, _milliseconds(started), reply.status, reason, reply.body, reply.retry_after or 0.0)
 
-    async def _record_surely(self, one: _Due, outcome: Try | None) -> None:
-        """Record what came of a try, again and again where the database cannot take it now: it would be sent anew."""
+    async def _record_surely(self, one: _Due, outcome: Try | None) -> bool:
+        """Record what came of a try, again and again where the database cannot take it now: it would be sent anew.
+
+        Whether newer news of its task wait for it.
+        """
         pause = _RECORD_AGAIN
         while True:
             try:
-                await self._record(one, outcome)
+                return await self._record(one, outcome)
             except Exception:
                 _log.exception("delivery_not_recorded", delivery=one.id)
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, _RECORD_LATEST)
-            else:
-                return
 
-    async def _record(self, one: _Due, outcome: Try | None) -> None:
-        now = self._clock.now()
+    async def _record(self, one: _Due, outcome: Try | None) -> bool:
         if outcome is None:
-            gone = update(_D).where(_D.c.id == one.id, _D.c.state == "pending")
-            gone = gone.values(state="failed", due=None, reason="the webhook was deleted")
-            await self._database.change(lambda connection: connection.execute(gone))
-            return
+            return await self._outcomes.submit(Outcome(one.id, None, "failed"))
+        now = self._clock.now()
         pause = min(max(_FIRST_PAUSE * 2.0 ** min(one.tries, 16), outcome.retry_after), _LONGEST_PAUSE)
         # Whoever sends a test waits for what comes of it, and sends another one when something has been mended.
         given_up = outcome.gone or one.type == TEST or now + pause > one.created_at + GIVE_UP_SECONDS
         state = "delivered" if outcome.well else "failed" if given_up else "pending"
-        due = now + pause if state == "pending" else None
-        await self._database.change(lambda connection: record(connection, one.id, outcome, state=state, due=due))
+        more = await self._outcomes.submit(Outcome(one.id, outcome, state, now + pause if state == "pending" else None))
         if outcome.gone and one.endpoint_id:  # Standard Webhooks: 410 asks the sender to disable the endpoint
             await self._endpoints.switch_off(one.account_id, one.endpoint_id, one.url, GONE)
+        return more
 
 
 def _milliseconds(started: float) -> int:

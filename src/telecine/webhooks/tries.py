@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from telecine.store import tables
+from telecine.store.prepared import Prepared
 
 GONE: Final = "the receiver says that it is gone (410)"
 
@@ -53,23 +55,60 @@ class Tried(msgspec.Struct, frozen=True):
     answer: bytes | None
 
 
-def record(connection: Connection, delivery_id: int, one: Try, *, state: str, due: float | None) -> None:
-    """Write `one` down, and what it makes of its delivery: what was superseded or given up meanwhile stays so.
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a delivery: its try, None where its endpoint is gone; its state now; and when it is due again."""
 
-    A delivery that was erased meanwhile has no tries any more.
+    delivery_id: int
+    tried: Try | None
+    state: str
+    due: float | None = None
+
+
+def record(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Write down tries, and what they make of their deliveries: what was superseded or given up meanwhile stays so.
+
+    A delivery that was erased meanwhile has no tries any more. Of each: whether newer news of its task wait for it.
     """
-    query = select(_D.c.state, _D.c.tries).where(_D.c.id == delivery_id).with_for_update()
-    found = connection.execute(query).first()
-    if found is None:
-        return
-    number = found.tries + 1
-    said = {"status": one.status, "latency_ms": one.latency_ms, "reason": one.reason, "answer": one.answer}
-    connection.execute(insert(_T).values(delivery_id=delivery_id, number=number, at=one.at, **said))
-    changed = update(_D).where(_D.c.id == delivery_id).values(tries=number)
-    if found.state == "pending" or one.well:
-        delivered_at = one.at + one.latency_ms / 1000 if one.well else None
-        changed = changed.values(**said, state=state, due=due, delivered_at=delivered_at)
-    connection.execute(changed)
+    found = connection.execute(_FOUND, {"b_ids": [one.delivery_id for one in outcomes]}).mappings()
+    rows, tries, changed = {row["id"]: row for row in found}, [], []
+    for one in outcomes:
+        if (row := rows.get(one.delivery_id)) is None:
+            continue
+        values, tried, said = {name: row[name] for name in _CHANGED}, one.tried, _GONE
+        if tried is not None:
+            values["tries"] += 1
+            said = {name: getattr(tried, name) for name in ("status", "latency_ms", "reason", "answer")}
+            tries.append({"delivery_id": row["id"], "number": values["tries"], "at": tried.at, **said})
+        well = tried is not None and tried.well
+        if row["state"] == "pending" or well:
+            delivered_at = tried.at + tried.latency_ms / 1000 if tried is not None and well else None
+            values |= {**said, "state": one.state, "due": one.due, "delivered_at": delivered_at}
+        changed.append({"b_id": row["id"]} | {f"b_{name}": value for name, value in values.items()})
+    _TRY.run(connection, tries)
+    _CHANGE.run(connection, changed)
+    return [one.delivery_id in rows and rows[one.delivery_id]["awaited"] for one in outcomes]
+
+
+_GONE: Final[Mapping[str, Any]] = {"reason": "the webhook was deleted"}
+_CHANGED: Final = ("state", "due", "tries", "status", "latency_ms", "reason", "answer", "delivered_at")
+_NEWER: Final = _D.alias()
+_AWAITED: Final = exists().where(
+    _NEWER.c.task_id == _D.c.task_id,
+    _NEWER.c.endpoint_id == _D.c.endpoint_id,
+    _NEWER.c.sequence > _D.c.sequence,
+    _NEWER.c.state == "pending",
+    _NEWER.c.redelivery_of.is_(None),
+)
+_FOUND: Final = (
+    select(_D.c.id, *(_D.c[name] for name in _CHANGED), _AWAITED.label("awaited"))
+    .where(_D.c.id.in_(bindparam("b_ids", expanding=True)))
+    .order_by(_D.c.id)
+    .with_for_update(of=_D)
+)
+_TRY: Final = Prepared(insert(_T))
+_CHANGE: Final = Prepared(
+    update(_D).where(_D.c.id == bindparam("b_id")).values({name: bindparam(f"b_{name}") for name in _CHANGED})
+)
 
 
 def tries_of(connection: Connection, delivery_id: int) -> list[Tried]:
