@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from telecine import __version__
-from telecine.cli import accounts, channels, config, keys, money, tasks
+from telecine.cli import accounts, channels, config, keys, money, tasks, workflows
 from telecine.cli.doctor import doctor
 from telecine.cli.failure import FAILED, INTERRUPTED, Failure
 from telecine.cli.generate import generate
@@ -33,6 +33,7 @@ app.command()(doctor)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
+app.add_typer(workflows.app, name="workflows")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(money.ledger, name="ledger")
 app.add_typer(money.prices, name="prices")

@@ -25,8 +25,8 @@ def with_workflows(config: Config, folder: Path) -> Config:
     read = []
     for number, one in enumerate(config.workflows):
         workflow = workflow_of(one, None if one.file is None else _graph(one, one.file, folder, number))
-        for problem in problems(workflow):
-            raise ConfigError(f"The workflow '{one.name}': {problem}", "workflows", number)
+        if found := problems(workflow):
+            raise ConfigError(f"The workflow '{one.name}': {' '.join(found)}", "workflows", number)
         read.append(ReadWorkflow(**asdict(one), workflow=workflow))
     for clash in _clashes(config.workflows):
         raise clash
@@ -39,8 +39,12 @@ def workflow_of(one: WorkflowConfig, graph: Graph | None) -> Workflow:
     return Workflow(**{**given, "web_app_id": str(one.web_app_id)}, graph=graph, kind=one.makes)
 
 
-def problems(workflow: Workflow) -> Iterator[str]:
+def problems(workflow: Workflow) -> list[str]:
     """What is wrong with a workflow, a sentence each."""
+    return [*_of_values(workflow), *workflow.check()]
+
+
+def _of_values(workflow: Workflow) -> Iterator[str]:
     number = workflow.web_app_id
     if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number != "0" * len(number)):
         yield f"web_app_id is '{number[:40]}'; it must be a number, of digits alone."
@@ -54,7 +58,6 @@ def problems(workflow: Workflow) -> Iterator[str]:
         yield f"count is {workflow.count}; it must be from 1 to {MOST_BATCH}."
     if (workflow.width is None) != (workflow.height is None):
         yield "width and height go together; give both."
-    yield from workflow.check()
 
 
 def read_graph(path: Path) -> Graph:

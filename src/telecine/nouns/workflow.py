@@ -30,6 +30,11 @@ MOST_BATCH: Final = 100
 """Results of one job."""
 _BATCH: Final = "batch_size"
 """The field of the nodes that say how many pictures are made (EmptyLatentImage and its like)."""
+_TYPES: Final = {
+    **dict.fromkeys(("prompt", "negative_prompt", "image", "images"), "a text"),
+    **dict.fromkeys(("width", "height", "seed", "count", "duration"), "a number"),
+}
+"""By the field of a request, what the input that says it has to hold."""
 TAKEN: Final = frozenset(
     {"prompt", "negative_prompt", "size", "count", "duration", "seed", "aspect_ratio", "resolution"}
     | {"parameters.input_values", "parameters.web_app_id", "parameters.digest", "parameters.makes"}
@@ -111,9 +116,18 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
                 found.append(missing(key, self.graph))
             elif (there := link_of(self._default(spot))) is not None:
                 found.append(f"'{key}': the field is linked to the node '{there}', so it cannot be set.")
+            elif (wanted := _TYPES.get(self.said_by(spot) or "")) is not None and _type(self._default(spot)) != wanted:
+                found.append(f"'{key}': the field does not hold {wanted}.")
         if self.output is not None and self.output not in self.graph:
             found.append(f"output: there is no node '{self.output}'.")
         return found
+
+    def said_by(self, spot: Spot) -> str | None:
+        """The field by which a request says this input; None where only its input values do."""
+        fields = ("prompt", "negative_prompt", "image", "width", "height", "seed", "count", "duration")
+        named = {key: name for name in fields if isinstance(key := getattr(self, name), str)}
+        named |= dict.fromkeys(self.images, "images")
+        return next((name for key, name in named.items() if self.spot(key) == spot), None)
 
     def settable(self) -> list[str]:
         """Every input of the graph that could be declared."""

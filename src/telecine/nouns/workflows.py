@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.filling import values_of
 from telecine.nouns.parameters import WorkflowParameters
@@ -55,7 +56,7 @@ class Workflows:
         """`request` as a call of the workflow that its model is; any other as it is. Raises GatewayError."""
         workflow = self._by_name.get(request.model)
         if workflow is None:
-            if request.operation != OPERATION:
+            if request.operation != OPERATION or catalogue.load().find(request.model) is not None:
                 return request
             workflow = Workflow(web_app_id=request.model, name=request.model)
         return values_of(workflow, request)

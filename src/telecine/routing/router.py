@@ -179,6 +179,10 @@ class Router:
         """Whether any channel serves the public model name, or the name that it is an alias of."""
         return bool(self._serving(model))
 
+    def serving(self, model: str) -> list[str]:
+        """The names of the channels that serve the public model name."""
+        return [config.name for config, _ in self._serving(model)]
+
     def choose(
         self, model: str, fits: Fits, *, slots: int = 1, after: Place | None = None, without: str | None = None
     ) -> list[Route]:

@@ -14,6 +14,7 @@ from telecine.admin.configuration import Configuration
 from telecine.admin.keys import Admin
 from telecine.admin.money import Money
 from telecine.admin.webhooks import Webhooks
+from telecine.admin.workflows import WorkflowAdmin
 from telecine.dialects.base import Edge
 from telecine.dialects.served import DIALECTS
 from telecine.media.links import MEDIA_PATH, OBJECT_PATH
@@ -53,6 +54,7 @@ def _management(house: House, upkeep: Upkeep) -> list[Route]:
         *Admin(books.keys, house.upstreams.router, time.perf_counter).routes,
         *Money(books.balances, books.statement, lambda: books.prices().lines).routes,
         *Configuration(upkeep.configuration, upkeep.measure, base.secret.derive(MASK)).routes,
+        *WorkflowAdmin(house.upstreams.workflows, house.upstreams.router.serving).routes,
         *Accounts(base.database, upkeep.erasure, books.keys).routes,
         *Webhooks(hooks.endpoints, log, hooks.deliverer, house.files.service).routes,
     ]

@@ -14,6 +14,7 @@ from telecine.admin import webhooks
 from telecine.admin.accounts import AccountInfo, WantedErasure
 from telecine.admin.keys import ChannelTest, NewKey
 from telecine.admin.money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
+from telecine.admin.workflows import WantedWorkflow, WorkflowCheck, WorkflowInfo, WorkflowList
 from telecine.dialects.document import Entry, More, Query, Sent, moment, one_of, whole
 from telecine.dialects.openai.routes import PART, PARTS
 from telecine.dialects.served import DIALECTS
@@ -102,6 +103,8 @@ def _admin() -> list[Entry]:
     top_up = {"amount": "12.5", "ref": "invoice 1"}
     erase = "Erase an account's prompts, media and deliveries; the ledger stays"
     account = {"name": "studio", "balance": "100"}
+    flows = "/admin/v1/workflows"
+    flow = {"workflow": {"web_app_id": 37429, "name": "picture-book", "prompt": "6:CLIPTextEncode.text"}}
     new, test = {"name": "laptop"}, "Ask a channel's upstream something that costs nothing"
     return [
         Entry("admin", "GET", keys, "List keys, without their texts", answer=KeyList),
@@ -170,6 +173,17 @@ def _admin() -> list[Entry]:
         Entry("admin", "GET", f"{ledger}/entries", "List the ledger, newest first", answer=EntryPage, query=entries),
         Entry("admin", "GET", "/admin/v1/prices", "The price book", answer=PriceList),
         Entry("admin", "GET", "/admin/v1/margins", "What models earned and cost", answer=MarginList, query=since),
+        Entry("admin", "GET", flows, "List workflows", answer=WorkflowList),
+        Entry("admin", "GET", f"{flows}/{{name}}", "Read a workflow", answer=WorkflowInfo),
+        Entry(
+            "admin",
+            "POST",
+            f"{flows}/check",
+            "Look at a workflow that is to be made",
+            answer=WorkflowCheck,
+            body=WantedWorkflow,
+            example=flow,
+        ),
         Entry("admin", "GET", config, "What runs, without its secrets", answer=_ANY),
         Entry("admin", "POST", f"{config}/reload", "Read the configuration file again", answer=_ANY),
         Entry("admin", "GET", f"{config}/revisions", "List what changed in the configuration", answer=_ANY),

@@ -106,6 +106,7 @@ def advice(config: Config, catalogue: Catalogue) -> list[Advice]:
         *_uncounted(config, catalogue),
         *_hidden(config, catalogue),
         *_unlimited(config),
+        *_idle(config),
         *(
             Advice(
                 "channel",
@@ -186,6 +187,14 @@ def _unlimited(config: Config) -> Iterator[Advice]:
             )
 
 
+def _idle(config: Config) -> Iterator[Advice]:
+    """Workflows that nothing runs."""
+    for one in config.workflows:
+        if not any(channel.mapping(one.name) for channel in channels_of(config)):
+            what = f"The workflow '{one.name}' is served by no channel."
+            yield Advice("channel", "warning", what, "Add its name to the models of one.")
+
+
 def _served(config: Config, catalogue: Catalogue) -> set[str]:
     """The public names that clients may send, and the globs of real channels, which may stand for any."""
     found: set[str] = set()
@@ -196,6 +205,7 @@ def _served(config: Config, catalogue: Catalogue) -> set[str]:
             found |= {known.name, *(known.aliases if public == known.name else ())} if known is not None else set()
             if is_glob(public):
                 names = {name for one in catalogue.models for name in (one.name, *one.aliases)}
+                names |= {one.name for one in config.workflows}
                 found |= {name for name in names if matches(public, name)}
             if not is_glob(public) or TERMS[channel.provider].remote:
                 found.add(public)

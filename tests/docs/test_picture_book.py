@@ -1,0 +1,90 @@
+"""The page "picture book", followed word for word from its workflow files to five pictures and a clip."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.cli.house import Served, environment, seconds_of, server
+from tests.docs.test_docs import DOCS, ROOT, blocks
+
+PAGE: Final = "docs/picture-book.md"
+CHINESE: Final = "docs/picture-book.zh-CN.md"
+PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def run(command: list[str], folder: Path, **env: str) -> str:
+    """What a command prints, run in a folder that looks like a checkout."""
+    env = environment(PATH=PATH, NO_PROXY="127.0.0.1", PYTHONDONTWRITEBYTECODE="1", **env)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
+    """The server that the first half of the page comes to, and what was printed until it started."""
+    folder = tmp_path_factory.mktemp("book")
+    (folder / "docs").mkdir()
+    shutil.copytree(ROOT / "docs" / "workflows", folder / "docs" / "workflows")
+    _, *shell, _, _ = blocks(PAGE, "sh")
+    printed = run(["bash", "-euc", "\n".join(shell)], folder)
+    with server(folder / "data", "--config", "telecine.toml") as served:
+        yield served, printed
+
+
+def test_the_check_and_the_sections_are_as_shown(followed: tuple[Served, str]) -> None:
+    served, printed = followed
+    assert re.search(r"^5:EmptyLatentImage.batch_size +5", printed, re.MULTILINE)
+    (shown,) = blocks(PAGE, "text")
+    assert shown in printed
+    assert shown in (served.data.parent / "telecine.toml").read_text(encoding="utf-8")
+
+
+def test_the_commands_make_five_pictures_and_a_clip(followed: tuple[Served, str]) -> None:
+    served, _ = followed
+    folder = served.data.parent
+    run(["bash", "-euc", blocks(PAGE, "sh")[-2]], folder)
+    pages = [(folder / f"page-{number}.png").read_bytes() for number in range(1, 6)]
+    assert len(set(pages)) == 5
+    assert all(page.startswith(b"\x89PNG") for page in pages)
+    assert seconds_of(folder / "boat.mp4") == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_application_makes_five_pictures_and_a_clip(followed: tuple[Served, str]) -> None:
+    served, _ = followed
+    folder, key = served.data.parent, served.key("API key")
+    (python,) = blocks(PAGE, "python")
+    run([sys.executable, "-c", python.replace("http://127.0.0.1:8024", served.address)], folder, TELECINE_API_KEY=key)
+    assert len({(folder / f"story-{number}.png").read_bytes() for number in range(1, 6)}) == 5
+    assert seconds_of(folder / "story.mp4") == pytest.approx(2.0, abs=0.05)
+    curl = blocks(PAGE, "sh")[-1].replace("http://127.0.0.1:8024", served.address)
+    task = json.loads(run(["bash", "-euc", curl], folder, TELECINE_API_KEY=key))
+    assert (task["status"], len(task["outputs"])) == ("succeeded", 2)
+
+
+def test_the_server_lists_and_shows_what_was_added(followed: tuple[Served, str]) -> None:
+    folder = followed[0].data.parent
+    listed = run(["telecine", "workflows", "list"], folder)
+    assert re.search(r"^picture-book +37429 +image +5 +7 .*sandbox$", listed.replace(" \n", "\n"), re.MULTILINE), listed
+    shown = run(["telecine", "workflows", "show", "clip"], folder)
+    assert re.search(r"^makes: +video$", shown, re.MULTILINE)
+    assert re.search(r"^10:PrimitiveInt.value +duration +4", shown, re.MULTILINE)
+    added = ["telecine", "workflows", "add", "docs/workflows/clip.json", "--name", "again", "--config", "telecine.toml"]
+    assert "web_app_id = 2" in run(added, folder)
+    assert "again" in json.loads(run(["telecine", "workflows", "show", "again", "--json"], folder))["name"]
+
+
+def test_both_languages_say_the_same() -> None:
+    assert blocks(PAGE) == blocks(CHINESE)
+    headings = [re.findall(r"^#+", DOCS[name], re.MULTILINE) for name in (PAGE, CHINESE)]
+    assert headings[0] == headings[1]
