@@ -46,7 +46,6 @@ SECRETS: Final = {
     "KLING_WEBHOOK_SECRET": "w" * 32,
     "STUDIO_KEY": "w4tL0n8qZ2xV7bK3mR9cT1",
     "METRICS_KEY": "m4kT0n8qZ2xV7bK3mR9cT1",
-    "BIZYAIR_API_KEY": "b" * 32,
 }
 SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("The top level", config.Config),
