@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Column,
     Connection,
     Double,
     Integer,
     LargeBinary,
+    MetaData,
+    Table,
     Text,
     bindparam,
     case,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     event,
     insert,
     select,
+    text,
     update,
 )
 
@@ -27,6 +31,14 @@ from telecine.store.inserts import upsert
 from telecine.store.prepared import Prepared
 
 _S, _P = tables.schedule, tables.spending
+_T = Table(
+    "notes",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("made_at", Double, server_default=text("0")),
+    Column("note", Text),
+)
 _ROWS = [
     {"task_id": one, "account_id": 7, "kind": "poll", "due": 1.5, "rank": 0, "weight": 1, "woken": woken}
     for one, woken in ((1, False), (2, True))
@@ -42,6 +54,7 @@ _RELEASE = Prepared(
 def connection() -> Iterator[Connection]:
     engine = create_engine("sqlite://")
     tables.metadata.create_all(engine)
+    _T.create(engine)
     with engine.connect() as connection:
         yield connection
 
@@ -82,3 +95,18 @@ def test_the_drivers_take_whatever_the_tables_hold() -> None:
     """A column of another type, a moment or a JSON, would need what SQLAlchemy does for it."""
     plain = {BigInteger, Boolean, Double, Integer, LargeBinary, Text}
     assert {type(column.type) for table in tables.metadata.tables.values() for column in table.c} <= plain
+
+
+def test_what_no_row_says_is_null_in_the_statement_and_no_default(connection: Connection) -> None:
+    said: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *given: said.append(given[2]))
+    adding, row = Prepared(insert(_T)), {"id": 0, "name": "a", "made_at": None, "note": None}
+    adding.run(connection, [{**row, "id": 1}, {**row, "id": 2, "note": "here"}])
+    adding.run(connection, [{**row, "id": 3}])
+    assert [text.count("NULL") for text in said] == [1, 2]
+    rows = connection.execute(select(_T).order_by(_T.c.id)).all()
+    assert [tuple(row) for row in rows] == [(1, "a", None, None), (2, "a", None, "here"), (3, "a", None, None)]
+    Prepared(update(_T).where(_T.c.id == bindparam("b_id"))).run(
+        connection, [{"b_id": 2, "note": None, "made_at": 5.0}]
+    )
+    assert connection.execute(select(_T.c.note, _T.c.made_at).where(_T.c.id == 2)).one() == (None, 5.0)

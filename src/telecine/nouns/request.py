@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -136,7 +136,27 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
             )
         return found
 
+    def shape(self, free: frozenset[str]) -> bytes | None:
+        """All of the request that says what is made, and of the fields in `free` only whether they say anything.
+
+        None for one with media, with a source, with what only its vendor understands, or with much of its own.
+        """
+        if self.inputs or self.source is not None or self.native is not None:
+            return None
+        told = {name: _said(getattr(self, name)) for name in free}
+        shape = _encode(msgspec.structs.replace(self, callback_url=None, external_id=None, metadata=None, **told))
+        return shape if len(shape) <= _MOST_SHAPE else None
+
     def blank(self) -> GenerationRequest:
         """The request without prompts, inputs and whatever else is the client's own; what was billed by stays."""
         parameters = None if self.parameters is None else only_billed(self.parameters)
         return msgspec.structs.replace(only_billed(self, _OURS), parameters=parameters, blanked=True)
+
+
+_MOST_SHAPE: Final = 1024
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def _said(value: Any) -> object:
+    """What stands for all that say something; what says nothing stands for itself, what is blank for all such."""
+    return bool(value.strip()) if isinstance(value, str) and value else value and True

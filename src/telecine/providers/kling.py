@@ -193,6 +193,7 @@ KLING: Final = Vendor(
     # Polled as the Vercel AI SDK polls it.
     traits=Traits(RETENTION, look_up=True, unique_handle=True, visibility_lag=30.0, poll_floor=5.0, listed=True),
     billed=wire.BILLED,
+    free=frozenset({"prompt", "negative_prompt", "seed"}),
     handle="external_task_id",
     callback="callback_url",
     most_media=wire.MAX_IMAGE,

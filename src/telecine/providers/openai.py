@@ -280,6 +280,7 @@ OPENAI: Final = Vendor(
     },
     traits=Traits(RETENTION, usual=60.0, listed=True),
     billed=wire.BILLED,
+    free=frozenset({"prompt", "negative_prompt", "seed"}),
     handle_header="idempotency-key",  # some relays know it; nothing here relies on it
     most_media=wire.MAX_IMAGES,
     made=_name,

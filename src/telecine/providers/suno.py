@@ -144,6 +144,7 @@ SUNO: Final = Vendor(
     },
     traits=_TRAITS,
     billed=wire.BILLED,
+    free=frozenset({"prompt"}),
     callback="notify_hook",
     fine=says("code", wire.SUCCESS),
     made=at("data"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -147,39 +147,45 @@ def task_of(row: Mapping[Any, Any]) -> Task:
     )
 
 
-def alike(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
-    """`rows` by their columns: those that have the same go into one statement."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(tuple(row), []).append(row)
-    return found
+def new_attempt_values(attempt: Attempt) -> dict[str, Any]:
+    """The whole row of an attempt."""
+    return {**{name: getattr(attempt, name) for name in _ATTEMPT_BEGUN}, **attempt_values(attempt)}
 
 
 def attempt_values(attempt: Attempt) -> dict[str, Any]:
-    """The whole row of an attempt."""
-    values = {name: getattr(attempt, name) for name in _ATTEMPT_PLAIN}
-    values.update(_error_values(attempt.error))
-    return values
+    """The columns of an attempt that are not fixed when it begins."""
+    return {**{name: getattr(attempt, name) for name in _ATTEMPT_PLAIN}, **_error_values(attempt.error)}
 
 
 def attempt_of(row: Mapping[Any, Any]) -> Attempt:
     """The attempt in a row of `attempts`."""
-    return Attempt(**{name: row[name] for name in _ATTEMPT_PLAIN}, error=_error_of(row))
+    return Attempt(**{name: row[name] for name in (*_ATTEMPT_BEGUN, *_ATTEMPT_PLAIN)}, error=_error_of(row))
+
+
+def new_output_values(output: Output) -> dict[str, Any]:
+    """The whole row of an output."""
+    fixed = {name: getattr(output, name) for name in _OUTPUT_MADE}
+    return {**fixed, **output_values(output), "facts": _facts_value(output.facts)}
 
 
 def output_values(output: Output) -> dict[str, Any]:
-    """The whole row of an output."""
-    return {**{name: getattr(output, name) for name in _OUTPUT_PLAIN}, "facts": _facts_value(output.facts)}
+    """The columns of an output that are not fixed when it is made; its facts may have been erased since."""
+    return {name: getattr(output, name) for name in _OUTPUT_PLAIN}
 
 
 def output_of(row: Mapping[Any, Any]) -> Output:
     """The output in a row of `outputs`."""
-    return Output(**{name: row[name] for name in _OUTPUT_PLAIN}, facts=_facts_of(row))
+    return Output(**{name: row[name] for name in (*_OUTPUT_MADE, *_OUTPUT_PLAIN)}, facts=_facts_of(row))
 
 
 _NO_USAGE: Final = Usage()
-_ATTEMPT_PLAIN: Final = tuple(name for name in Attempt.__struct_fields__ if name != "error")
-_OUTPUT_PLAIN: Final = tuple(name for name in Output.__struct_fields__ if name != "facts")
+_ATTEMPT_BEGUN: Final = (
+    *("id", "task_id", "number", "created_at", "callback_token", "handle", "pool", "weight"),
+    *("channel", "address", "provider", "model"),
+)
+_ATTEMPT_PLAIN: Final = tuple(name for name in Attempt.__struct_fields__ if name not in {*_ATTEMPT_BEGUN, "error"})
+_OUTPUT_MADE: Final = ("task_id", "index", "item", "part", "kind")
+_OUTPUT_PLAIN: Final = tuple(name for name in Output.__struct_fields__ if name not in {*_OUTPUT_MADE, "facts"})
 
 
 def _facts_value(facts: Facts | None) -> bytes | None:

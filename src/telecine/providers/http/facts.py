@@ -244,6 +244,9 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
 
     billed: AbstractSet[str]
     """Fields that change the price: never passed through."""
+    free: frozenset[str] = frozenset()
+    """Fields of a request of which this table's functions ask no more than whether they say anything, so that what a
+    check came to holds for all requests that differ in nothing else."""
     handle: str = ""
     """The field that our handle is written into."""
     handle_header: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -40,6 +40,9 @@ from telecine.providers.http.facts import BEHIND, HttpOptions, Op, Vendor
 from telecine.providers.http.files import stream
 from telecine.providers.http.lists import Lists
 
+_MOST_SHAPES: Final = 1024
+"""Shapes of requests that are remembered: clients choose them."""
+
 
 class HttpProvider:
     """Implements telecine.providers.base.Provider by what a vendor states."""
@@ -54,6 +57,8 @@ class HttpProvider:
         self._clock = clock
         self._signed = vendor.auth(clock)
         self._lists = Lists(vendor, self._ask, clock)
+        self._billed: dict[tuple[str, bytes | None], Billed] = {}
+        """By model and shape, what requests come to that the vendor can express."""
 
     def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
         """Those of the operation, else the vendor's; as the channel's options change them."""
@@ -69,8 +74,16 @@ class HttpProvider:
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the vendor bills by. Raises GatewayError where it cannot express `request`."""
-        draft = translate(self.vendor, request, model)
-        return draft.op.billed(draft)
+        shape = request.shape(self.vendor.free)
+        billed = self._billed.get((model, shape))
+        if billed is None:
+            draft = translate(self.vendor, request, model)
+            billed = draft.op.billed(draft)
+            if shape is not None:
+                if len(self._billed) >= _MOST_SHAPES:
+                    self._billed.clear()
+                self._billed[model, shape] = billed
+        return billed
 
     async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
         """Nothing is needed: media travel in the create itself."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.store import tables
 from telecine.store.locks import Locks
 from telecine.store.prepared import Prepared
-from telecine.tasks.rows import alike, attempt_values, output_values, task_values
+from telecine.tasks.rows import attempt_values, new_attempt_values, new_output_values, output_values, task_values
 from telecine.tasks.writes.handles import forget_handles, keep_handles
 from telecine.webhooks.delivery import Delivery, add_deliveries
 
@@ -75,20 +74,13 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
     if not changes:
         return
     ordered = sorted(changes, key=lambda item: item[0].task.id)
-    tasks = [
-        {"b_id": change.task.id, **{f"b_{k}": v for k, v in task_values(change.task, token).items()}}
-        for change, token in ordered
-    ]
-    for columns, rows in alike(tasks).items():
-        _update_task(columns).run(connection, rows)
-    ATTEMPTS.run(connection, [attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt])
-    old = [
-        {f"b_{name}": value for name, value in attempt_values(one.attempt).items()} for one, _ in ordered if one.attempt
-    ]
+    _UPDATE_TASK.run(connection, [{"b_id": one.task.id, **task_values(one.task, token)} for one, token in ordered])
+    ATTEMPTS.run(connection, [new_attempt_values(one.new_attempt) for one, _ in ordered if one.new_attempt])
+    old = [{"b_id": one.attempt.id, **attempt_values(one.attempt)} for one, _ in ordered if one.attempt]
     _UPDATE_ATTEMPT.run(connection, old)
-    _OUTPUTS.run(connection, [output_values(output) for one, _ in ordered for output in one.new_outputs])
+    _OUTPUTS.run(connection, [new_output_values(output) for one, _ in ordered for output in one.new_outputs])
     changed = [
-        {f"b_{name}": value for name, value in output_values(output).items()}
+        {"b_task_id": output.task_id, "b_index": output.index, **output_values(output)}
         for one, _ in ordered
         for output in one.outputs
     ]
@@ -115,17 +107,6 @@ def add_events(connection: Connection, events: Sequence[tuple[Task, Event]]) -> 
     _EVENTS.run(connection, rows)
 
 
-def _set(names: Iterable[str]) -> dict[str, Any]:
-    return {name: bindparam(f"b_{name}") for name in names}
-
-
-@cache
-def _update_task(columns: tuple[str, ...]) -> Prepared:
-    """The statement that sets what rows with the parameters `columns` bring."""
-    names = (name.removeprefix("b_") for name in columns if name != "b_id")
-    return Prepared(update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")).values(_set(names)))
-
-
 _HELD = (
     select(
         tables.tasks.c.id,
@@ -145,21 +126,10 @@ ATTEMPTS = Prepared(insert(tables.attempts))
 _OUTPUTS = Prepared(insert(tables.outputs))
 _EVENTS = Prepared(insert(tables.events))
 
-# Of an attempt, set when it begins.
-_BEGUN = {"id", "task_id", "number", "created_at", "callback_token", "handle", "pool", "weight"}
-_BEGUN |= {"channel", "address", "provider", "model"}
-
-_UPDATE_ATTEMPT = Prepared(
-    update(tables.attempts)
-    .where(tables.attempts.c.id == bindparam("b_id"))
-    .values(_set(column.name for column in tables.attempts.c if column.name not in _BEGUN))
-)
-
-# Of an output, set when it is made; `facts` may have been erased since.
-_FIXED = frozenset({"task_id", "index", "item", "part", "kind", "facts"})
-
+_UPDATE_TASK = Prepared(update(tables.tasks).where(tables.tasks.c.id == bindparam("b_id")))
+_UPDATE_ATTEMPT = Prepared(update(tables.attempts).where(tables.attempts.c.id == bindparam("b_id")))
 _UPDATE_OUTPUT = Prepared(
-    update(tables.outputs)
-    .where(tables.outputs.c.task_id == bindparam("b_task_id"), tables.outputs.c.index == bindparam("b_index"))
-    .values(_set(column.name for column in tables.outputs.c if column.name not in _FIXED))
+    update(tables.outputs).where(
+        tables.outputs.c.task_id == bindparam("b_task_id"), tables.outputs.c.index == bindparam("b_index")
+    )
 )

@@ -19,7 +19,7 @@ from telecine.store.database import lease_time
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.store.prepared import Prepared
 from telecine.tasks.idempotency import Idempotency, Once
-from telecine.tasks.rows import alike, attempt_values, new_task_values
+from telecine.tasks.rows import new_attempt_values, new_task_values
 from telecine.tasks.steps import Kind
 from telecine.tasks.writes.changes import ATTEMPTS, Event, add_events
 from telecine.tasks.writes.idempotency import remember, resolve
@@ -178,9 +178,8 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> dict[int,
     ]
     # Two processes that use the same names at once wait for each other in one order only (`telecine.store.locks`).
     tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
-    for rows in alike(tasks).values():
-        _TASKS.run(connection, rows)
-    ATTEMPTS.run(connection, [attempt_values(one.attempt) for one in begun.values()])
+    _TASKS.run(connection, tasks)
+    ATTEMPTS.run(connection, [new_attempt_values(one.attempt) for one in begun.values()])
     events = [(write.task, _created(write.task)) for write in writes]
     add_events(connection, [*events, *((one.task, one.event) for one in changes.values() if one.event is not None)])
     shared = lease_time(connection, 0.0)  # 0: there is no clock but this process's
