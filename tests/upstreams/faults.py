@@ -19,11 +19,11 @@ FOREVER: Final = 1 << 60
 JSON: Final = {"content-type": "application/json; charset=utf-8"}
 _PAGE: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
-Place = Literal["create", "query", "list", "file", "costs"]
+Place = Literal["create", "query", "list", "file", "costs", "upload", "cancel"]
 Act = Literal[
     "refuse", "shape", "drop", "html", "broken", "delay", "twice", "word", "status", "cut", "drip", "redirect"
 ]
-Kind = Literal["accepted", "refused", "dropped", "query", "list", "download", "callback", "deleted"]
+Kind = Literal["accepted", "refused", "dropped", "query", "list", "download", "callback", "deleted", "uploaded"]
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Fault:
 
     | act | at | what happens |
     |---|---|---|
-    | refuse | create, query, list, costs | an error: `code`, its own status (or `status`), `message`, `retry_after` |
+    | refuse | all but file | an error: `code`, its own status (or `status`), `message`, `retry_after` |
     | shape | create | `status` (400) with `message` in one of the `refusals.SHAPES` of others' errors, `code` |
     | drop | all | the connection breaks before an answer |
     | html | all | `status` (502) with a page |
-    | broken | create, query, list, costs | 200 with half a body |
+    | broken | all but file | 200 with half a body |
     | delay | all | `seconds`, then all is well |
     | twice | create | one request makes two jobs |
     | word | query | the status is `message` (a word for "at work", for ever, is the job that never ends) |

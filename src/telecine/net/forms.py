@@ -29,6 +29,10 @@ class File(msgspec.Struct, frozen=True):
 
     name: str
     path: Path
+    stem: str | None = None
+    """Of its file name, where that is not the name of the part."""
+    extension: str | None = None
+    """The same, where that is not what the content calls for."""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ class Form(msgspec.Struct, frozen=True):
 def _part(file: File, stack: ExitStack) -> BufferedReaderPayload:
     content = stack.enter_context(file.path.open("rb"))
     kind, extension = _kind(content.peek(12))
-    disposition = _disposition(file.name, f"{file.name}.{extension}")
+    disposition = _disposition(file.name, f"{file.stem or file.name}.{file.extension or extension}")
     return BufferedReaderPayload(content, content_type=kind, headers={CONTENT_DISPOSITION: disposition})
 
 

@@ -2,7 +2,7 @@
 
 | verb | repeatable | answers |
 |---|---|---|
-| `prepare` | yes | bytes that `submit` needs, kept on the attempt |
+| `prepare` | yes | bytes that `submit` needs, kept on the attempt; Refused or NeverSent |
 | `submit` | no, exactly one request | Accepted, Finished, Refused, NeverSent or Unknown |
 | `poll`, `look_up` | yes | Running, Succeeded, Failed, Unreadable or NotFound; `poll` also Lost |
 | `poll_many` | yes | what `poll` would answer, for those of the jobs that a list tells of |
@@ -233,6 +233,8 @@ class Terms(msgspec.Struct, frozen=True):
     what the catalogue knows, so that a glob there means every model of the catalogue."""
     credential: str = ""
     """What a channel has to have, as the end of a sentence; nothing: it may do without."""
+    keyless: bool = False
+    """Its upstreams ask for no credential, unless somebody has put a proxy in front."""
     options: type[msgspec.Struct] | None = None
     """What its channels may say beside what all may: a frozen struct whose fields all have defaults, and which forbids
     others. None: nothing."""
@@ -393,8 +395,13 @@ class Provider(Protocol):
         """
         ...
 
-    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
-        """Do what may be repeated before the job exists (uploads, face detection); None where nothing is needed."""
+    async def prepare(
+        self, channel: Channel, submission: Submission, media: MediaReader
+    ) -> bytes | Refused | NeverSent | None:
+        """Do what may be repeated before the job exists (uploads, face detection); None where nothing is needed.
+
+        Refused or NeverSent where the upstream does not let that be done: there is no job then. Raises as `submit`.
+        """
         ...
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:

@@ -7,6 +7,7 @@ from typing import Final
 
 from telecine.providers.base import Terms
 from telecine.providers.bizyair import BIZYAIR
+from telecine.providers.comfyui import ComfyProvider
 from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
@@ -17,6 +18,7 @@ VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, SUNO, BIZYAIR)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},
+    ComfyProvider.name: ComfyProvider.terms,
     SandboxProvider.name: SandboxProvider.terms,
 }
 """By the name that channels call a provider by."""

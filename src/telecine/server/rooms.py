@@ -34,6 +34,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.ids import IdSource
 from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Provider
+from telecine.providers.comfyui import ComfyProvider
 from telecine.providers.http import HttpProvider
 from telecine.providers.known import VENDORS
 from telecine.providers.sandbox.provider import SandboxProvider
@@ -139,6 +140,7 @@ def _upstreams(base: Ground) -> Upstreams:
     client, clock = Client(base.addresses), base.clock
     providers: dict[str, Provider] = {
         "sandbox": SandboxProvider(base.settings.data / "sandbox", clock, base.workers),
+        "comfyui": ComfyProvider(client, clock),
         **{one.name: HttpProvider(one, client, clock) for one in VENDORS},
     }
     config = base.settings.config

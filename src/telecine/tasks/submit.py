@@ -203,6 +203,9 @@ async def _prepare(context: Context, work: Work, channel: Channel, provider: Pro
         _log.exception("adapter_failed", provider=provider.name)
         context.router.circuit_of(attempt).trouble(attempt.id)
         return NeverSent("the job could not be prepared")
+    if isinstance(prepared, Refused | NeverSent):
+        _note(context, attempt, prepared)
+        return prepared
     now = context.now()
     attempt = replace(attempt, state="submitting", prepared=prepared, submitted_at=now)
     change = context.moved(work.task, Change(task=work.task, attempt=attempt))

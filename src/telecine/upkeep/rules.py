@@ -115,7 +115,7 @@ def advice(config: Config, catalogue: Catalogue) -> list[Advice]:
                 "Add it, unless its upstream asks for none.",
             )
             for one in config.channels
-            if TERMS[one.provider].remote and not _signs_in(one)
+            if TERMS[one.provider].remote and not TERMS[one.provider].keyless and not _signs_in(one)
         ),
     ]
 

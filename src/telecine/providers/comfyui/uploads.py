@@ -1,0 +1,63 @@
+"""Files of a request, on their way to a ComfyUI.
+
+Each goes under the name of its content, so that whatever is uploaded again is the same file, and nobody can guess the
+name of somebody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import mimetypes
+from pathlib import Path
+from typing import Final
+
+from telecine.net.client import FetchError
+from telecine.net.forms import File, Form
+from telecine.nouns.request import MediaInput
+from telecine.providers.base import Channel, NeverSent, Refused
+from telecine.providers.comfyui.asking import Asking
+from telecine.providers.http.answers import decoded
+from telecine.providers.http.getters import at
+from telecine.providers.refusal import refusal
+
+MOST_UPLOAD: Final = 512 * 1024 * 1024
+"""Bytes of one file."""
+_FOLDER: Final = "telecine"
+"""Below the server's folder of inputs."""
+_SECONDS: Final = 300.0
+_MOST_EXTENSION: Final = 5
+
+
+async def upload(asking: Asking, channel: Channel, item: MediaInput, path: Path) -> str | Refused | NeverSent:
+    """What the file at `path` is called there, as nodes that load files take it. (ComfyUI, `/upload/image`, which takes
+    files of every kind.)"""
+    stem = item.sha256 or await asyncio.to_thread(_sha256, path)
+    pairs = (("type", "input"), ("subfolder", _FOLDER), ("overwrite", "true"))
+    form = Form(pairs, (File("image", path, stem, _extension(item)),))
+    try:
+        reply = await asking.send(channel, "/upload/image", form, _SECONDS)
+    except FetchError as error:
+        return NeverSent(error.reason)
+    said = decoded(reply.body) if reply.status == 200 else None
+    name, folder = at("name")(said), at("subfolder")(said)
+    if isinstance(name, str) and name and isinstance(folder, str):
+        return f"{folder}/{name}" if folder else name
+    outcome = refusal(reply, channel)
+    return outcome if isinstance(outcome, Refused) else NeverSent(f"a file could not be uploaded: {outcome.reason}")
+
+
+def _extension(item: MediaInput) -> str | None:
+    """As the file's type calls for, else as its URL has it; nodes choose by it what they offer. None where neither
+    tells."""
+    known = mimetypes.guess_extension(item.content_type or "") or ""
+    if not known and item.url is not None:
+        tail = item.url.partition("?")[0].rpartition("/")[2]
+        known = tail.rpartition(".")[2] if "." in tail else ""
+    name = known.removeprefix(".").lower()
+    return name if name.isalnum() and name.isascii() and len(name) <= _MOST_EXTENSION else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
