@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.providers.comfyui.requests import BOOK, CLIP
 from tests.upstreams.comfyui import FakeComfy
 
-FLOWS = """
+NETWORK = """
 [network]
 allow_private = ["127.0.0.1/32"]
-
+"""
+FLOWS = """
 [[workflows]]
 web_app_id = 37429
 name = "picture-book"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from telecine.nouns.ids import parse_task_id, uuid_form
-from tests.server.comfy import FLOWS, channel, written
+from tests.server.comfy import FLOWS, NETWORK, channel, written
 from tests.server.live import Answer, LiveServer, eventually
 from tests.upstreams.comfyui import FOREVER, FakeComfy, Fault
 from tests.upstreams.comfyui_graphs import png
@@ -50,7 +50,7 @@ def comfy() -> Iterator[FakeComfy]:
 def server(tmp_path_factory: pytest.TempPathFactory, comfy: FakeComfy) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("comfy")
     written(folder)
-    config = FLOWS + channel(comfy) + _PRICES + "\n[limits]\nfirst_step = 300\n"
+    config = NETWORK + FLOWS + channel(comfy) + _PRICES + "\n[limits]\nfirst_step = 300\n"
     with LiveServer(folder, config, speed=60) as found:
         yield found
         assert_nothing_private(found.log_text(), comfy)
@@ -372,7 +372,7 @@ def test_endless_work_ends_with_the_servers_memory_and_not_before(
     tmp_path: Path, comfy: FakeComfy, lie: Fault | None
 ) -> None:
     written(tmp_path)
-    with LiveServer(tmp_path, FLOWS + channel(comfy), speed=60) as server:
+    with LiveServer(tmp_path, NETWORK + FLOWS + channel(comfy), speed=60) as server:
         task = task_of(created(server))
         job = the_job(server, comfy, task)
         comfy.begin(job.task_id)
@@ -401,7 +401,7 @@ def test_what_one_server_lacks_another_has(tmp_path: Path, comfy: FakeComfy) -> 
     data = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     with FakeComfy().in_thread() as second:
         channels = channel(comfy, "first", "priority = 2") + channel(second, "second", "priority = 1")
-        with LiveServer(tmp_path, FLOWS + channels, speed=60) as server:
+        with LiveServer(tmp_path, NETWORK + FLOWS + channels, speed=60) as server:
             comfy.faults.append(Fault("create", "refuse", code="missing_node_type", message="Node not found."))
             body = {"model": "clip", "operation": "workflow", "inputs": [{"role": "image", "data": data}]}
             task = task_of(server.call("POST", "/v1/tasks", body))
