@@ -11,8 +11,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
+from telecine.accounts.principal import Principal
+from telecine.dialects.bizyair import BIZYAIR
+from telecine.dialects.bizyair import create as bizyair
 from telecine.dialects.bodies import Body, parse_object
+from telecine.dialects.call import Call
 from telecine.dialects.forms import nest
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import KLING
@@ -26,6 +31,7 @@ from telecine.dialects.tasks import create as tasks
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest
+from tests.dialects.house import House
 
 Parse = Callable[[Body], tuple[GenerationRequest, list[Source]]]
 SOURCE = GenerationRequest(operation="text_to_video", model="sora-2")
@@ -35,6 +41,12 @@ def remix(body: Body) -> tuple[GenerationRequest, list[Source]]:
     return openai.parse_remix(body, SOURCE, 7), []
 
 
+CALL = Call(
+    Request({"type": "http", "headers": [], "query_string": b"", "path_params": {"id": "ace-step/text-to-audio"}}),
+    "bizyair",
+    House(BIZYAIR).edge,
+    Principal(1, None, "test"),
+)
 PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
     "text2video": (
         lambda body: kling.parse_create("text2video", body),
@@ -101,6 +113,21 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         },
     ),
     "lyrics": (suno.parse_lyrics, SUNO, {"prompt": "a", "new": {"a": None}}),
+    "bizyair": (
+        lambda body: bizyair.parse_app(CALL, body),
+        BIZYAIR,
+        {
+            "web_app_id": 37429,
+            "suppress_preview_output": False,
+            "input_values": {"1:A.text": "a", "2:LoadImage.image": "https://a", "3:B.list": [{"a": 1}]},
+            "new": [1],
+        },
+    ),
+    "bizyair-model": (
+        lambda body: bizyair.parse_model(CALL, body),
+        BIZYAIR,
+        {"prompt": "a", "image_urls": ["https://a"]},
+    ),
     "tasks": (
         lambda body: tasks.parse_create(body, catalogue.load()),
         TASKS,

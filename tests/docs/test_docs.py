@@ -63,7 +63,7 @@ _TABLES: Final = {"channels", "pools", "keys", "network", "limits", "retention"}
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
 _HEADING: Final = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-_ROUTE: Final = re.compile(r"`(GET|POST|PATCH|DELETE) (/[^\s`?]*)`")
+_ROUTE: Final = re.compile(r"`(GET|POST|PATCH|PUT|DELETE) (/[^\s`?]*)`")
 _NAME: Final = re.compile(r"`((?:\w+/)*\w+)\.py:([\w.]+)`")
 _NO_ROUTE: Final = "There is nothing at this path"
 
@@ -196,19 +196,21 @@ def test_every_state_and_directive_is_documented() -> None:
 
 def test_errors_are_rendered_as_documented() -> None:
     rows = re.findall(
-        r"^\| `(\w+)` \| (\d+) \| `(\w+)`.* \| (\d+), (\d+).* \| (\d+), `(\w+)`",
+        r"^\| `(\w+)` \| (\d+) \| `(\w+)`.* \| (\d+), (\d+).* \| (\d+), `(\w+)`.* \| (\d+), (\d+)",
         section("docs/dialects.md", "Errors"),
         re.MULTILINE,
     )
     assert tuple(code for code, *_ in rows) == ERROR_CODES
     by_name = {dialect.name: dialect for dialect in DIALECTS}
-    for code, status, openai_code, kling_status, kling_code, suno_status, suno_code in rows:
+    for code, status, openai_code, kling_status, kling_code, suno_status, suno_code, *bizyair_told in rows:
         error = GatewayError(code, "What went wrong.", param=None if code == "authentication" else "prompt")
         own, openai, kling, suno = (answer(by_name[name], error) for name in ("tasks", "openai", "kling", "suno"))
         assert (own[0], own[1]["error"]["code"]) == (int(status), code)
         assert (openai[0], openai[1]["error"]["code"]) == (int(status), openai_code)
         assert (kling[0], kling[1]["code"]) == (int(kling_status), int(kling_code))
         assert (suno[0], suno[1]["code"]) == (int(suno_status), suno_code)
+        bizyair = answer(by_name["bizyair"], error)
+        assert [bizyair[0], bizyair[1]["code"]] == [int(one) for one in bizyair_told]
 
 
 def answer(dialect: Dialect, error: Any) -> tuple[int, Any]:
@@ -314,7 +316,8 @@ async def test_every_route_in_the_documents_is_served(served: Served) -> None:
     routes = {route for text in DOCS.values() for route in _ROUTE.findall(text)}
     paths = {route.path.replace(":path}", "}") for one in DIALECTS for route in one.routes}
     silent = {path for path in paths if re.match(r"/v1/videos/(edits|extensions|characters)", path)}
-    assert paths - silent <= {path for _, path in routes}
+    twins = {path for path in paths if path.startswith("/bizyair/") and path.removeprefix("/bizyair") in paths}
+    assert paths - silent - twins <= {path for _, path in routes}
     headers = {"authorization": f"Bearer {served.key('admin key')}"}
     async with aiohttp.ClientSession(served.address, headers=headers) as session:
         for method, path in sorted(routes):

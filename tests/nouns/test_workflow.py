@@ -221,3 +221,13 @@ def test_a_graph_that_has_changed_runs_only_what_comes_to_the_same() -> None:
         Workflows([book(graph=graph_of(fewer), count=None)]).graph_for(fixed)
     with pytest.raises(GatewayError, match="no longer"):
         Workflows().graph_for(asked)
+
+
+def test_a_single_model_has_fields_of_any_kind_and_no_path() -> None:
+    said = {"prompt": "a kite", "image_urls": ["https://me.test/a.png"], "shots": [{"duration": 5}], "sound": None}
+    model = Workflow(web_app_id="kling-o3/image-to-video", name="kling-o3/image-to-video")
+    assert values(values_of(model, called(said))) == said
+    for path in ("/etc/passwd", ["../secret"], [{"a": "C:\\keys"}]):
+        with pytest.raises(GatewayError, match="'prompt' names a file") as refused:
+            values_of(model, called({"prompt": path}))
+        assert (refused.value.code, refused.value.param) == ("invalid_request", "parameters.input_values")

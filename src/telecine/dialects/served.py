@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
+from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 
-DIALECTS: Final[tuple[Dialect, ...]] = (KLING, KLING_COSTS, SUNO, TASKS, ACCOUNT, DASHBOARD, RELAY, OPENAI)
+DIALECTS: Final[tuple[Dialect, ...]] = (
+    KLING,
+    KLING_COSTS,
+    BIZYAIR,
+    MODELS,
+    SDK_MODELS,
+    SUNO,
+    TASKS,
+    ACCOUNT,
+    DASHBOARD,
+    RELAY,
+    OPENAI,
+)
 """In the order of their routes; the last one renders the errors of paths that belong to none."""

@@ -44,7 +44,8 @@ Graph = Mapping[str, Node]
 
 
 class Spot(NamedTuple):
-    """One input of one node. `kind` is the node's class, or the title by which a key names it."""
+    """One input of one node. `kind` is the node's class, or the title by which a key names it. Of what has no nodes, it
+    is a field alone."""
 
     node: str
     kind: str
@@ -53,7 +54,7 @@ class Spot(NamedTuple):
     @property
     def key(self) -> str:
         """The spot in BizyAir's own form."""
-        return f"{self.node}:{self.kind}.{self.field}"
+        return f"{self.node}:{self.kind}.{self.field}" if self.node else self.field
 
     @property
     def loads(self) -> bool:

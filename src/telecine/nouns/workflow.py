@@ -9,7 +9,7 @@ named that is not the client's own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, Final
 
@@ -102,8 +102,8 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in ("video", "audio") if one in kinds), "image")
 
     def spot(self, key: str) -> Spot | None:
-        """The input that `key` names; None where there is none."""
-        return spot_of(key, self.graph)
+        """The input that `key` names; None where there is none. A single model, whose id is a path, has no nodes."""
+        return Spot("", "", key) if self.graph is None and "/" in self.web_app_id else spot_of(key, self.graph)
 
     def check(self) -> list[str]:
         """What is wrong with it, a sentence each, naming every node and field that does not exist."""
@@ -213,6 +213,10 @@ def _count(key: str, value: Any) -> int:
 def _judged(spot: Spot, value: Any, default: Any) -> Any:
     """`value`, if the input may have it. Raises GatewayError."""
     wanted = _type(default)
+    if not spot.node:
+        if any(is_path(text) for text in _texts(value)):
+            raise invalid(f"The input '{spot.key[:200]}' names a file; send a URL.", PARAM)
+        return value
     if _type(value) is None or _type(value) != (wanted or _type(value)):
         said = f"must be {wanted}" if wanted is not None else "must be a text, a number, or true or false"
         raise invalid(f"The input '{spot.key[:200]}' {said}.", PARAM)
@@ -223,6 +227,15 @@ def _judged(spot: Spot, value: Any, default: Any) -> Any:
         )
         raise invalid(message, PARAM)
     return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts within a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def _type(value: Any) -> str | None:
