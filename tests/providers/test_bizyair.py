@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
@@ -37,7 +37,6 @@ from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.bizyair import API_KEY, BOOK, CLIP, FOREVER, FakeBizyair, Fault
 from tests.upstreams.faults import Act
 from tests.upstreams.files import Answer, FileServer
-from tests.upstreams.refusals import ERRORS, MESSAGE, SHAPES, TOLD
 
 PROMPT = "17:BizyAir_NanoBananaPro.prompt"
 PICTURE = "18:LoadImage.image"
@@ -47,6 +46,13 @@ SONG = "ace-step/text-to-audio"
 @pytest.fixture(params=[False, True], ids=["China", "abroad"])
 async def fake(request: pytest.FixtureRequest) -> AsyncIterator[FakeBizyair]:
     async with FakeBizyair(abroad=request.param, named="requestId" if request.param else "request_id") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def china() -> Iterator[FakeBizyair]:
+    """Shared by tests that leave nothing behind."""
+    with FakeBizyair().in_thread() as running:
         yield running
 
 
@@ -320,15 +326,15 @@ async def test_a_synchronous_answer_that_is_no_result_still_names_the_job(
 )
 async def test_only_what_has_passed_and_is_good_is_shown(
     provider: HttpProvider,
-    fake: FakeBizyair,
+    china: FakeBizyair,
     marks: tuple[tuple[int, ...], tuple[str, ...]],
     left: int,
     code: str | None,
 ) -> None:
-    channel = channel_of(fake.base_url, site="abroad" if fake.abroad else "china")
+    channel = channel_of(china.base_url)
     name = await made(provider, channel)
-    fake.jobs[name].audits, fake.jobs[name].errors = marks
-    fake.finish()
+    china.jobs[name].audits, china.jobs[name].errors = marks
+    china.finish()
     outcome = await provider.poll(channel, job(name))
     if code is None:
         assert isinstance(outcome, Succeeded)
@@ -480,10 +486,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("status", [None, 200, 400, 500])
 @pytest.mark.parametrize("code", REFUSED)
-async def test_each_code_means(provider: HttpProvider, fake: FakeBizyair, code: int, status: int | None) -> None:
-    channel = channel_of(fake.base_url, site="abroad" if fake.abroad else "china")
+async def test_each_code_means(provider: HttpProvider, china: FakeBizyair, code: int, status: int | None) -> None:
+    channel = channel_of(china.base_url)
     said: int | str = str(code) if status == 400 else code
-    fake.faults.append(Fault("create", "refuse", code=said, status=status, message="because"))
+    china.faults.append(Fault("create", "refuse", code=said, status=status, message="because"))
     outcome = await provider.submit(channel, submission(), Shelf())
     assert isinstance(outcome, Refused)
     assert (outcome.error.code, outcome.elsewhere, outcome.capacity) == REFUSED[code]
@@ -498,22 +504,6 @@ async def test_the_rules_of_the_upstream(provider: HttpProvider, fake: FakeBizya
     full = await provider.submit(channel, submission(), Shelf())
     assert isinstance(full, Refused)
     assert (full.capacity, full.retry_after) == (True, 1.0)
-    assert fake.jobs == {}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-async def test_a_refusal_in_any_shape(provider: HttpProvider, fake: FakeBizyair, channel: Channel, shape: str) -> None:
-    """A 4xx is a refusal whatever its body is, and tells what was said; a 200 only where it is an error."""
-    fake.faults.append(Fault("create", "shape", code=shape, status=400))
-    outcome = await provider.submit(channel, submission(), Shelf())
-    assert isinstance(outcome, Refused)
-    assert (outcome.error.code, outcome.error.param) == ("invalid_request", None)
-    assert (MESSAGE in outcome.error.message) == (shape in TOLD)
-    fake.faults.append(Fault("create", "shape", code=shape, status=200))
-    assert isinstance(await provider.submit(channel, submission(), Shelf()), Refused if shape in ERRORS else Unknown)
-    fake.faults.append(Fault("create", "shape", code=shape, status=500))
-    known = shape == "bizyair"  # its code says that nothing was made
-    assert isinstance(await provider.submit(channel, submission(), Shelf()), Refused if known else Unknown)
     assert fake.jobs == {}
 
 

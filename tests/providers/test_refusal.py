@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from telecine.net.client import Client
+from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Accepted, Channel, Refused, Submission, SubmitOutcome, Unknown
+from telecine.providers.bizyair import BIZYAIR
 from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
@@ -18,7 +20,7 @@ from tests.clock import HandClock
 from tests.providers.kling.requests import submission as kling_submission
 from tests.providers.openai.requests import submission as openai_submission
 from tests.providers.stand_ins import NOW, Shelf
-from tests.upstreams import kling, openai_videos, suno
+from tests.upstreams import bizyair, kling, openai_videos, suno
 from tests.upstreams.faults import Fault
 from tests.upstreams.refusals import ERRORS, MESSAGE, SHAPES, TOLD
 
@@ -27,10 +29,14 @@ ELSEWHERE |= {405: "upstream_refused"}
 HERE = {400: "invalid_request", 410: "upstream_refused", 413: "invalid_request", 415: "invalid_request"}
 HERE |= {418: "upstream_refused", 422: "invalid_request"}
 SONG = Submission(GenerationRequest(operation="music", model="m", prompt="a boat"), "chirp-v4", "42", None)
+BOOK = Submission(
+    GenerationRequest(operation="workflow", model="37429", parameters=WorkflowParameters({"17:Node.prompt": "a boat"})),
+    *("37429", "42", None),
+)
 PLAIN = [shape for shape in SHAPES if not shape.startswith("kling")]
 
 
-@pytest.fixture(params=["kling", "openai", "suno"])
+@pytest.fixture(params=["kling", "openai", "suno", "bizyair"])
 async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, Any]]:
     """A fake, and what submits a job to it."""
     client, clock = Client(), HandClock(NOW)
@@ -41,6 +47,9 @@ async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, A
     elif request.param == "suno":
         fake = suno.FakeSuno()
         provider, key, made = HttpProvider(SUNO, client, clock), suno.API_KEY, SONG
+    elif request.param == "bizyair":
+        fake = bizyair.FakeBizyair()
+        provider, key, made = HttpProvider(BIZYAIR, client, clock), bizyair.API_KEY, BOOK
     else:
         fake = openai_videos.FakeOpenAI()
         provider, key, made = HttpProvider(OPENAI, client, clock), openai_videos.API_KEY, openai_submission()
@@ -57,6 +66,8 @@ async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Any, A
 @pytest.mark.parametrize("shape", PLAIN)
 async def test_a_4xx_is_a_refusal_whatever_its_body_is(upstream: Any, shape: str) -> None:
     fake, submit = upstream
+    if shape == "bizyair" and isinstance(fake, bizyair.FakeBizyair):
+        pytest.skip("its own code says more")
     for status, code in {**HERE, **ELSEWHERE, 429: "capacity"}.items():
         fake.faults.append(Fault("create", "shape", code=shape, status=status))
         outcome = await submit()
@@ -69,13 +80,13 @@ async def test_a_4xx_is_a_refusal_whatever_its_body_is(upstream: Any, shape: str
     assert isinstance(await submit(), Accepted)
 
 
-@pytest.mark.parametrize("shape", ["kling", "kling as text"])
+@pytest.mark.parametrize("shape", ["kling", "kling as text", "bizyair"])
 @pytest.mark.parametrize("status", [400, 404, 422, 500])
 async def test_a_vendors_own_code_says_more_than_the_status(upstream: Any, shape: str, status: int) -> None:
     fake, submit = upstream
     fake.faults.append(Fault("create", "shape", code=shape, status=status))
     outcome = await submit()
-    if isinstance(fake, kling.FakeKling):
+    if isinstance(fake, bizyair.FakeBizyair if shape == "bizyair" else kling.FakeKling):
         assert (outcome.error.code, outcome.error.message, outcome.elsewhere) == ("invalid_request", MESSAGE, False)
     else:
         assert isinstance(outcome, Unknown if status == 500 else Refused)
@@ -84,6 +95,8 @@ async def test_a_vendors_own_code_says_more_than_the_status(upstream: Any, shape
 @pytest.mark.parametrize("shape", PLAIN)
 async def test_what_something_in_between_may_have_said_leaves_it_open(upstream: Any, shape: str) -> None:
     fake, submit = upstream
+    if shape == "bizyair" and isinstance(fake, bizyair.FakeBizyair):
+        pytest.skip("its own code says that nothing was made")
     for status in (408, 409, 499, 500, 502, 503, 504, 520):
         fake.faults.append(Fault("create", "shape", code=shape, status=status))
         outcome = await submit()
@@ -120,7 +133,7 @@ async def test_the_field_at_fault_has_its_neutral_name(upstream: Any, shape: str
 @pytest.mark.parametrize("shape", TOLD)
 async def test_no_shape_hides_what_is_private(upstream: Any, shape: str) -> None:
     fake, submit = upstream
-    private = (kling.API_KEY, openai_videos.API_KEY, suno.API_KEY)
+    private = (kling.API_KEY, openai_videos.API_KEY, suno.API_KEY, bizyair.API_KEY)
     said = f"the key {' '.join(private)} is unknown at {fake.base_url}/v1 on port {fake.port}"
     fake.faults.append(Fault("create", "shape", code=shape, status=400, message=said))
     message = (await submit()).error.message

@@ -9,29 +9,36 @@ from typing import Any
 import pytest
 
 from tests.server.live import ADMIN_KEY, OTHER_KEY, LiveServer, kling_channel
-from tests.upstreams import kling, openai_videos
+from tests.upstreams import kling
+from tests.upstreams.bizyair import FakeBizyair
 from tests.upstreams.faults import Fault
 from tests.upstreams.kling import FakeKling
 from tests.upstreams.openai_videos import FakeOpenAI
 from tests.upstreams.refusals import MESSAGE, TOLD
 
-_CREATES: dict[str, tuple[str, dict[str, str]]] = {
+_CREATES: dict[str, tuple[str, dict[str, Any]]] = {
     "kling": ("/v1/tasks", {"model": "kling-v2-5-turbo", "prompt": "a fox"}),
     "openai": ("/v1/tasks", {"model": "sora-2", "prompt": "a fox"}),
+    "bizyair": (
+        "/v1/tasks",
+        {"model": "37429", "operation": "workflow", "parameters": {"input_values": {"6:CLIPTextEncode.text": "a fox"}}},
+    ),
 }
 
 
-@pytest.fixture(scope="module", params=["kling", "openai"])
+@pytest.fixture(scope="module", params=["kling", "openai", "bizyair"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, LiveServer]]:
     """An upstream with room for one job, and a server with that one channel."""
     folder: Path = tmp_path_factory.mktemp(request.param)
-    fake: Any = FakeKling() if request.param == "kling" else FakeOpenAI()
+    fakes: dict[str, Any] = {"kling": FakeKling, "openai": FakeOpenAI, "bizyair": FakeBizyair}
+    fake = fakes[request.param]()
     with fake.in_thread():
         if request.param == "kling":
             config = kling_channel(fake.base_url, kling.API_KEY, "max_in_flight = 1")
         else:
-            config = kling_channel(fake.base_url, openai_videos.API_KEY, "max_in_flight = 1")
-            config = config.replace("/kling", "").replace("kling-*", "sora-*").replace('"kling"', '"openai"')
+            config = kling_channel(fake.base_url, fake.api_key, "max_in_flight = 1")
+            models = {"openai": "sora-*", "bizyair": "37429"}[request.param]
+            config = config.replace("/kling", "").replace("kling-*", models).replace('"kling"', f'"{request.param}"')
         fake.autofinish(0.05)
         with LiveServer(folder, config) as server:
             yield fake, server
@@ -40,7 +47,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.parametrize("status", [200, 400, 404, 418, 422])
 def test_nobody_waits_for_anothers_bad_requests(house: tuple[Any, LiveServer], status: int) -> None:
     fake, server = house
-    path, body = _CREATES["kling" if isinstance(fake, FakeKling) else "openai"]
+    path, body = next(_CREATES[name] for name in _CREATES if name in type(fake).__name__.lower())
     told = 0
     for shape in ("fastapi", "errors", "msg", "string code", "new-api around another", "google", "bizyair"):
         assert shape in TOLD
