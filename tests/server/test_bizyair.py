@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.server.live import OTHER_KEY, LiveServer, eventually
-from tests.upstreams.bizyair import API_KEY, BOOK, CLIP, FakeBizyair
+from tests.upstreams.bizyair import API_KEY, BOOK, CLIP, PAGE, FakeBizyair
 
 PROMPT = "17:BizyAir_NanoBananaPro.prompt"
 PICTURE = "18:LoadImage.image"
@@ -67,7 +67,7 @@ provider = "bizyair"
 base_url = "{fake.base_url}"
 api_key = "{API_KEY}"
 webhook_secret = "{SECRET}"
-models = ["picture-book", {{ public = "clip", upstream = "{CLIP}" }}, "{BOOK}", "50001", "*/*"]
+models = ["picture-book", {{ public = "clip", upstream = "{CLIP}" }}, "{BOOK}", "{PAGE}", "*/*"]
 options = {{ mode = "{mode}" }}
 {more}
 {FLOWS}"""

@@ -20,6 +20,7 @@ from tests.upstreams.bizyair_jobs import (
     CLIP,
     ENDED,
     MODELS,
+    PAGE,
     TYPES,
     WAITING,
     FakeTask,
@@ -32,7 +33,7 @@ from tests.upstreams.bizyair_jobs import (
 )
 from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Kind, hung_up, left, slowly
 
-__all__ = ["API_KEY", "BOOK", "CLIP", "FOREVER", "Entry", "FakeBizyair", "FakeTask", "Fault"]
+__all__ = ["API_KEY", "BOOK", "CLIP", "FOREVER", "PAGE", "Entry", "FakeBizyair", "FakeTask", "Fault"]
 
 _APPS: Final = "/webapp/task/openapi/"
 _ZOO: Final = "/modelzoo/tasks/openapi/"

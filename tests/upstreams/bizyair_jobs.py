@@ -20,7 +20,13 @@ from tests.upstreams.suno_jobs import mp3, png
 API_KEY: Final = "sk-bizyair-key-of-the-tests-0123456789ab"
 BOOK: Final = 37429
 CLIP: Final = 40811
-APPS: Final[Mapping[int, tuple[str, ...]]] = {BOOK: (".png",) * 5, CLIP: (".mp4",), 50001: (".mp3", ".glb")}
+PAGE: Final = 50002
+APPS: Final[Mapping[int, tuple[str, ...]]] = {
+    BOOK: (".png",) * 5,
+    CLIP: (".mp4",),
+    PAGE: (".png",),
+    50001: (".mp3", ".glb"),
+}
 """The apps that there are, and what each makes."""
 MODELS: Final[Mapping[str, Mapping[str, int]]] = {
     "ace-step/text-to-audio": {"audios": 1, "texts": 1},
