@@ -60,11 +60,15 @@ TIMES = ("created_at", "updated_at", "executed_at", "running_at", "ended_at")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    folder: Path = tmp_path_factory.mktemp("bizyair")
+    with LiveServer(written(tmp_path_factory.mktemp("bizyair")), CONFIG) as found:
+        yield found
+
+
+def written(folder: Path) -> Path:
+    """`folder` with the files of the workflows."""
     for name, graph in (("book.json", GRAPH), ("clip.json", VIDEO)):
         (folder / name).write_text(json.dumps(graph), encoding="utf-8")
-    with LiveServer(folder, CONFIG) as found:
-        yield found
+    return folder
 
 
 def book(text: str = "a paper boat", more: dict[str, Any] | None = None) -> dict[str, Any]:
