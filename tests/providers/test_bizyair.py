@@ -395,6 +395,7 @@ async def test_what_cannot_be_stopped(provider: HttpProvider, fake: FakeBizyair,
         {"status": "Success", "outputs": []},
         {"status": "Success", "outputs": None},
         {"status": "Success", "outputs": [{"object_url": "ftp://a.test/a.png", "audit_status": 2}]},
+        {"status": "Success", "outputs": [{"object_url": "data:text/plain;charset=utf-8;base64,?"}]},
         {"status": "Success", "outputs": {"images": ["https://a.test/a.png", 7]}},
         {"status": "Success", "outputs": {"images": "https://a.test/a.png", "texts": {}}},
         {},
@@ -431,6 +432,14 @@ async def test_links_end_when_they_say(provider: HttpProvider, expired_at: Any, 
     assert isinstance(outcome, Succeeded)
     assert [(one.kind, one.expires_at) for one in outcome.outputs] == [("image", until)]
     assert outcome.usage.compute_seconds is None
+
+
+async def test_a_text_may_stand_in_its_link(provider: HttpProvider) -> None:
+    """As another gateway of this kind writes it."""
+    made_ = [{"object_url": "data:text/plain;charset=utf-8;base64,RXMgd2Fy", "output_ext": ".txt", "audit_status": 2}]
+    outcome = await answered(provider, {"code": 20000, "data": {"status": "Success", "outputs": made_}})
+    assert isinstance(outcome, Succeeded)
+    assert [(one.kind, one.text, one.url) for one in outcome.outputs] == [("text", "Es war", "")]
 
 
 @pytest.mark.parametrize("told", [-1, 1e300, "many", None, True])

@@ -5,6 +5,7 @@ An output that has not passed the audit, or has an error, is left out; where non
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -94,8 +95,20 @@ def _list(said: object) -> list[Any]:
 def _of_app(output: Mapping[str, Any], until: float) -> UpstreamOutput | None:
     url, told = link(output.get("object_url")), ((name, output.get(name)) for name in _FACTS)
     facts = {name: one if type(one) is int else text(one) for name, one in told if isinstance(one, int | str)}
+    if (words := _text_in(output.get("object_url"))) is not None:
+        return UpstreamOutput(kind="text", text=words, facts=Facts.of("bizyair", facts))
     ending = word(output.get("output_ext")) or PurePosixPath(urlsplit(url or "").path).suffix.lower()
     return file(url, _KINDS.get(ending, "file"), None, until, facts=Facts.of("bizyair", facts))
+
+
+def _text_in(url: object) -> str | None:
+    """The text that a link holds itself, as another of these gateways writes it."""
+    if not isinstance(url, str) or not url.startswith(wire.TEXT_LINK):
+        return None
+    try:
+        return b64decode(url.removeprefix(wire.TEXT_LINK), validate=True).decode() or None
+    except ValueError:
+        return None
 
 
 def _of_model(output: Any, kind: Kind, until: float) -> UpstreamOutput | None:

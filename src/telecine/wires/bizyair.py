@@ -85,6 +85,8 @@ Saving, Success, Failed. Clients guard against the others."""
 PASSED_AUDIT: Final = 2
 """`audit_status` of what may be shown; the documents have no other value."""
 NO_ERROR: Final = "NOT_ERROR"
+TEXT_LINK: Final = "data:text/plain;charset=utf-8;base64,"
+"""Before a text, where an app has made one and there is no file of it: ours; BizyAir says nothing of it."""
 
 ZONE: Final = timezone(timedelta(hours=8))
 TIME: Final = "%Y-%m-%d %H:%M:%S"

@@ -108,7 +108,7 @@ def _output(output: Output, media: Media, took: int) -> wire.Output:
     known = output.facts.read("bizyair", wire.Output) if output.facts is not None else None
     link = media.link(output)
     if link is None and output.text is not None:
-        link = f"data:text/plain;charset=utf-8;base64,{b64encode(output.text.encode()).decode()}"
+        link = wire.TEXT_LINK + b64encode(output.text.encode()).decode()
     extension = ".txt" if output.kind == "text" else PurePosixPath(urlsplit(link or "").path).suffix
     return wire.Output(
         object_url=link or "",
