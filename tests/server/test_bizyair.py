@@ -124,6 +124,13 @@ def test_an_app_that_nobody_named(server: LiveServer, fake: FakeBizyair) -> None
     assert server.call("GET", f"/v1/tasks/{book['id']}", key=OTHER_KEY).status == 404
 
 
+def test_a_model_of_the_zoo(server: LiveServer, fake: FakeBizyair) -> None:
+    values = {"input_values": {"prompt": "a boat", "seconds": 30}}
+    told = made(server, fake, {"model": "ace-step/text-to-audio", "operation": "workflow", "parameters": values})
+    assert [one["kind"] for one in told["outputs"]] == ["audio", "text"]
+    assert fake.creates == [{"prompt": "a boat", "seconds": 30}]
+
+
 def test_a_file_that_came_inline_is_a_link_of_ours(server: LiveServer, fake: FakeBizyair) -> None:
     pixel = (
         "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"

@@ -1,4 +1,4 @@
-"""SIGKILL in every state of a workflow: one upstream job, one success, every file there.
+"""SIGKILL in every state of a workflow: one upstream job at the most, one success, every file there.
 
 One server is killed in all of them, one after the other. What happened is counted from the upstream's own journal.
 """
@@ -17,14 +17,23 @@ import pytest
 from tests.providers.comfyui.requests import BOOK, CLIP
 from tests.server.comfy import FLOWS
 from tests.server.process import ServerProcess
+from tests.upstreams import bizyair
+from tests.upstreams.bizyair import FakeBizyair
 from tests.upstreams.comfyui import FakeComfy
 from tests.upstreams.comfyui_graphs import png
 
-Fake = FakeComfy
+Fake = FakeComfy | FakeBizyair
 KEY = "key-of-the-proxy-in-front-0123456789"
 PAGES = {"model": "picture-book", "operation": "workflow", "prompt": "a boat"}
 PICTURE = f"data:image/png;base64,{base64.b64encode(png(320, 320)).decode()}"
 MOVES = {"model": "clip", "operation": "workflow", "inputs": [{"role": "image", "data": PICTURE}]}
+APP = f"""
+[[workflows]]
+web_app_id = {bizyair.PAGE}
+name = "picture-book"
+prompt = "17:BizyAir_NanoBananaPro.prompt"
+makes = "image"
+"""
 
 
 class Row(NamedTuple):
@@ -57,10 +66,34 @@ ROWS = [
             ("file", PAGES, 1, "succeeded"),
         ),
     ),
+    Row(
+        "bizyair",
+        FakeBizyair,
+        bizyair.API_KEY,
+        f'models = ["*"]\n{APP}',
+        {},
+        (
+            ("create", PAGES, 0, "failed"),  # nobody can be asked, so that it is not sent again
+            ("accepted", PAGES, 1, "failed"),
+            ("query", PAGES, 1, "succeeded"),
+            ("file", PAGES, 1, "succeeded"),
+        ),
+    ),
+    Row(
+        "bizyair",
+        FakeBizyair,
+        bizyair.API_KEY,
+        f'models = ["*"]\noptions = {{ mode = "sync" }}\n{APP}',
+        {},
+        (
+            ("accepted", PAGES, 1, "failed"),  # while the upstream works at it
+            ("file", PAGES, 1, "succeeded"),
+        ),
+    ),
 ]
 
 
-@pytest.fixture(params=ROWS, ids=lambda row: row.provider)
+@pytest.fixture(params=ROWS, ids=["comfyui", "bizyair", "bizyair, synchronous"])
 def row(request: pytest.FixtureRequest) -> Row:
     found: Row = request.param
     return found
@@ -102,6 +135,7 @@ def test_killed_in_every_state(process: ServerProcess, fake: Fake, row: Row) -> 
         process.start()
         task = ended(process, number)
         assert task["status"] == end, (held, task)
+        assert end == "succeeded" or task["error"]["code"] == "submission_unknown", (held, task)
         made = fake.entries("accepted")[before:]
         assert len(made) == jobs, held
         assert len({one.handle for one in made}) == jobs, held
