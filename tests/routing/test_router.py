@@ -11,11 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from telecine.config import ChannelConfig, Config, ModelMap, PoolConfig
+from telecine.config.file import ReadWorkflow
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.graph import Node
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.task import Attempt
+from telecine.nouns.workflow import Workflow
 from telecine.providers.base import Channel, Provider, Terms
 from telecine.routing.router import Place, Router
 from telecine.tasks.candidates import routes_of
@@ -65,6 +68,24 @@ def test_once_a_channel_is_configured_the_sandbox_is_gone() -> None:
     assert one.names() == ["my-model"]
     with pytest.raises(GatewayError):
         routes_of(one, text_to_video())
+
+
+def test_who_runs_graphs_serves_the_workflows_that_have_one_and_nothing_else() -> None:
+    providers = {"scripted": Scripted(), "graphs": Scripted("graphs")}
+    providers["graphs"].terms = Terms(graphs=True)
+    flows = (
+        Workflow(web_app_id="1", name="book", graph={"9": Node(class_type="SaveImage")}),
+        Workflow(web_app_id="2", name="theirs"),
+    )
+    read = tuple(ReadWorkflow(web_app_id=one.web_app_id, name=one.name, workflow=one) for one in flows)
+    channels = (
+        ChannelConfig(name="gpu", provider="graphs", models=("*", "sora-2")),
+        ChannelConfig(name="a", provider="scripted", models=("theirs", "my-model")),
+    )
+    one = Router(Config(channels=channels, workflows=read), dict(providers), catalogue.load(), HandClock())
+    assert one.names() == ["book", "my-model", "theirs"]
+    assert [one.serves(name) for name in ("book", "theirs", "sora-2", "anything")] == [True, True, False, False]
+    assert names(one, text_to_video(model="theirs")) == ["a"]
 
 
 def test_names_globs_and_upstream_names() -> None:

@@ -147,9 +147,10 @@ def test_an_upload_that_fails_is_tried_again(server: LiveServer, comfy: FakeComf
     assert server.ended(task)["status"] == "succeeded"
 
 
-def test_a_model_that_is_no_workflow_is_not_served_by_a_star(server: LiveServer, comfy: FakeComfy) -> None:
+def test_a_star_serves_workflows_and_no_other_models(server: LiveServer, comfy: FakeComfy) -> None:
     answer = server.call("POST", "/v1/tasks", {"model": "sora-2", "prompt": "a"})
-    assert (answer.status, answer.json["error"]["code"]) == (400, "unsupported_parameter")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
+    assert [one["id"] for one in server.call("GET", "/v1/models").json["data"]] == ["clip", "picture-book"]
 
 
 def test_progress_of_a_running_job(server: LiveServer, comfy: FakeComfy) -> None:

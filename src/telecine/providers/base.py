@@ -233,6 +233,8 @@ class Terms(msgspec.Struct, frozen=True):
     what the catalogue knows, so that a glob there means every model of the catalogue."""
     credential: str = ""
     """What a channel has to have, as the end of a sentence; nothing: it may do without."""
+    graphs: bool = False
+    """It runs workflows whose graph is here, and nothing else, whatever its channels are said to serve."""
     keyless: bool = False
     """Its upstreams ask for no credential, unless somebody has put a proxy in front."""
     options: type[msgspec.Struct] | None = None

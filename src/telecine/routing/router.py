@@ -92,6 +92,7 @@ class Router:
         self.pools = pools_of(config)
         self._served: dict[str, list[tuple[ChannelConfig, ModelMap]]] = {}
         self._flows = {one.name for one in config.workflows}
+        self._graphs = {one.name for one in config.flows if one.graph is not None}
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -101,9 +102,15 @@ class Router:
     def names(self) -> list[str]:
         """Every public model name that some channel serves, sorted."""
         spelled = {name for channel in self._open for name in channel.names}
-        known = self._known | self._flows
-        matched = {name for name in known if any(channel.mapping(name) for channel in self._open)}
-        return sorted(spelled | matched)
+        return sorted(name for name in spelled | self._known | self._flows if self._by_name(name))
+
+    def _by_name(self, name: str) -> bool:
+        """Whether a channel serves just that name."""
+        return any(channel.mapping(name) is not None and self._runs(channel, name) for channel in self._open)
+
+    def _runs(self, config: ChannelConfig, model: str) -> bool:
+        """Whether the provider of a channel can run it at all."""
+        return not self._terms(config).graphs or model in self._graphs
 
     @property
     def _open(self) -> Iterator[ChannelConfig]:
@@ -224,6 +231,8 @@ class Router:
         return found
 
     def _mapping(self, config: ChannelConfig, model: str) -> ModelMap | None:
+        if not self._runs(config, model):
+            return None
         mapping = config.mapping(model)
         if mapping is None and (known := self._catalogue.find(model)) is not None:
             mapping = config.mapping(known.name)

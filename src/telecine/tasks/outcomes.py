@@ -16,8 +16,9 @@ from telecine.tasks.reads import Work
 from telecine.tasks.references import job_handle, output_handles
 from telecine.tasks.writes import Change
 
-MOST_OUTPUTS = 64
-"""No vendor makes more at once; an upstream that claims to is not believed."""
+MOST_OUTPUTS = 128
+"""A workflow may make a hundred pictures, with texts beside them; an upstream that claims to have made more is not
+believed."""
 
 
 async def running(

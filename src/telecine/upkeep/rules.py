@@ -165,7 +165,7 @@ def _hidden(config: Config, catalogue: Catalogue) -> Iterator[Advice]:
         return
     book = PriceBook(config.prices, catalogue)
     for channel in config.channels:
-        if TERMS[channel.provider].free or channel.draining:
+        if TERMS[channel.provider].free or TERMS[channel.provider].graphs or channel.draining:
             continue
         known = [one.name for one in catalogue.models if one.name not in channel.names and channel.mapping(one.name)]
         if found := [name for name in known if not book.of(name)]:
@@ -188,9 +188,16 @@ def _unlimited(config: Config) -> Iterator[Advice]:
 
 
 def _idle(config: Config) -> Iterator[Advice]:
-    """Workflows that nothing runs."""
+    """Workflows that nothing runs, and channels that have none of what they are said to serve."""
+    graphs = {one.name for one in config.workflows if one.file is not None}
+    for channel in config.channels:
+        for name in channel.names if TERMS[channel.provider].graphs else ():
+            if name not in graphs:
+                what = f"The channel '{channel.name}' serves '{name}', which is no workflow with a file."
+                yield Advice("channel", "warning", what, "Add its [[workflows]], or take the name away.")
     for one in config.workflows:
-        if not any(channel.mapping(one.name) for channel in channels_of(config)):
+        runs = [channel for channel in channels_of(config) if one.file or not TERMS[channel.provider].graphs]
+        if not any(channel.mapping(one.name) for channel in runs):
             what = f"The workflow '{one.name}' is served by no channel."
             yield Advice("channel", "warning", what, "Add its name to the models of one.")
 

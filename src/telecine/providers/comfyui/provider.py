@@ -68,7 +68,7 @@ class ComfyProvider:
     """
 
     name = "comfyui"
-    terms = Terms(keyless=True)
+    terms = Terms(graphs=True, keyless=True)
     speaks: frozenset[str] = frozenset()
     telling: Telling | None = None
     traits = Traits(
