@@ -142,6 +142,31 @@ def test_a_file_that_came_inline_is_a_link_of_ours(server: LiveServer, fake: Fak
     assert server.call("GET", link, key=None).content[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/videos", {"model": "clip", "prompt": "it sails", "seconds": "4"}),
+        (
+            "/kling/v1/videos/image2video",
+            {"model_name": "clip", "prompt": "it sails", "image": "http://127.0.0.1:9/a.png", "duration": "4"},
+        ),
+    ],
+    ids=["openai", "kling"],
+)
+def test_a_call_in_another_dialect(tmp_path: Path, fake: FakeBizyair, path: str, body: dict[str, Any]) -> None:
+    with LiveServer(tmp_path, bizyair_channel(fake), speed=60) as server:
+        answer = server.call("POST", path, body)
+        assert answer.status == 200, answer
+        eventually(lambda: fake.jobs, "a job")
+        fake.finish()
+        server.clock.leap(250)
+        (task,) = server.call("GET", "/v1/tasks").json["data"]
+        assert server.ended(task["id"])["status"] == "succeeded"
+    picture = {PICTURE: body["image"]} if "image" in body else {}
+    values = {"6:CLIPTextEncode.text": "it sails", "20:PrimitiveInt.value": 4, **picture}
+    assert (fake.creates[0]["web_app_id"], fake.creates[0]["input_values"]) == (CLIP, values)
+
+
 def test_a_callback_wakes_its_task_and_can_do_nothing_else(tmp_path: Path, fake: FakeBizyair) -> None:
     """Time is real here: the first poll is due seconds after the create, so what comes sooner was woken."""
     with LiveServer(tmp_path, bizyair_channel(fake, "webhook"), speed=1) as server:
