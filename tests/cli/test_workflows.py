@@ -1,4 +1,4 @@
-"""`telecine workflows check` and `add`, without a server; `tests/docs/test_picture_book.py` has the others."""
+"""`telecine workflows check`, which needs no server; `tests/docs/test_picture_book.py` has the other commands."""
 
 from __future__ import annotations
 
@@ -64,26 +64,3 @@ def test_a_check_names_everything_that_is_not_there(book: Path) -> None:
     with pytest.raises(Failure) as refused:
         run("check", config)
     assert all(told in str(refused.value) for told in ("telecine.toml", "'book'", "'66'", "'x'"))
-
-
-def test_what_is_added_stands_behind_what_was_there(book: Path) -> None:
-    config = book.with_name("telecine.toml")
-    printed = run("add", book, "--config", config, "--data", book.with_name("data"), "--input", "3:KSampler.cfg")
-    assert 'name = "book"' in printed
-    text = config.read_text()
-    assert text.startswith("# mine\n\n[[workflows]]\nweb_app_id = 1\n")
-    assert 'prompt = "6:CLIPTextEncode.text"' in text
-    assert 'inputs = ["3:KSampler.cfg"]' in text
-    again = run("add", book, "--config", config, "--data", book.with_name("data"), "--name", 'the "second"')
-    assert "web_app_id = 2" in again
-    assert "2 workflow(s)" in run("check", config)
-
-
-def test_what_could_not_be_used_is_not_added(book: Path) -> None:
-    config = book.with_name("telecine.toml")
-    for wrong in (["--prompt", "66:A.b"], ["--name", "kling-v1"], ["--output", "77"]):
-        with pytest.raises(Failure, match="workflow"):
-            run("add", book, "--config", config, *wrong)
-    assert config.read_text() == "# mine\n"
-    with pytest.raises(Failure, match="--config"):
-        run("add", book)

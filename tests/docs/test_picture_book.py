@@ -37,17 +37,15 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     (folder / "docs").mkdir()
     shutil.copytree(ROOT / "docs" / "workflows", folder / "docs" / "workflows")
     _, *shell, _, _ = blocks(PAGE, "sh")
-    printed = run(["bash", "-euc", "\n".join(shell)], folder)
-    with server(folder / "data", "--config", "telecine.toml") as served:
-        yield served, printed
+    with server(folder / "data") as served:
+        yield served, run(["bash", "-euc", "\n".join(shell)], folder)
 
 
-def test_the_check_and_the_sections_are_as_shown(followed: tuple[Served, str]) -> None:
-    served, printed = followed
+def test_the_check_and_the_section_are_as_shown(followed: tuple[Served, str]) -> None:
+    _, printed = followed
     assert re.search(r"^5:EmptyLatentImage.batch_size +5", printed, re.MULTILINE)
     (shown,) = blocks(PAGE, "text")
     assert shown in printed
-    assert shown in (served.data.parent / "telecine.toml").read_text(encoding="utf-8")
 
 
 def test_the_commands_make_five_pictures_and_a_clip(followed: tuple[Served, str]) -> None:
@@ -75,13 +73,17 @@ def test_the_application_makes_five_pictures_and_a_clip(followed: tuple[Served, 
 def test_the_server_lists_and_shows_what_was_added(followed: tuple[Served, str]) -> None:
     folder = followed[0].data.parent
     listed = run(["telecine", "workflows", "list"], folder)
-    assert re.search(r"^picture-book +37429 +image +5 +7 .*sandbox$", listed.replace(" \n", "\n"), re.MULTILINE), listed
+    assert re.search(r"^picture-book +37429 +image +5 +7 .*sandbox +api *$", listed, re.MULTILINE), listed
     shown = run(["telecine", "workflows", "show", "clip"], folder)
     assert re.search(r"^makes: +video$", shown, re.MULTILINE)
     assert re.search(r"^10:PrimitiveInt.value +duration +4", shown, re.MULTILINE)
-    added = ["telecine", "workflows", "add", "docs/workflows/clip.json", "--name", "again", "--config", "telecine.toml"]
-    assert "web_app_id = 2" in run(added, folder)
-    assert "again" in json.loads(run(["telecine", "workflows", "show", "again", "--json"], folder))["name"]
+    wrong = ["telecine", "workflows", "add", "docs/workflows/clip.json", "--name", "again", "--prompt", "66:A.b"]
+    refused = subprocess.run(wrong, cwd=folder, env=environment(PATH=PATH), capture_output=True, text=True, check=False)
+    assert (refused.returncode, "there is no node '66'" in refused.stderr) == (4, True), refused.stderr
+    shell = "telecine workflows add docs/workflows/clip.json --name again --json && telecine workflows remove again"
+    printed = run(["bash", "-euc", shell], folder)
+    assert json.loads(printed.splitlines()[0])["web_app_id"] == "2"
+    assert "has been removed" in printed
 
 
 def test_both_languages_say_the_same() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,3 +229,50 @@ def test_the_admin_api_shows_and_checks_workflows(server: LiveServer) -> None:
     assert server.call("POST", "/admin/v1/workflows/check", {**good, "graph": graph}, key=ADMIN_KEY).json["ok"]
     editor: dict[str, Any] = {"nodes": [], "links": []}
     assert not server.call("POST", "/admin/v1/workflows/check", {**good, "graph": editor}, key=ADMIN_KEY).json["ok"]
+
+
+def test_a_workflow_is_made_called_and_removed_while_the_server_runs(server: LiveServer) -> None:
+    graph = json.loads((FLOWS / "picture-book.json").read_text())
+    wanted = {"workflow": {"web_app_id": 7, "name": "leaflet", "prompt": STORY, "count": PAGES}, "graph": graph}
+
+    def sent(method: str, path: str, body: Any = None) -> Any:
+        return server.call(method, f"/admin/v1/workflows{path}", body, key=ADMIN_KEY)
+
+    assert server.call("POST", "/v1/tasks", {"model": "leaflet", "prompt": "a"}).status == 404
+    info = sent("POST", "", wanted)
+    assert (info.status, info.json["source"], info.json["channels"]) == (201, "api", ["sandbox"])
+    task = made(server, model="leaflet", prompt="a leaf", count=2, parameters={"input_values": {}})
+    assert len(task["outputs"]) == 2
+    assert sent("POST", "", wanted).status == 409
+    for more in ({"name": "picture-book"}, {"web_app_id": 37429}, {"name": "37429"}):
+        assert sent("POST", "", {**wanted, "workflow": {**wanted["workflow"], **more}}).status == 409
+    for more in ({"prompt": "66:A.b"}, {"name": "kling-v1"}, {"file": "x.json"}, {"nothing": 1}):
+        refused = sent("POST", "", {**wanted, "workflow": {**wanted["workflow"], "name": "other", **more}})
+        assert refused.status == 400, refused
+    assert sent("POST", "", {**wanted, "graph": {"nodes": []}}).status == 400
+    assert sent("DELETE", "/picture-book").status == 409
+    assert sent("DELETE", "/leaflet").json["name"] == "leaflet"
+    assert sent("DELETE", "/leaflet").status == 404
+    assert server.call("POST", "/v1/tasks", {"model": "leaflet", "prompt": "a"}).status == 404
+
+
+def test_a_workflow_that_was_made_is_there_after_a_start_and_the_file_goes_before_it(tmp_path: Path) -> None:
+    graph = json.loads((FLOWS / "picture-book.json").read_text())
+    wanted = {"workflow": {"web_app_id": 7, "name": "leaflet", "prompt": STORY}, "graph": graph}
+    with LiveServer(tmp_path) as server:
+        assert server.call("POST", "/admin/v1/workflows", wanted, key=ADMIN_KEY).status == 201
+    shutil.copy(FLOWS / "clip.json", tmp_path)
+    section = '[[workflows]]\nweb_app_id = 8\nname = "clip"\nfile = "clip.json"\n'
+    with LiveServer(tmp_path, section) as server:
+        found = server.call("GET", "/admin/v1/workflows", key=ADMIN_KEY).json["data"]
+        assert [(one["name"], one["source"]) for one in found] == [("clip", "file"), ("leaflet", "api")]
+        file = tmp_path / "telecine.toml"
+        file.write_text(file.read_text().replace('"clip"\n', '"leaflet"\n', 1))
+        assert server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).status == 200
+        found = server.call("GET", "/admin/v1/workflows", key=ADMIN_KEY).json["data"]
+        assert [(one["name"], one["source"]) for one in found] == [("leaflet", "file")]
+        file.write_text(file.read_text().replace("web_app_id = 8", 'web_app_id = 8\nprompt = "77:Nothing.text"'))
+        refused = server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY)
+        assert (refused.status, "'leaflet'" in refused.json["error"]["message"]) == (400, True)
+        assert "'77'" in refused.json["error"]["message"]
+        assert server.call("GET", "/admin/v1/workflows/leaflet", key=ADMIN_KEY).json["web_app_id"] == "8"

@@ -1,10 +1,10 @@
-"""The admin API of workflows: `/admin/v1/workflows`. They are made in the configuration file; here they are shown, and
-one that is to be made is looked at."""
+"""The admin API of workflows, `/admin/v1/workflows`. Those of the configuration file are only shown; the file changes
+them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -14,11 +14,12 @@ from starlette.routing import Route
 from telecine.config import WorkflowConfig
 from telecine.config.workflows import problems, workflow_of
 from telecine.dialects.bodies import json_response, read_object, typed
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.graph import graph_of
 from telecine.nouns.kinds import Kind
 from telecine.nouns.workflow import Workflow
 from telecine.nouns.workflows import Workflows
+from telecine.upkeep.apps import Apps
 
 
 class InputInfo(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class WorkflowInfo(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int | None
     sha256: str | None
     channels: list[str]
+    source: Literal["file", "api"]
 
 
 class WorkflowList(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ class WorkflowList(msgspec.Struct, frozen=True):
 
 
 class WantedWorkflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be looked at: a section as the file has it, without its file, and the graph."""
+    """A section as the file has it, without its file, and the graph."""
 
     workflow: WorkflowConfig
     graph: dict[str, Any] | None = None
@@ -71,7 +73,8 @@ class WorkflowCheck(msgspec.Struct, frozen=True):
 class WorkflowAdmin:
     """The handlers. `serving`: the names of the channels that serve a model."""
 
-    def __init__(self, workflows: Workflows, serving: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, apps: Apps, workflows: Workflows, serving: Callable[[str], Sequence[str]]) -> None:
+        self._apps = apps
         self._workflows = workflows
         self._serving = serving
 
@@ -80,8 +83,10 @@ class WorkflowAdmin:
         """Every route."""
         handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
             ("GET", "/admin/v1/workflows", self.list),
+            ("POST", "/admin/v1/workflows", self.add),
             ("POST", "/admin/v1/workflows/check", self.check),
             ("GET", "/admin/v1/workflows/{name}", self.read),
+            ("DELETE", "/admin/v1/workflows/{name}", self.remove),
         ]
         return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
@@ -96,6 +101,19 @@ class WorkflowAdmin:
         if found is None:
             raise GatewayError("not_found", f"There is no workflow '{name[:128]}'.", param="name")
         return json_response(self._info(found))
+
+    async def add(self, request: Request) -> Response:
+        """Make one. 400 naming every node and field that does not exist, 409 where its name or number is another's."""
+        wanted = typed((await read_object(request)).fields, WantedWorkflow)
+        try:
+            graph = None if wanted.graph is None else graph_of(wanted.graph)
+        except ValueError as error:
+            raise invalid(f"The graph {error}.", "graph") from None
+        return json_response(self._info(await self._apps.add(wanted.workflow, graph)), 201)
+
+    async def remove(self, request: Request) -> Response:
+        """Take one away that was made here; tasks that have not been sent yet fail."""
+        return json_response(self._info(await self._apps.remove(request.path_params["name"])))
 
     async def check(self, request: Request) -> Response:
         """Whether the configuration file could have it; nothing is kept."""
@@ -118,4 +136,5 @@ class WorkflowAdmin:
             nodes=None if one.graph is None else len(one.graph),
             sha256=one.digest,
             channels=list(self._serving(one.name)),
+            source="api" if self._workflows.is_kept(one) else "file",
         )

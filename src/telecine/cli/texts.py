@@ -45,16 +45,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Name the file to check: telecine workflows check FILE, --config or TELECINE_CONFIG.",
         "请指定要检查的文件：telecine workflows check FILE、--config 或 TELECINE_CONFIG。",
     ),
-    "no_config_to_add_to": (
-        "Name the configuration file to add it to: --config or TELECINE_CONFIG.",
-        "请指定要写入的配置文件：--config 或 TELECINE_CONFIG。",
-    ),
     "workflows_valid": ("{number} workflow(s): all is there.", "{number} 个工作流：检查通过。"),
     "workflow_added": ("The workflow '{name}' can be used.", "工作流 “{name}” 已可使用。"),
-    "workflow_written": (
-        "The workflow '{name}' stands in {file}; no server that reads it runs.",
-        "工作流 “{name}” 已写入 {file}；当前没有读取它的服务器在运行。",
-    ),
+    "workflow_removed": ("The workflow '{name}' has been removed.", "工作流 “{name}” 已移除。"),
     "bug": (
         "{what} (this should not happen; TELECINE_DEBUG=1 shows where it did)",
         "{what}（不应出现的错误；设置 TELECINE_DEBUG=1 查看位置）",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -21,7 +21,8 @@ from telecine.cli.wire import Page
 if TYPE_CHECKING:
     from telecine.nouns.workflow import Workflow
 
-app = typer.Typer(help="Look at workflows, check them, and add them to the configuration.", no_args_is_help=True)
+app = typer.Typer(help="Look at workflows, check them, add and remove them.", no_args_is_help=True)
+_PATH: Final = "/admin/v1/workflows"
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A workflow in ComfyUI's API format (Export (API)).", dir_okay=False)
 ]
@@ -47,6 +48,7 @@ class Shown(msgspec.Struct, frozen=True):
     nodes: int | None
     sha256: str | None
     channels: list[str]
+    source: str
 
 
 @app.command("list")
@@ -54,8 +56,8 @@ def list_workflows(
     *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
 ) -> None:
     """List the workflows that run."""
-    headings = ["NAME", "APP", "MAKES", "COUNT", "NODES", "INPUTS", "CHANNELS"]
-    listing(Target(data, config, server, key), "/admin/v1/workflows", Page[Shown], headings, _row, json=json)
+    headings = ["NAME", "APP", "MAKES", "COUNT", "NODES", "INPUTS", "CHANNELS", "SOURCE"]
+    listing(Target(data, config, server, key), _PATH, Page[Shown], headings, _row, json=json)
 
 
 @app.command("show")
@@ -70,7 +72,7 @@ def show(
 ) -> None:
     """Show a workflow: what clients may set of it, and what it makes."""
     with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", f"/admin/v1/workflows/{quote(name, safe='')}")
+        content = connection.call("GET", f"{_PATH}/{quote(name, safe='')}")
     if json:
         printing.raw(content)
         return
@@ -86,6 +88,7 @@ def show(
             ("nodes", nodes),
             ("sha256", found.sha256),
             ("channels", ", ".join(found.channels)),
+            ("source", found.source),
         ]
     )
     _inputs(found.inputs)
@@ -154,39 +157,62 @@ def add(
         list[str] | None, typer.Option("--input", metavar="INPUT", help="Another that clients may set; repeatable.")
     ] = None,
     output: Annotated[str | None, typer.Option(metavar="NODE", help="The node whose files are the result.")] = None,
+    json: Json = False,
     data: Data = None,
     config: Config = None,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Add a workflow to the configuration file, once all is found to be there, and let the running server read it.
+    """Add a workflow, once all is found to be there.
 
     What no option names is found in the graph where that leaves no doubt: the texts that a sampler takes, its seed, the
-    size and the number of the pictures, the picture that is loaded.
+    size and the number of the pictures, the picture that is loaded. Prints the section that a configuration file would
+    have for it.
     """
-    from telecine.cli.sections import added
+    from telecine.nouns.guessing import guessed
 
-    if config is None:
-        raise Failure(text("no_config_to_add_to"), USAGE)
+    graph = _graph(file)
     said = {"prompt": prompt, "negative_prompt": negative_prompt, "image": image, "width": width, "height": height}
     said |= {"seed": seed, "count": count, "duration": duration, "output": output}
-    made = added(config, file, _graph(file), {"web_app_id": web_app_id, "name": name, **said, "inputs": input_})
-    typer.echo(made)
-    if server is None and not _serves(data, config):
-        typer.echo(text("workflow_written", name=name or file.stem, file=config), err=True)
-        return
+    fields: dict[str, Any] = {**guessed(graph), **{field: value for field, value in said.items() if value}}
+    if input_:
+        fields["inputs"] = input_
     with connect(Target(data, config, server, key)) as connection:
-        connection.call("POST", "/admin/v1/config/reload")
+        if web_app_id is None:
+            taken = {one.web_app_id for one in connection.ask(Page[Shown], "GET", _PATH).data}
+            web_app_id = next(number for number in range(1, len(taken) + 2) if str(number) not in taken)
+        section = {"web_app_id": web_app_id, "name": name or file.stem, **fields}
+        content = connection.call("POST", _PATH, {"workflow": section, "graph": msgspec.to_builtins(graph)})
+    if json:
+        printing.raw(content)
+        return
+    lines = {"web_app_id": web_app_id, "name": name or file.stem, "file": str(file), **fields}
+    typer.echo("\n".join(["[[workflows]]", *(f"{field} = {_written(value)}" for field, value in lines.items())]))
     typer.echo(text("workflow_added", name=name or file.stem), err=True)
 
 
-def _serves(data: Path | None, config: Path) -> bool:
-    """Whether a server holds the data."""
-    from telecine.config import load
-    from telecine.server.lock import read
+@app.command("remove")
+def remove(
+    *,
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    json: Json = False,
+    data: Data = None,
+    config: Config = None,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Remove a workflow that was added here. Tasks of it that have not been sent yet fail."""
+    with connect(Target(data, config, server, key)) as connection:
+        content = connection.call("DELETE", f"{_PATH}/{quote(name, safe='')}")
+    if json:
+        printing.raw(content)
+    else:
+        typer.echo(text("workflow_removed", name=name))
 
-    holder = read(load(data, config).data)
-    return holder is not None and holder.role == "serve"
+
+def _written(value: object) -> str:
+    """A text, a number or a list in TOML, whose spelling of them is JSON's, but for one character."""
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 def _graph(path: Path) -> Any:
@@ -218,4 +244,4 @@ def _inputs(inputs: list[Entry]) -> None:
 def _row(one: Shown) -> list[str]:
     fields = [entry.field or entry.name for entry in one.inputs]
     counts = ["" if number is None else str(number) for number in (one.count, one.nodes)]
-    return [one.name, one.web_app_id, one.makes or "", *counts, ", ".join(fields), ", ".join(one.channels)]
+    return [one.name, one.web_app_id, one.makes or "", *counts, ", ".join(fields), ", ".join(one.channels), one.source]

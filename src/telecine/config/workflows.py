@@ -15,7 +15,8 @@ from telecine.nouns.graph import Graph, graph_of
 from telecine.nouns.names import check_name
 from telecine.nouns.workflow import MOST_BATCH, Workflow
 
-_MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Of a graph."""
 _DIGITS: Final = 19
 
 
@@ -66,8 +67,8 @@ def read_graph(path: Path) -> Graph:
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"is larger than {_MOST_BYTES} bytes")
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"is larger than {MOST_BYTES} bytes")
     try:
         raw = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -19,11 +19,27 @@ class Workflows:
     """One per process; a reload changes what it holds."""
 
     def __init__(self, workflows: Iterable[Workflow] = ()) -> None:
+        self._kept: tuple[Workflow, ...] = ()
         self.swap(workflows)
 
     def swap(self, workflows: Iterable[Workflow]) -> None:
-        """Go on with these, all at once."""
-        self.all = tuple(workflows)
+        """Go on with these of the configuration, all at once."""
+        self._configured = tuple(workflows)
+        self._join()
+
+    def keep(self, workflows: Iterable[Workflow]) -> None:
+        """Go on with these of the records, as far as no name or number of theirs is one of the configuration."""
+        self._kept = tuple(workflows)
+        self._join()
+
+    def is_kept(self, workflow: Workflow) -> bool:
+        """Whether it is one of the records, and not of the configuration."""
+        return workflow not in self._configured
+
+    def _join(self) -> None:
+        taken = {name for one in self._configured for name in (one.name, one.web_app_id)}
+        self.all = (*self._configured, *(one for one in self._kept if taken.isdisjoint((one.name, one.web_app_id))))
+        """Another tuple whenever anything has changed."""
         self._by_name = {one.name: one for one in self.all}
         self._by_app = {one.web_app_id: one for one in self.all}
 

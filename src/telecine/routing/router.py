@@ -18,6 +18,7 @@ from telecine.nouns.globs import is_glob
 from telecine.nouns.money import MOST_MICROS, Price, cost, micros_of, units_of
 from telecine.nouns.rate import UNLIMITED, Quota, rate_of
 from telecine.nouns.task import Attempt
+from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Channel, Provider, Terms
 
 _MOST_SERVED: Final = 1024
@@ -56,7 +57,14 @@ class Route(msgspec.Struct, frozen=True):
 class Router:
     """The configured channels, and what is known of their health in this process."""
 
-    def __init__(self, config: Config, providers: Mapping[str, Provider], catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        providers: Mapping[str, Provider],
+        catalogue: Catalogue,
+        clock: Clock,
+        workflows: Workflows | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._providers = providers
         self._clock = clock
@@ -69,6 +77,8 @@ class Router:
         self.pools: dict[str, int] = {}
         self.public = bool(config.media_origin or config.public_url)
         """Upstreams can fetch files here; as with the address itself, a start decides that."""
+        self._workflows = workflows or Workflows(config.flows)
+        self._served_of = self._workflows.all
         self.swap(config)
         self._known = {model.name for model in catalogue.models}
 
@@ -91,8 +101,6 @@ class Router:
                 del self._circuits[place]
         self.pools = pools_of(config)
         self._served: dict[str, list[tuple[ChannelConfig, ModelMap]]] = {}
-        self._flows = {one.name for one in config.workflows}
-        self._graphs = {one.name for one in config.flows if one.graph is not None}
 
     @property
     def configs(self) -> Sequence[ChannelConfig]:
@@ -102,7 +110,8 @@ class Router:
     def names(self) -> list[str]:
         """Every public model name that some channel serves, sorted."""
         spelled = {name for channel in self._open for name in channel.names}
-        return sorted(name for name in spelled | self._known | self._flows if self._by_name(name))
+        known = self._known | {one.name for one in self._workflows.all}
+        return sorted(name for name in spelled | known if self._by_name(name))
 
     def _by_name(self, name: str) -> bool:
         """Whether a channel serves just that name."""
@@ -110,7 +119,10 @@ class Router:
 
     def _runs(self, config: ChannelConfig, model: str) -> bool:
         """Whether the provider of a channel can run it at all."""
-        return not self._terms(config).graphs or model in self._graphs
+        if not self._terms(config).graphs:
+            return True
+        workflow = self._workflows.find(model)
+        return workflow is not None and workflow.graph is not None
 
     @property
     def _open(self) -> Iterator[ChannelConfig]:
@@ -222,6 +234,8 @@ class Router:
 
     def _serving(self, model: str) -> list[tuple[ChannelConfig, ModelMap]]:
         """The channels that take new tasks of the public name `model`; looked for once for each configuration."""
+        if self._served_of is not self._workflows.all:
+            self._served, self._served_of = {}, self._workflows.all
         found = self._served.get(model)
         if found is None:
             if len(self._served) >= _MOST_SERVED:
@@ -237,7 +251,7 @@ class Router:
         if mapping is None and (known := self._catalogue.find(model)) is not None:
             mapping = config.mapping(known.name)
         made_here = mapping and not self._terms(config).remote and model not in config.names
-        if made_here and model not in self._flows and not self._catalogue.find(model):
+        if made_here and self._workflows.find(model) is None and not self._catalogue.find(model):
             return None
         return mapping
 

@@ -54,7 +54,7 @@ def _management(house: House, upkeep: Upkeep) -> list[Route]:
         *Admin(books.keys, house.upstreams.router, time.perf_counter).routes,
         *Money(books.balances, books.statement, lambda: books.prices().lines).routes,
         *Configuration(upkeep.configuration, upkeep.measure, base.secret.derive(MASK)).routes,
-        *WorkflowAdmin(house.upstreams.workflows, house.upstreams.router.serving).routes,
+        *WorkflowAdmin(house.upstreams.apps, house.upstreams.workflows, house.upstreams.router.serving).routes,
         *Accounts(base.database, upkeep.erasure, books.keys).routes,
         *Webhooks(hooks.endpoints, log, hooks.deliverer, house.files.service).routes,
     ]

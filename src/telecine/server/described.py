@@ -174,7 +174,18 @@ def _admin() -> list[Entry]:
         Entry("admin", "GET", "/admin/v1/prices", "The price book", answer=PriceList),
         Entry("admin", "GET", "/admin/v1/margins", "What models earned and cost", answer=MarginList, query=since),
         Entry("admin", "GET", flows, "List workflows", answer=WorkflowList),
+        Entry(
+            "admin",
+            "POST",
+            flows,
+            "Make a workflow",
+            answer=WorkflowInfo,
+            body=WantedWorkflow,
+            example=flow,
+            status=201,
+        ),
         Entry("admin", "GET", f"{flows}/{{name}}", "Read a workflow", answer=WorkflowInfo),
+        Entry("admin", "DELETE", f"{flows}/{{name}}", "Remove a workflow", answer=WorkflowInfo),
         Entry(
             "admin",
             "POST",

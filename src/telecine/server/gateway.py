@@ -176,6 +176,7 @@ class Gateway:
             await self._go_on()
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
+            await self._house.upstreams.apps.refresh()
             self.stranded = await self.upkeep.stranded()
             for provider in self._providers.values():
                 await provider.open()
@@ -225,11 +226,12 @@ class Gateway:
     def _looping(self) -> Loops:
         """What this process does again and again."""
         steps = self.engine.run(advance)
+        fresh = (self._endpoints.loop, self._house.upstreams.apps.loop)
         if not self._work:
-            return Loops((self._endpoints.loop,))
+            return Loops(fresh)
         every = _MAINTENANCE_SECONDS
         maintenance = Loop("maintenance", self._maintain, self._clock, every=every, first=every)
-        own = (self._endpoints.loop, self._deliverer.loop, maintenance)
+        own = (*fresh, self._deliverer.loop, maintenance)
         return Loops((*steps, *own, *self.upkeep.loops))
 
     @property

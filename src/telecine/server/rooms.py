@@ -43,6 +43,7 @@ from telecine.store.database import Database
 from telecine.tasks.context import Context
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.view import View
+from telecine.upkeep.apps import Apps
 from telecine.upkeep.metering import database_url
 from telecine.upkeep.rules import policy
 from telecine.webhooks.deliverer import Deliverer
@@ -76,6 +77,7 @@ class Upstreams(msgspec.Struct, frozen=True):
     providers: Mapping[str, Provider]
     router: Router
     workflows: Workflows
+    apps: Apps
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -143,8 +145,9 @@ def _upstreams(base: Ground) -> Upstreams:
         "comfyui": ComfyProvider(client, clock),
         **{one.name: HttpProvider(one, client, clock) for one in VENDORS},
     }
-    config = base.settings.config
-    return Upstreams(client, providers, Router(config, providers, base.known, clock), Workflows(config.flows))
+    config, workflows = base.settings.config, Workflows(base.settings.config.flows)
+    router = Router(config, providers, base.known, clock, workflows)
+    return Upstreams(client, providers, router, workflows, Apps(base.database, clock, workflows))
 
 
 def _files(base: Ground) -> Files:

@@ -71,6 +71,16 @@ config_revisions = Table(  # written by server/: every configuration that ever r
     Column("changes", Text, nullable=False),  # the difference to the one before; never a secret
 )
 
+workflows = Table(  # written by upkeep/: those that were made through the admin API
+    "workflows",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("web_app_id", Text, nullable=False, unique=True),
+    Column("section", Text, nullable=False),  # as the file would have it
+    Column("graph", Text),  # null: its upstream alone has it
+    Column("made_at", Double, nullable=False),
+)
+
 erasures = Table(  # written by accounts/: the accounts whose content is being removed, or was
     "erasures",
     metadata,
