@@ -12,8 +12,8 @@ import typer
 from telecine.cli import limits, printing
 from telecine.cli.connection import Connection, connect, decode
 from telecine.cli.failure import FAILED, USAGE, Failure
-from telecine.cli.listing import listing
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.listing import answered, listing
+from telecine.cli.options import Json, Target, command
 from telecine.cli.texts import text
 from telecine.cli.wire import Page, Terms
 
@@ -47,26 +47,19 @@ class Erased(msgspec.Struct, frozen=True):
     done: bool
 
 
-@app.command("list")
-def list_accounts(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "list")
+def list_accounts(*, target: Target, json: Json = False) -> None:
     """List the accounts."""
     headings = ["NAME", "BALANCE", "HELD", "SPENT", "KEYS", "TASKS", "RUNNING"]
-    listing(Target(data, config, server, key), "/admin/v1/accounts", Page[Account], headings, _row, json=json)
+    listing(target, "/admin/v1/accounts", Page[Account], headings, _row, json=json)
 
 
-@app.command("show")
-def show(
-    *, name: Name, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "show")
+def show(*, name: Name, target: Target, json: Json = False) -> None:
     """Show one account."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("GET", f"/admin/v1/accounts/{quote(name, safe='')}")
-    if json:
-        printing.raw(content)
+    found = answered(target, Account, "GET", f"/admin/v1/accounts/{quote(name, safe='')}", json=json)
+    if found is None:
         return
-    found = decode(Account, content)
     printing.facts(
         [
             ("name", found.name),
@@ -82,51 +75,29 @@ def show(
     )
 
 
-@app.command("create")
+@command(app, "create")
 def create(
     *,
     name: Name,
     balance: Annotated[str | None, typer.Option(help="What it has to begin with, in the currency.")] = None,
     unlimited: Annotated[bool, typer.Option("--unlimited", help="It spends without having a balance.")] = False,
-    model: limits.Models = None,
-    expires: limits.Expires = None,
-    rate_limit: limits.RateLimit = None,
-    token_limit: limits.TokenLimit = None,
-    max_tasks: limits.MaxTasks = None,
-    ip: limits.Ips = None,
-    budget: limits.Budget = None,
-    monthly_budget: limits.MonthlyBudget = None,
+    bounds: limits.Bounds,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Make an account. Where there are prices, it has nothing to spend unless that is said here."""
     if unlimited and balance is not None:
         raise Failure(text("unlimited_and_balance"), USAGE)
-    wanted = limits.asked(
-        model=model,
-        expires=expires,
-        rate_limit=rate_limit,
-        token_limit=token_limit,
-        max_tasks=max_tasks,
-        ip=ip,
-        budget=budget,
-        monthly_budget=monthly_budget,
-    )
+    wanted = limits.asked(bounds)
     wanted |= {"name": name, "balance": balance, "unlimited": unlimited}
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("POST", "/admin/v1/accounts", wanted)
-    if json:
-        printing.raw(content)
+    made = answered(target, Account, "POST", "/admin/v1/accounts", wanted, json=json)
+    if made is None:
         return
-    made = decode(Account, content)
     has = "account_made_unlimited" if made.balance is None else "account_made"
     typer.echo(text(has, name=made.name, balance=made.balance))
 
 
-@app.command("update")
+@command(app, "update")
 def update(
     *,
     name: Name,
@@ -134,57 +105,31 @@ def update(
         bool | None,
         typer.Option("--unlimited/--limited", help="Whether it spends without having a balance.", show_default=False),
     ] = None,
-    model: limits.Models = None,
-    expires: limits.Expires = None,
-    rate_limit: limits.RateLimit = None,
-    token_limit: limits.TokenLimit = None,
-    max_tasks: limits.MaxTasks = None,
-    ip: limits.Ips = None,
-    budget: limits.Budget = None,
-    monthly_budget: limits.MonthlyBudget = None,
+    bounds: limits.Bounds,
     unset: limits.Unset = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Change what bounds all keys of an account together, from the next request on. What is left out stays."""
-    wanted = limits.asked(
-        unset,
-        model=model,
-        expires=expires,
-        rate_limit=rate_limit,
-        token_limit=token_limit,
-        max_tasks=max_tasks,
-        ip=ip,
-        budget=budget,
-        monthly_budget=monthly_budget,
-    )
+    wanted = limits.asked(bounds, unset)
     if unlimited is not None:
         wanted["unlimited"] = unlimited
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call("PATCH", f"/admin/v1/accounts/{quote(name, safe='')}", wanted)
-    if json:
-        printing.raw(content)
+    changed = answered(target, Account, "PATCH", f"/admin/v1/accounts/{quote(name, safe='')}", wanted, json=json)
+    if changed is None:
         return
-    changed = decode(Account, content)
     typer.echo(text("account_changed", name=changed.name))
     printing.facts(limits.facts(changed))
 
 
-@app.command("erase")
+@command(app, "erase")
 def erase(
     *,
     name: Name,
     force: Annotated[bool, typer.Option("--force", help="Cancel tasks that have not ended.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return only when nothing runs any more.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Erase an account: prompts, files, bodies, webhooks and keys go; the ledger stays, under a pseudonym.
 
@@ -192,7 +137,7 @@ def erase(
     """
     if not yes and not typer.confirm(text("erase_really", name=name), err=True):
         raise Failure(text("erase_not"))
-    with connect(Target(data, config, server, key), work=wait) as connection:
+    with connect(target, work=wait) as connection:
         content = _erase(connection, name, force=force)
         while wait and not decode(Erased, content).done:
             time.sleep(_LOOK_AGAIN)

@@ -15,6 +15,7 @@ from telecine.cli import accounts, channels, config, keys, money, tasks, workflo
 from telecine.cli.doctor import doctor
 from telecine.cli.failure import FAILED, INTERRUPTED, Failure
 from telecine.cli.generate import generate
+from telecine.cli.options import command
 from telecine.cli.serve import serve
 from telecine.cli.texts import text
 
@@ -27,9 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
-app.command()(generate)
-app.command()(doctor)
+command(app, "serve")(serve)
+command(app, "generate")(generate)
+command(app, "doctor")(doctor)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

@@ -12,33 +12,28 @@ from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
 from telecine.cli.listing import listing
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Json, Target, command
 from telecine.cli.wire import Channel, ChannelTest, Page
 
 app = typer.Typer(help="Look at the channels to providers, and test them.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_channels(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "list")
+def list_channels(*, target: Target, json: Json = False) -> None:
     """List the channels."""
     headings = ["NAME", "PROVIDER", "MODELS", "PRIORITY", "WEIGHT", "SLOTS", "ADDRESS", "CIRCUIT"]
-    listing(Target(data, config, server, key), "/admin/v1/channels", Page[Channel], headings, _row, json=json)
+    listing(target, "/admin/v1/channels", Page[Channel], headings, _row, json=json)
 
 
-@app.command("test")
+@command(app, "test")
 def check(
     *,
     name: Annotated[str | None, typer.Argument(help="One channel; all of them where left out.")] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Ask the upstream of a channel something that costs nothing. Exit code 1 where one does not answer well."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         listed = (
             [name] if name else [one.name for one in connection.ask(Page[Channel], "GET", "/admin/v1/channels").data]
         )

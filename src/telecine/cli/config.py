@@ -14,7 +14,7 @@ from telecine.cli import printing
 from telecine.cli.connection import check_installed, connect, decode
 from telecine.cli.failure import FAILED, USAGE, Failure
 from telecine.cli.listing import listing
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Config, Data, Json, Target, command
 from telecine.cli.texts import text
 from telecine.cli.wire import Page
 
@@ -42,12 +42,10 @@ class Reloaded(msgspec.Struct, frozen=True):
     warnings: list[str] = []
 
 
-@app.command("reload")
-def reload(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "reload")
+def reload(*, target: Target, json: Json = False) -> None:
     """Let the running server read its configuration file again. A file that is not right changes nothing."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         if connection.inside:
             raise Failure(text("no_server"))
         content = connection.call("POST", "/admin/v1/config/reload")
@@ -63,7 +61,7 @@ def reload(
     typer.echo(text("config_reloaded", number=made.number) if made else text("config_same"), err=True)
 
 
-@app.command("check")
+@command(app, "check")
 def check(
     *,
     file: Annotated[
@@ -113,16 +111,14 @@ def check(
         typer.echo(text("config_differs", number=len(changes)) if changes else text("config_same"), err=True)
 
 
-@app.command("revisions")
-def revisions(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "revisions")
+def revisions(*, target: Target, json: Json = False) -> None:
     """List the configurations that ran, and what each of them changed."""
     headings = ["NUMBER", "AT", "BY", "SHA-256", "CHANGES"]
-    listing(Target(data, config, server, key), "/admin/v1/config/revisions", Page[Revision], headings, _row, json=json)
+    listing(target, "/admin/v1/config/revisions", Page[Revision], headings, _row, json=json)
 
 
-@app.command("rotate-secret")
+@command(app, "rotate-secret")
 def rotate_secret(*, data: Data = None, config: Config = None) -> None:
     """Put a new secret key before the old ones, which stay good: links and sealed secrets of theirs still work.
 

@@ -8,7 +8,7 @@ import typer
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Json, Target
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -27,11 +27,9 @@ class Findings(msgspec.Struct, frozen=True):
     data: list[Finding]
 
 
-def doctor(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+def doctor(*, target: Target, json: Json = False) -> None:
     """Look for what costs money when nobody looks at it. Exit code 1 where something is wrong."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         content = connection.call("GET", "/admin/v1/doctor")
     found = decode(Findings, content)
     if json:

@@ -13,7 +13,7 @@ from telecine.cli import printing
 from telecine.cli.asking import body_input, fitting_model
 from telecine.cli.connection import Connection, connect
 from telecine.cli.failure import INTERRUPTED, Failure
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Json, Target
 from telecine.cli.saving import check_free, names, save
 from telecine.cli.texts import text
 from telecine.cli.watching import Display, display, wait
@@ -56,11 +56,8 @@ def generate(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Wait no longer; the task goes on.", min=0)
     ] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Make a video and save it, with a progress bar and a clear end; or an image, a song, a text.
 
@@ -84,7 +81,7 @@ def generate(
         "count": count,
     }
     body = {field: value for field, value in fields.items() if value is not None}
-    with connect(Target(data, config, server, key), work=True) as connection:
+    with connect(target, work=True) as connection:
         with display(quiet=json or no_wait) as shown:
             shown.show("submitting", None)
             if model is None:

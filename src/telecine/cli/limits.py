@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 
 from telecine.cli import printing
 from telecine.cli.failure import USAGE, Failure
+from telecine.cli.options import Group
 from telecine.cli.texts import text
 from telecine.cli.wire import Terms
 
@@ -26,28 +28,29 @@ def _seconds(given: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-Models = Annotated[
-    list[str] | None,
-    typer.Option("--model", help="A model that may be used; may be repeated.", rich_help_panel=_PANEL),
-]
-Expires = Annotated[
-    float | None,
-    typer.Option(parser=_seconds, metavar="TIME", help="How long from now: 12h, 30d, 8w …", rich_help_panel=_PANEL),
-]
-RateLimit = Annotated[str | None, typer.Option(help="Requests in so much time: 600/minute.", rich_help_panel=_PANEL)]
-TokenLimit = Annotated[str | None, typer.Option(help="Tokens in so much time: 100000/minute.", rich_help_panel=_PANEL)]
-MaxTasks = Annotated[int | None, typer.Option(min=1, help="Tasks that have not ended.", rich_help_panel=_PANEL)]
-Ips = Annotated[
-    list[str] | None,
-    typer.Option("--ip", metavar="NETWORK", help="A network to come from; may be repeated.", rich_help_panel=_PANEL),
-]
-Budget = Annotated[str | None, typer.Option(help="What may be spent in all, in the currency.", rich_help_panel=_PANEL)]
-MonthlyBudget = Annotated[
-    str | None, typer.Option(help="The same for one calendar month (UTC).", rich_help_panel=_PANEL)
-]
+def _option(*names: str, **settings: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=_PANEL, **settings)
+
+
+class Bounds(Group, frozen=True):
+    """What bounds a key or an account; what is left out stays."""
+
+    model: Annotated[list[str] | None, _option("--model", help="A model that may be used; may be repeated.")] = None
+    expires: Annotated[
+        float | None, _option(parser=_seconds, metavar="TIME", help="How long from now: 12h, 30d, 8w …")
+    ] = None
+    rate_limit: Annotated[str | None, _option(help="Requests in so much time: 600/minute.")] = None
+    token_limit: Annotated[str | None, _option(help="Tokens in so much time: 100000/minute.")] = None
+    max_tasks: Annotated[int | None, _option(min=1, help="Tasks that have not ended.")] = None
+    ip: Annotated[
+        list[str] | None, _option("--ip", metavar="NETWORK", help="A network to come from; may be repeated.")
+    ] = None
+    budget: Annotated[str | None, _option(help="What may be spent in all, in the currency.")] = None
+    monthly_budget: Annotated[str | None, _option(help="The same for one calendar month (UTC).")] = None
+
+
 Unset = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="A bound to take away: budget, ip, …; may be repeated.", rich_help_panel=_PANEL),
+    list[str] | None, _option(metavar="NAME", help="A bound to take away: budget, ip, …; may be repeated.")
 ]
 
 
@@ -64,8 +67,9 @@ _PLACES: Final = {
 """By option, what the API calls it."""
 
 
-def asked(unset: Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
-    """`models`, `expires_at` and `limits` of a request, from the options by their names. Raises Failure."""
+def asked(bounds: Bounds, unset: Sequence[str] | None = None) -> dict[str, Any]:
+    """`models`, `expires_at` and `limits` of a request. Raises Failure."""
+    options = msgspec.structs.asdict(bounds)
     given = {name.replace("_", "-"): value for name, value in options.items() if value is not None and value != []}
     if "expires" in given:
         given["expires"] += time.time()

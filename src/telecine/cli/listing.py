@@ -1,4 +1,4 @@
-"""What every `list` command does: ask, and print a table, or the API's own JSON."""
+"""What most commands do: ask, and print what came of it, or the API's own JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from urllib.parse import urlencode
 import typer
 
 from telecine.cli import printing
-from telecine.cli.connection import connect, decode
+from telecine.cli.connection import Answer, connect, decode
 from telecine.cli.options import Target
 from telecine.cli.wire import Item, Page
+
+
+def answered(
+    target: Target, answer: type[Answer], method: str, path: str, body: object = None, *, json: bool
+) -> Answer | None:
+    """What the server answers; None where its own `json` was wanted, and has been printed. Raises Unreachable and
+    Failure."""
+    with connect(target) as connection:
+        content = connection.call(method, path, body)
+    if json:
+        printing.raw(content)
+        return None
+    return decode(answer, content)
 
 
 def listing(
@@ -27,16 +40,13 @@ def listing(
 
     Raises Unreachable and Failure.
     """
-    with connect(target) as connection:
-        content = connection.call("GET", path)
-    if json:
-        printing.raw(content)
+    found = answered(target, page, "GET", path, json=json)
+    if found is None:
         return
-    found = decode(page, content).data
-    if not found and nothing is not None:
+    if not found.data and nothing is not None:
         typer.echo(nothing, err=True)
         return
-    printing.table(headings, map(row, found))
+    printing.table(headings, map(row, found.data))
 
 
 def query(path: str, **values: object) -> str:

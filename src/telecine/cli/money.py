@@ -14,8 +14,8 @@ from telecine.cli.accounts import Account, Name
 from telecine.cli.accounts import app as accounts_app
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
-from telecine.cli.listing import listing, query
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.listing import answered, listing, query
+from telecine.cli.options import Json, Target, command
 from telecine.cli.texts import text
 from telecine.cli.wire import Page
 
@@ -79,12 +79,10 @@ class Price(msgspec.Struct, frozen=True):
     hold: str | None
 
 
-@ledger.command("check")
-def check(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(ledger, "check")
+def check(*, target: Target, json: Json = False) -> None:
     """Check that no money went astray. Exit code 1 where some did."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         content = connection.call("GET", "/admin/v1/ledger/check")
     found = decode(Check, content)
     if json:
@@ -98,63 +96,49 @@ def check(
         raise typer.Exit(FAILED)
 
 
-@ledger.command("entries")
+@command(ledger, "entries")
 def entries(
     *,
     account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
     after: Annotated[str | None, typer.Option(help="The id after which the page begins.")] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """List the ledger, newest first."""
     path = query("/admin/v1/ledger/entries", account=account, limit=limit, after=after)
     headings = ["ID", "AT", "ACCOUNT", "KIND", "BALANCE", "HELD", "OVERDRAFT"]
-    listing(Target(data, config, server, key), path, Page[Entry], headings, _entry, json=json)
+    listing(target, path, Page[Entry], headings, _entry, json=json)
 
 
-@prices.command("list")
-def list_prices(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(prices, "list")
+def list_prices(*, target: Target, json: Json = False) -> None:
     """List the lines of the price book."""
     headings = ["MODEL", "UNIT", "PRICE", "WHEN"]
-    listing(Target(data, config, server, key), "/admin/v1/prices", Page[Price], headings, _price, json=json)
+    listing(target, "/admin/v1/prices", Page[Price], headings, _price, json=json)
 
 
-@accounts_app.command("balances")
-def balances(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(accounts_app, "balances")
+def balances(*, target: Target, json: Json = False) -> None:
     """List what the accounts have; nothing stands for no limit."""
     headings = ["NAME", "BALANCE", "HELD", "SPENT", "AVAILABLE"]
-    listing(Target(data, config, server, key), "/admin/v1/accounts", Page[Account], headings, _balance, json=json)
+    listing(target, "/admin/v1/accounts", Page[Account], headings, _balance, json=json)
 
 
-@accounts_app.command("deposit", context_settings={"ignore_unknown_options": True})
+@command(accounts_app, "deposit", context_settings={"ignore_unknown_options": True})
 def deposit(
     *,
     name: Name,
     amount: Annotated[str, typer.Argument(help="In the currency, such as 12.5; -12.5 takes it away.")],
     ref: Annotated[str | None, typer.Option(help="The payment's own name; the same one twice moves nothing.")] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Top up an account. From its first deposit on it spends only what it has."""
-    with connect(Target(data, config, server, key)) as connection:
-        content = connection.call(
-            "POST", f"/admin/v1/accounts/{quote(name, safe='')}/deposit", {"amount": amount, "ref": ref}
-        )
-    if json:
-        printing.raw(content)
+    path, wanted = f"/admin/v1/accounts/{quote(name, safe='')}/deposit", {"amount": amount, "ref": ref}
+    after = answered(target, Balance, "POST", path, wanted, json=json)
+    if after is None:
         return
-    after = decode(Balance, content)
     typer.echo(
         text("deposited", name=after.name, balance=after.balance, available=after.available, currency=after.currency)
     )

@@ -11,7 +11,7 @@ import typer
 from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.listing import listing, query
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Json, Target, command
 from telecine.cli.saving import save
 from telecine.cli.texts import text
 from telecine.cli.wire import Output, Page, Status, Task
@@ -21,32 +21,26 @@ app = typer.Typer(help="List, show, download and cancel tasks.", no_args_is_help
 Id = Annotated[str, typer.Argument(metavar="ID", help="The task's id, as any dialect writes it.")]
 
 
-@app.command("list")
+@command(app, "list")
 def list_tasks(
     *,
     status: Annotated[Status | None, typer.Option(help="Only those with this status.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=100)] = 20,
     after: Annotated[str | None, typer.Option(metavar="ID", help="Only those older than this task.")] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """List tasks, newest first."""
     path = query("/v1/tasks", status=status, model=model, limit=limit, after=after)
     headings = ["ID", "STATUS", "DONE", "MODEL", "OPERATION", "CREATED", "TOOK"]
-    target = Target(data, config, server, key)
     listing(target, path, Page[Task], headings, _row, json=json, nothing=text("no_tasks"))
 
 
-@app.command("show")
-def show(
-    *, task_id: Id, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "show")
+def show(*, task_id: Id, target: Target, json: Json = False) -> None:
     """Show one task and its files."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         content = connection.call("GET", _path(task_id))
         lasting = not connection.inside  # links to a server that ends with this command lead nowhere
     if json:
@@ -70,7 +64,7 @@ def show(
     )
 
 
-@app.command("download")
+@command(app, "download")
 def download(
     *,
     task_id: Id,
@@ -81,24 +75,19 @@ def download(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite files.")] = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
+    target: Target,
 ) -> None:
     """Save the files of a task that has succeeded."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         task = connection.ask(Task, "GET", _path(task_id))
         for path, one in save(connection, task, output, force=force):
             typer.echo(text("saved", path=path, facts=printing.describe(one)))
 
 
-@app.command("cancel")
-def cancel(
-    *, task_id: Id, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "cancel")
+def cancel(*, task_id: Id, target: Target, json: Json = False) -> None:
     """Cancel a task: at once where it is queued, as soon as the provider lets it go where it runs."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         before = connection.ask(Task, "GET", _path(task_id))
         content = connection.call("POST", f"{_path(task_id)}/cancel")
     if json:

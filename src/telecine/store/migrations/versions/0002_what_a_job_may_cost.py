@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 _SUMS = {"accounts": ("balance", "held", "spent"), "spending": ("committed",)}
 
@@ -32,10 +30,3 @@ def _keep_whole(table: str, columns: tuple[str, ...]) -> None:
         f"CREATE TRIGGER {table}_whole AFTER UPDATE OF {', '.join(columns)} ON {table} WHEN {broken} "
         f"BEGIN SELECT RAISE(ABORT, 'a sum of {table} is too large'); END"
     )
-
-
-def downgrade() -> None:
-    for table in _SUMS if op.get_bind().dialect.name == "sqlite" else ():
-        op.execute(f"DROP TRIGGER {table}_whole")
-    op.drop_column("outputs", "frame_rate")
-    op.drop_column("tasks", "most")

@@ -7,15 +7,8 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     """The rows of the schedule that are leased now have no claim to be found by; their leases run out."""
     op.add_column("schedule", sa.Column("claim", sa.BigInteger(), nullable=True))
-
-
-def downgrade() -> None:
-    """What the column said is of use for a minute only."""
-    op.drop_column("schedule", "claim")

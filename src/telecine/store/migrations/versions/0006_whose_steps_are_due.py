@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
-branch_labels = None
-depends_on = None
 
 _POLLED = ("running", "reconciling")
 _SUBMITTED = ("queued", "submitting")
@@ -37,11 +35,3 @@ def upgrade() -> None:
         sqlite_where=waiting,
         postgresql_where=waiting,
     )
-
-
-def downgrade() -> None:
-    op.drop_index("ix_deliveries_account_id_due", "deliveries")
-    op.drop_index("ix_schedule_account_id_kind_due", "schedule")
-    with op.batch_alter_table("schedule") as table:
-        table.drop_column("kind")
-        table.drop_column("account_id")

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -19,10 +17,3 @@ def upgrade() -> None:
     # Until now, every output was a result of its own; few tasks have more than one.
     outputs = sa.table("outputs", sa.column("item"), sa.column("index"))
     op.execute(outputs.update().where(outputs.c.index > 0).values(item=outputs.c.index))
-
-
-def downgrade() -> None:
-    for name in ("facts", "text", "part", "item"):
-        op.drop_column("outputs", name)
-    for name in ("preview_url", "facts"):
-        op.drop_column("tasks", name)

@@ -8,8 +8,6 @@ from alembic import op
 
 revision = "0010"
 down_revision = "0009"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -28,7 +26,3 @@ def upgrade() -> None:
     op.create_index("ix_handles_task_id", "handles", ["task_id"])
     alone = sa.text("task_id IS NULL")
     op.create_index("ix_handles_account_id", "handles", ["account_id"], sqlite_where=alone, postgresql_where=alone)
-
-
-def downgrade() -> None:
-    op.drop_table("handles")

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -15,8 +13,3 @@ def upgrade() -> None:
     op.execute("UPDATE tasks SET buried_at = NULL WHERE id IN (SELECT task_id FROM schedule)")
     left = sa.text("buried_at IS NULL")
     op.create_index("ix_tasks_unburied", "tasks", ["id"], sqlite_where=left, postgresql_where=left)
-
-
-def downgrade() -> None:
-    op.drop_index("ix_tasks_unburied", "tasks")
-    op.drop_column("tasks", "buried_at")
