@@ -395,14 +395,16 @@ def test_endless_work_ends_with_the_servers_memory_and_not_before(
 # Several servers behind one model.
 
 
-def test_what_one_server_lacks_another_has(tmp_path: Path, comfy: FakeComfy) -> None:
-    """A node, a checkpoint, a file: the task goes on to the next, which is given the picture too."""
+def test_several_servers(tmp_path: Path, comfy: FakeComfy) -> None:
+    """What one of them lacks (a node, a checkpoint, a file), the next may have, and it is given the picture too. Jobs
+    that the first has no room for go there as well, and the others wait."""
     written(tmp_path)
     picture = png(320, 320, 3)
     data = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     with FakeComfy().in_thread() as second:
-        channels = channel(comfy, "first", "priority = 2") + channel(second, "second", "priority = 1")
-        with LiveServer(tmp_path, NETWORK + FLOWS + channels, speed=60) as server:
+        first = channel(comfy, "first", "priority = 2\nmax_in_flight = 1")
+        both = first + channel(second, "second", "priority = 1\nmax_in_flight = 1")
+        with LiveServer(tmp_path, NETWORK + FLOWS + both, speed=60) as server:
             comfy.faults.append(Fault("create", "refuse", code="missing_node_type", message="Node not found."))
             body = {"model": "clip", "operation": "workflow", "inputs": [{"role": "image", "data": data}]}
             task = task_of(server.call("POST", "/v1/tasks", body))
@@ -412,3 +414,15 @@ def test_what_one_server_lacks_another_has(tmp_path: Path, comfy: FakeComfy) -> 
             server.clock.leap(NEXT_POLL)
             assert server.ended(task)["status"] == "succeeded"
             assert jobs_of(server, comfy, task) == []
+            tasks = [task_of(created(server)) for _ in range(3)]
+            mine = the_job(server, comfy, tasks[0])
+            eventually(lambda: len(second.jobs) == 2, "the second has the next")
+            assert jobs_of(server, comfy, tasks[2]) == []
+            comfy.finish(mine.task_id)
+            server.clock.leap(NEXT_POLL)
+            assert server.ended(tasks[0])["status"] == "succeeded"
+            eventually(lambda: jobs_of(server, comfy, tasks[2]), "the third has its turn")
+            for fake in (comfy, second):
+                fake.finish()
+            server.clock.leap(NEXT_POLL)
+            assert {server.ended(one)["status"] for one in tasks} == {"succeeded"}
