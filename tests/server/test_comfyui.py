@@ -20,6 +20,7 @@ from tests.upstreams.comfyui import FOREVER, FakeComfy, Fault
 from tests.upstreams.comfyui_graphs import png
 from tests.upstreams.comfyui_jobs import FakePrompt
 
+APPS = "/w/v1/webapp/task/openapi"
 API_KEY = "key-of-the-proxy-in-front-0123456789"
 DAY = 86400.0
 NEXT_POLL = 250.0
@@ -50,7 +51,7 @@ def comfy() -> Iterator[FakeComfy]:
 def server(tmp_path_factory: pytest.TempPathFactory, comfy: FakeComfy) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("comfy")
     written(folder)
-    config = NETWORK + FLOWS + channel(comfy) + _PRICES + "\n[limits]\nfirst_step = 300\n"
+    config = NETWORK + FLOWS + channel(comfy) + _PRICES + "\n[limits]\nfirst_step = 1200\n"
     with LiveServer(folder, config, speed=60) as found:
         yield found
         assert_nothing_private(found.log_text(), comfy)
@@ -131,6 +132,32 @@ def test_a_clip_of_ones_own_picture(server: LiveServer, comfy: FakeComfy) -> Non
     server.clock.leap(NEXT_POLL)
     found = server.ended(task)
     assert ([one["content_type"] for one in found["outputs"]], found["cost"]["charged"]) == (["video/mp4"], "0.200000")
+
+
+def test_a_bizyair_script_changes_its_host_and_nothing_else(server: LiveServer, comfy: FakeComfy) -> None:
+    """The same body as at BizyAir, a title in the place of a class as well, in both ways that scripts wait."""
+    values = {"6:The page.text": "a whale", "5:EmptyLatentImage.batch_size": 5}
+    body = {"web_app_id": 37429, "suppress_preview_output": False, "input_values": values}
+    comfy.autofinish(0.05)
+    try:
+        waited = server.call("POST", f"{APPS}/create", body)
+        told = server.call("POST", f"{APPS}/create", body, headers={"X-Bizyair-Task-Async": "enable"})
+        assert (waited.status, told.status) == (200, 202)
+        ask = f"requestId={told.json['requestId']}"
+        server.clock.leap(NEXT_POLL)
+        server.until(f"{APPS}/detail?{ask}", lambda found: found["data"]["status"] == "Success")
+    finally:
+        comfy.autofinish(None)
+    for made in (waited.json, server.call("GET", f"{APPS}/outputs?{ask}").json["data"]):
+        assert [one["output_ext"] for one in made["outputs"]] == [".png"] * 5
+        links = [one["object_url"] for one in made["outputs"]]
+        assert [server.call("GET", link).content for link in links] == [png(64, 64, index) for index in range(5)]
+    assert (waited.json["type"], waited.json["status"]) == ("API", "Success")
+    refused = server.call(
+        "POST", f"{APPS}/create", {**body, "input_values": {"4:CheckpointLoaderSimple.ckpt_name": "x"}}
+    )
+    assert (refused.status, refused.json["code"]) == (400, 20015), "nobody has declared that"
+    assert {job.graph["6"]["inputs"]["text"] for job in comfy.jobs[-2:]} == {"a whale"}
 
 
 def test_an_upload_that_fails_is_tried_again(server: LiveServer, comfy: FakeComfy) -> None:
