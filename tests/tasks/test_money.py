@@ -19,7 +19,9 @@ from telecine.accounts.balances import Balance, Balances
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.nouns.request import Native
+from telecine.nouns.parameters import WorkflowParameters
+from telecine.nouns.request import GenerationRequest, Native
+from telecine.nouns.workflow import Workflow
 from telecine.providers.base import Accepted, Cancelled, Failed, Finished, NeverSent, Refused, Running, Unknown
 from telecine.store import tables
 from tests.records import reading, writing
@@ -226,6 +228,24 @@ async def test_unknown_fields_need_leave_where_money_is_limited(tmp_path: Path) 
             await one.house.tasks.create(metered, request, "kling")
         assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "turbo")
         await one.house.tasks.create(replace(metered, allow_unknown=True), text_to_video(), "kling")
+
+
+async def test_inputs_that_nobody_has_declared_need_leave_too(tmp_path: Path) -> None:
+    price = PriceConfig(model="50001", unit="call", price=Decimal("0.1"))
+    async with bank(tmp_path, prices=(price,)) as one:
+        given = WorkflowParameters({"17:Pictures.resolution": "4K"}, "50001")
+        request = GenerationRequest("workflow", "50001", parameters=given)
+        metered = replace(one.house.me, metered=True)
+        for workflow in ((), (Workflow(web_app_id="50001", name="50001"),)):
+            one.house.context.workflows.swap(workflow)
+            with pytest.raises(GatewayError, match="not declared") as caught:
+                await one.house.tasks.create(metered, request, "bizyair")
+            assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "parameters.input_values")
+        await one.house.tasks.create(replace(metered, allow_unknown=True), request, "bizyair")
+        await one.house.tasks.create(one.house.me, request, "bizyair")
+        declared = Workflow(web_app_id="50001", name="50001", inputs=("17:Pictures.resolution",))
+        one.house.context.workflows.swap([declared])
+        await one.house.tasks.create(metered, request, "bizyair")
 
 
 async def test_the_upstreams_cost_is_kept_beside_the_price(tmp_path: Path) -> None:

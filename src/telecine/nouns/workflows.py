@@ -68,6 +68,13 @@ class Workflows:
                 raise invalid(f"The workflow '{request.model}' has changed; send the request anew.", "model")
         return workflow
 
+    def takes_anything(self, request: GenerationRequest) -> bool:
+        """Whether `request` calls an app of which nobody here has said what may be set."""
+        if request.operation != OPERATION:
+            return False
+        workflow = self._by_name.get(request.model)
+        return workflow is None or (workflow.graph is None and not workflow.allowed)
+
     def understood(self, request: GenerationRequest) -> GenerationRequest:
         """`request` as a call of the workflow that its model is; any other as it is. Raises GatewayError."""
         workflow = self._by_name.get(request.model)

@@ -63,6 +63,13 @@ def admit(context: Context, catalogue: Catalogue, principal: Principal, request:
             "or ask the operator for a key with allow_unknown_parameters.",
             param=name,
         )
+    if principal.metered and not principal.allow_unknown and context.workflows.takes_anything(request):
+        raise GatewayError(
+            "unsupported_parameter",
+            f"What '{request.model}' may be given is not declared here, and could change what the job costs; ask the "
+            "operator to declare its inputs, or for a key with allow_unknown_parameters.",
+            param="parameters.input_values",
+        )
     context.tokens.check(principal, context.now())
     return routes_of(router, request)
 
