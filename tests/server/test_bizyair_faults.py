@@ -39,7 +39,7 @@ def fake() -> Iterator[FakeBizyair]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, fake: FakeBizyair) -> Iterator[LiveServer]:
     # A refusal answers the create only within `first_step`, by a clock that runs sixty times as fast here.
-    config = bizyair_channel(fake) + "\n[limits]\nfirst_step = 1200\n"
+    config = bizyair_channel(fake) + "\n[limits]\nfirst_step = 1200\nunreachable = 86400\n"
     with LiveServer(tmp_path_factory.mktemp("faults"), config, speed=60) as found:
         yield found
         assert_nothing_private(found.log_text(), fake)
