@@ -36,7 +36,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served,
     folder = tmp_path_factory.mktemp("book")
     (folder / "docs").mkdir()
     shutil.copytree(ROOT / "docs" / "workflows", folder / "docs" / "workflows")
-    _, *shell, _, _ = blocks(PAGE, "sh")
+    _, *shell, _, _, _ = blocks(PAGE, "sh")
     with server(folder / "data") as served:
         yield served, run(["bash", "-euc", "\n".join(shell)], folder)
 
@@ -51,7 +51,7 @@ def test_the_check_and_the_section_are_as_shown(followed: tuple[Served, str]) ->
 def test_the_commands_make_five_pictures_and_a_clip(followed: tuple[Served, str]) -> None:
     served, _ = followed
     folder = served.data.parent
-    run(["bash", "-euc", blocks(PAGE, "sh")[-2]], folder)
+    run(["bash", "-euc", blocks(PAGE, "sh")[-3]], folder)
     pages = [(folder / f"page-{number}.png").read_bytes() for number in range(1, 6)]
     assert len(set(pages)) == 5
     assert all(page.startswith(b"\x89PNG") for page in pages)
@@ -65,9 +65,12 @@ def test_the_application_makes_five_pictures_and_a_clip(followed: tuple[Served, 
     run([sys.executable, "-c", python.replace("http://127.0.0.1:8024", served.address)], folder, TELECINE_API_KEY=key)
     assert len({(folder / f"story-{number}.png").read_bytes() for number in range(1, 6)}) == 5
     assert seconds_of(folder / "story.mp4") == pytest.approx(2.0, abs=0.05)
-    curl = blocks(PAGE, "sh")[-1].replace("http://127.0.0.1:8024", served.address)
-    task = json.loads(run(["bash", "-euc", curl], folder, TELECINE_API_KEY=key))
+    own, theirs = (block.replace("http://127.0.0.1:8024", served.address) for block in blocks(PAGE, "sh")[-2:])
+    task = json.loads(run(["bash", "-euc", own], folder, TELECINE_API_KEY=key))
     assert (task["status"], len(task["outputs"])) == ("succeeded", 2)
+    result = json.loads(run(["bash", "-euc", theirs], folder, TELECINE_API_KEY=key))
+    assert (result["status"], [one["output_ext"] for one in result["outputs"]]) == ("Success", [".png"] * 5)
+    assert result["cost_times"]["total_cost_time"] >= 0
 
 
 def test_the_server_lists_and_shows_what_was_added(followed: tuple[Served, str]) -> None:

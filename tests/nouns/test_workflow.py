@@ -28,6 +28,9 @@ GRAPH: dict[str, Any] = {
 }
 
 
+STORY = "6:CLIPTextEncode.text"
+
+
 def book(**more: Any) -> Workflow:
     said: dict[str, Any] = {
         "web_app_id": "37429", "name": "picture-book", "graph": graph_of(GRAPH), "prompt": "6:CLIPTextEncode.text",
@@ -149,7 +152,14 @@ def test_more_pictures_than_inputs_are_refused() -> None:
     with pytest.raises(GatewayError, match="takes 1 pictures"):
         values_of(book(), called(inputs=two))
     with pytest.raises(GatewayError, match="takes no file"):
+        values_of(book(), called(inputs=(MediaInput("image", object_key="1/in/a.png", fills=STORY),)))
+    with pytest.raises(GatewayError, match="must be a number"):
         values_of(book(), called(inputs=(MediaInput("image", url="https://a.test", fills="3:KSampler.cfg"),)))
+
+
+def test_a_url_for_an_input_that_loads_no_file_is_a_text() -> None:
+    made = values_of(book(), called(inputs=(MediaInput("image", url="https://a.test/b", fills=STORY),)))
+    assert (made.inputs, values(made)[STORY], made.prompt) == ((), "https://a.test/b", "https://a.test/b")
 
 
 def test_a_ratio_is_filled_in_at_the_size_of_the_graph() -> None:

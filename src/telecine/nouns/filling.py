@@ -33,6 +33,8 @@ def values_of(workflow: Workflow, request: GenerationRequest) -> GenerationReque
     _check_kind(workflow, request)
     given = request.parameters
     values = workflow.judged(given.input_values) if isinstance(given, WorkflowParameters) else {}
+    files, texts = _placed(workflow, request)
+    values |= texts
     for name, said in _said(workflow, request):
         key = getattr(workflow, name)
         if key is None and name == "seed":
@@ -43,7 +45,7 @@ def values_of(workflow: Workflow, request: GenerationRequest) -> GenerationReque
         if values.setdefault(spot.key, said) != said:
             raise invalid(f"The {name} and the input '{key}' say different things; send one of them.", name)
     values = workflow.judged(values)
-    return _read_back(workflow, replace(request, inputs=_placed(workflow, request)), values)
+    return _read_back(workflow, replace(request, inputs=files), values)
 
 
 def _said(workflow: Workflow, request: GenerationRequest) -> list[tuple[str, Any]]:
@@ -83,11 +85,13 @@ def _stepped(length: float) -> int:
     return max(_STEP, round(length / _STEP) * _STEP)
 
 
-def _placed(workflow: Workflow, request: GenerationRequest) -> tuple[MediaInput, ...]:
-    """The files of `request`, each with the input that it fills. Raises GatewayError."""
+def _placed(workflow: Workflow, request: GenerationRequest) -> tuple[tuple[MediaInput, ...], dict[str, str]]:
+    """The files of `request`, each with the input that it fills; URLs that are for inputs which load no file are texts
+    of these. Raises GatewayError."""
     free = [one for one in (workflow.image, *workflow.images) if one is not None]
     most = len(free)
     placed: list[MediaInput] = []
+    texts: dict[str, str] = {}
     for item in request.inputs:
         key = item.fills
         if key is None:
@@ -97,12 +101,15 @@ def _placed(workflow: Workflow, request: GenerationRequest) -> tuple[MediaInput,
                 raise invalid(f"The workflow '{workflow.name}' takes {most} pictures, and no more.", "inputs")
             key = free.pop(0)
         spot = workflow.declared_spot(key)
-        if workflow.graph is not None and not isinstance(workflow.default(key), str):
-            raise invalid(f"The input '{key[:200]}' takes no file.", PARAM)
+        if workflow.graph is not None and not (spot.loads and isinstance(workflow.default(key), str)):
+            if item.url is None:
+                raise invalid(f"The input '{key[:200]}' takes no file.", PARAM)
+            texts[spot.key] = item.url
+            continue
         placed.append(replace(item, fills=spot.key))
     if len({item.fills for item in placed}) < len(placed):
         raise invalid("Two files are for one input; send one of them.", "inputs")
-    return tuple(placed)
+    return tuple(placed), texts
 
 
 def _read_back(workflow: Workflow, request: GenerationRequest, values: dict[str, Any]) -> GenerationRequest:
