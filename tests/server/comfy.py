@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.providers.comfyui.requests import BOOK, CLIP
+from tests.providers.comfyui.requests import BOOK, CLIP, WORDS
 from tests.upstreams.comfyui import FakeComfy
 
 NETWORK = """
@@ -27,13 +27,26 @@ web_app_id = 41082
 name = "clip"
 file = "clip.json"
 image = "10:LoadImage.image"
+
+[[workflows]]
+web_app_id = 1
+name = "voice"
+file = "words.json"
+prompt = "1:ShowText.text"
+
+[[workflows]]
+web_app_id = 2
+name = "words"
+file = "words.json"
+prompt = "1:ShowText.text"
+output = "1"
 """
-"""Five pictures of a book, and a clip of a picture."""
+"""Five pictures of a book, a clip of a picture, a sound with its words, and words alone."""
 
 
 def written(folder: Path) -> None:
     """Put the files of the workflows where the configuration will be."""
-    for name, graph in (("book", BOOK), ("clip", CLIP)):
+    for name, graph in (("book", BOOK), ("clip", CLIP), ("words", WORDS)):
         (folder / f"{name}.json").write_text(json.dumps(graph), encoding="utf-8")
 
 

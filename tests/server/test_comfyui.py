@@ -37,6 +37,16 @@ price = 0.01
 model = "clip"
 unit = "call"
 price = 0.2
+
+[[prices]]
+model = "vo*"
+unit = "call"
+price = 0.01
+
+[[prices]]
+model = "words"
+unit = "call"
+price = 0.01
 """
 
 
@@ -174,10 +184,33 @@ def test_an_upload_that_fails_is_tried_again(server: LiveServer, comfy: FakeComf
     assert server.ended(task)["status"] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("model", "made", "charged"),
+    [
+        ("voice", [("audio", "main"), ("text", "text")], "0.010000"),
+        ("words", [("text", "main")], "0.010000"),
+    ],
+)
+def test_sounds_and_words(server: LiveServer, comfy: FakeComfy, *, model: str, made: Any, charged: str) -> None:
+    task = task_of(created(server, model=model, prompt="a boat"))
+    comfy.finish(the_job(server, comfy, task).task_id)
+    server.clock.leap(NEXT_POLL)
+    found = server.ended(task)
+    assert (found["status"], found["error"]) == ("succeeded", None)
+    assert [(one["kind"], one["part"]) for one in found["outputs"]] == made
+    assert found["outputs"][-1]["text"] == "a boat"
+    assert found["cost"]["charged"] == charged
+
+
 def test_a_star_serves_workflows_and_no_other_models(server: LiveServer, comfy: FakeComfy) -> None:
     answer = server.call("POST", "/v1/tasks", {"model": "sora-2", "prompt": "a"})
     assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
-    assert [one["id"] for one in server.call("GET", "/v1/models").json["data"]] == ["clip", "picture-book"]
+    assert [one["id"] for one in server.call("GET", "/v1/models").json["data"]] == [
+        "clip",
+        "picture-book",
+        "voice",
+        "words",
+    ]
 
 
 def test_progress_of_a_running_job(server: LiveServer, comfy: FakeComfy) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from tests.providers.comfyui.requests import BOOK, CLIP
+from tests.providers.comfyui.requests import BOOK, CLIP, WORDS
 from tests.server.comfy import FLOWS
 from tests.server.process import ServerProcess
 from tests.upstreams import bizyair
@@ -57,7 +57,7 @@ ROWS = [
         lambda: FakeComfy(api_key=KEY),
         KEY,
         f'models = ["*"]\n{FLOWS}',
-        {"book": BOOK, "clip": CLIP},
+        {"book": BOOK, "clip": CLIP, "words": WORDS},
         (
             ("upload", MOVES, 1, "succeeded"),
             ("create", MOVES, 1, "succeeded"),  # it had nothing, and is sent it again under the same id

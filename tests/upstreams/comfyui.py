@@ -114,11 +114,11 @@ class FakeComfy(ComfyQueue):
             return web.Response(status=400)
         subfolder = fields.get("subfolder", "")
         stem, _, form = name.rpartition(".")
-        tries = itertools.count(1)
-        if fields.get("overwrite") not in ("true", "1"):
-            while f"{subfolder}/{name}" in self.pictures:
-                name = f"{stem} ({next(tries)}).{form}"
-        self.pictures[f"{subfolder}/{name}" if subfolder else name] = content
+        place, tries = f"{subfolder}/" if subfolder else "", itertools.count(1)
+        over = fields.get("overwrite") in ("true", "1")
+        while not over and self.pictures.get(place + name, content) != content:
+            name = f"{stem} ({next(tries)}).{form}"
+        self.pictures[place + name] = content
         self._note("uploaded", None, name)
         return _json({"name": name, "subfolder": subfolder, "type": fields.get("type", "input")})
 

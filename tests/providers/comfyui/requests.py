@@ -43,6 +43,12 @@ CLIP = {
     "20": node("SaveVideo", filename_prefix="clip", video=["10", 0]),
 }
 """A clip of a picture."""
+WORDS = {
+    "1": node("ShowText", text="nothing yet"),
+    "2": node("SaveAudio", filename_prefix="voice", audio=["1", 0]),
+    "3": node("PreviewImage", images=["1", 0]),
+}
+"""Words, and a sound of them."""
 
 
 def graph(**more: Any) -> dict[str, Any]:

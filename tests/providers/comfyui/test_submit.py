@@ -190,6 +190,17 @@ async def test_a_picture_is_uploaded_under_the_name_of_its_content(
     assert body["prompt"]["10"]["inputs"]["image"] == name
 
 
+async def test_another_file_of_that_name_is_left_as_it_is(
+    provider: ComfyProvider, fake: FakeComfy, channel: Channel
+) -> None:
+    """Half of it, from an upload that was cut off, say; some job may be reading it."""
+    picture = MediaInput("image", object_key="a", content_type="image/png", sha256="ab")
+    fake.pictures["telecine/ab.png"] = b"half"
+    prepared = await provider.prepare(channel, submission(clip(), inputs=(picture,)), Shelf(a=b"whole"))
+    assert prepared == b'{"10:LoadImage.image":"telecine/ab (1).png"}'
+    assert fake.pictures == {"telecine/ab.png": b"half", "telecine/ab (1).png": b"whole"}
+
+
 async def test_nothing_to_upload(provider: ComfyProvider, channel: Channel) -> None:
     assert await provider.prepare(channel, submission(), Shelf()) is None
 

@@ -31,9 +31,13 @@ _MOST_EXTENSION: Final = 5
 
 async def upload(asking: Asking, channel: Channel, item: MediaInput, path: Path) -> str | Refused | NeverSent:
     """What the file at `path` is called there, as nodes that load files take it. (ComfyUI, `/upload/image`, which takes
-    files of every kind.)"""
+    files of every kind.)
+
+    Never over one that is there, which another job may be reading just now: the same content is left as it is, and
+    anything else of that name makes the new one be called otherwise.
+    """
     stem = item.sha256 or await asyncio.to_thread(_sha256, path)
-    pairs = (("type", "input"), ("subfolder", _FOLDER), ("overwrite", "true"))
+    pairs = (("type", "input"), ("subfolder", _FOLDER))
     form = Form(pairs, (File("image", path, stem, _extension(item)),))
     try:
         reply = await asking.send(channel, "/upload/image", form, _SECONDS)
