@@ -8,8 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
+from telecine.accounts.principal import Principal
+from telecine.dialects.bizyair import BIZYAIR as BIZYAIR_DIALECT
+from telecine.dialects.bizyair import create as bizyair
+from telecine.dialects.bizyair import render as bizyair_render
 from telecine.dialects.bodies import Body, parse_object
+from telecine.dialects.call import Call
 from telecine.dialects.fields import Fields
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import create as kling
@@ -25,16 +31,19 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Source as Followed
+from telecine.providers.bizyair import BIZYAIR as BIZYAIR_VENDOR
 from telecine.providers.http.body import translate
 from telecine.providers.kling import KLING as KLING_VENDOR
 from telecine.providers.openai import OPENAI as OPENAI_VENDOR
 from telecine.providers.sandbox.plan import opening, plan
 from telecine.providers.suno import SUNO as SUNO_VENDOR
 from telecine.providers.take import ADVISORY
+from telecine.wires.bizyair import CreateTask as CreateApp
 from telecine.wires.kling import IMAGE_ONLY
 from telecine.wires.kling import CreateTask as KlingWire
 from telecine.wires.openai import CreateVideo
 from telecine.wires.suno import SubmitMusic
+from tests.dialects.house import House
 
 URL, OTHER = "https://pictures.test/a.png", "https://pictures.test/b.png"
 POINTS = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
@@ -75,6 +84,10 @@ SUNO: dict[str, Any] = {
     "audio_weight": 0.3, "continue_clip_id": "0d3bcf4c-8a0b-4d2e-9c0e-000000000001", "continue_at": 5, "task_id": "t",
     "notify_hook": "https://me.test/h", "a_field_of_nobody": {"a": 1},
 }  # fmt: skip
+BIZYAIR: dict[str, Any] = {
+    "web_app_id": 41082, "suppress_preview_output": True, "input_values": {"6:CLIPTextEncode.text": "another"},
+    "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
 GOES_ON = {"continue_at", "task_id"}
 """Suno takes these with a clip only."""
 OURS = {"notify_hook", "webhook_url", "callback_url", "external_id", "external_task_id", "metadata"}
@@ -94,12 +107,17 @@ ALIKE = {
         {"make_instrumental", "instrumental"},
         {"prompt", "gpt_description_prompt", "custom_mode"},
     ],
+    "bizyair": [],
     "tasks": [],
 }
 """Names for one thing, any of which a refusal may name."""
-IGNORED = {("kling/image2video", "aspect_ratio"), ("suno", "task_id")}
-"""What the client's own vendor documents as ignored; and what only says again which clip goes on."""
+IGNORED = {("kling/image2video", "aspect_ratio"), ("suno", "task_id"), ("bizyair", "suppress_preview_output")}
+"""What the client's own vendor documents as ignored; what only says again which clip goes on; and what asks to leave
+out what is left out in any case."""
 Parsed = tuple[GenerationRequest, list[Source]]
+
+
+CALL = Call(Request({"type": "http", "headers": []}), "bizyair", House(BIZYAIR_DIALECT).edge, Principal(1, None, "me"))
 
 
 def to_own(body: Body) -> Parsed:
@@ -114,6 +132,8 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
     "kling/image2video": (lambda body: kling.parse_create("image2video", body), {"image": URL, "prompt": "a"}, KLING,
                           kling_render.FIELDS),
     "suno": (suno.parse_music, {"prompt": "la", "mv": "chirp-v4"}, SUNO, suno_render.FIELDS),
+    "bizyair": (lambda body: bizyair.parse_app(CALL, body),
+                {"web_app_id": 37429, "input_values": {"6:CLIPTextEncode.text": "a"}}, BIZYAIR, bizyair_render.FIELDS),
     "tasks": (to_own, {"model": "kling-v1", "prompt": "a"}, OWN, tasks_render.FIELDS),
 }  # fmt: skip
 
@@ -140,7 +160,17 @@ def of_sandbox(request: GenerationRequest) -> Any:
     return msgspec.json.encode(job), opening(request)
 
 
-PROVIDERS = {"kling": of_kling, "openai": of_openai, "suno": of_suno, "sandbox": of_sandbox}
+def of_bizyair(request: GenerationRequest) -> Any:
+    return translate(BIZYAIR_VENDOR, request, request.model).encoded()
+
+
+PROVIDERS = {
+    "kling": of_kling,
+    "openai": of_openai,
+    "suno": of_suno,
+    "bizyair": of_bizyair,
+    "sandbox": of_sandbox,
+}
 
 
 def request_of(dialect: str, body: dict[str, Any]) -> GenerationRequest:
@@ -198,6 +228,7 @@ def test_no_field_is_left_out_of_this_walk() -> None:
     assert {*CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
     assert {*KlingWire.__struct_encode_fields__, nobodys} == set(KLING)
     assert {*SubmitMusic.__struct_encode_fields__, nobodys} == set(SUNO)
+    assert {*CreateApp.__struct_encode_fields__, nobodys} == set(BIZYAIR)
     own = {name for name in OWN if ":" not in name}
     assert set(tasks.CreateTask.__struct_encode_fields__) - {"draft"} == own  # it is not of what is made
     assert {f"parameters:{name}" for name in VideoParameters.__struct_fields__} == {
