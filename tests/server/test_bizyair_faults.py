@@ -6,15 +6,17 @@ name its address or key. Nobody can ask it what became of a create: one without 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server.live import LiveServer, eventually
+from tests.server.live import KEY, LiveServer, eventually
 from tests.server.test_bizyair import bizyair_channel
 from tests.upstreams.bizyair import API_KEY, PAGE, FakeBizyair, Fault
 
@@ -255,6 +257,61 @@ def test_a_redirect_to_a_private_address_is_never_followed(server: LiveServer, f
             thread.join()
     assert found["status"] == "succeeded", "the picture exists, and has been paid for"
     assert asked == []
+
+
+# Where a create is answered with the result.
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory, fake: FakeBizyair) -> Iterator[LiveServer]:
+    config = bizyair_channel(fake, "sync") + "\n[limits]\nfirst_step = 1200\n"
+    with LiveServer(tmp_path_factory.mktemp("sync"), config, speed=60) as found:
+        yield found
+        assert_nothing_private(found.log_text(), fake)
+
+
+@pytest.fixture
+def quick(fake: FakeBizyair) -> Iterator[FakeBizyair]:
+    """Whose jobs end by themselves."""
+    fake.autofinish(0.05)
+    yield fake
+    fake.autofinish(None)
+
+
+@pytest.mark.parametrize("act", ["drop", "html", "broken"])
+def test_a_result_that_never_comes_is_told_as_unknown(waiting: LiveServer, quick: FakeBizyair, act: Any) -> None:
+    before = len(quick.jobs)
+    quick.faults.append(Fault("create", act, created=True))
+    answer = waiting.call("POST", "/v1/tasks", ONE)
+    assert (answer.status, answer.json["error"]["code"]) == (502, "submission_unknown"), answer
+    waiting.clock.leap(NEXT_POLL)
+    assert waiting.call("POST", "/v1/tasks", ONE).status == 200
+    assert len(quick.jobs) == before + 2, "it is never sent again"
+
+
+def test_a_result_whose_link_expires_is_asked_for_by_its_id(waiting: LiveServer, quick: FakeBizyair) -> None:
+    quick.link_uses = 1
+    try:
+        before = len(quick.jobs)
+        quick.faults.append(Fault("file", "cut"))  # which is the one use
+        task = waiting.call("POST", "/v1/tasks", ONE).json["id"]
+        assert waiting.ended(task)["status"] == "succeeded"
+        job = job_of(quick, before)
+        assert [entry.code for entry in quick.entries("download") if entry.task_id == job] == [0, 403, 200]
+    finally:
+        quick.link_uses = None
+
+
+def test_a_result_that_is_a_failure_is_one(waiting: LiveServer, fake: FakeBizyair) -> None:
+    before = len(fake.jobs)
+    with closing(waiting.connect()) as connection:
+        connection.request("POST", "/v1/tasks", json.dumps(ONE), {"authorization": f"Bearer {KEY}"})
+        eventually(lambda: len(fake.jobs) > before, "a job")
+        fake.fail(job_of(fake, before), "node 17 gave up")
+        task = json.loads(connection.getresponse().read())["id"]
+    waiting.clock.leap(NEXT_POLL)
+    found = waiting.ended(task)
+    assert (found["status"], found["error"]["message"]) == ("failed", "node 17 gave up")
 
 
 # When there is no end in sight.
