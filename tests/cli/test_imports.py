@@ -8,16 +8,14 @@ from pathlib import Path
 
 SERVE = """
 import signal, sys
-from pathlib import Path
+from telecine.cli import serve
 from telecine.cli.app import app
-from telecine.server import run
 
-def ready(_):
+def ready(*_):
     print(*sys.modules)
     signal.raise_signal(signal.SIGTERM)
 
-serve = run.serve
-run.serve = lambda settings, host, port, _: serve(settings, host, port, ready)
+serve._announce = ready
 sys.argv[1:] = ["serve", "--port", "0", "--data", sys.argv[1]]
 app()
 """
@@ -50,7 +48,10 @@ def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path:
         "av",
         "cryptography.x509",
         "jwt",
+        "rich",
         "sqlalchemy.dialects.postgresql",
+        "sqlalchemy.ext.asyncio",
+        "sqlalchemy.orm",
         "tomlkit",
     }
 

@@ -39,6 +39,10 @@ def serve(
     under way finish and leave the rest to the next start; a second signal ends the process at once.
     """
     gc.set_threshold(*_GARBAGE)
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog  # noqa: F401  it would load rich, for tracebacks that `logs` does not draw: a fifteenth of a start
+
+    del sys.modules["rich"]
     from sqlalchemy.exc import SQLAlchemyError
 
     from telecine.config import ConfigError, load, located

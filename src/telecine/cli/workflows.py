@@ -14,7 +14,7 @@ from telecine.cli import printing
 from telecine.cli.connection import connect, decode
 from telecine.cli.failure import USAGE, Failure
 from telecine.cli.listing import listing
-from telecine.cli.options import Config, Data, Json, Key, Server, Target
+from telecine.cli.options import Config, Data, Json, Target, command
 from telecine.cli.texts import text
 from telecine.cli.wire import Page
 
@@ -51,27 +51,22 @@ class Shown(msgspec.Struct, frozen=True):
     source: str
 
 
-@app.command("list")
-def list_workflows(
-    *, json: Json = False, data: Data = None, config: Config = None, server: Server = None, key: Key = None
-) -> None:
+@command(app, "list")
+def list_workflows(*, target: Target, json: Json = False) -> None:
     """List the workflows that run."""
     headings = ["NAME", "APP", "MAKES", "COUNT", "NODES", "INPUTS", "CHANNELS", "SOURCE"]
-    listing(Target(data, config, server, key), _PATH, Page[Shown], headings, _row, json=json)
+    listing(target, _PATH, Page[Shown], headings, _row, json=json)
 
 
-@app.command("show")
+@command(app, "show")
 def show(
     *,
     name: Annotated[str, typer.Argument(help="Its name, or the number of its app.")],
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Show a workflow: what clients may set of it, and what it makes."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         content = connection.call("GET", f"{_PATH}/{quote(name, safe='')}")
     if json:
         printing.raw(content)
@@ -94,7 +89,7 @@ def show(
     _inputs(found.inputs)
 
 
-@app.command("check")
+@command(app, "check")
 def check(
     *,
     file: Annotated[
@@ -139,7 +134,7 @@ def check(
     typer.echo(text("workflows_valid", number=len(found)), err=True)
 
 
-@app.command("add")
+@command(app, "add")
 def add(
     *,
     file: File,
@@ -157,11 +152,8 @@ def add(
         list[str] | None, typer.Option("--input", metavar="INPUT", help="Another that clients may set; repeatable.")
     ] = None,
     output: Annotated[str | None, typer.Option(metavar="NODE", help="The node whose files are the result.")] = None,
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Add a workflow, once all is found to be there.
 
@@ -177,7 +169,7 @@ def add(
     fields: dict[str, Any] = {**guessed(graph), **{field: value for field, value in said.items() if value}}
     if input_:
         fields["inputs"] = input_
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         if web_app_id is None:
             taken = {one.web_app_id for one in connection.ask(Page[Shown], "GET", _PATH).data}
             web_app_id = next(number for number in range(1, len(taken) + 2) if str(number) not in taken)
@@ -191,18 +183,15 @@ def add(
     typer.echo(text("workflow_added", name=name or file.stem), err=True)
 
 
-@app.command("remove")
+@command(app, "remove")
 def remove(
     *,
     name: Annotated[str, typer.Argument(help="Its name.")],
+    target: Target,
     json: Json = False,
-    data: Data = None,
-    config: Config = None,
-    server: Server = None,
-    key: Key = None,
 ) -> None:
     """Remove a workflow that was added here. Tasks of it that have not been sent yet fail."""
-    with connect(Target(data, config, server, key)) as connection:
+    with connect(target) as connection:
         content = connection.call("DELETE", f"{_PATH}/{quote(name, safe='')}")
     if json:
         printing.raw(content)
