@@ -276,3 +276,24 @@ def test_a_workflow_that_was_made_is_there_after_a_start_and_the_file_goes_befor
         assert (refused.status, "'leaflet'" in refused.json["error"]["message"]) == (400, True)
         assert "'77'" in refused.json["error"]["message"]
         assert server.call("GET", "/admin/v1/workflows/leaflet", key=ADMIN_KEY).json["web_app_id"] == "8"
+
+
+def test_a_task_whose_workflow_is_gone_before_it_is_sent_fails_and_costs_nothing(tmp_path: Path) -> None:
+    graph = json.loads((FLOWS / "picture-book.json").read_text())
+    wanted = {"workflow": {"web_app_id": 7, "name": "leaflet", "prompt": STORY}, "graph": graph}
+    channel = (
+        '[[channels]]\nname = "shut"\nprovider = "sandbox"\npriced = true\nmodels = ["leaflet"]\nmax_in_flight = 0\n'
+    )
+    price = '[[prices]]\nmodel = "leaflet"\nunit = "image"\nprice = 1\n'
+    with LiveServer(tmp_path, channel + price) as server:
+        assert server.call("POST", "/admin/v1/workflows", wanted, key=ADMIN_KEY).status == 201
+        task = server.call("POST", "/v1/tasks", {"model": "leaflet", "prompt": "a leaf"}).json
+        assert (task["status"], task["cost"]["held"]) == ("queued", "5.000000")
+        assert server.call("DELETE", "/admin/v1/workflows/leaflet", key=ADMIN_KEY).status == 200
+        file = tmp_path / "telecine.toml"
+        file.write_text(file.read_text().replace("max_in_flight = 0", "max_in_flight = 1"))
+        assert server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).status == 200
+        ended = server.ended(task["id"])
+        assert (ended["status"], ended["error"]["code"]) == ("failed", "invalid_request")
+        assert "no longer configured" in ended["error"]["message"]
+        assert ended["cost"]["charged"] == "0.000000"
