@@ -33,6 +33,22 @@ def test_a_workflow_is_read_with_its_graph(tmp_path: Path) -> None:
     assert flow.filled({"6:CLIPTextEncode.text": "a kite"})["6"]["inputs"]["text"] == "a kite"
 
 
+def test_a_model_of_the_modelzoo_has_fields_by_their_plain_names(tmp_path: Path) -> None:
+    text = """
+        [[workflows]]
+        web_app_id = "ace-step/text-to-audio"
+        name = "song"
+        duration = "duration"
+        inputs = ["lyrics", "tags"]
+    """
+    (flow,) = written(tmp_path, text).flows
+    assert (flow.web_app_id, flow.makes, flow.declared) == (
+        "ace-step/text-to-audio",
+        "audio",
+        ("lyrics", "tags", "duration"),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "graph", "why"),
     [
@@ -44,6 +60,8 @@ def test_a_workflow_is_read_with_its_graph(tmp_path: Path) -> None:
         (SECTION + 'width = "5:EmptyLatentImage.width"', GRAPH, "go together"),
         (SECTION.replace("37429", '"x1"'), GRAPH, "must be a number"),
         (SECTION.replace("37429", "-1"), GRAPH, "must be a number"),
+        (SECTION.replace("37429", '"ace-step/text-to-audio"'), GRAPH, "leave out file"),
+        (SECTION.replace("37429", '"ace step/text-to-audio"'), GRAPH, "without spaces"),
         (SECTION.replace('"picture-book"', '"kling-v1"'), GRAPH, "a model of that name"),
         (SECTION.replace('"picture-book"', '"a/b"'), GRAPH, "printable"),
         (SECTION + SECTION, GRAPH, "more than one"),

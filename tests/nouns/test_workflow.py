@@ -241,3 +241,16 @@ def test_a_single_model_has_fields_of_any_kind_and_no_path() -> None:
         with pytest.raises(GatewayError, match="'prompt' names a file") as refused:
             values_of(model, called({"prompt": path}))
         assert (refused.value.code, refused.value.param) == ("invalid_request", "parameters.input_values")
+
+
+def test_a_single_model_with_declared_fields_is_called_in_any_words() -> None:
+    model = Workflow(
+        web_app_id="kling-o3/text-to-video", name="o3", prompt="prompt", duration="duration", inputs=("sound",)
+    )
+    assert (model.check(), model.makes) == ([], "video")
+    made = values_of(model, GenerationRequest("text_to_video", "o3", "a kite", duration=5.0))
+    assert (values(made), made.duration, made.prompt) == ({"prompt": "a kite", "duration": 5}, 5.0, "a kite")
+    with pytest.raises(GatewayError, match="'mode' of the workflow 'o3' cannot be set; these can: sound, prompt"):
+        values_of(model, called({"mode": "pro"}))
+    song = Workflow(web_app_id="ace-step/text-to-audio", name="song", duration="duration")
+    assert (song.makes, Workflow(web_app_id="a/vision", name="v").makes) == ("audio", None)

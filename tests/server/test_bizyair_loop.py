@@ -16,6 +16,7 @@ from tests.dialects.bizyair.test_live import (
     CLIP,
     CONFIG,
     ENDPOINT,
+    NAMED,
     PROMPT,
     book,
     checked,
@@ -46,7 +47,7 @@ provider = "bizyair"
 base_url = "{there.address}"
 api_key = "{KEY}"
 webhook_secret = "secret-of-the-callbacks-0123456789"
-models = ["{BOOK}", {{ public = "clip", upstream = "{CLIP}" }}, "*/*"]
+models = ["{BOOK}", {{ public = "clip", upstream = "{CLIP}" }}, {{ public = "o2", upstream = "{NAMED}" }}, "*/*"]
 options = {{ mode = "{mode}" }}
 
 [[workflows]]
@@ -55,6 +56,11 @@ name = "clip"
 prompt = "16:WanVideoTextEncode.positive_prompt"
 duration = "16:WanVideoTextEncode.seconds"
 makes = "video"
+
+[[workflows]]
+web_app_id = "{NAMED}"
+name = "o2"
+prompt = "prompt"
 """
 
 
@@ -113,6 +119,16 @@ def test_a_model_of_the_modelzoo_goes_round(there: LiveServer, here: LiveServer)
     assert (body["request_id"], body["status"], len(body["outputs"]["images"])) == (name, "Success", 1)
     assert body["outputs"]["images"][0].startswith(here.address)
     assert server_model(there) == ENDPOINT
+
+
+def test_a_model_of_the_modelzoo_is_called_in_other_words(there: LiveServer, here: LiveServer) -> None:
+    task = here.ended(here.call("POST", "/v1/tasks", {"model": "o2", "prompt": "a boat"}).json["id"])
+    assert (task["status"], task["operation"], len(task["outputs"])) == ("succeeded", "workflow", 1)
+    assert server_model(there) == NAMED
+    by_endpoint = here.call("POST", f"{CHINA_MODELS}/{NAMED}", {"prompt": "a boat"}).json["request_id"]
+    assert here.ended(by_endpoint)["model"] == "o2"
+    answer = here.call("POST", f"{CHINA_MODELS}/{NAMED}", {"prompt": "a boat", "mode": "pro"})
+    assert (answer.status, answer.json["code"]) == (400, 20015), answer
 
 
 def server_model(there: LiveServer) -> str:

@@ -18,6 +18,7 @@ from telecine.nouns.workflow import MOST_BATCH, Workflow
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of a graph."""
 _DIGITS: Final = 19
+_MOST_ENDPOINT: Final = 200
 
 
 def with_workflows(config: Config, folder: Path) -> Config:
@@ -47,8 +48,13 @@ def problems(workflow: Workflow) -> list[str]:
 
 def _of_values(workflow: Workflow) -> Iterator[str]:
     number = workflow.web_app_id
-    if not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number != "0" * len(number)):
-        yield f"web_app_id is '{number[:40]}'; it must be a number, of digits alone."
+    if "/" in number:
+        if workflow.graph is not None:
+            yield f"web_app_id is '{number[:40]}', an endpoint of BizyAir's, which has no graph; leave out file."
+        if not (number.isprintable() and " " not in number and len(number) <= _MOST_ENDPOINT):
+            yield f"web_app_id is '{number[:40]}'; an endpoint has {_MOST_ENDPOINT} characters at most, without spaces."
+    elif not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number != "0" * len(number)):
+        yield f"web_app_id is '{number[:40]}'; it must be a number, of digits alone, or an endpoint such as a/b."
     try:
         check_name(workflow.name)
     except ValueError as error:

@@ -28,6 +28,8 @@ PARAM: Final = "parameters.input_values"
 """The field that errors about an input name."""
 MOST_BATCH: Final = 100
 """Results of one job."""
+_ENDINGS: Final[tuple[Kind, ...]] = ("image", "video", "audio")
+"""Words at the end of an endpoint that say what it makes."""
 _BATCH: Final = "batch_size"
 """The field of the nodes that say how many pictures are made (EmptyLatentImage and its like)."""
 _TYPES: Final = {
@@ -48,7 +50,7 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     """One app. An input is named as BizyAir does: `93:CLIPTextEncode.text`; a title may stand for the class."""
 
     web_app_id: str
-    """Its number at BizyAir; for one's own graphs whatever number was chosen."""
+    """Its number at BizyAir, or the endpoint of a model there; for one's own graphs whatever number was chosen."""
     name: str
     """The public name of the model."""
     graph: Graph | None = None
@@ -92,18 +94,25 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(one for one in (*self.inputs, *named) if one is not None))
 
     @property
+    def endpoint(self) -> bool:
+        """Whether it is a single model of BizyAir's ModelZoo, whose id is a path, and whose inputs are plain fields."""
+        return self.graph is None and "/" in self.web_app_id
+
+    @property
     def makes(self) -> Kind | None:
         """What it makes; None where nobody has said."""
         if self.kind is not None or self.graph is None:
-            return self.kind or ("video" if self.duration is not None else None)
+            word = self.web_app_id.rpartition("-")[2] if self.endpoint else ""  # such as …/image-to-video
+            told = next((kind for kind in _ENDINGS if kind == word), None)
+            return self.kind or told or ("video" if self.duration is not None else None)
         if self.output is not None and self.output in self.graph:
             return made_by(self.graph[self.output].class_type)
         kinds = {made_by(node.class_type) for node in self.graph.values() if saves(node.class_type)}
         return next((one for one in ("video", "audio") if one in kinds), "image")
 
     def spot(self, key: str) -> Spot | None:
-        """The input that `key` names; None where there is none. A single model, whose id is a path, has no nodes."""
-        return Spot("", "", key) if self.graph is None and "/" in self.web_app_id else spot_of(key, self.graph)
+        """The input that `key` names; None where there is none."""
+        return Spot("", "", key) if self.endpoint else spot_of(key, self.graph)
 
     def check(self) -> list[str]:
         """What is wrong with it, a sentence each, naming every node and field that does not exist."""

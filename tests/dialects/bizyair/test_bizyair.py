@@ -413,7 +413,7 @@ async def test_a_modelzoo_create_is_answered_in_both_forms(house: House, root: s
         "code": 20000, "message": "Ok", "status": True, "data": {"request_id": name}, "request_id": name,
     })  # fmt: skip
     assert house.request == GenerationRequest(
-        operation="workflow", model=MODEL, parameters=WorkflowParameters(SONG, MODEL, makes="audio")
+        operation="workflow", model=MODEL, parameters=WorkflowParameters(SONG, MODEL)
     )
     assert view.task.form == "bizyair:model"
 

@@ -18,6 +18,7 @@ CHINA, ABROAD = "/w/v1/webapp/task/openapi", "/v1/webapp/task/openapi"
 CHINA_MODELS, ABROAD_MODELS, SDK = "/x/v1/modelzoo/tasks/openapi", "/v1/modelzoo/tasks/openapi", "/v1/modelzoo/tasks"
 ASYNC = {"X-Bizyair-Task-Async": "enable"}
 BOOK, CLIP, ELSEWHERE, ENDPOINT = 37429, 41082, 50001, "bza-image-b-pro-official/text-to-image"
+NAMED = "bza-image-o2-base/text-to-image"
 PROMPT, PIXELS = "6:CLIPTextEncode.text", "5:EmptyLatentImage.width"
 GRAPH: dict[str, Any] = {
     "3": {"class_type": "KSampler", "inputs": {"seed": 1, "cfg": 8.0, "positive": ["6", 0], "latent_image": ["5", 0]}},
@@ -36,7 +37,7 @@ allow_private = ["127.0.0.0/8"]
 [[channels]]
 name = "drawn"
 provider = "sandbox"
-models = ["*", "{ELSEWHERE}", "{ENDPOINT}"]
+models = ["*", "{ELSEWHERE}", "{ENDPOINT}", "{NAMED}"]
 
 [[workflows]]
 web_app_id = {BOOK}

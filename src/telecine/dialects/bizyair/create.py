@@ -12,7 +12,6 @@ from telecine.dialects.inline import check_texts
 from telecine.dialects.rows import Parsed
 from telecine.dialects.waiting import BLANK, Wait
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.kinds import Kind
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest, Native
 from telecine.nouns.workflow import OPERATION
@@ -26,7 +25,6 @@ _MOST_BYTES: Final = 8 * 1024
 _MOST_NAME: Final = 200
 _OWN: Final = frozenset({ASYNC.lower(), WEBHOOK.lower()})
 """Headers of that beginning that say what we are to do, and nothing to the receiver of a callback."""
-_KINDS: Final[tuple[Kind, ...]] = ("image", "video", "audio")
 _APP: Final = Known.of(CreateTask)
 _MODEL: Final = Known(())
 
@@ -73,16 +71,10 @@ def _called(call: Call, app: str, values: dict[str, Any]) -> GenerationRequest:
     return GenerationRequest(
         operation=OPERATION,
         model=workflow.name if workflow is not None else app,
-        parameters=WorkflowParameters(input_values=values, web_app_id=app, makes=_made_at(app)),
+        parameters=WorkflowParameters(input_values=values, web_app_id=app),
         callback_url=call.request.headers.get(WEBHOOK) or None,
         callback_headers=call.edge.sealed(passed_on(call), call.principal.account_id),
     )
-
-
-def _made_at(app: str) -> Kind | None:
-    """What a model makes, by the end of its endpoint; None for an app, and for what that does not say."""
-    word = app.rpartition("/")[2].rpartition("-")[2] if is_endpoint(app) else ""
-    return next((kind for kind in _KINDS if kind == word), None)
 
 
 def passed_on(call: Call) -> dict[str, str]:
