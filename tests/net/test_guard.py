@@ -266,11 +266,10 @@ async def test_every_answer_is_checked_anew() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "0x7f.1", "0x7f000001", "127%2e0%2e0%2e1", "a" * 70 + ".example"])
 async def test_the_systems_resolver_opens_no_side_door(host: str) -> None:
-    """Hexadecimal spellings are names to aiohttp and addresses to getaddrinfo."""
+    """Hexadecimal spellings are names to us and addresses to getaddrinfo."""
     resolver = GuardedResolver(PUBLIC)
     with pytest.raises(OSError, match=r"not public|cannot be asked|\[Errno"):
         await resolver.resolve(host, 80)
-    await resolver.close()
 
 
 async def test_names_that_are_never_answered_keep_no_thread_from_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,11 @@ import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from aiohttp.client_proto import ResponseHandler
 
 from telecine.net.client import Client, FetchError
+from telecine.net.connection import Connection
 from telecine.net.guard import AddressPolicy
 from tests.upstreams.rude import BODIES, RudeServer
 
@@ -86,13 +85,13 @@ async def test_answers_that_nobody_asked_for_are_not_read(client: Client, monkey
 def heads_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by each head that is read, whatever its status."""
     read: list[int] = []
-    feed = ResponseHandler.feed_data
+    complete = Connection.on_headers_complete
 
-    def noted(handler: ResponseHandler, data: Any, size: int = 0) -> None:
-        read.append(data[0].code)
-        feed(handler, data, size)
+    def noted(connection: Connection) -> None:
+        read.append(connection._parser.get_status_code())
+        complete(connection)
 
-    monkeypatch.setattr(ResponseHandler, "feed_data", noted)
+    monkeypatch.setattr(Connection, "on_headers_complete", noted)
     return read
 
 

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Final, Literal
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver
-from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from telecine.net.exchange import Answer, Message, Peer, exchange, head_of, peer
-from telecine.net.forms import Form
-from telecine.net.guard import AddressPolicy, AddressRefusedError
-from telecine.net.heads import HeadFirstConnector
+from telecine.net.connections import Connections
+from telecine.net.errors import BrokenError, FetchError
+from telecine.net.exchange import Answer, Limits, Message, Target, exchange, head_of, target
+from telecine.net.forms import Form, Multipart
+from telecine.net.guard import AddressPolicy
 from telecine.net.inlined import LONG, InlineError, split
+from telecine.net.names import Resolver
 from telecine.net.spool import Spool, Spooled
 from telecine.net.urls import divided, joined, origin_of, sent_as
 
+__all__ = ["Client", "FetchError", "Reply", "Stream", "checked"]
 MAX_REPLY: Final = 16 * 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 STALL_SECONDS: Final = 30.0
-CHUNK: Final = 256 * 1024
 _Use = Literal["answers", "once", "heads", "files"]
 """What a connection is for: requests that may be repeated, one that may not, one of whose answer only the head counts,
 files as they come."""
@@ -39,21 +37,6 @@ _LINGER: Final = 2.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to another origin; anything else could be a credential of the first.
 _PORTABLE: Final = frozenset({"accept", "accept-encoding", "range"})
-
-
-class FetchError(Exception):
-    """A request that brought no usable answer. The message names neither host nor key, so it may reach a client.
-
-    `sent` is False only where nothing can have reached the peer; `status` is set where it answered.
-    """
-
-    def __init__(self, reason: str, *, sent: bool = True, status: int | None = None, refused: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sent = sent
-        self.status = status
-        self.refused = refused
-        """We refused the address or the URL: trying again will not help."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -101,20 +84,20 @@ def checked(url: str, policy: AddressPolicy) -> URL:
     Path and query go out as they are written (telecine.net.urls.sent_as).
     """
     to, _ = _led(url)
-    if not policy.permits_host(to.host):
+    if not policy.permits_host(to.peer.host):
         raise FetchError("the address is not allowed", sent=False, refused=True)
     return sent_as(url)
 
 
-def _led(url: str) -> tuple[Peer, str]:
+def _led(url: str) -> tuple[Target, str]:
     """Where `url` leads, and its path as it goes out. Whether that may be dialled is judged when it is. Raises
     FetchError."""
     try:
         beginning, path = divided(url)
-        to = peer(beginning)
+        to = target(beginning)
     except ValueError:
         raise FetchError("the URL is malformed", sent=False, refused=True) from None
-    if to.url.scheme not in ("http", "https") or not to.host or not to.plain:
+    if not to.plain:
         raise FetchError("only plain http and https URLs are fetched", sent=False, refused=True)
     return to, path
 
@@ -133,7 +116,7 @@ class Client:
         self,
         policy: AddressPolicy | None = None,
         *,
-        resolver: AbstractResolver | None = None,
+        resolver: Resolver | None = None,
         stall: float = STALL_SECONDS,
         linger: float = _LINGER,
     ) -> None:
@@ -141,7 +124,7 @@ class Client:
         self._resolver = resolver
         self._stall = stall
         self._linger = linger
-        self._connectors: dict[tuple[bool, _Use], HeadFirstConnector] = {}
+        self._connections: dict[tuple[bool, _Use], Connections] = {}
 
     async def request(
         self,
@@ -172,15 +155,16 @@ class Client:
         `spool`: long base64 strings of a JSON answer go there as they come (`telecine.net.inlined`), and `max_bytes`
         counts what is left of it.
         """
-        async with _opened(body) if isinstance(body, Form) else nullcontext(body) as data:
+        use: _Use = "heads" if cut else "once" if fresh else "answers"
+        with ExitStack() as files:
             answer = await self._asked(
                 method,
                 url,
                 headers=headers or {},
-                body=data,
+                body=await _opened(body, files) if isinstance(body, Form) else body,
                 timeout=timeout,
                 allow_private=allow_private,
-                use="heads" if cut else "once" if fresh else "answers",
+                use=use,
                 before_send=before_send,
             )
             try:
@@ -237,91 +221,59 @@ class Client:
         timeout: float,
         allow_private: bool,
         use: _Use,
-        body: bytes | aiohttp.MultipartWriter | None = None,
+        body: bytes | Multipart | None = None,
         silence: float | None = None,
         before_send: Callable[[], None] | None = None,
     ) -> Answer:
         """The head of the answer. A GET is sent again where the peer has just closed a connection that was kept."""
         to, path = _led(url)
         # To connect ends before `timeout` does, so that a peer that never accepts counts as never sent.
-        limits = aiohttp.ClientTimeout(connect=min(CONNECT_SECONDS, timeout * 0.9), sock_read=silence)
+        connect = min(CONNECT_SECONDS, timeout * 0.9)
         ends = asyncio.get_running_loop().time() + timeout
-        with _translated():
-            message = Message(head_of(method, to, path, headers, body, last=use == "once"), body, before_send, ends)
-            asking = partial(
-                exchange, self._connector(allow_private, use), to, message, limits, decompress=use != "heads"
-            )
-            try:
-                return await asking()
-            except aiohttp.ClientConnectorError:
+        try:
+            head = head_of(method, to.host, path, headers, body, last=use == "once")
+        except ValueError:  # a line break in a header
+            raise FetchError("the request is malformed", sent=False, refused=True) from None
+        message, limits = Message(head, body, before_send, ends), Limits(connect, silence)
+        connections = self._connections_for(allow_private, use)
+        try:
+            return await exchange(connections, to.peer, message, limits, decompress=use != "heads")
+        except BrokenError:
+            if method != "GET" or use == "once":
                 raise
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                if method != "GET" or use == "once":
-                    raise
-                return await asking()
+            return await exchange(connections, to.peer, message, limits, decompress=use != "heads")
 
-    def _connector(self, allow_private: bool, use: _Use) -> HeadFirstConnector:
-        connector = self._connectors.get((allow_private, use))
-        if connector is None:
-            kept = {"keepalive_timeout": _KEPT_FOR_ANSWERS if use == "answers" else _KEPT}
-            connector = HeadFirstConnector(
-                self.policy.opened() if allow_private else self.policy,
-                self._resolver,
-                **{"force_close": True} if use == "once" else kept,
-            )
-            self._connectors[allow_private, use] = connector
-        return connector
+    def _connections_for(self, allow_private: bool, use: _Use) -> Connections:
+        known = self._connections.get((allow_private, use))
+        if known is None:
+            kept = 0.0 if use == "once" else _KEPT_FOR_ANSWERS if use == "answers" else _KEPT
+            known = Connections(self.policy.opened() if allow_private else self.policy, self._resolver, kept)
+            self._connections[allow_private, use] = known
+        return known
 
     async def close(self) -> None:
         """Close every connection."""
-        connectors, self._connectors = list(self._connectors.values()), {}
-        for connector in connectors:
-            await connector.close()
+        known, self._connections = list(self._connections.values()), {}
+        for connections in known:
+            await connections.close()
 
 
-@asynccontextmanager
-async def _opened(form: Form) -> AsyncIterator[aiohttp.MultipartWriter]:
-    """What aiohttp reads of `form`. Raises FetchError where a file of it is gone."""
-    async with AsyncExitStack() as stack:
-        try:
-            data = await stack.enter_async_context(form.opened())
-        except OSError:
-            raise FetchError("a file that was to be sent cannot be read", sent=False) from None
-        yield data
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turns whatever aiohttp raises into a FetchError that names nothing of the peer's."""
+async def _opened(form: Form, files: ExitStack) -> Multipart:
+    """What is sent of `form`, while its `files` are open. Raises FetchError where one is gone."""
     try:
-        yield
-    except aiohttp.ClientConnectorDNSError as error:
-        refused = isinstance(error.os_error, AddressRefusedError)
-        reason = "the address is not allowed" if refused else "the host name cannot be resolved"
-        raise FetchError(reason, sent=False, refused=refused) from None
-    except aiohttp.ClientSSLError:
-        raise FetchError("no trusted TLS connection", sent=False) from None
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        raise FetchError("no connection", sent=False) from None
-    except (TimeoutError, asyncio.IncompleteReadError):
-        raise FetchError("no answer in time") from None
-    except aiohttp.InvalidURL:
-        raise FetchError("the URL is malformed", sent=False, refused=True) from None
-    except (aiohttp.ClientError, HttpProcessingError, OSError, EOFError):
-        raise FetchError("the connection broke before the answer was whole") from None
-    except ValueError:  # a line break in a header
-        raise FetchError("the request is malformed", sent=False, refused=True) from None
+        return await form.opened(files)
+    except OSError:
+        raise FetchError("a file that was to be sent cannot be read", sent=False) from None
 
 
 async def _pieces(answer: Answer, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body. Raises FetchError past `max_bytes`; aiohttp itself raises where Content-Length is not reached."""
+    """The body. Raises FetchError past `max_bytes`; and where the end is missing."""
     too_large = FetchError(f"the answer is larger than {max_bytes} bytes", refused=True)
     if (answer.length or 0) > max_bytes:
         raise too_large
     total = 0
     while True:
-        with _translated():
-            piece = await answer.content.read(CHUNK)
+        piece = await answer.read()
         if not piece:
             return
         total += len(piece)
@@ -347,7 +299,6 @@ async def _beginning(answer: Answer, most: int, seconds: float) -> bytes:
     content = b""
     with suppress(FetchError, TimeoutError):
         async with asyncio.timeout(seconds):
-            with _translated():
-                while len(content) < most and (piece := await answer.content.read(most - len(content))):
-                    content += piece
-    return content
+            while len(content) < most and (piece := await answer.read()):
+                content += piece
+    return content[:most]

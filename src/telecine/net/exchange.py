@@ -1,84 +1,72 @@
-"""One request over one connection, down to the head of its answer.
-
-aiohttp dials, keeps connections, and reads what comes; its session, which does a great deal for everybody's sake, costs
-more than all of that.
-"""
+"""One request over one connection, down to the head of its answer."""
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.connector import Connection
-from aiohttp.http import StreamWriter
-from yarl import URL
-
-from telecine.net.heads import HeadFirst, HeadFirstConnector
+from telecine.net.connection import Connection
+from telecine.net.connections import Connections, Peer
+from telecine.net.errors import LATE, BrokenError, FetchError
+from telecine.net.forms import Multipart
 from telecine.net.urls import origin
 
-MOST_FIELD: Final = 16 * 1024
-"""Bytes of a header, and of a status line."""
+CHUNK: Final = 256 * 1024
 _AGENT: Final = "telecine"
 _BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods that say how long their body is though they have none."""
 
 
-class Peer:
-    """Where a connection leads, in the words of aiohttp's connector, which asks its own requests for them."""
+class Target(NamedTuple):
+    """What a URL says before its path."""
 
-    ssl = True
-    proxy = proxy_auth = proxy_headers = server_hostname = None
-
-    def __init__(self, url: URL) -> None:
-        self.url = url
-        self.host = url.raw_host or ""
-        self.port = url.port
-        self.plain = url.user is None and url.password is None
-        """Whether the URL carries no credentials."""
-        self.connection_key = ConnectionKey(self.host, self.port, self.is_ssl(), self.ssl, None, None, None)
-
-    def is_ssl(self) -> bool:
-        return self.url.scheme == "https"
+    peer: Peer
+    host: str
+    """As the header of that name has it."""
+    plain: bool
+    """http or https, a host, and no credentials."""
 
 
 @lru_cache(maxsize=512)
-def peer(beginning: str) -> Peer:
-    """The peer of URLs with this beginning. Raises ValueError for what is none."""
-    return Peer(origin(beginning))
+def target(beginning: str) -> Target:
+    """The target of URLs with this beginning. Raises ValueError for what is none."""
+    url = origin(beginning)
+    plain = url.scheme in ("http", "https") and bool(url.raw_host) and url.user is None and url.password is None
+    return Target(
+        Peer(url.scheme == "https", url.raw_host or "", url.port or 0), url.host_port_subcomponent or "", plain
+    )
 
 
 class Message(NamedTuple):
     """A request as it goes out."""
 
     head: bytes
-    body: bytes | aiohttp.MultipartWriter | None
+    body: bytes | Multipart | None
     before_send: Callable[[], None] | None
     ends: float
     """Until when the whole answer has to come, by the loop's clock."""
 
 
+class Limits(NamedTuple):
+    """Seconds for dialling, and in which something has to come (None: any)."""
+
+    connect: float
+    silence: float | None
+
+
 def head_of(
-    method: str,
-    to: Peer,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes | aiohttp.MultipartWriter | None,
-    *,
-    last: bool,
+    method: str, host: str, path: str, headers: Mapping[str, str], body: bytes | Multipart | None, *, last: bool
 ) -> bytes:
     """The head of a request. `last`: its connection is for it alone. Raises ValueError for a line break in a header."""
     given = {name.lower() for name in headers}
-    before = [("Host", to.url.host_port_subcomponent), ("user-agent", _AGENT)]
+    before = [("Host", host), ("user-agent", _AGENT)]
     after = [("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")]
     if body is not None or method in _BODIES:
-        form = body if isinstance(body, aiohttp.MultipartWriter) else None
-        after.append(("Content-Length", str(form.size if form is not None else len(body or b""))))
-        after.append(("Content-Type", form.content_type if form is not None else "application/octet-stream"))
+        after.append(("Content-Length", str(body.size if isinstance(body, Multipart) else len(body or b""))))
+        after.append(("Content-Type", body.content_type if isinstance(body, Multipart) else "application/octet-stream"))
     if last:
         after.append(("Connection", "close"))
     lines = [f"{method} {path} HTTP/1.1"]
@@ -94,14 +82,16 @@ def head_of(
 class Answer:
     """The head of an answer, and its body, which is still to be read. `leave` when done with it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, give: Callable[[Connection], None], silence: float | None) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         """Names in lower case."""
-        self.content: aiohttp.StreamReader = aiohttp.streams.EMPTY_PAYLOAD
         self._connection = connection
-        self.sending: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self._give = give
+        self._silence = silence
+        self._zipped: _Zipped | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def length(self) -> int | None:
@@ -109,69 +99,90 @@ class Answer:
         told = self.headers.get("content-length", "")
         return int(told) if told.isascii() and told.isdigit() else None
 
-    def leave(self, *, keep: bool = True) -> None:
-        """Give the connection back; it is closed where the answer has not been read whole, or not `keep`."""
-        if self.timer is not None:
-            self.timer.cancel()
-        if self.sending is not None and not self.sending.done():
-            self.sending.cancel()
-            keep = False
-        if keep:
-            self._connection.release()
-        else:
-            self._connection.close()
-
-
-async def exchange(
-    connector: HeadFirstConnector, to: Peer, message: Message, limits: aiohttp.ClientTimeout, *, decompress: bool
-) -> Answer:
-    """Send `message` and wait for the head of its answer. Raises what aiohttp raises, and what `before_send` does.
-
-    `limits`: for connecting, and for silence.
-    """
-    try:
-        connection = await connector.connect(to, [], limits)  # type: ignore[arg-type]
-    except TimeoutError:
-        raise aiohttp.ConnectionTimeoutError from None
-    answer = Answer(connection)
-    try:
-        protocol = connection.protocol
-        assert isinstance(protocol, HeadFirst)  # noqa: S101  the connector makes no others
-        protocol.set_response_params(
-            auto_decompress=decompress,
-            read_timeout=limits.sock_read,
-            max_line_size=MOST_FIELD,
-            max_field_size=MOST_FIELD,
-        )
-        answer.timer = asyncio.get_running_loop().call_at(message.ends, protocol.expire)
+    async def ask(self, message: Message, *, decompress: bool) -> None:
+        """Send `message` and wait for the head. Raises FetchError, and what `before_send` does."""
+        connection = self._connection
+        connection.begin()
+        self._timer = asyncio.get_running_loop().call_at(message.ends, connection.fail, FetchError(LATE))
         if message.before_send is not None:
             message.before_send()
-        answer.sending = _send(message, protocol)
-        protocol.start_timeout()
-        while answer.status < 200 and answer.status != 101:
-            head, answer.content = await protocol.read()
-            answer.status = head.code
-        answer.headers = {name.lower(): value for name, value in head.headers.items()}
+        if isinstance(message.body, Multipart):
+            connection.transport.write(message.head)
+            self._sending = asyncio.create_task(connection.send(message.body.pieces()), name="form")
+        else:
+            connection.transport.write(message.head + (message.body or b""))  # one piece costs less than two
+        await connection.head(self._silence)
+        self.status, self.headers = connection.status, connection.headers
+        coding = self.headers.get("content-encoding", "").lower()
+        if decompress and coding in ("gzip", "deflate"):
+            self._zipped = _Zipped(coding)
+
+    async def read(self) -> bytes:
+        """The next piece of the body, of `CHUNK` bytes at most; nothing at its end. Raises FetchError."""
+        while True:
+            if self._zipped is not None and (piece := self._zipped.more()):
+                return piece
+            piece = await self._connection.read(self._silence)
+            if self._zipped is None:
+                return piece
+            if not piece:
+                self._zipped.end()
+                return piece
+            self._zipped.feed(piece)
+
+    def leave(self, *, keep: bool = True) -> None:
+        """Give the connection back; it is closed where the answer has not been read whole, or not `keep`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sending is not None and not self._sending.done():
+            self._sending.cancel()
+            keep = False
+        if keep:
+            self._give(self._connection)
+        else:
+            self._connection.transport.abort()
+
+
+class _Zipped:
+    """A body that is unpacked as it is read, however large what is in it."""
+
+    def __init__(self, coding: str) -> None:
+        self._gzip = coding == "gzip"
+        self._zip: zlib._Decompress | None = None
+        self._raw = b""
+        self._full = False
+
+    def feed(self, raw: bytes) -> None:
+        """More of what was sent, once `more` has nothing any more."""
+        self._raw = raw
+        if self._zip is None:  # "deflate" comes with the header of RFC 1950, or as RFC 1951 alone
+            plain = not self._gzip and raw[0] & 0xF != 8
+            self._zip = zlib.decompressobj(-zlib.MAX_WBITS if plain else zlib.MAX_WBITS + 16 * self._gzip)
+
+    def more(self) -> bytes:
+        """The next of what is in it; nothing where more has to be fed. Raises BrokenError."""
+        if self._zip is None or not (self._raw or self._full):
+            return b""
+        try:
+            found = self._zip.decompress(self._raw, CHUNK)
+        except zlib.error:
+            raise BrokenError from None
+        self._raw, self._full = self._zip.unconsumed_tail, len(found) == CHUNK
+        return found
+
+    def end(self) -> None:
+        """Nothing more was sent. Raises BrokenError where something is missing."""
+        if self._zip is not None and not self._zip.eof:
+            raise BrokenError
+
+
+async def exchange(connections: Connections, to: Peer, message: Message, limits: Limits, *, decompress: bool) -> Answer:
+    """Send `message` and wait for the head of its answer. Raises FetchError, and what `before_send` does."""
+    connection = await connections.take(to, limits.connect)
+    answer = Answer(connection, lambda one: connections.give(to, one), limits.silence)
+    try:
+        await answer.ask(message, decompress=decompress)
     except BaseException:
         answer.leave(keep=False)
         raise
     return answer
-
-
-def _send(message: Message, protocol: ResponseHandler) -> asyncio.Task[None] | None:
-    """Hand the message over; what still sends it, where it is a form: its answer may come before its end."""
-    transport = protocol.transport
-    if transport is None:
-        raise aiohttp.ServerDisconnectedError
-    if isinstance(message.body, bytes):
-        transport.writelines((message.head, message.body))
-        return None
-    transport.write(message.head)
-    return None if message.body is None else asyncio.create_task(_send_form(message.body, protocol), name="form")
-
-
-async def _send_form(form: aiohttp.MultipartWriter, protocol: ResponseHandler) -> None:
-    try:
-        await form.write(StreamWriter(protocol, asyncio.get_running_loop()))
-    except Exception as error:
-        protocol.set_exception(aiohttp.ClientConnectionError("the form could not be sent"), error)

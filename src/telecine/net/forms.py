@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
-from aiohttp import BytesPayload, MultipartWriter
-from aiohttp.hdrs import CONTENT_DISPOSITION, CONTENT_TYPE
-from aiohttp.payload import BufferedReaderPayload
 
 Pair = tuple[str, str]
 _UNQUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
@@ -22,6 +21,7 @@ _MAGIC: Final = (
     (b"GIF8", "image/gif", "gif"),
 )
 _OTHER: Final = ("application/octet-stream", "bin")
+_CHUNK: Final = 256 * 1024
 
 
 class File(msgspec.Struct, frozen=True):
@@ -41,32 +41,57 @@ class Form(msgspec.Struct, frozen=True):
     pairs: tuple[Pair, ...]
     files: tuple[File, ...] = ()
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[MultipartWriter]:
-        """What aiohttp sends, with its length; the files are open until the block ends. Raises OSError where one is
-        gone."""
-        with ExitStack() as stack:
-            writer = MultipartWriter("form-data")
-            for name, text in self.pairs:
-                part = BytesPayload(text.encode("utf-8", "replace"), headers={CONTENT_DISPOSITION: _disposition(name)})
-                del part.headers[CONTENT_TYPE]  # some readers take whatever has one for a file
-                writer.append_payload(part)
-            for file in self.files:
-                writer.append_payload(await asyncio.to_thread(_part, file, stack))
-            yield writer
+    async def opened(self, files: ExitStack) -> Multipart:
+        """What is sent; `files` closes what is open for it. Raises OSError where a file is gone."""
+        made = Multipart()
+        for name, text in self.pairs:  # without a type: some readers take whatever has one for a file
+            made.add(_disposition(name), text.encode("utf-8", "replace"))
+        for file in self.files:
+            made.add(*await asyncio.to_thread(_part, file, files))
+        return made
 
 
-def _part(file: File, stack: ExitStack) -> BufferedReaderPayload:
+class Multipart:
+    """A form as it goes out."""
+
+    def __init__(self) -> None:
+        self._boundary = secrets.token_hex(16)
+        self._parts: list[tuple[bytes, bytes | BinaryIO]] = []
+        self._end = f"--{self._boundary}--\r\n".encode()
+        self.size = len(self._end)
+        self.content_type = f"multipart/form-data; boundary={self._boundary}"
+
+    def add(self, headers: str, content: bytes | BinaryIO) -> None:
+        """Add a part; of a file, as much as there is of it now."""
+        head = f"--{self._boundary}\r\n{headers}\r\n\r\n".encode()
+        size = len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
+        self.size += len(head) + size + 2
+        self._parts.append((head, content))
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """All of it."""
+        for head, content in self._parts:
+            yield head
+            if isinstance(content, bytes):
+                yield content
+            else:
+                while piece := await asyncio.to_thread(content.read, _CHUNK):
+                    yield piece
+            yield b"\r\n"
+        yield self._end
+
+
+def _part(file: File, stack: ExitStack) -> tuple[str, BinaryIO]:
     content = stack.enter_context(file.path.open("rb"))
     kind, extension = _kind(content.peek(12))
     disposition = _disposition(file.name, f"{file.stem or file.name}.{file.extension or extension}")
-    return BufferedReaderPayload(content, content_type=kind, headers={CONTENT_DISPOSITION: disposition})
+    return f"{disposition}\r\nContent-Type: {kind}", content
 
 
 def _disposition(name: str, filename: str | None = None) -> str:
-    """aiohttp's own would write brackets and what is not ASCII in a way that few servers read."""
+    """Brackets, and what is not ASCII, as they are: few servers read any other way of writing them."""
     shown = name.translate(_UNQUOTED).encode("utf-8", "replace").decode()
-    return f'form-data; name="{shown}"' + (f'; filename="{filename}"' if filename else "")
+    return f'Content-Disposition: form-data; name="{shown}"' + (f'; filename="{filename}"' if filename else "")
 
 
 def _kind(content: bytes) -> tuple[str, str]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-from telecine.net.names import Names
+from telecine.net.names import Names, Resolver
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,7 +69,7 @@ class AddressPolicy:
 
     def permits_host(self, host: str) -> bool:
         """Whether the host of a URL may be dialled, or asked for: a literal address, or a name."""
-        return self.permits(host) if _is_literal(host) else self.permits_name(host)
+        return self.permits(host) if is_literal(host) else self.permits_name(host)
 
     def permits_name(self, name: str) -> bool:
         """Whether the host `name` may lead anywhere: what surely never leads to a public address is judged before
@@ -101,8 +98,8 @@ class AddressPolicy:
         return tuple(one for one in self._allowed if one.version == guarded.version and _part(one, guarded))
 
 
-def _is_literal(host: str) -> bool:
-    """As aiohttp's own `is_ip_address`: these hosts it dials without asking the resolver."""
+def is_literal(host: str) -> bool:
+    """Whether a host is dialled without asking anybody for its address."""
     return ":" in host or host.replace(".", "").isdigit()
 
 
@@ -142,38 +139,20 @@ def _public(address: Address) -> bool:
     return inner.is_global and not inner.is_multicast and not _inside(inner, _NEVER)
 
 
-class GuardedResolver(AbstractResolver):
+class GuardedResolver:
     """Resolves in a thread and keeps only the addresses that the policy permits."""
 
-    def __init__(self, policy: AddressPolicy, inner: AbstractResolver | None = None) -> None:
+    def __init__(self, policy: AddressPolicy, inner: Resolver | None = None) -> None:
         self._policy = policy
         self._inner = inner or Names()
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The permitted addresses of `host`. Raises AddressRefusedError where none is left."""
+    async def resolve(self, host: str, port: int) -> list[Mapping[str, Any]]:
+        """The permitted addresses of `host`. Raises AddressRefusedError where none is left, OSError."""
         try:
-            found = await self._inner.resolve(host, port, family)
+            found = await self._inner.resolve(host, port, socket.AF_UNSPEC)
         except UnicodeError as error:  # a label too long to be encoded as IDNA
             raise OSError("the name cannot be asked for") from error
         kept = [one for one in found if self._policy.permits(one["host"])]
         if not kept:
             raise AddressRefusedError("the address is not public and not allowed")
         return kept
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-class GuardedConnector(aiohttp.TCPConnector):
-    """Judges where a connection leads whenever it dials one, and asks nobody while it keeps that."""
-
-    def __init__(self, policy: AddressPolicy, resolver: AbstractResolver | None, **options: Any) -> None:
-        super().__init__(resolver=GuardedResolver(policy, resolver), limit=0, **options)
-        self._policy = policy
-
-    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
-        if not self._policy.permits_host(host):
-            raise AddressRefusedError("the address is not allowed")
-        return await super()._resolve_host(host, port, traces)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-
-_NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+from typing import Any, Protocol
 
 
-class Names(AbstractResolver):
+class Resolver(Protocol):
+    """Whoever knows the addresses of names: of each, its `host` is a literal address."""
+
+    async def resolve(self, host: str, port: int, family: socket.AddressFamily) -> Sequence[Mapping[str, Any]]:
+        """The addresses of `host`. Raises OSError, and UnicodeError for what cannot be asked for."""
+        ...
+
+
+class Names:
     """Asks the system. A name whose servers never answer keeps a thread for long: were it one of the few that files
     and everything else go through, a stranger's URLs could stop all of that. The threads end with the process."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    ) -> list[dict[str, str]]:
         """The addresses of `host`. Raises OSError, and UnicodeError for what cannot be asked for."""
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[Any]] = loop.create_future()
@@ -44,14 +49,11 @@ class Names(AbstractResolver):
                 loop.call_soon_threadsafe(tell, answer)
 
         threading.Thread(target=ask, name=f"name {host}"[:40], daemon=True).start()
-        return [_result(host, one) for one in await found]
-
-    async def close(self) -> None:
-        """Nothing is kept."""
+        return [{"host": _literal(*one)} for one in await found]
 
 
-def _result(host: str, found: tuple[socket.AddressFamily, int, int, str, tuple[Any, ...]]) -> ResolveResult:
-    family, _, proto, _, address = found
+def _literal(
+    family: socket.AddressFamily, _kind: object, _protocol: object, _name: object, address: tuple[Any, ...]
+) -> str:
     scoped = family == socket.AF_INET6 and len(address) > 3 and address[3]
-    literal = f"{address[0].partition('%')[0]}%{address[3]}" if scoped else address[0]
-    return ResolveResult(hostname=host, host=literal, port=address[1], family=family, proto=proto, flags=_NUMERIC)
+    return f"{address[0].partition('%')[0]}%{address[3]}" if scoped else str(address[0])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 
 from telecine.net.client import CONNECT_SECONDS, FetchError, checked
-from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedConnector
+from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver, is_literal
 
 _MOST_MESSAGE: Final = 16 * 1024 * 1024
 _HEARTBEAT: Final = 30.0
@@ -24,15 +26,15 @@ async def messages(policy: AddressPolicy, url: str, *, headers: Mapping[str, str
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse)
     timeout = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, total=None)
-    connector = GuardedConnector(policy, None, force_close=True)
+    connector = _Connector(policy)
     try:
         async with (
             aiohttp.ClientSession(
                 connector=connector, timeout=timeout, trace_configs=[tracing], cookie_jar=aiohttp.DummyCookieJar()
             ) as session,
-            session.ws_connect(url, headers=dict(headers), heartbeat=_HEARTBEAT, max_msg_size=_MOST_MESSAGE) as socket,
+            session.ws_connect(url, headers=dict(headers), heartbeat=_HEARTBEAT, max_msg_size=_MOST_MESSAGE) as peer,
         ):
-            async for message in socket:
+            async for message in peer:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     yield message.data
     except aiohttp.WSServerHandshakeError as error:
@@ -46,3 +48,28 @@ async def messages(policy: AddressPolicy, url: str, *, headers: Mapping[str, str
 
 async def _refuse(_session: Any, _context: Any, _params: Any) -> None:
     raise FetchError("a socket that leads elsewhere", refused=True)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Judges where the connection leads, by addresses that are dialled as they were judged."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        super().__init__(limit=0, force_close=True)
+        self._policy = policy
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
+        if not self._policy.permits_host(host):
+            raise AddressRefusedError("the address is not allowed")
+        found = [{"host": host}] if is_literal(host) else await GuardedResolver(self._policy).resolve(host, port)
+        literals: list[str] = [one["host"] for one in found]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=one,
+                port=port,
+                family=socket.AF_INET6 if ":" in one else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for one in literals
+        ]

@@ -19,7 +19,6 @@ from telecine.clock import Clock
 from telecine.loops import LEAVING, end
 from telecine.net.client import FetchError
 from telecine.net.guard import AddressPolicy
-from telecine.net.sockets import messages
 from telecine.providers.base import Channel
 
 _IDLE: Final = 180.0
@@ -143,6 +142,8 @@ class Progress:
                     line.task.cancel()
 
     async def _hear(self, line: _Line, url: str, headers: Mapping[str, str]) -> None:
+        from telecine.net.sockets import messages  # a tenth of a second, for those who have a ComfyUI
+
         try:
             async for text in messages(self._policy, f"{url}?clientId={self.name}", headers=headers):
                 line.failures = 0

@@ -13,7 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.clock import Clock
-from telecine.net.client import CHUNK, FetchError
+from telecine.net.client import FetchError
+from telecine.net.exchange import CHUNK
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput
