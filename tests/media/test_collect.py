@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from telecine.media.collect import Collector
 from telecine.media.storage import Storage
@@ -34,6 +35,22 @@ async def test_a_video_is_kept_with_its_poster(collector: Collector, root: Path,
     assert (root / "a7/t55/1.mp4").read_bytes() == MP4
     assert (root / "a7/t55/1.poster.jpg").read_bytes() == b"poster of %d bytes" % len(MP4)
     assert files_in(folder) == []
+
+
+async def test_an_equal_file_is_not_looked_at_again(collector: Collector, decoders: FakeDecoders, root: Path) -> None:
+    first = await collector.collect(chunked(MP4), PENDING, account_id=7)
+    decoders.crashing, decoders.posters = True, False
+    again = await collector.collect(chunked(MP4), replace(PENDING, task_id=56), account_id=8)
+    assert again == replace(first, task_id=56, object_key="a8/t56/1.mp4", poster_key="a8/t56/1.poster.jpg")
+    assert (root / "a8/t56/1.poster.jpg").read_bytes() == (root / "a7/t55/1.poster.jpg").read_bytes()
+    for name in files_in(root):
+        if name.endswith(".jpg"):
+            (root / name).unlink()
+    assert (await collector.collect(chunked(MP4), PENDING, account_id=7)).poster_key is None  # it is drawn anew
+    with pytest.raises(FetchError, match="no video"):
+        await collector.collect(chunked(MP4 + b"more"), PENDING, account_id=7)
+    with pytest.raises(FetchError, match="of kind video, not image"):
+        await collector.collect(chunked(MP4), replace(PENDING, kind="image"), account_id=7)
 
 
 @pytest.mark.parametrize(("kind", "body", "extension"), [("image", PNG, "png"), ("audio", WAV, "wav")])

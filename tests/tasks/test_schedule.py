@@ -18,6 +18,7 @@ from telecine.tasks.context import Context
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import Work
 from telecine.tasks.schedule import Schedule
+from telecine.tasks.steps import Place
 from telecine.tasks.writes import LEASE_SECONDS, Change, Create, Mark
 from tests.clock import HandClock
 from tests.tasks.scripted import House
@@ -89,8 +90,14 @@ class Process:
         """A task, as a create makes it."""
         task = new_task(self.house)
         await self.house.database.write(Create(task, self.house.context.owner))
-        await self.schedule.begin(Work(task, None, ()))
+        await self.schedule.begin(Work(task, None, ()), self.reserved(task))
         return task
+
+    def reserved(self, task: Task) -> Place:
+        """A place for its first step, where there has to be one."""
+        place = self.schedule.reserve(task.account_id, "submit")
+        assert place is not None
+        return place
 
     async def ran(self, times: int) -> None:
         """Wait until as many steps have begun, and see that no more do."""
@@ -254,7 +261,7 @@ async def test_accounts_share_the_places(tmp_path: Path, make: Make) -> None:
         await one.quiet()
         mine = replace(new_task(one.house), account_id=quiet)
         await one.house.database.write(Create(mine, one.house.context.owner))
-        one.schedule.begin(Work(mine, None, ()))
+        one.schedule.begin(Work(mine, None, ()), one.reserved(mine))
         await until(lambda: one.steps.under_way[mine.id] > 0)
         assert sum(one.steps.under_way.values()) < len(theirs)
         one.steps.go_on.set()

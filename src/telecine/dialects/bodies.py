@@ -14,7 +14,7 @@ import gc
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import Any, Final, TypeVar
 
@@ -238,7 +238,8 @@ def _located(text: str) -> GatewayError:
 
 def _check_names(fields: dict[str, Any]) -> None:
     """Raise GatewayError where a name, at any depth, is one of `_OURS` however it is written."""
-    names = dict.fromkeys(name for level in _levels(fields) for one in level if isinstance(one, dict) for name in one)
+    objects = (one for level in _levels(fields) for one in level if type(one) is dict)
+    names = dict.fromkeys(chain.from_iterable(objects))
     found = next(filter(_tells, names), None) if _tells("".join(names)) else None
     if found is not None:
         what = f"'{found[:64]}' says where to call, and is not passed on."

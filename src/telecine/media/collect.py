@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,11 @@ from telecine.media.formats import extension_of
 from telecine.media.spool import OversizeError, scratch, spool
 from telecine.media.storage import Storage, beside, output_key
 from telecine.net.client import FetchError
+from telecine.net.spool import Spooled
 from telecine.nouns.task import Output
 
 MAX_OUTPUT: Final = 8 * 1024 * 1024 * 1024
+_MOST_SEEN: Final = 256
 _PLAIN: Final[dict[str, str]] = {"file": "application/octet-stream", "text": "text/plain"}
 """What is kept as it came, by kind: nobody looks into it, and it is served as a download."""
 
@@ -29,6 +32,9 @@ class Collector:
         self._decoders = decoders
         self._folder = folder
         self._max_bytes = max_bytes
+        self._seen: dict[str, Seen] = {}
+        self._posters: dict[str, str] = {}
+        """By its SHA-256, what a file is that was looked at lately, and its poster: equal ones come from a sandbox."""
 
     async def collect(self, chunks: AsyncIterator[bytes], output: Output, account_id: int) -> Output:
         """Keep one output and return it as `stored`. Files that are no media are kept as they come.
@@ -44,9 +50,9 @@ class Collector:
                     return replace(
                         kept, content_type=plain, object_key=await self._put(file.path, kept, account_id, plain)
                     )
-                seen = await self._look(file.path, output, account_id)
+                seen = await self._look(file, output, account_id)
                 key = await self._put(file.path, kept, account_id, seen.content_type)
-                poster_key = await self._poster(file.path, key, account_id) if seen.kind == "video" else None
+                poster_key = await self._poster(file, key, account_id) if seen.kind == "video" else None
         except OversizeError:
             raise FetchError(f"the output is larger than {self._max_bytes} bytes", refused=True) from None
         return replace(
@@ -65,22 +71,31 @@ class Collector:
         await self._storage.put_file(key, path, content_type)
         return key
 
-    async def _look(self, path: Path, output: Output, account_id: int) -> Seen:
+    async def _look(self, file: Spooled, output: Output, account_id: int) -> Seen:
         try:
-            seen = await self._decoders.probe(path, account_id)
+            seen = self._seen.get(file.sha256) or await self._decoders.probe(file.path, account_id)
         except UndecodableError:
             raise FetchError(f"what the upstream sent is no {output.kind}") from None
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+            self._posters.clear()
+        self._seen[file.sha256] = seen
         if seen.kind != output.kind:
             raise FetchError(f"the upstream sent a file of kind {seen.kind}, not {output.kind}")
         return seen
 
-    async def _poster(self, path: Path, key: str, account_id: int) -> str | None:
+    async def _poster(self, file: Spooled, key: str, account_id: int) -> str | None:
         """The key of a still picture; None where none can be made, which is no reason to lose the video."""
+        poster_key = beside(key, "poster", "jpg")
+        if (made := self._posters.get(file.sha256)) is not None:
+            with suppress(FileNotFoundError):
+                await self._storage.copy(made, poster_key)
+                return poster_key
         async with scratch(self._folder, ".jpg") as target:
             try:
-                await self._decoders.poster(path, target, account_id)
+                await self._decoders.poster(file.path, target, account_id)
             except UndecodableError:
                 return None
-            poster_key = beside(key, "poster", "jpg")
             await self._storage.put_file(poster_key, target, "image/jpeg")
-            return poster_key
+        self._posters[file.sha256] = poster_key
+        return poster_key

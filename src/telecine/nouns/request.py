@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -143,7 +143,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         """
         if self.inputs or self.source is not None or self.native is not None:
             return None
-        told = {name: _said(getattr(self, name)) for name in free}
+        told = {name: bool(str(said).strip()) for name in free if (said := getattr(self, name)) not in {None, ""}}
         shape = _encode(msgspec.structs.replace(self, callback_url=None, external_id=None, metadata=None, **told))
         return shape if len(shape) <= _MOST_SHAPE else None
 
@@ -155,8 +155,3 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _MOST_SHAPE: Final = 1024
 _encode: Final = msgspec.json.Encoder().encode
-
-
-def _said(value: Any) -> object:
-    """What stands for all that say something; what says nothing stands for itself, what is blank for all such."""
-    return bool(value.strip()) if isinstance(value, str) and value else value and True

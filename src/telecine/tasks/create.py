@@ -98,16 +98,15 @@ async def _made(
 ) -> Made | int:
     """`work`, committed and begun, or the earlier task. Raises GatewayError and IntegrityError."""
     task, kind = work.task, first_kind(work.task.operation, work.routes or ())
-    draft = task.state == "draft"
-    place = None if draft else schedule.reserve(task.account_id, kind)
+    place = None if task.state == "draft" else schedule.reserve(task.account_id, kind)
     try:
         told = context.deliveries(task, (), f"task.{task.status}")
-        start = first(context, work) if place is not None else None
-        write = context.database.write(Create(task, context.owner, told, said, principal.bound, kind, start))
+        start, owner = (first(context, work), context.owner) if place is not None else (None, None)
+        write = context.database.write(Create(task, owner, told, said, principal.bound, kind, start))
         made = await (write if start is None else committed(context, start, write))
         if isinstance(made, int):
             return made
-        if draft or (start is not None and made is None):
+        if place is None or (start is not None and made is None):
             return Made(task, None)
         work = work if made is None else Work(made.change.task, made.attempt, ())
         context.awaited[task.id] = work.task

@@ -17,7 +17,7 @@ from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 from telecine.tasks.schedule import Advance
-from telecine.tasks.steps import Kind, Place, Steps, first_kind
+from telecine.tasks.steps import Kind, Place, Steps
 from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError, Wake
 
 _log = structlog.get_logger(__name__)
@@ -87,17 +87,10 @@ class Engine:
         if self._full:
             self.nudge()
 
-    def begin(self, work: Work, place: Place | None = None) -> asyncio.Task[None]:
-        """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away.
-
-        Where its account has no place for a step now, it stands in the schedule with the account's others.
-        """
-        task = work.task
-        since = self._context.clock.elapsed() - max(0.0, self._context.now() - task.created_at)
-        place = place or self.reserve(task.account_id, first_kind(task.operation, work.routes or ()))
-        if place is not None:
-            return self._spawn(task.id, place, since, work)
-        return self._track(task.id, since, self._hand_back(task.id))
+    def begin(self, work: Work, place: Place) -> asyncio.Task[None]:
+        """Run the steps of a task that this process has just committed, leased; whoever waits for it may go away."""
+        since = self._context.clock.elapsed() - max(0.0, self._context.now() - work.task.created_at)
+        return self._spawn(work.task.id, place, since, work)
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:
         """The step of `task_id` that runs in this process now."""
@@ -195,12 +188,6 @@ class Engine:
             following = self._next.pop(task_id, None)
             if following is not None and not self._stopping:
                 self._spawn(task_id, *following)
-
-    async def _hand_back(self, task_id: int) -> None:
-        try:
-            await self._context.rest(task_id, 0.0)
-        except Exception:
-            _log.exception("hand_back_failed", task=task_id)  # then its lease runs out
 
     async def _step(self, task_id: int, work: Work | None) -> None:
         try:

@@ -46,9 +46,9 @@ class Schedule(Protocol):
         """Nothing is begun there."""
         ...
 
-    def begin(self, work: Work, place: Place | None = None) -> asyncio.Task[None]:
-        """Run the first steps of a task that this process has just committed, leased; whoever waits may go away. One
-        whose attempt was committed with it needs the place that was reserved before."""
+    def begin(self, work: Work, place: Place) -> asyncio.Task[None]:
+        """Run the first steps of a task that this process has just committed, leased, in the place that was reserved
+        for them; whoever waits may go away."""
         ...
 
     def underway(self, task_id: int) -> asyncio.Task[None] | None:

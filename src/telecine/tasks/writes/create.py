@@ -31,8 +31,8 @@ from telecine.webhooks.delivery import Delivery, add_deliveries
 class Create(msgspec.Struct, frozen=True, dict=True):
     """A new task, leased to `owner` at once, its hold taken, its idempotency key kept.
 
-    A draft is leased to nobody, and due when its time is over. With a `start` its first attempt is begun as well, where
-    there is room; where there is none, it waits in line, leased to nobody.
+    Without an owner it is due at once, and a draft when its time is over. With a `start` its first attempt is begun as
+    well, where there is room; where there is none, it waits in line, leased to nobody.
 
     Result: None; the alternative that was begun; the id of an earlier task where that is what was asked for again:
     then nothing has happened.
@@ -44,7 +44,7 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     order: ClassVar[int] = 35
     """After the starts of tasks that were there before, which have the first choice."""
     task: Task
-    owner: str
+    owner: str | None
     deliveries: tuple[Delivery, ...] = ()
     said: Idempotency | None = None
     bound: tuple[Bound, ...] = ()
@@ -167,7 +167,7 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> dict[int,
         return {}
     starts = [write.start for write in writes if write.start is not None]
     room = Room.read(connection, starts)
-    places = {one.key: one.choose(room) for one in sorted(starts, key=lambda one: (-one.task.priority, one.task.id))}
+    places = room.places(starts)
     room.save(connection)
     begun = {task_id: one for task_id, one in places.items() if isinstance(one, Alternative)}
     changes = {task_id: one.change for task_id, one in begun.items()}
@@ -201,7 +201,7 @@ def _created(task: Task) -> Event:
 def _scheduled(write: Create, place: Alternative | dict[str, Any] | None, shared: float) -> dict[str, Any]:
     """Its row of the schedule: leased from here on, unless it waits."""
     task, waits = write.task, place if isinstance(place, dict) else None
-    leased = waits is None and task.state != "draft"
+    leased = waits is None and write.owner is not None
     return {
         "task_id": task.id,
         "account_id": task.account_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
 from telecine.nouns.errors import GatewayError
 from telecine.store import tables
@@ -55,24 +55,9 @@ def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
     if not rows:
         return
     rows.sort(key=lambda row: (row["account_id"], row["key"]))
-    now = max(once.at for once, _ in made)
-    spent = select(tables.tasks.c.id).where(tables.tasks.c.id == _KEYS.c.task_id, _forgiven()).exists()
-    connection.execute(
-        delete(_KEYS).where(
-            _KEYS.c.account_id.in_({row["account_id"] for row in rows}),
-            _KEYS.c.key.in_({row["key"] for row in rows}),
-            or_(_KEYS.c.expires_at <= now, spent),
-        )
-    )
+    mine = {f"b_{one}s": {row[one] for row in rows} for one in ("account_id", "key")}
+    connection.execute(_CLEAR, {"b_now": max(once.at for once, _ in made), **mine})
     _REMEMBER.run(connection, rows)
-    expired = (
-        select(_KEYS.c.task_id)
-        .where(_KEYS.c.expires_at <= now)
-        .order_by(_KEYS.c.expires_at)
-        .limit(_PRUNED)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(_KEYS).where(_KEYS.c.expires_at <= now, _KEYS.c.task_id.in_(expired)))
 
 
 def external_conflict(external_id: str) -> GatewayError:
@@ -149,3 +134,13 @@ def _forgiven() -> Any:
 
 _KEYS = tables.idempotency
 _REMEMBER = Prepared(insert(_KEYS))
+_SPENT = _KEYS.c.expires_at <= bindparam("b_now")
+_MINE = and_(
+    _KEYS.c.account_id.in_(bindparam("b_account_ids", expanding=True)),
+    _KEYS.c.key.in_(bindparam("b_keys", expanding=True)),
+    or_(_SPENT, select(tables.tasks.c.id).where(tables.tasks.c.id == _KEYS.c.task_id, _forgiven()).exists()),
+)
+_OLDEST = (
+    select(_KEYS.c.task_id).where(_SPENT).order_by(_KEYS.c.expires_at).limit(_PRUNED).with_for_update(skip_locked=True)
+)
+_CLEAR = delete(_KEYS).where(or_(_MINE, and_(_SPENT, _KEYS.c.task_id.in_(_OLDEST))))

@@ -55,6 +55,10 @@ class Room(NamedTuple):
             ),
         )
 
+    def places(self, starts: Sequence[Start]) -> dict[int, Alternative | dict[str, Any]]:
+        """What each of `starts` has found, by task; the more urgent ones choose first."""
+        return {one.key: one.choose(self) for one in sorted(starts, key=lambda one: (-one.task.priority, one.key))}
+
     def save(self, connection: Connection) -> None:
         """Write what was taken. Once the tasks have their places, `quotas.call` has the next of their lines come."""
         self.pools.save(connection)
@@ -133,32 +137,24 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         rows = held(connection, [write.key for write in writes])
         room = Room.read(connection, writes)
         outcomes: dict[int, Alternative | Exception | None] = {}
-        started: list[tuple[Change, int]] = []
+        left: list[Start] = []
         parked: list[dict[str, Any]] = []
-        for write in sorted(writes, key=lambda write: (-write.task.priority, write.task.id)):
-            task = write.task
-            found = rows.get(task.id)
+        for write in writes:
+            task, found = write.task, rows.get(write.key)
             if found and found["step_token"] == write.token:  # committed before: whoever asked was not told
                 outcomes[task.id] = write.begun(found["attempt_id"])
-                continue
-            if not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
+            elif not found or found["version"] != task.version - 1 or found["lease_owner"] != write.owner:
                 outcomes[task.id] = StaleError(f"task {task.id} has moved on")
-                continue
-            if found["cancel_requested_at"] is not None:  # its owner was faster: the next step ends it
-                outcomes[task.id] = None
+            elif found["cancel_requested_at"] is not None:  # its owner was faster: the next step ends it
                 parked.append(write.parked(None, 1, write.now))
-                continue
-            chosen = write.choose(room)
-            if isinstance(chosen, Alternative):
-                outcomes[task.id] = chosen
-                started.append((chosen.change, write.token))
             else:
-                outcomes[task.id] = None
-                parked.append(chosen)
-        write_changes(connection, started)
+                left.append(write)
+        places = room.places(left)
+        begun = {task_id: one for task_id, one in places.items() if isinstance(one, Alternative)}
+        parked += [one for one in places.values() if isinstance(one, dict)]
+        write_changes(connection, [(begun[one.key].change, one.token) for one in left if one.key in begun])
         room.save(connection)
-        left = [{"b_task_id": change.task.id} for change, _ in started if rows[change.task.id]["line"] is not None]
-        LEAVE_LINE.run(connection, left)
+        LEAVE_LINE.run(connection, [{"b_task_id": task_id} for task_id in begun if rows[task_id]["line"] is not None])
         PARK.run(connection, sorted(parked, key=lambda row: row["b_task_id"]))
         room.quotas.call(connection)
-        return [outcomes[write.task.id] for write in writes]
+        return [outcomes.get(write.key, begun.get(write.key)) for write in writes]
