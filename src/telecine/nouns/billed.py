@@ -50,6 +50,8 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
 def common(billed: Sequence[Billed]) -> Billed:
     """What they all agree on, of one at least."""
     first = billed[0]
+    if len(billed) == 1:
+        return first
     told = {
         name: getattr(first, name)
         for name in Billed.__struct_fields__

@@ -69,8 +69,8 @@ async def store(
     if origin.draft and request.operation == OPERATION:
         raise GatewayError("unsupported_parameter", "A workflow takes no draft; leave it out.", param="draft")
     task = _new(context, principal, request, origin)
-    once = Once.of(task, said)
-    earlier = await context.reads.already(once) if once.named else None
+    again = request.external_id is not None or (said is not None and said.meant)
+    earlier = await context.reads.already(Once.of(task, said)) if again else None
     if isinstance(earlier, GatewayError):
         raise earlier
     if earlier is not None:

@@ -30,6 +30,11 @@ class Idempotency(msgspec.Struct, frozen=True):
     key: str | None = None
     retries: int = 0
 
+    @property
+    def meant(self) -> bool:
+        """Whether an earlier create can be."""
+        return self.key is not None or self.retries > 0
+
     @classmethod
     def read(cls, key: str | None, retries: str | None) -> Idempotency:
         """From the two headers. Raises GatewayError (`invalid_request`) for a key that is none."""
