@@ -278,6 +278,22 @@ def test_a_workflow_that_was_made_is_there_after_a_start_and_the_file_goes_befor
         assert server.call("GET", "/admin/v1/workflows/leaflet", key=ADMIN_KEY).json["web_app_id"] == "8"
 
 
+def test_a_key_joins_its_task_although_the_graph_has_changed_meanwhile(tmp_path: Path) -> None:
+    graph = json.loads((FLOWS / "picture-book.json").read_text())
+    file = tmp_path / "book.json"
+    file.write_text(json.dumps(graph))
+    section = f'[[workflows]]\nweb_app_id = 7\nname = "leaflet"\nfile = "book.json"\nprompt = "{STORY}"\n'
+    with LiveServer(tmp_path, section) as server:
+        body, headers = {"model": "leaflet", "prompt": "a leaf"}, {"Idempotency-Key": "leaf-1"}
+        first = server.call("POST", "/v1/tasks", body, headers=headers)
+        graph["90"] = {"class_type": "Note", "inputs": {}}
+        file.write_text(json.dumps(graph))
+        reloaded = server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY).json
+        assert "workflows 'leaflet' changed: file book.json" in reloaded["revision"]["lines"][0]
+        again = server.call("POST", "/v1/tasks", body, headers=headers)
+        assert (again.status, again.json["id"]) == (200, first.json["id"])
+
+
 def test_a_task_whose_workflow_is_gone_before_it_is_sent_fails_and_costs_nothing(tmp_path: Path) -> None:
     graph = json.loads((FLOWS / "picture-book.json").read_text())
     wanted = {"workflow": {"web_app_id": 7, "name": "leaflet", "prompt": STORY}, "graph": graph}

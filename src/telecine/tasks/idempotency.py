@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
 
@@ -77,7 +78,8 @@ class Once(msgspec.Struct, frozen=True):
 
 def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None = None, *, draft: bool = False) -> bytes:
     """SHA-256 of what was asked for. Inline media count by their content, because each try stores them elsewhere, a
-    source by what the client called it, and the headers of webhooks not at all: each try seals them anew."""
+    source by what the client called it, a workflow by its name, and the headers of webhooks not at all: each try seals
+    them anew."""
     inputs = tuple(
         msgspec.structs.replace(item, object_key=None) if item.sha256 is not None else item for item in request.inputs
     )
@@ -85,6 +87,8 @@ def fingerprint(request: GenerationRequest, dialect: str, retry_of: int | None =
     same = request
     if inputs or source or request.callback_headers:
         same = msgspec.structs.replace(request, inputs=inputs, source=source, callback_headers=None)
+    if isinstance(same.parameters, WorkflowParameters):
+        same = msgspec.structs.replace(same, parameters=msgspec.structs.replace(same.parameters, digest=None))
     parts = (dialect, retry_of, same)
     return hashlib.sha256(_encode((*parts, "draft") if draft else parts)).digest()
 
