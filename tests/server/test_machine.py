@@ -120,6 +120,12 @@ def works(process: ServerProcess) -> None:
     eventually(lambda: process.call("GET", "/readyz")[0] == 200, "ready again")
 
 
+@pytest.fixture(autouse=True)
+def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 keeps a compiled module of which only a part could be written, for all who import it later."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
 @pytest.fixture
 def kling() -> Iterator[FakeKling]:
     with FakeKling().in_thread() as fake:
