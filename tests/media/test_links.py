@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from telecine.media.formats import EXTENSIONS
 from telecine.media.links import WEEK, Signer
 from telecine.nouns.ids import output_id
+from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.task import Output
 from tests.media.fakes import MOMENT
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from telecine.media.collect import Collector
-from telecine.media.formats import EXTENSIONS, Variant
+from telecine.media.formats import Variant
 from telecine.media.intake import Intake
 from telecine.media.library import MediaLibrary
 from telecine.media.links import MEDIA_PATH, OBJECT_PATH, OBJECT_SECONDS, WEEK, Signer
@@ -30,6 +30,7 @@ from telecine.media.storage import CHUNK, Storage, answer_key
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.operations import Kind
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output

@@ -1,28 +1,15 @@
-"""The media types that we know by name. Anything else is kept, but never shown in a browser."""
+"""The media types of `telecine.nouns.kinds`. Anything else is kept, but never shown in a browser."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
+from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.request import Role
 
 Kind = Literal["video", "image", "audio"]
 Variant = Literal["file", "poster", "spritesheet"]
 
-EXTENSIONS: Final[dict[str, str]] = {
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "video/quicktime": "mov",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/gif": "gif",
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/mp4": "m4a",
-    "audio/ogg": "ogg",
-    "audio/flac": "flac",
-}
 _TYPES: Final = {extension: content_type for content_type, extension in EXTENSIONS.items()}
 _ROLES: Final[dict[Role, Kind]] = {"video": "video", "audio": "audio"}
 

@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from telecine.media.formats import EXTENSIONS, Variant, extension_of, type_of
+from telecine.media.formats import Variant, extension_of, type_of
 from telecine.media.sheets import sheet_key
 from telecine.media.storage import Storage
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import output_id
+from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.task import Output
 
 MAX_AGE: Final = 24 * 3600

@@ -190,6 +190,27 @@ async def test_a_picture_is_uploaded_under_the_name_of_its_content(
     assert body["prompt"]["10"]["inputs"]["image"] == name
 
 
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        (MediaInput("image", object_key="a", content_type="image/webp", sha256="ab"), "ab.webp"),
+        (MediaInput("audio", object_key="a", content_type="audio/wav", sha256="ab"), "ab.wav"),
+        (MediaInput("video", url="https://a.test/b/c.MP4?d=e.f", object_key="a", sha256="ab"), "ab.mp4"),
+        (MediaInput("video", url="https://a.test/b.c/d", object_key="a", sha256="ab"), "ab.bin"),
+        (MediaInput("video", url="https://a.test/b.c%00", object_key="a", sha256="ab"), "ab.bin"),
+        (MediaInput("image", object_key="a", sha256="ab"), "ab.bin"),
+    ],
+)
+async def test_a_file_has_the_ending_of_its_kind(
+    provider: ComfyProvider, fake: FakeComfy, channel: Channel, item: MediaInput, name: str
+) -> None:
+    """Nodes that load files offer those with the endings that they know."""
+    told = submission(clip(), inputs=(MediaInput("image", object_key="a"),))
+    request = replace(told.request, inputs=(replace(item, fills="10:LoadImage.image"),))
+    await provider.prepare(channel, replace(told, request=request), Shelf(a=b"x"))
+    assert list(fake.pictures) == [f"telecine/{name}"]
+
+
 async def test_another_file_of_that_name_is_left_as_it_is(
     provider: ComfyProvider, fake: FakeComfy, channel: Channel
 ) -> None:

@@ -10,17 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
-from telecine.nouns.operations import Kind
+from telecine.nouns.kinds import EXTENSIONS, Kind
 from telecine.nouns.text import handy
 from telecine.providers.base import MOST_LINK, UpstreamOutput
 
 BEHIND: Final = "comfyui:"
 """Before the query that names a file: no URL, so that no client is ever shown one that leads into a private network."""
-_KINDS: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys(("mp4", "webm", "mov"), "video"),
-    **dict.fromkeys(("png", "jpg", "jpeg", "webp", "gif"), "image"),
-    **dict.fromkeys(("mp3", "wav", "m4a", "ogg", "flac"), "audio"),
-}
+_SHOWN: Final[Mapping[str, Kind]] = {"image": "image", "video": "video", "audio": "audio"}
+_KINDS: Final = {extension: _SHOWN[known.partition("/")[0]] for known, extension in EXTENSIONS.items()}
 """By the end of a file's name. Anything else is kept as it is, and served as a download."""
 _TEXTS: Final = frozenset({"text", "texts", "string"})
 """The keys under which nodes that show texts list them."""
@@ -83,4 +80,5 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 def _kind(name: str) -> Kind:
-    return _KINDS.get(name.rpartition(".")[2].lower(), "file")
+    extension = name.rpartition(".")[2].lower()
+    return _KINDS.get("jpg" if extension == "jpeg" else extension, "file")

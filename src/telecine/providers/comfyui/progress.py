@@ -155,8 +155,8 @@ class Progress:
         finally:
             line.task = None
             line.failures += 1
-            rest = min(_FIRST_REST * 2.0 ** (line.failures - 1), _LONGEST_REST)
-            line.rests_until = self._clock.elapsed() + rest
+            rest = _FIRST_REST * 2.0 ** min(line.failures - 1, 16)
+            line.rests_until = self._clock.elapsed() + min(rest, _LONGEST_REST)
 
     def _heard(self, text: str) -> None:
         try:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import mimetypes
 from pathlib import Path
 from typing import Final
 
 from telecine.net.client import FetchError
 from telecine.net.forms import File, Form
+from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.request import MediaInput
 from telecine.providers.base import Channel, NeverSent, Refused
 from telecine.providers.comfyui.asking import Asking
@@ -54,12 +54,12 @@ async def upload(asking: Asking, channel: Channel, item: MediaInput, path: Path)
 def _extension(item: MediaInput) -> str | None:
     """As the file's type calls for, else as its URL has it; nodes choose by it what they offer. None where neither
     tells."""
-    known = mimetypes.guess_extension(item.content_type or "") or ""
-    if not known and item.url is not None:
-        tail = item.url.partition("?")[0].rpartition("/")[2]
-        known = tail.rpartition(".")[2] if "." in tail else ""
-    name = known.removeprefix(".").lower()
-    return name if name.isalnum() and name.isascii() and len(name) <= _MOST_EXTENSION else None
+    known = EXTENSIONS.get(item.content_type or "")
+    if known is not None or item.url is None:
+        return known
+    _, dot, name = item.url.partition("?")[0].rpartition("/")[2].rpartition(".")
+    plain = name.isalnum() and name.isascii() and len(name) <= _MOST_EXTENSION
+    return name.lower() if dot and plain else None
 
 
 def _sha256(path: Path) -> str:
