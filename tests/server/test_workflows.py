@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from telecine.nouns.ids import parse_task_id
 from tests.server.live import ADMIN_KEY, LiveServer
 from tests.server.pictures import picture
 
@@ -134,6 +135,14 @@ def test_openai_and_kling_call_a_workflow(server: LiveServer) -> None:
         "it rocks",
     )
     assert shown["id"] in [one["id"] for one in server.call("GET", "/v1/videos").json["data"]]
+
+    other = "/kling/v1/videos/text2video"
+    assert server.call("GET", f"{other}/{video.json['id']}").json["data"]["task_status"] == "succeed"
+    pictures = made(server, model="picture-book", prompt="a boat", count=1, **SMALL)
+    assert server.call("GET", f"{other}/{pictures['id']}").status == 404
+    ours = {one["task_id"] for one in server.call("GET", other).json["data"]}
+    assert str(parse_task_id(video.json["id"])) in ours
+    assert str(parse_task_id(pictures["id"])) not in ours
 
     path = "/kling/v1/videos/image2video"
     body = {"model_name": "clip", "image": base64.b64encode(picture()).decode(), "prompt": "it rocks", "duration": "1"}

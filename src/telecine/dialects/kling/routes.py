@@ -12,13 +12,14 @@ from telecine.dialects.lists import List, Numbered
 from telecine.dialects.lookup import made_by, missing
 from telecine.dialects.rows import Create, Read, Row, by_id
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.operations import makes_of
 from telecine.tasks.view import View
 from telecine.wires.kling import MAX_IMAGE, MOST_LISTED, CreateTask
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 ROOTS: Final = ("/kling", "")
 _OPERATIONS: Final[dict[PathKind, tuple[str, ...]]] = {
-    "text2video": ("text_to_video", "remix"),
+    "text2video": ("text_to_video", "remix", "workflow"),  # of the last those that make a video
     "image2video": ("image_to_video",),
 }
 _EXAMPLE: Final = {
@@ -35,7 +36,7 @@ def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]
 
     async def found(call: Call) -> View:
         view = await _found(call)
-        if not made_by(view.task, form, operations):
+        if not made_by(view.task, form, operations) or makes_of(view.task.request) != "video":
             raise missing(call.id)
         return view
 
@@ -57,7 +58,7 @@ def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]
             f"List videos from {what}",
             answer=Envelope,
             turning=_PAGES,
-            only={"form": form, "operations": operations},
+            only={"form": form, "operations": operations, "kind": "video"},
             show=lambda call, page: ok(call, [task_data(view, call.edge.media) for view in page.views]),
         ),
         Read(
