@@ -155,13 +155,14 @@ def test_an_unlimited_account_and_an_openai_channel_without_a_key_are_worth_a_wa
     assert warned(accounts) == []  # nothing costs anything
 
 
-def test_a_comfyui_that_runs_nothing_and_a_workflow_that_nothing_runs_are_worth_a_warning() -> None:
-    """It needs no key, and no price for the models that its glob would match."""
+def test_a_comfyui_that_runs_nothing_and_a_workflow_that_nothing_runs_are_worth_a_word() -> None:
+    """It needs no key, and no price for the models that its glob would match; what it serves may have been made while
+    the server runs."""
     gpu = '[[channels]]\nname = "gpu"\nprovider = "comfyui"\nbase_url = "http://10.0.0.7:8188"\n'
     flow = '[[workflows]]\nweb_app_id = 1\nname = "book"\n'
     found = warned(gpu + 'models = ["*", "sora-2"]\n' + price("sora-2") + flow)
-    assert [(one.about, one.level) for one in found] == [("channel", "warning")] * 2
+    assert [(one.about, one.level) for one in found] == [("channel", "info"), ("channel", "warning")]
     assert [one.what for one in found] == [
-        "The channel 'gpu' serves 'sora-2', which is no workflow with a file.",
+        "The channel 'gpu' serves 'sora-2', which is no workflow of this file.",
         "The workflow 'book' is served by no channel.",
     ]

@@ -193,8 +193,9 @@ def _idle(config: Config) -> Iterator[Advice]:
     for channel in config.channels:
         for name in channel.names if TERMS[channel.provider].graphs else ():
             if name not in graphs:
-                what = f"The channel '{channel.name}' serves '{name}', which is no workflow with a file."
-                yield Advice("channel", "warning", what, "Add its [[workflows]], or take the name away.")
+                what = f"The channel '{channel.name}' serves '{name}', which is no workflow of this file."
+                do = "Add its [[workflows]], unless `telecine workflows add` has made it."
+                yield Advice("channel", "info", what, do)
     for one in config.workflows:
         runs = [channel for channel in channels_of(config) if one.file or not TERMS[channel.provider].graphs]
         if not any(channel.mapping(one.name) for channel in runs):
