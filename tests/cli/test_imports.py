@@ -40,9 +40,10 @@ def loaded(code: str, *arguments: str) -> set[str]:
 def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path: Path) -> None:
     loaded(SERVE, str(tmp_path))  # which makes the tables
     modules = loaded(SERVE, str(tmp_path))
-    assert {"sqlalchemy", "aiohttp", "telecine.server.gateway"} <= modules
+    assert {"sqlalchemy", "httptools", "telecine.server.gateway"} <= modules
     assert not modules & {
         "PIL",
+        "aiohttp",
         "alembic",
         "asyncpg",
         "av",
