@@ -25,8 +25,8 @@ class Process(Apps):
     """One of those that share the records."""
 
     def __init__(self, database: Database, configured: tuple[Workflow, ...] = ()) -> None:
-        self.workflows = Workflows(configured)
-        super().__init__(database, HandClock(), self.workflows)
+        self.workflows, self.clock = Workflows(configured), HandClock()
+        super().__init__(database, self.clock, self.workflows)
 
     @property
     def names(self) -> list[str]:
@@ -63,6 +63,19 @@ async def test_what_one_process_makes_and_removes_the_other_knows(pair: tuple[Da
     assert here.names == ["bizyairs-own"]
     with pytest.raises(GatewayError, match="no workflow 'leaflet'"):
         await here.remove("leaflet")
+
+
+async def test_what_is_known_is_not_read_again(pair: tuple[Database, Database]) -> None:
+    """Whatever the order in which the database lists them: a graph may be large."""
+    here = Process(pair[0])
+    await here.add(WorkflowConfig(web_app_id=7, name="second"), None)
+    here.clock.advance(-10)
+    await here.add(WorkflowConfig(web_app_id=8, name="first"), None)
+    there = Process(pair[1])
+    await there.refresh()
+    known = there.workflows.all
+    await there.refresh()
+    assert there.workflows.all is known
 
 
 async def test_two_cannot_make_the_same(pair: tuple[Database, Database]) -> None:

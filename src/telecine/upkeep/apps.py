@@ -41,8 +41,8 @@ class Apps:
 
     async def refresh(self) -> None:
         """Read what there is by now."""
-        there = [(name, at) for name, at in await self._database.rows(select(_TABLE.c.name, _TABLE.c.made_at))]
-        if there == list(self._known):
+        there = {(name, at) for name, at in await self._database.rows(select(_TABLE.c.name, _TABLE.c.made_at))}
+        if there == self._known.keys():  # in whatever order a database has them
             return
         rows = await self._database.rows(select(_TABLE).order_by(_TABLE.c.made_at, _TABLE.c.name))
         self._known = {(row.name, row.made_at): _read(row) for row in rows}
