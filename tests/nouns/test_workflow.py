@@ -104,6 +104,7 @@ def test_an_input_may_be_named_by_the_title_of_its_node() -> None:
         ({"6:CLIPTextEncode.text": None}, "must be a text"),
         ({"6:CLIPTextEncode.text": "/etc/passwd"}, "names a file"),
         ({"6:CLIPTextEncode.text": "..\\..\\secret.png"}, "names a file"),
+        ({"6:CLIPTextEncode.text": " /etc/passwd\n"}, "names a file"),
         ({"10:LoadImage.image": "other.png"}, "names a file"),
         ({"4:CheckpointLoaderSimple.ckpt_name": "other.safetensors"}, "names a file"),
         ({"9:SaveImage.filename_prefix": "elsewhere"}, "names a file"),
@@ -216,6 +217,24 @@ def test_an_app_that_nobody_has_named_takes_whatever_its_upstream_does() -> None
         Workflows().understood(called({"18:LoadImage.image": "theirs.png"}, model="37429"))
     other = GenerationRequest("text_to_image", "some-model", "a")
     assert Workflows().understood(other) is other
+
+
+@pytest.mark.parametrize("model", ["37429", "037429"])
+def test_an_app_that_has_a_name_is_no_model_of_its_number(model: str) -> None:
+    """Or nothing that is declared under its name, and no price of that, would hold."""
+    found = Workflows([book()])
+    named = found.by_app(model)
+    assert named is not None
+    assert named.name == "picture-book"
+    with pytest.raises(GatewayError, match="'picture-book'") as refused:
+        found.understood(called({"3:KSampler.steps": 1}, model=model))
+    assert (refused.value.code, refused.value.param) == ("not_found", "model")
+
+
+def test_an_app_has_one_number() -> None:
+    made = Workflows().understood(called({"17:Nano.prompt": "a"}, model="004711"))
+    assert isinstance(made.parameters, WorkflowParameters)
+    assert (made.model, made.parameters.web_app_id) == ("4711", "4711")
 
 
 def test_a_graph_that_has_changed_runs_only_what_comes_to_the_same() -> None:

@@ -118,10 +118,24 @@ def test_five_pictures_and_a_clip(server: LiveServer, fake: FakeBizyair) -> None
 
 def test_an_app_that_nobody_named(server: LiveServer, fake: FakeBizyair) -> None:
     values = {"input_values": {PROMPT: "a paper boat", "3:KSampler.seed": 7}}
-    book = made(server, fake, {"model": str(BOOK), "operation": "workflow", "parameters": values})
-    assert len(book["outputs"]) == 5
-    assert fake.creates[0] == {"web_app_id": BOOK, "suppress_preview_output": False, **values}
-    assert server.call("GET", f"/v1/tasks/{book['id']}", key=OTHER_KEY).status == 404
+    page = made(server, fake, {"model": str(PAGE), "operation": "workflow", "parameters": values})
+    assert len(page["outputs"]) == 1
+    assert fake.creates[0] == {"web_app_id": PAGE, "suppress_preview_output": False, **values}
+    assert server.call("GET", f"/v1/tasks/{page['id']}", key=OTHER_KEY).status == 404
+
+
+@pytest.mark.parametrize("number", [f"{BOOK}", f"00{BOOK}"])
+def test_the_number_of_a_named_app_is_no_way_around_its_price(
+    server: LiveServer, fake: FakeBizyair, number: str
+) -> None:
+    """The channel would serve it, for nothing, with whatever inputs."""
+    body = {"model": number, "operation": "workflow", "parameters": {"input_values": {"3:KSampler.steps": 900}}}
+    answer = server.call("POST", "/v1/tasks", body)
+    assert (answer.status, answer.json["error"]["param"]) == (404, "model"), answer
+    told = {"web_app_id": number, "input_values": {"3:KSampler.steps": 900}}
+    answer = server.call("POST", "/w/v1/webapp/task/openapi/create", told, headers={"X-Bizyair-Task-Async": "enable"})
+    assert (answer.status, answer.json["code"]) == (400, 20015), answer
+    assert (server.count("tasks"), fake.creates) == (0, [])
 
 
 def test_a_model_of_the_zoo(server: LiveServer, fake: FakeBizyair) -> None:

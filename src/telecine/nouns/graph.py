@@ -164,6 +164,7 @@ def saves(class_type: str) -> bool:
 
 def is_path(text: str) -> bool:
     """Whether `text`, one word, leads somewhere in a file system."""
+    text = text.strip()
     if len(text) > _MOST_PATH or any(one.isspace() for one in text):
         return False
     return _ROOTED.match(text) is not None or _UP.search(text) is not None

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from telecine.nouns import catalogue
-from telecine.nouns.errors import invalid
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.filling import values_of
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest
@@ -50,7 +50,7 @@ class Workflows:
     def by_app(self, web_app_id: str) -> Workflow | None:
         """The workflow with this number, in decimal. One that nobody has named is the model of its number, where a
         channel serves that."""
-        return self._by_app.get(web_app_id)
+        return self._by_app.get(one_number(web_app_id))
 
     def graph_for(self, request: GenerationRequest) -> Workflow | None:
         """The workflow whose graph `request`, which was understood when it was made, is to run on; None where it needs
@@ -81,8 +81,19 @@ class Workflows:
         if workflow is None:
             if request.operation != OPERATION or catalogue.load().find(request.model) is not None:
                 return request
-            workflow = Workflow(web_app_id=request.model, name=request.model)
-        return values_of(workflow, request)
+            app = one_number(request.model)
+            if (
+                named := self._by_app.get(app)
+            ) is not None:  # or what its name may be given, and costs, held for nobody
+                message = f"There is no model '{request.model[:200]}'; the app of that number is '{named.name}'."
+                raise GatewayError("not_found", message, param="model")
+            workflow = Workflow(web_app_id=app, name=app)
+        return values_of(workflow, replace(request, model=workflow.name))
+
+
+def one_number(app: str) -> str:
+    """The number of an app as it is written: without zeros before it. Other texts as they are."""
+    return (app.lstrip("0") or "0") if app.isascii() and app.isdecimal() else app
 
 
 def _values(request: GenerationRequest) -> dict[str, Any]:
