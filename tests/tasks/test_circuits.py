@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from telecine.config import ChannelConfig, LimitsConfig
 from telecine.net.client import FetchError
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import GatewayError, TaskError
 from telecine.providers.base import Accepted, Channel, MediaReader, NeverSent, NotFound, Refused, Submission, Unknown
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
@@ -223,6 +223,43 @@ async def test_what_cannot_be_prepared_now_is_tried_again_soon(tmp_path: Path) -
         task_id = await make(house)
         await house.pass_time(3)
         assert await state(house, task_id) == "running"
+
+
+def prepared(provider: Scripted, *answers: NeverSent | Refused | bytes) -> None:
+    """Have it answer so, one after the other."""
+    left = list(answers)
+
+    async def told(channel: Channel, submission: Submission, media: MediaReader) -> NeverSent | Refused | bytes:
+        return left.pop(0)
+
+    provider.prepare = told  # type: ignore[method-assign,assignment]
+
+
+@pytest.mark.parametrize("said", [AWAY, Refused(TaskError("capacity", "full"), capacity=True)])
+async def test_an_upstream_that_is_away_or_full_is_prepared_again(tmp_path: Path, said: NeverSent | Refused) -> None:
+    provider = Scripted(traits=replace(TRAITS, prepares=True))
+    prepared(provider, said, b"prepared")
+    async with House(tmp_path, providers=(provider,)).opened() as house:
+        task_id = await make(house)
+        assert house.router.circuit("main").pause() > 0
+        assert provider.sent == [], "there is no job"
+        await house.pass_time(60, 2)
+        assert await state(house, task_id) == "running"
+        assert [one.prepared for one in provider.sent] == [b"prepared"]
+
+
+@pytest.mark.parametrize(
+    "said", [Refused(TaskError("upstream_refused", "no key"), elsewhere=True), Refused(TaskError("too_large", "no"))]
+)
+async def test_what_an_upstream_refuses_to_prepare_is_refused(tmp_path: Path, said: Refused) -> None:
+    provider = Scripted(traits=replace(TRAITS, prepares=True))
+    prepared(provider, said)
+    async with House(tmp_path, providers=(provider,)).opened() as house:
+        with pytest.raises(GatewayError) as caught:
+            await make(house)
+        assert caught.value.code == said.error.code
+        assert (house.router.circuit("main").pause() > 0) is said.elsewhere
+        assert provider.sent == []
 
 
 async def test_never_sent_waits_for_the_other_channel_even_where_that_is_full(tmp_path: Path) -> None:
