@@ -32,8 +32,7 @@ class Collector:
         self._decoders = decoders
         self._folder = folder
         self._max_bytes = max_bytes
-        self._seen: dict[str, Seen] = {}
-        self._posters: dict[str, str] = {}
+        self._seen, self._posters = dict[str, Seen](), dict[str, str]()
         """By its SHA-256, what a file is that was looked at lately, and its poster: equal ones come from a sandbox."""
 
     async def collect(self, chunks: AsyncIterator[bytes], output: Output, account_id: int) -> Output:
@@ -77,8 +76,7 @@ class Collector:
         except UndecodableError:
             raise FetchError(f"what the upstream sent is no {output.kind}") from None
         if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-            self._posters.clear()
+            self._seen, self._posters = {}, {}
         self._seen[file.sha256] = seen
         if seen.kind != output.kind:
             raise FetchError(f"the upstream sent a file of kind {seen.kind}, not {output.kind}")

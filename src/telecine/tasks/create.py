@@ -69,7 +69,7 @@ async def store(
     if origin.draft and request.operation == OPERATION:
         raise GatewayError("unsupported_parameter", "A workflow takes no draft; leave it out.", param="draft")
     task = _new(context, principal, request, origin)
-    again = request.external_id is not None or (said is not None and said.meant)
+    again = request.external_id is not None or (said or Idempotency()) != Idempotency()
     earlier = await context.reads.already(Once.of(task, said)) if again else None
     if isinstance(earlier, GatewayError):
         raise earlier

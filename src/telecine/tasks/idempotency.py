@@ -31,11 +31,6 @@ class Idempotency(msgspec.Struct, frozen=True):
     key: str | None = None
     retries: int = 0
 
-    @property
-    def meant(self) -> bool:
-        """Whether an earlier create can be."""
-        return self.key is not None or self.retries > 0
-
     @classmethod
     def read(cls, key: str | None, retries: str | None) -> Idempotency:
         """From the two headers. Raises GatewayError (`invalid_request`) for a key that is none."""
@@ -56,11 +51,6 @@ class Once(msgspec.Struct, frozen=True):
     external_id: str | None = None
     retry: bool = False
     """A retry that brings no key."""
-
-    @property
-    def named(self) -> bool:
-        """Whether an earlier create can be meant at all."""
-        return self.key is not None or self.external_id is not None or self.retry
 
     @classmethod
     def of(cls, task: Task, said: Idempotency | None) -> Once:

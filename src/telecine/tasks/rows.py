@@ -66,10 +66,6 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "key_id": task.key_id,
         "dialect": task.dialect,
         "form": task.form,
-        "operation": task.operation,
-        "kind": makes_of(task.request),
-        "model": task.model,
-        "request": _encode(task.request),
         "external_id": task.external_id,
         "priority": task.priority,
         "created_at": task.created_at,
@@ -77,24 +73,24 @@ def new_task_values(task: Task) -> dict[str, Any]:
         "cancel_refused": task.cancel_refused,
         "deleted_at": task.deleted_at,
         "buried_at": None,
-        "source_task": task.source_task,
         "retry_of": task.retry_of,
-        **_price_values(task.prices),
-        "held": task.held,
-        "most": task.most,
+        **_asked_values(task),
         **task_values(task, None),
     }
 
 
 def completed_values(task: Task) -> dict[str, Any]:
     """The columns of a draft that its completion may change, besides those that any step may."""
+    return {**dict.fromkeys(("price_unit", "price_micros", *_PRICE_TOKENS.values())), **_asked_values(task)}
+
+
+def _asked_values(task: Task) -> dict[str, Any]:
     return {
         "operation": task.operation,
         "kind": makes_of(task.request),
         "model": task.model,
         "request": _encode(task.request),
         "source_task": task.source_task,
-        **dict.fromkeys(("price_unit", "price_micros", *_PRICE_TOKENS.values())),
         **_price_values(task.prices),
         "held": task.held,
         "most": task.most,

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, insert, select
 from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
 from telecine.accounts.principal import Bound
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
 from telecine.store import tables
 from telecine.store.database import lease_time
@@ -87,13 +86,9 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     def admission(self) -> Admission:
         """What those limits are asked."""
         task = self.task
-        held = task.held if task.prices else 0
+        amount = task.held if task.prices else 0
         return Admission(
-            task_id=task.id,
-            account_id=task.account_id,
-            amount=held,
-            at=task.created_at,
-            bound=self.bound,
+            task_id=task.id, account_id=task.account_id, amount=amount, at=task.created_at, bound=self.bound
         )
 
     @classmethod
@@ -139,8 +134,8 @@ def _parted(writes: Sequence[Create]) -> dict[int, int]:
 def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, Outcome]:
     """By the id of the new task: None where it was made, what it was begun with, the earlier task that was asked for,
     or why neither can be had."""
-    answers: dict[int, Outcome] = dict.fromkeys((write.task.id for write in writes), None)
-    answers.update(_known(connection, writes))
+    earlier = resolve(connection, [write.once for write in writes])
+    answers: dict[int, Outcome] = {write.task.id: one for write, one in zip(writes, earlier, strict=True)}
     left = [write for write in writes if answers[write.task.id] is None]
     answers.update(admit(connection, [write.admission for write in left]))
     left = [write for write in left if answers[write.task.id] is None]
@@ -150,15 +145,6 @@ def _create(connection: Connection, writes: Sequence[Create]) -> dict[int, Outco
     answers.update(_insert_tasks(connection, made))
     remember(connection, [(write.once, write.task.id) for write in made])
     return answers
-
-
-def _known(connection: Connection, writes: Sequence[Create]) -> dict[int, int | GatewayError]:
-    """By the id of the new task: the earlier task that was asked for, or why neither can be had."""
-    named = [write for write in writes if write.once.named]
-    if not named:
-        return {}
-    answers = resolve(connection, [write.once for write in named])
-    return {write.task.id: one for write, one in zip(named, answers, strict=True) if one is not None}
 
 
 def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> dict[int, Alternative]:

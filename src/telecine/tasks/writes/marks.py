@@ -63,11 +63,8 @@ def _schedule_burial(connection: Connection, deleted: dict[int, float]) -> None:
             "kind": "collect",
             "due": deleted[one],
             "rank": 0,
-            "pool": None,
             "weight": 1,
             "woken": False,
-            "lease_owner": None,
-            "lease_until": None,
         }
         for one, account_id in sorted((row.id, row.account_id) for row in owners)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 from sqlalchemy import Connection, Double, Text, and_, bindparam, case, select, update
@@ -106,10 +106,6 @@ class Extend(msgspec.Struct, frozen=True):
         found = connection.execute(select(_S.c.task_id, _S.c.lease_owner).where(_S.c.task_id.in_(ids)))
         owners = {row.task_id: row.lease_owner for row in found.all()}
         return [{one for one in write.task_ids if owners.get(one) == write.owner} for write in writes]
-
-
-def reschedule(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    RESCHEDULE.run(connection, sorted(rows, key=lambda row: row["b_task_id"]))
 
 
 _S = tables.schedule

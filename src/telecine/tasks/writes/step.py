@@ -15,7 +15,7 @@ from telecine.store.locks import Locks
 from telecine.tasks.steps import kind_of
 from telecine.tasks.writes.changes import Change, StaleError, held, write_changes
 from telecine.tasks.writes.pools import give_back, take_away
-from telecine.tasks.writes.schedule import reschedule
+from telecine.tasks.writes.schedule import RESCHEDULE
 
 _SCHEDULE = tables.schedule
 
@@ -73,7 +73,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         # Nothing is left to do for these, unless somebody has woken them while the step ran.
         done = {one.key for one in good if one.ends and not rows[one.key]["woken"]}
         write_changes(connection, [(one.buried() if one.key in done else one.change, one.token) for one in good])
-        reschedule(connection, [_due(one) for one in good if not one.keep_lease and one.key not in done])
+        rests = [_due(one) for one in good if not one.keep_lease and one.key not in done]
+        RESCHEDULE.run(connection, sorted(rests, key=lambda row: row["b_task_id"]))
         if done:
             connection.execute(delete(_SCHEDULE).where(_SCHEDULE.c.task_id.in_(sorted(done))))
         give_back(connection, freed, max((write.now for write in good), default=0.0))
