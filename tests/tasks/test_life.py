@@ -498,7 +498,7 @@ async def test_an_upstream_that_claims_a_thousand_files_is_not_believed(tmp_path
     async with House(tmp_path).opened() as house:
         house.provider.submits = [Finished(replace(DONE, outputs=DONE.outputs * 1000))]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
-        assert (view.task.state, len(view.outputs)) == ("succeeded", 64)
+        assert (view.task.state, len(view.outputs)) == ("succeeded", 128)
 
 
 async def test_resubmitting_keeps_the_slot_of_the_job_that_may_exist(tmp_path: Path) -> None:
