@@ -13,9 +13,9 @@ from typing import Final, Literal
 import msgspec
 from yarl import URL
 
-from telecine.net.connections import Connections
+from telecine.net.connections import Connections, Peer, peer
 from telecine.net.errors import BrokenError, FetchError
-from telecine.net.exchange import Answer, Limits, Message, Target, exchange, head_of, target
+from telecine.net.exchange import Answer, Message, exchange, head_of
 from telecine.net.forms import Form, Multipart
 from telecine.net.guard import AddressPolicy
 from telecine.net.inlined import LONG, InlineError, split
@@ -84,17 +84,17 @@ def checked(url: str, policy: AddressPolicy) -> URL:
     Path and query go out as they are written (telecine.net.urls.sent_as).
     """
     to, _ = _led(url)
-    if not policy.permits_host(to.peer.host):
+    if not policy.permits_host(to.host):
         raise FetchError("the address is not allowed", sent=False, refused=True)
     return sent_as(url)
 
 
-def _led(url: str) -> tuple[Target, str]:
+def _led(url: str) -> tuple[Peer, str]:
     """Where `url` leads, and its path as it goes out. Whether that may be dialled is judged when it is. Raises
     FetchError."""
     try:
         beginning, path = divided(url)
-        to = target(beginning)
+        to = peer(beginning)
     except ValueError:
         raise FetchError("the URL is malformed", sent=False, refused=True) from None
     if not to.plain:
@@ -231,17 +231,17 @@ class Client:
         connect = min(CONNECT_SECONDS, timeout * 0.9)
         ends = asyncio.get_running_loop().time() + timeout
         try:
-            head = head_of(method, to.host, path, headers, body, last=use == "once")
+            head = head_of(method, to.written, path, headers, body, last=use == "once")
         except ValueError:  # a line break in a header
             raise FetchError("the request is malformed", sent=False, refused=True) from None
-        message, limits = Message(head, body, before_send, ends), Limits(connect, silence)
+        message = Message(head, body, before_send, ends, connect, silence, use != "heads")
         connections = self._connections_for(allow_private, use)
         try:
-            return await exchange(connections, to.peer, message, limits, decompress=use != "heads")
+            return await exchange(connections, to, message)
         except BrokenError:
             if method != "GET" or use == "once":
                 raise
-            return await exchange(connections, to.peer, message, limits, decompress=use != "heads")
+            return await exchange(connections, to, message)
 
     def _connections_for(self, allow_private: bool, use: _Use) -> Connections:
         known = self._connections.get((allow_private, use))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from aiohappyeyeballs import start_connection
@@ -14,17 +14,29 @@ from telecine.net.connection import Connection
 from telecine.net.errors import FetchError
 from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver, is_literal
 from telecine.net.names import Resolver
+from telecine.net.urls import origin
 
 _DELAY: Final = 0.25
 """Seconds after which the next address of a name is tried beside the one before it (RFC 8305, section 5)."""
 
 
 class Peer(NamedTuple):
-    """Where a connection leads."""
+    """Where a connection leads, and how URLs and the header `Host` say it."""
 
     tls: bool
     host: str
     port: int
+    written: str
+    plain: bool
+    """http or https, a host, and no credentials."""
+
+
+@lru_cache(maxsize=512)
+def peer(beginning: str) -> Peer:
+    """The peer of URLs with this beginning. Raises ValueError for what is none."""
+    url = origin(beginning)
+    plain = url.scheme in ("http", "https") and bool(url.raw_host) and url.user is None and url.password is None
+    return Peer(url.scheme == "https", url.raw_host or "", url.port or 0, url.host_port_subcomponent or "", plain)
 
 
 class Connections:

@@ -5,39 +5,18 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import partial
 from typing import Final, NamedTuple
 
 from telecine.net.connection import Connection
 from telecine.net.connections import Connections, Peer
 from telecine.net.errors import LATE, BrokenError, FetchError
 from telecine.net.forms import Multipart
-from telecine.net.urls import origin
 
 CHUNK: Final = 256 * 1024
 _AGENT: Final = "telecine"
 _BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods that say how long their body is though they have none."""
-
-
-class Target(NamedTuple):
-    """What a URL says before its path."""
-
-    peer: Peer
-    host: str
-    """As the header of that name has it."""
-    plain: bool
-    """http or https, a host, and no credentials."""
-
-
-@lru_cache(maxsize=512)
-def target(beginning: str) -> Target:
-    """The target of URLs with this beginning. Raises ValueError for what is none."""
-    url = origin(beginning)
-    plain = url.scheme in ("http", "https") and bool(url.raw_host) and url.user is None and url.password is None
-    return Target(
-        Peer(url.scheme == "https", url.raw_host or "", url.port or 0), url.host_port_subcomponent or "", plain
-    )
 
 
 class Message(NamedTuple):
@@ -48,13 +27,10 @@ class Message(NamedTuple):
     before_send: Callable[[], None] | None
     ends: float
     """Until when the whole answer has to come, by the loop's clock."""
-
-
-class Limits(NamedTuple):
-    """Seconds for dialling, and in which something has to come (None: any)."""
-
     connect: float
     silence: float | None
+    """Seconds for dialling, and in which something has to come."""
+    decompress: bool
 
 
 def head_of(
@@ -99,7 +75,7 @@ class Answer:
         told = self.headers.get("content-length", "")
         return int(told) if told.isascii() and told.isdigit() else None
 
-    async def ask(self, message: Message, *, decompress: bool) -> None:
+    async def ask(self, message: Message) -> None:
         """Send `message` and wait for the head. Raises FetchError, and what `before_send` does."""
         connection = self._connection
         connection.begin()
@@ -114,7 +90,7 @@ class Answer:
         await connection.head(self._silence)
         self.status, self.headers = connection.status, connection.headers
         coding = self.headers.get("content-encoding", "").lower()
-        if decompress and coding in ("gzip", "deflate"):
+        if message.decompress and coding in ("gzip", "deflate"):
             self._zipped = _Zipped(coding)
 
     async def read(self) -> bytes:
@@ -176,12 +152,12 @@ class _Zipped:
             raise BrokenError
 
 
-async def exchange(connections: Connections, to: Peer, message: Message, limits: Limits, *, decompress: bool) -> Answer:
+async def exchange(connections: Connections, to: Peer, message: Message) -> Answer:
     """Send `message` and wait for the head of its answer. Raises FetchError, and what `before_send` does."""
-    connection = await connections.take(to, limits.connect)
-    answer = Answer(connection, lambda one: connections.give(to, one), limits.silence)
+    connection = await connections.take(to, message.connect)
+    answer = Answer(connection, partial(connections.give, to), message.silence)
     try:
-        await answer.ask(message, decompress=decompress)
+        await answer.ask(message)
     except BaseException:
         answer.leave(keep=False)
         raise

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from telecine.clock import Clock
@@ -37,6 +37,7 @@ _OVERLAP: Final = 60.0
 """By how much the clocks of two processes, or a commit and its time, may differ."""
 
 _E = tables.webhook_endpoints
+_CHANGED: Final = select(_E).where(_E.c.changed_at >= bindparam("b_since"))
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +80,7 @@ class Endpoints:
 
     async def refresh(self) -> None:
         """Read what has changed since the last time."""
-        since = self._seen_until - _OVERLAP
-        rows = await self._database.rows(select(_E).where(_E.c.changed_at >= since))
+        rows = await self._database.rows(_CHANGED, {"b_since": self._seen_until - _OVERLAP})
         self._learn(_endpoint(row._mapping) for row in rows)
 
     def subscribed(self, account_id: int, event: str) -> list[Endpoint]:
