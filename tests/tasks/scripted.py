@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from telecine.accounts import configured
 from telecine.accounts.keys import Keys
@@ -51,6 +52,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
+from telecine.store import tables
 from telecine.store.database import Database
 from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
@@ -350,6 +352,12 @@ class House:
         """Give every process these limits."""
         for one in self.contexts:
             one.limits = limits
+
+    async def timeline(self, task_id: int) -> list[dict[str, Any]]:
+        """The events of a task, oldest first."""
+        event = tables.events.c
+        query = select(tables.events).where(event.task_id == task_id).order_by(event.sequence)
+        return [dict(row._mapping) for row in await self.database.rows(query)]
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Move time on in small steps, running what falls due."""

@@ -39,10 +39,10 @@ async def test_what_has_room_is_begun_where_it_is_made(tmp_path: Path, monkeypat
         waits = await house.tasks.create(house.me, text_to_video(), "tasks")
         assert (begun.task.state, waits.task.state) == ("running", "queued")
         assert [type(one).__name__ for one in writes] == ["Create", "Step", "Create"]
-        assert [event["type"] for event in await house.reads.timeline(begun.task.id)] == [
+        assert [event["type"] for event in await house.timeline(begun.task.id)] == [
             "queued", "submitting", "running",
         ]  # fmt: skip
-        assert [event["type"] for event in await house.reads.timeline(waits.task.id)] == ["queued"]
+        assert [event["type"] for event in await house.timeline(waits.task.id)] == ["queued"]
         assert (await house.tasks.places([waits]))[waits.task.id].position == 1
         for view in (begun, waits):
             assert (await house.tasks.get(house.me, view.task.id)).task == view.task, "as the records have it"

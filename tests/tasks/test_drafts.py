@@ -40,7 +40,7 @@ async def task_of(house: House, task_id: int) -> Task:
 
 
 async def news(house: House, task_id: int) -> list[str]:
-    return [one["news"] for one in await house.reads.timeline(task_id) if one["news"] is not None]
+    return [one["news"] for one in await house.timeline(task_id) if one["news"] is not None]
 
 
 async def test_a_draft_waits_and_is_held_for(tmp_path: Path) -> None:

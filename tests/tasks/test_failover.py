@@ -114,7 +114,7 @@ async def test_it_is_tried_elsewhere_for_the_same_single_charge(tmp_path: Path) 
         assert one.heard == ["queued", "running", "succeeded"], "nobody is told of a failure"
         assert await one.entries(task_id) == [HELD, CHARGED]
         assert await one.slots() == 0
-        events = [(event["type"], event["detail"]) for event in await one.house.reads.timeline(task_id)]
+        events = [(event["type"], event["detail"]) for event in await one.house.timeline(task_id)]
         at = events.index(("failover", "a GPU caught fire"))
         assert events[at + 1] == ("submitting", "b")
 

@@ -57,7 +57,7 @@ async def test_from_create_to_stored(tmp_path: Path) -> None:
         assert [output.state for output in done.outputs] == ["stored"]
         assert done.task.usage is not None
         assert done.task.usage.seconds == 5.0
-        kinds = [event["type"] for event in await house.reads.timeline(view.task.id)]
+        kinds = [event["type"] for event in await house.timeline(view.task.id)]
         assert kinds == ["queued", "submitting", "running", "progress", "collecting", "succeeded"]
         assert len(house.provider.sent) == 1
 
@@ -573,7 +573,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
         await house.pass_time(10, 1)
         view = await creating
         assert (view.task.state, failures) == ("running", [])
-        timeline = await house.reads.timeline(view.task.id)
+        timeline = await house.timeline(view.task.id)
         assert [event["type"] for event in timeline].count("running") == 1
 
 

@@ -203,7 +203,7 @@ async def test_what_is_not_known_beforehand_is_bounded_by_its_line(
         task = await ended(one, made("video", usage=usage), text_to_video())
         assert (task.charged, task.most) == (most, most)
         assert await one.figures() == (100_000_000 - most, 0, most)
-        *_, line_ = [one for one in await one.house.reads.timeline(task.id) if one["type"] == "succeeded"]
+        *_, line_ = [one for one in await one.house.timeline(task.id) if one["type"] == "succeeded"]
         assert task.held == most or "more than was held; unbounded it would be" in line_["detail"]
 
 
@@ -238,5 +238,5 @@ async def test_a_charge_above_its_hold_stays_visible(tmp_path: Path) -> None:
         task = await ended(one, made("video", usage=Usage(tokens=Tokens(output=100_000))), text_to_video())
         assert (task.held, task.charged) == (150_000, 1_500_000)
         assert await one.figures() == (-1_300_000, 0, 1_500_000)
-        (told,) = [one for one in await one.house.reads.timeline(task.id) if one["type"] == "succeeded"]
+        (told,) = [one for one in await one.house.timeline(task.id) if one["type"] == "succeeded"]
         assert told["detail"] == "charged 1.500000, 1.350000 more than was held"

@@ -204,7 +204,7 @@ async def test_a_preview_is_there_while_the_job_runs_alone(tmp_path: Path) -> No
                 await house.pass_time(1)
             seen.append((await view_of(house, task_id)).task.preview_url)
         assert seen == [None, "https://p.example/1.webp", *["https://p.example/2.webp"] * 4]
-        lines = await house.reads.timeline(task_id)
+        lines = await house.timeline(task_id)
         assert [one["news"] for one in lines if one["type"] == "progress"] == ["task.running", *["task.progress"] * 2]
         house.provider.polls = [Succeeded((CLIP,))]
         await house.pass_time(60)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import update
 
 from telecine.config import ChannelConfig
-from telecine.providers.base import Accepted, Failed, Job, PollOutcome, Running
+from telecine.providers.base import Accepted, Failed, PollOutcome, Running
+from telecine.store import tables
+from telecine.tasks.writes import Claim, Mark, Rest
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 LISTED = replace(TRAITS, listed=True)
@@ -82,21 +86,77 @@ async def test_channels_are_not_mixed_and_one_job_is_asked_about_alone(tmp_path:
         assert len(asked(house).polled) > 2
 
 
-async def test_whoever_asks_for_all_may_be_stopped(tmp_path: Path) -> None:
+async def test_whoever_loses_its_lease_stops_none_of_the_others(tmp_path: Path) -> None:
+    """And nothing that was told of it is believed here."""
     async with house_of(tmp_path, "main").opened() as house:
-        provider, gone = asked(house), asyncio.Event()
+        provider, gone, come = asked(house), asyncio.Event(), asyncio.Event()
+        tasks, handles = await made(house, "main-a", "main-a", "main-a")
 
-        async def never(*_: Any) -> Mapping[str, PollOutcome]:
+        async def slow(*_: Any) -> Mapping[str, PollOutcome]:
             gone.set()
-            return await asyncio.Future[Mapping[str, PollOutcome]]()
+            await come.wait()
+            return dict.fromkeys(handles, DONE)
 
-        provider.poll_many = never
-        channel = house.router.channel("main")
-        assert channel is not None
-        jobs = [Job("text_to_video", "m", handle, f"u{handle}", 0.0) for handle in ("1", "2")]
-        steps = [asyncio.create_task(house.context.questions.poll(provider, channel[0], job)) for job in jobs]
+        provider.poll_many = slow
+        for one in tasks:
+            await house.tasks.wake(one)
+        await house.engine.claim()
         await gone.wait()
-        steps[0].cancel()
-        assert await steps[1] == Running(), "the others ask for themselves"
-        with pytest.raises(asyncio.CancelledError):
-            await steps[0]
+        await taken_by_another(house, tasks[0])
+        await house.engine._extend()
+        come.set()
+        await house.engine.drain()
+        assert await states(house, tasks) == ["running", "succeeded", "succeeded"]
+        assert (house.context.places, house.context.leases) == ({}, {})
+        assert house.context.uncut == set()
+
+
+async def test_what_changes_nothing_writes_nothing_but_when_it_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house_of(tmp_path, "main").opened() as house:
+        tasks, handles = await made(house, "main-a", "main-a", "main-a")
+        house.context.pace.after = lambda *_: 5.0  # type: ignore[method-assign]
+        asked(house).lists = [dict.fromkeys(handles, Running(started=False))]
+        written: list[object] = []
+        write = house.database.write
+
+        async def noted(what: Any) -> Any:
+            written.append(what)
+            return await write(what)
+
+        for one in tasks:
+            await house.tasks.wake(one)
+        monkeypatch.setattr(house.database, "write", noted)
+        await house.engine.drain()
+        due = math.ceil(house.clock.now() + 5.0)
+        assert [one.due for one in written if isinstance(one, Rest)] == [dict.fromkeys(tasks, due)]
+        assert {type(one) for one in written} == {Claim, Rest}
+        assert len(asked(house).listed) == 1
+
+
+async def test_who_is_to_be_stopped_is_asked_about_alone(tmp_path: Path) -> None:
+    """Its upstream is asked to stop it first; once that cannot, it is one of the list again."""
+    async with House(
+        tmp_path,
+        (ChannelConfig(name="main", provider="scripted", models=("main-*",)),),
+        (Scripted(traits=replace(LISTED, cancel=True)),),
+    ).opened() as house:
+        tasks, handles = await made(house, "main-a", "main-a", "main-a")
+        await house.database.write(Mark(tasks[0], house.clock.now(), cancel=True))
+        for one in tasks[1:]:
+            await house.tasks.wake(one)
+        await house.engine.drain()
+        assert [one.handle for one in asked(house).asked_to_stop] == handles[:1]
+        assert [[job.handle for job in one] for one in asked(house).listed] == [handles[1:]]
+        for one in tasks:
+            await house.tasks.wake(one)
+        await house.engine.drain()
+        assert [{job.handle for job in one} for one in asked(house).listed[1:]] == [set(handles)]
+        assert len(asked(house).asked_to_stop) == 1
+
+
+async def taken_by_another(house: House, task_id: int) -> None:
+    """Let another process hold the lease of a task."""
+    taken = update(tables.schedule).where(tables.schedule.c.task_id == task_id).values(lease_owner="other")
+    await house.database.change(lambda connection: connection.execute(taken))

@@ -19,6 +19,7 @@ from telecine.tasks.engine import Engine
 from telecine.tasks.reads import Work
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.steps import Place
+from telecine.tasks.underway import Underway
 from telecine.tasks.writes import LEASE_SECONDS, Change, Create, Mark
 from tests.clock import HandClock
 from tests.tasks.scripted import House
@@ -61,7 +62,7 @@ class Steps:
         self.go_on.set()
         self.broken: set[int] = set()
 
-    async def advance(self, context: Context, task_id: int, known: Work | None) -> None:
+    async def advance(self, context: Context, task_id: int, known: Work | Underway | None) -> None:
         self.runs.append((task_id, context.now()))
         self.under_way[task_id] += 1
         assert self.under_way[task_id] == 1, "one step of a task at a time"
@@ -72,7 +73,7 @@ class Steps:
             if self.pause is not None:
                 await context.rest(task_id, self.pause)
                 return
-            work = known or await context.reads.work(task_id)
+            work = known if isinstance(known, Work) else await context.reads.work(task_id)
             assert work is not None
             await context.commit(context.moved(work.task, Change(task=work.task)))
         finally:

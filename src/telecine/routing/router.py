@@ -139,10 +139,12 @@ class Router:
 
         None where this process does not know one: its job must not be looked for, nor sent, anywhere else.
         """
-        found = self._at(attempt.channel, attempt.address)
-        if found is None or found[0].provider != attempt.provider:
-            return None
-        return found[1], self._providers[attempt.provider]
+        return self.at(attempt.channel, attempt.address, attempt.provider)
+
+    def at(self, name: str, address: str, provider: str) -> tuple[Channel, Provider] | None:
+        """The same of whatever was sent there."""
+        found = self._at(name, address)
+        return (found[1], self._providers[provider]) if found is not None and found[0].provider == provider else None
 
     def standing(self, name: str, address: str, provider: str) -> Standing:
         """What attempts sent there can expect of this process."""

@@ -18,14 +18,8 @@ class Probe(msgspec.Struct, frozen=True):
     write-ahead log alone."""
 
     order: ClassVar[int] = 0
-
-    @property
-    def key(self) -> None:
-        return None
-
-    @property
-    def locks(self) -> Locks:
-        return NO_LOCKS
+    key: ClassVar[None] = None
+    locks: ClassVar[Locks] = NO_LOCKS
 
     @classmethod
     def apply(cls, connection: Connection, writes: Sequence[Probe], *, again: bool) -> Sequence[None]:

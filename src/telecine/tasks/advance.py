@@ -11,19 +11,26 @@ from telecine.tasks.draft import wait
 from telecine.tasks.ending import fail
 from telecine.tasks.outcomes import ChannelGoneError
 from telecine.tasks.poll import poll, reconcile, recover
+from telecine.tasks.questions import follow
 from telecine.tasks.reads import Work
+from telecine.tasks.schedule import Known
 from telecine.tasks.start import start
 from telecine.tasks.submit import submit
+from telecine.tasks.underway import Underway
 from telecine.tasks.writes import Change
 
 
-async def advance(context: Context, task_id: int, known: Work | None = None) -> None:
+async def advance(context: Context, task_id: int, known: Known = None) -> None:
     """Run the steps of a leased task until it rests, waits or has ended. Raises StaleError when the lease is lost.
 
-    `known`: the task as this process has just committed it, perhaps with its first attempt; otherwise it is read.
+    `known`: the task as this process has just committed it, perhaps with its first attempt; or its job that is to be
+    asked about. Otherwise it is read.
     """
-    work = known or await context.reads.work(task_id)
-    fresh = known is not None
+    fresh = isinstance(known, Work)
+    if isinstance(known, Underway):
+        work = await follow(context, known)
+    else:
+        work = known or await context.reads.work(task_id)
     while work is not None:
         await context.go_on(work.task)
         work, fresh = await _step(context, work, fresh)

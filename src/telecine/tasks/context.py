@@ -26,7 +26,6 @@ from telecine.store.database import CommitUnknownError, Database
 from telecine.store.inserts import DRAWS
 from telecine.tasks.news import news_of
 from telecine.tasks.pace import Pace
-from telecine.tasks.questions import Questions
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.steps import Kind, Place, kind_of
 from telecine.tasks.view import View
@@ -131,7 +130,6 @@ class Context(msgspec.Struct, kw_only=True):
     tokens: TokenMeter = msgspec.field(default_factory=TokenMeter)
     """The tokens that tasks of limited keys and accounts have taken."""
     pace: Pace = msgspec.field(default_factory=Pace)
-    questions: Questions = msgspec.field(default_factory=Questions)
     watch: Watch = msgspec.field(default_factory=Watch)
     closing: bool = False
     """Whoever follows a task has to come back later: this process is about to end."""
@@ -295,5 +293,10 @@ class Context(msgspec.Struct, kw_only=True):
 
     async def rest(self, task_id: int, seconds: float) -> None:
         """Give the lease back and come again in `seconds`; nothing else has changed."""
+        await self.rest_all({task_id: seconds})
+
+    async def rest_all(self, seconds: Mapping[int, float]) -> None:
+        """The same for tasks, each in its own time."""
         now = self.now()
-        await self.database.write(Rest(task_id, self.owner, now + seconds, now))
+        due = {task_id: now + wait for task_id, wait in seconds.items()}
+        await self.database.write(Rest(due, self.owner, now))

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
+from typing import Final
 
 import structlog
 
 from telecine.loops import LEAVING, Loop, end
 from telecine.tasks.context import Context
+from telecine.tasks.questions import ask, listed
 from telecine.tasks.reads import Work
-from telecine.tasks.schedule import Advance
+from telecine.tasks.schedule import Advance, Known
 from telecine.tasks.steps import Kind, Place, Steps
-from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, StaleError, Wake
+from telecine.tasks.underway import Underway
+from telecine.tasks.writes import LEASE_SECONDS, Claim, Claimed, Extend, Mark, StaleError
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +73,7 @@ class Engine:
 
         Where its step runs just now, and `due` is still to come, that step's own word counts: it sees what is there.
         """
-        await self._context.database.write(Wake(task_id, due, self._context.now()))
+        await self._context.database.write(Mark(task_id, self._context.now(), due=due))
         self.nudge()
 
     def reserve(self, account_id: int, kind: Kind) -> Place | None:
@@ -102,14 +106,9 @@ class Engine:
 
     async def heed(self, task_id: int, seconds: float) -> None:
         """Wait for the step that is under way, and for the one that heeds what was just committed."""
-        await self._settled(task_id, seconds)
+        await self._over([task_id], seconds)
         await self.claim()
-        await self._settled(task_id, seconds)
-
-    async def _settled(self, task_id: int, seconds: float) -> None:
-        step = self.underway(task_id)
-        if step is not None:
-            await asyncio.wait([step], timeout=seconds)
+        await self._over([task_id], seconds)
 
     async def claim(self) -> tuple[int, float | None]:
         """Start the step of every task that is due now; how many, and when the next one is due."""
@@ -119,15 +118,21 @@ class Engine:
         waited = self._full | set(self.steps.full())
         found, upcoming = await self._claim(_CLAIM, now)
         self.last_claim = self._context.clock.elapsed()
+        lists: dict[tuple[str, str, str], list[Underway]] = {}
         for one in found:
             if (one.kind, one.account_id) not in waited:
                 self.lateness(now - one.due)
                 self._context.pace.late(now - one.due)
-            place = self.steps.add(one.kind, one.account_id)
+            place, job = self.steps.add(one.kind, one.account_id), one.job
             if one.task_id in self._running:
                 self._next[one.task_id] = place, since
+            elif job is not None and listed(self._context, job):
+                self._context.places[one.task_id] = place
+                lists.setdefault((job.channel, job.address, job.provider), []).append(job)
             else:
-                self._spawn(one.task_id, place, since)
+                self._spawn(one.task_id, place, since, job)
+        for jobs in lists.values():
+            self._track([one.task_id for one in jobs], partial(self._ask, jobs), since)
         self._full = set(self.steps.full())
         return len(found), upcoming
 
@@ -147,10 +152,7 @@ class Engine:
 
     async def drain(self) -> None:
         """Run everything that is due now, and what becomes due at once from it. For tests and one-off commands."""
-        while True:
-            claimed, _ = await self.claim()
-            if not claimed and not self._running:
-                return
+        while (await self.claim())[0] or self._running:
             if self._running:
                 await asyncio.wait(list(self._running.values()))
 
@@ -160,47 +162,76 @@ class Engine:
         The names of the steps that heeded no cancel.
         """
         self._stopping = True
-        if self._running:
-            await asyncio.wait(list(self._running.values()), timeout=grace)
-        return await end(self._running.values(), LEAVING)
+        await self._over(self._running, grace)
+        return await end(set(self._running.values()), LEAVING)
 
-    def _spawn(self, task_id: int, place: Place, since: float, work: Work | None = None) -> asyncio.Task[None]:
+    async def _over(self, task_ids: Collection[int], seconds: float) -> None:
+        """Wait until no step of these tasks runs, for `seconds` at most: a list's is followed by one of what it has
+        changed."""
+        until = time.monotonic() + seconds
+        while steps := {self._running[one] for one in task_ids if one in self._running}:
+            _, left = await asyncio.wait(steps, timeout=max(0.0, until - time.monotonic()))
+            if left:
+                return
+
+    def _spawn(self, task_id: int, place: Place, since: float, known: Known = None) -> asyncio.Task[None]:
         self._context.places[task_id] = place
-        return self._track(task_id, since, self._step(task_id, work))
+        return self._track([task_id], partial(self._advance, self._context, task_id, known), since)
 
-    def _track(self, task_id: int, since: float, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """`since`: when the transaction that took the lease was begun, by the clock's `elapsed`."""
-        self._context.leases[task_id] = since + LEASE_SECONDS
-        step = asyncio.create_task(running, name=f"task {task_id}")
-        self._running[task_id] = step
-        step.add_done_callback(lambda done: self._ended(task_id, done))
+    def _track(
+        self, task_ids: Sequence[int], steps: Callable[[], Awaitable[None]], since: float | None = None
+    ) -> asyncio.Task[None]:
+        """`since`: when the transaction that took their leases was begun, by the clock's `elapsed`; None where they are
+        counted already."""
+        step = asyncio.create_task(self._run(task_ids, steps), name=f"task {task_ids[0]}")
+        for one in task_ids:
+            self._running[one] = step
+            if since is not None:
+                self._context.leases[one] = since + LEASE_SECONDS
+        step.add_done_callback(lambda done: self._ended(task_ids, done))
         return step
 
-    def _ended(self, task_id: int, step: asyncio.Task[None]) -> None:
-        if self._running.get(task_id) is step:
-            del self._running[task_id]
-            self._context.leases.pop(task_id, None)
-            place = self._context.places.pop(task_id, None)
+    def _ended(self, task_ids: Sequence[int], step: asyncio.Task[None]) -> None:
+        for one in [one for one in task_ids if self._running.get(one) is step]:
+            del self._running[one]
+            self._context.leases.pop(one, None)
+            place = self._context.places.pop(one, None)
             if place is not None:
                 place.leave()
-            if self._full:
-                self.nudge()
-            following = self._next.pop(task_id, None)
+            following = self._next.pop(one, None)
             if following is not None and not self._stopping:
-                self._spawn(task_id, *following)
+                self._spawn(one, *following)
+        if self._full:
+            self.nudge()
 
-    async def _step(self, task_id: int, work: Work | None) -> None:
+    async def _ask(self, jobs: Sequence[Underway]) -> None:
+        """One step of many tasks: a question about all of their jobs. Where it changes something for a task, that takes
+        a step of its own, which goes on with place and lease."""
+        context, mine = self._context, {one.task_id for one in jobs}
+        context.uncut |= mine  # whoever of them loses its lease stops none of the others
         try:
-            await self._advance(self._context, task_id, work)
+            rests, others = await ask(context, jobs)
+        finally:
+            context.uncut -= mine
+        for job in others:
+            if job.task_id in context.leases:
+                self._track([job.task_id], partial(self._advance, context, job.task_id, job))
+        if rests:
+            await context.rest_all({one: seconds for one, seconds in rests.items() if one in context.leases})
+
+    async def _run(self, task_ids: Sequence[int], steps: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await steps()
         except StaleError:
-            _log.info("lease_lost", task=task_id)
+            _log.info("lease_lost", task=task_ids[0])
         except Exception:
-            # A bug, or the database: the task keeps its state and is tried again, it does not fail for it.
-            _log.exception("step_failed", task=task_id)
+            # A bug, or the database: the tasks keep their state and are tried again, they do not fail for it.
+            _log.exception("step_failed", task=task_ids[0])
+            step = asyncio.current_task()
             try:
-                await self._context.rest(task_id, _AFTER_BUG)
+                await self._context.rest_all({one: _AFTER_BUG for one in task_ids if self._running.get(one) is step})
             except Exception:
-                _log.exception("rest_failed", task=task_id)  # then its lease runs out, and it is claimed anew
+                _log.exception("rest_failed", task=task_ids[0])  # then the leases run out, and they are claimed anew
 
     async def _claim_due(self) -> float:
         """A turn of the loop: claim what is due; seconds until the next."""
@@ -239,5 +270,5 @@ class Engine:
                 self._running[task_id].cancel()
 
 
-async def _nothing(_context: Context, _task_id: int, _work: Work | None) -> None:
+async def _nothing(_context: Context, _task_id: int, _known: Known) -> None:
     raise RuntimeError("nobody has said how to run a step")

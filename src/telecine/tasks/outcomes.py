@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from telecine.nouns.task import MAIN, Attempt, Output, link_of
-from telecine.providers.base import MOST_LINK, Running, Succeeded, Traits, UpstreamOutput
+from telecine.nouns.task import MAIN, Attempt, Output, Task, link_of
+from telecine.providers.base import MOST_LINK, Channel, Provider, Running, Succeeded, Traits, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked, together
 from telecine.tasks.reads import Work
 from telecine.tasks.references import job_handle, output_handles
+from telecine.tasks.underway import Underway
 from telecine.tasks.writes import Change
 
 MOST_OUTPUTS = 128
@@ -40,22 +41,22 @@ async def running(
         expires_at=submitted + traits.retention,
     )
     if outcome is not None:
-        task = replace(task, **seen(work, outcome, now))
+        task = replace(task, **seen(task, outcome, now))
     change = Change(task=task, attempt=attempt, handles=job_handle(task, attempt))
     change = context.moved(work.task, change, "running")
-    await context.commit(change, due=now + wait_after(context, attempt, traits, outcome), surely=surely)
+    await context.commit(change, due=now + wait_after(context, attempt, task.operation, outcome), surely=surely)
 
 
 async def progressed(context: Context, work: Work, outcome: Running) -> None:
     """running → running: commit only what has changed, then come again."""
-    now = context.now()
-    changes = seen(work, outcome, now)
-    seconds = wait_after(context, work.current, traits_of(context, work), outcome)
-    if all(getattr(work.task, name) == value for name, value in changes.items()):
-        await context.rest(work.task.id, seconds)
+    task, now = work.task, context.now()
+    seconds = wait_after(context, work.current, task.operation, outcome)
+    changes = seen(task, outcome, now)
+    if not changes:
+        await context.rest(task.id, seconds)
         return
-    task = replace(work.task, **changes)
-    change = context.moved(work.task, Change(task=task), "progress", f"{task.progress}")
+    change = Change(task=replace(task, **changes))
+    change = context.moved(task, change, "progress", f"{change.task.progress}")
     await context.commit(change, due=now + seconds)
 
 
@@ -120,32 +121,40 @@ def _noted(task_id: int, index: int, item: int, found: UpstreamOutput) -> Output
     )
 
 
-def seen(work: Work, outcome: Running, now: float) -> dict[str, object]:
-    """What `outcome` says about the task: progress never falls, and 100 is kept for the end. A preview stays until
+def seen(task: Task | Underway, outcome: Running, now: float) -> dict[str, object]:
+    """What `outcome` changes of the task: progress never falls, and 100 is kept for the end. A preview stays until
     another one is told."""
-    started = work.task.started_at or (now if outcome.started else None)
     told = outcome.preview.url if outcome.preview is not None else ""
-    return {
-        "started_at": started,
-        "progress": max(work.task.progress, min(outcome.progress or 0, 99)),
-        "preview_url": (link_of(told) if len(told) <= MOST_LINK else None) or work.task.preview_url,
+    said = {
+        "started_at": task.started_at or (now if outcome.started else None),
+        "progress": max(task.progress, min(outcome.progress or 0, 99)),
+        "preview_url": (link_of(told) if len(told) <= MOST_LINK else None) or task.preview_url,
     }
+    return {name: value for name, value in said.items() if value != getattr(task, name)}
+
+
+def upstream_of(context: Context, attempt: Attempt | Underway) -> tuple[Channel, Provider]:
+    """Where its job is, and by whom it is asked about. Raises ChannelGoneError."""
+    found = context.router.at(attempt.channel, attempt.address, attempt.provider)
+    if found is None:
+        raise ChannelGoneError(attempt.channel)
+    return found
 
 
 def traits_of(context: Context, work: Work) -> Traits:
-    """What the attempt's provider declares."""
-    found = context.router.of(work.current)
-    if found is None:
-        raise ChannelGoneError(work.current.channel)
-    return found[1].traits_of(work.task.operation, work.current.model, found[0])
+    """What the attempt's provider declares. Raises ChannelGoneError."""
+    channel, provider = upstream_of(context, work.current)
+    return provider.traits_of(work.task.operation, work.current.model, channel)
 
 
-def wait_after(context: Context, attempt: Attempt, traits: Traits, outcome: Running | None) -> float:
-    """Seconds until the next poll; what the upstream asks for is obeyed."""
-    elapsed = context.now() - (attempt.accepted_at or context.now())
-    own = context.pace.after(attempt.provider, attempt.model, elapsed, traits)
+def wait_after(context: Context, attempt: Attempt | Underway, operation: str, outcome: Running | None) -> float:
+    """Seconds until the next poll; what the upstream asks for is obeyed. Raises ChannelGoneError."""
+    now = context.now()
+    channel, provider = upstream_of(context, attempt)
+    traits = provider.traits_of(operation, attempt.model, channel)
+    own = context.pace.after(attempt.provider, attempt.model, now - (attempt.accepted_at or now), traits)
     if traits.listed:
-        own = together(own, context.now())
+        own = together(own, now)
     return max(own, asked(outcome.retry_after)) if outcome is not None else own
 
 

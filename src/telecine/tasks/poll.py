@@ -13,13 +13,13 @@ from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Attempt
 from telecine.providers.base import (
     Cancelled,
-    Channel,
     Failed,
     Found,
     Job,
     Lost,
     NotCancellable,
     NotFound,
+    PollOutcome,
     Provider,
     Running,
     Succeeded,
@@ -30,7 +30,7 @@ from telecine.tasks.contents import taken
 from telecine.tasks.context import Context
 from telecine.tasks.ending import cancel, closed, fail
 from telecine.tasks.failover import again, failed
-from telecine.tasks.outcomes import ChannelGoneError, collecting, progressed, running, traits_of
+from telecine.tasks.outcomes import collecting, progressed, running, traits_of, upstream_of
 from telecine.tasks.pace import asked, backoff, jittered
 from telecine.tasks.reads import Work
 from telecine.tasks.submit import conclude, submit, unknown
@@ -53,28 +53,32 @@ days of vendors, differ by."""
 
 async def poll(context: Context, work: Work) -> Work | None:
     """Ask about a job whose upstream id we have."""
-    channel, provider = _upstream(context, work)
-    task, now = work.task, context.now()
-    job = _job(work)
+    channel, provider = upstream_of(context, work.current)
+    task, job = work.task, _job(work)
     if task.cancel_requested_at is not None and traits_of(context, work).cancel and not task.cancel_refused:
-        match await _asked(provider.cancel(channel, job), provider):
+        match await answered(provider.cancel(channel, job), provider):
             case Cancelled():
                 await cancel(context, work)
                 return None
             case NotCancellable():
                 work = await _runs_on(context, work)
-                task = work.task
     async with context.library.spool() as spool:
-        answer = await _asked(context.questions.poll(provider, channel, replace(job, spool=spool)), provider)
-        if isinstance(answer, Succeeded):
-            answer = await taken(context, work, answer)
+        answer = await answered(provider.poll(channel, replace(job, spool=spool)), provider)
+        return await heard(context, work, answer)
+
+
+async def heard(context: Context, work: Work, answer: PollOutcome) -> Work | None:
+    """Take what the upstream says of a job. Files that came inside the answer have to be there still."""
+    task = work.task
+    if isinstance(answer, Succeeded):
+        answer = await taken(context, work, answer)
     match answer:
         case Succeeded() as result:
             return await collecting(context, work, result)
         case Failed() as outcome:
             return await failed(context, work, outcome)
         case Running() as outcome:
-            if task.state == "running" and (task.deadline is None or now < task.deadline):
+            if task.state == "running" and (task.deadline is None or context.now() < task.deadline):
                 await progressed(context, work, outcome)
             else:
                 await _overdue(context, work, outcome)
@@ -110,7 +114,7 @@ async def _runs_on(context: Context, work: Work) -> Work:
     return replace(work, task=change.task)
 
 
-async def _asked(question: Awaitable[Answer], provider: Provider) -> Answer | Unreadable:
+async def answered(question: Awaitable[Answer], provider: Provider) -> Answer | Unreadable:
     """What the provider answers. An adapter that breaks on what an upstream sent has read nothing: that is Unreadable,
     so that the task's deadlines still apply."""
     try:
@@ -125,7 +129,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
     attempt = work.current
     if attempt.upstream_id is not None:
         return await poll(context, work)
-    channel, provider = _upstream(context, work)
+    channel, provider = upstream_of(context, work.current)
     traits, now = traits_of(context, work), context.now()
     submitted = attempt.submitted_at or attempt.created_at
     answer = await answers.found(context, work) if traits.synchronous else None
@@ -133,7 +137,7 @@ async def reconcile(context: Context, work: Work) -> Work | None:
         return await conclude(context, work, answer)
     attempt = replace(attempt, lookups=attempt.lookups + 1)
     async with context.library.spool() as spool:
-        told = await _asked(provider.look_up(channel, replace(_job(work), spool=spool)), provider)
+        told = await answered(provider.look_up(channel, replace(_job(work), spool=spool)), provider)
         if isinstance(told, Found) and isinstance(told.outcome, Succeeded):
             told = replace(told, outcome=await taken(context, work, told.outcome))
     match told:
@@ -270,19 +274,7 @@ async def _look_later(context: Context, work: Work, attempt: Attempt, seconds: f
     await context.commit(change, due=context.now() + seconds)
 
 
-def _upstream(context: Context, work: Work) -> tuple[Channel, Provider]:
-    found = context.router.of(work.current)
-    if found is None:
-        raise ChannelGoneError(work.current.channel)
-    return found
-
-
 def _job(work: Work) -> Job:
     attempt = work.current
-    return Job(
-        operation=work.task.operation,
-        model=attempt.model,
-        handle=attempt.handle,
-        upstream_id=attempt.upstream_id,
-        submitted_at=attempt.submitted_at or attempt.created_at,
-    )
+    submitted = attempt.submitted_at or attempt.created_at
+    return Job(work.task.operation, attempt.model, attempt.handle, attempt.upstream_id, submitted)

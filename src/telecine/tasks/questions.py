@@ -1,59 +1,74 @@
-"""Questions to upstreams about jobs: those of a channel that fall due together are one question, where it has lists."""
+"""Questions to upstreams about jobs under way. Those of a channel that were claimed together are one question, where it
+has lists; and what an answer changes nothing for writes nothing but when it is asked about again."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
 
-import msgspec
 import structlog
+from msgspec.structs import replace
 
-from telecine.providers.base import Channel, Job, PollOutcome, Provider
+from telecine.providers.base import Channel, PollOutcome, Provider, Running, Traits
+from telecine.tasks.context import Context
+from telecine.tasks.outcomes import seen, wait_after
+from telecine.tasks.poll import answered, heard
+from telecine.tasks.reads import Work
+from telecine.tasks.underway import Underway
 
 _log = structlog.get_logger(__name__)
-_GATHER: Final = 0.02
-"""Seconds for which others may join a question, as for claims."""
 
 
-class _Question(msgspec.Struct):
-    """One that has not been sent yet. Whoever began it sends it; the others wait for `answers`."""
+def listed(context: Context, job: Underway) -> bool:
+    """Whether one question may be about this job and others of its channel."""
+    found = _upstream(context, job)
+    return found is not None and found[2].listed
 
-    jobs: dict[str, Job]
-    answers: asyncio.Future[Mapping[str, PollOutcome]]
 
-
-class Questions:
-    """The polls of this process. Each step that asks holds its own place, so that accounts share them as ever."""
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, str, str], _Question] = {}
-
-    async def poll(self, provider: Provider, channel: Channel, job: Job) -> PollOutcome:
-        """What the upstream says of `job`. What a list leaves out is no verdict: such a job is asked about alone."""
-        found: PollOutcome | None = None
-        if provider.traits_of(job.operation, job.model).listed:
-            found = await self._together(provider, channel, job)
-        return await provider.poll(channel, job) if found is None else found
-
-    async def _together(self, provider: Provider, channel: Channel, job: Job) -> PollOutcome | None:
-        place = (provider.name, channel.name, channel.address)
-        question = self._open.get(place)
-        if question is not None:
-            question.jobs[job.handle] = job
-            return (await asyncio.shield(question.answers)).get(job.handle)
-        question = _Question({job.handle: job}, asyncio.get_running_loop().create_future())
-        self._open[place] = question
-        answers: Mapping[str, PollOutcome] = {}
+async def ask(context: Context, jobs: Sequence[Underway]) -> tuple[dict[int, float], list[Underway]]:
+    """One question about jobs of one channel. The tasks for which nothing has changed, each with the seconds until it
+    comes again; and the other jobs, with what was told of them. What a list leaves out is no verdict."""
+    told: Mapping[str, PollOutcome] = {}
+    if len(jobs) > 1 and (found := _upstream(context, jobs[0])) is not None:
+        channel, provider, _ = found
         try:
-            await asyncio.sleep(_GATHER)
-            del self._open[place]
-            if len(question.jobs) > 1:
-                answers = await provider.poll_many(channel, list(question.jobs.values()))
+            told = await provider.poll_many(channel, [one.job for one in jobs])
         except Exception:
             _log.exception("adapter_failed", provider=provider.name)
-        finally:
-            if self._open.get(place) is question:  # this step was stopped: the others ask for themselves
-                del self._open[place]
-            question.answers.set_result(answers)
-        return answers.get(job.handle)
+    waits = {one.task_id: _unchanged(context, one, told.get(one.handle)) for one in jobs}
+    others = [replace(one, told=told.get(one.handle)) for one in jobs if waits[one.task_id] is None]
+    return {task_id: seconds for task_id, seconds in waits.items() if seconds is not None}, others
+
+
+async def follow(context: Context, job: Underway) -> Work | None:
+    """Ask about one job, unless something was told of it already. Its task, where that has something to do at once."""
+    if (found := _upstream(context, job)) is None:
+        return await context.reads.work(job.task_id)
+    channel, provider, _ = found
+    async with context.library.spool() as spool:
+        answer = job.told
+        if answer is None:
+            answer = await answered(provider.poll(channel, replace(job.job, spool=spool)), provider)
+        seconds = _unchanged(context, job, answer)
+        if seconds is not None:
+            await context.rest(job.task_id, seconds)
+            return None
+        work = await context.reads.work(job.task_id)
+        return await heard(context, work, answer) if work is not None else None
+
+
+def _upstream(context: Context, job: Underway) -> tuple[Channel, Provider, Traits] | None:
+    """Who is asked; None where that takes a whole step: the channel is gone, or the job is to be stopped first."""
+    found = context.router.at(job.channel, job.address, job.provider)
+    if found is None:
+        return None
+    traits = found[1].traits_of(job.operation, job.model, found[0])
+    return None if job.cancel and traits.cancel else (*found, traits)
+
+
+def _unchanged(context: Context, job: Underway, answer: PollOutcome | None) -> float | None:
+    """Seconds until the job is asked about again, where `answer` changes nothing for its task."""
+    now = context.now()
+    late = job.deadline is not None and now >= job.deadline
+    if not isinstance(answer, Running) or job.state != "running" or late or seen(job, answer, now):
+        return None
+    return wait_after(context, job, job.operation, answer)

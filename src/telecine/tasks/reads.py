@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -101,12 +101,7 @@ class TaskReads:
         return await self._works.submit(task_id)
 
     async def _load_tasks(self, ids: Sequence[int]) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-        def load(connection: Connection) -> Sequence[tuple[Task, tuple[Output, ...]] | None]:
-            tasks = _tasks(connection, ids)
-            outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
-            return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
-
-        return await self._database.read(load)
+        return await self._database.read(lambda connection: _found(connection, ids))
 
     async def _load_seen(self, ids: Sequence[int]) -> Sequence[Seen | None]:
         rows = await self._database.rows(_SEEN, {"b_ids": list(set(ids))})
@@ -115,19 +110,11 @@ class TaskReads:
 
     async def _load_works(self, ids: Sequence[int]) -> Sequence[Work | None]:
         def load(connection: Connection) -> Sequence[Work | None]:
-            tasks = _tasks(connection, ids)
-            wanted = [task.attempt_id for task in tasks.values() if task.attempt_id is not None]
-            attempts: dict[int, Attempt] = {}
-            if wanted:
-                rows = connection.execute(_ATTEMPTS, {"b_ids": wanted})
-                attempts = {row["id"]: attempt_of(row) for row in rows.mappings()}
-            outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
-            return [
-                Work(tasks[one], attempts.get(tasks[one].attempt_id or 0), outputs.get(one, ()))
-                if one in tasks
-                else None
-                for one in ids
-            ]
+            found = _found(connection, ids)
+            wanted = [one[0].attempt_id for one in found if one is not None and one[0].attempt_id is not None]
+            rows = connection.execute(_ATTEMPTS, {"b_ids": wanted}).mappings() if wanted else ()
+            attempts = {row["id"]: attempt_of(row) for row in rows}
+            return [Work(one[0], attempts.get(one[0].attempt_id or 0), one[1]) if one else None for one in found]
 
         return await self._database.read(load)
 
@@ -264,12 +251,6 @@ class TaskReads:
         (found,) = await self._database.read(lambda connection: resolve(connection, [once]))
         return found
 
-    async def timeline(self, task_id: int) -> list[dict[str, Any]]:
-        """The events of a task, oldest first."""
-        event = tables.events.c
-        query = select(tables.events).where(event.task_id == task_id).order_by(event.sequence)
-        return [dict(row._mapping) for row in await self._database.rows(query)]
-
 
 def _made_by(form: str, operations: Sequence[str]) -> ColumnElement[bool]:
     """The condition that the path `form` made a task, or no path of its dialect, and it does one of `operations`."""
@@ -293,9 +274,11 @@ def _has_status(status: str) -> ColumnElement[bool]:
     return and_(table.state.not_in(["draft", *sorted(TERMINAL)]), started)
 
 
-def _tasks(connection: Connection, ids: Iterable[int]) -> dict[int, Task]:
+def _found(connection: Connection, ids: Sequence[int]) -> list[tuple[Task, tuple[Output, ...]] | None]:
     rows = connection.execute(_TASKS, {"b_ids": list(set(ids))})
-    return {row["id"]: task_of(row) for row in rows.mappings()}
+    tasks = {row["id"]: task_of(row) for row in rows.mappings()}
+    outputs = _outputs(connection, [task.id for task in tasks.values() if task.started_at is not None])
+    return [(tasks[one], outputs.get(one, ())) if one in tasks else None for one in ids]
 
 
 def _outputs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Output, ...]]:

@@ -20,8 +20,11 @@ from telecine.loops import Loop
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 from telecine.tasks.steps import Kind, Place
+from telecine.tasks.underway import Underway
 
-Advance = Callable[[Context, int, Work | None], Awaitable[None]]
+Known = Work | Underway | None
+"""What is known of a task whose step begins: see `telecine.tasks.advance.advance`."""
+Advance = Callable[[Context, int, Known], Awaitable[None]]
 """Runs the steps of a leased task until it rests, waits or has ended: `telecine.tasks.advance.advance`."""
 
 

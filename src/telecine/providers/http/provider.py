@@ -64,7 +64,10 @@ class HttpProvider:
         """Those of the operation, else the vendor's; as the channel's options change them."""
         op = self.vendor.op(operation, model)
         traits = (op.traits if op is not None else None) or self.vendor.traits
-        return traits if op is None or channel is None else op.adjusted(traits, channel)
+        if op is None or channel is None:
+            return traits
+        traits = op.adjusted(traits, channel)
+        return traits if channel.option(HttpOptions).lists else msgspec.structs.replace(traits, listed=False)
 
     async def open(self) -> None:
         """Nothing outlives a request."""

@@ -5,7 +5,7 @@ from telecine.tasks.writes.claim import Claim, Claimed
 from telecine.tasks.writes.complete import Complete
 from telecine.tasks.writes.create import Create
 from telecine.tasks.writes.marks import Mark
-from telecine.tasks.writes.schedule import LEASE_SECONDS, Extend, Rest, Wake
+from telecine.tasks.writes.schedule import LEASE_SECONDS, Extend, Rest
 from telecine.tasks.writes.start import Alternative, Start
 from telecine.tasks.writes.step import Step
 
@@ -24,5 +24,4 @@ __all__ = [
     "StaleError",
     "Start",
     "Step",
-    "Wake",
 ]

@@ -32,9 +32,8 @@ from telecine.store.database import lease_time
 from telecine.store.distinct import distinct
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.tasks.steps import KINDS, Kind, Steps
+from telecine.tasks.underway import Underway, read_underway
 from telecine.tasks.writes.schedule import LEASE_SECONDS
-
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Claimed(NamedTuple):
@@ -44,6 +43,8 @@ class Claimed(NamedTuple):
     due: float
     account_id: int
     kind: Kind
+    job: Underway | None = None
+    """What is to be polled, where its upstream has named it."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -55,6 +56,9 @@ class Claim(msgspec.Struct, frozen=True):
     """
 
     order: ClassVar[int] = 50
+    key: ClassVar[str] = "claim"
+    locks: ClassVar[Locks] = NO_LOCKS
+    """None: what it finds it takes only where nobody else has it."""
     owner: str
     limit: int
     now: float
@@ -64,15 +68,6 @@ class Claim(msgspec.Struct, frozen=True):
     """Drawn at random for each claim; the same one where a claim that was not answered is made again."""
     unheard: bool = False
     """An earlier claim with this token was not answered."""
-
-    @property
-    def key(self) -> str:
-        return "claim"
-
-    @property
-    def locks(self) -> Locks:
-        """None: what it finds it takes only where nobody else has it."""
-        return NO_LOCKS
 
     @classmethod
     def apply(
@@ -89,6 +84,8 @@ class Claim(msgspec.Struct, frozen=True):
         if found:
             lease = {"b_owner": write.owner, "b_until": time + LEASE_SECONDS, "b_claim": write.token}
             connection.execute(_LEASE, {"b_ids": [one.task_id for one in found], **lease})
+            jobs = read_underway(connection, [one.task_id for one in found if one.kind == "poll"])
+            found = [Claimed(*one[:4], jobs.get(one.task_id)) for one in found]
             if seen == write.limit:
                 return [(found, write.now)]
         upcoming = connection.execute(_UPCOMING, {"b_now": write.now})
@@ -99,17 +96,7 @@ def _claimed(connection: Connection, claim: Claim) -> list[Claimed]:
     """What this very claim has leased before, and nobody was told of."""
     leased = (_S.c.lease_owner == claim.owner, _S.c.claim == claim.token)
     query = _ROWS.where(*leased).order_by(_S.c.due).with_for_update(skip_locked=True)
-    return _read(connection, query, claim.now)
-
-
-def _read(
-    connection: Connection,
-    query: Select[tuple[int, float, int, Kind]],
-    now: float,
-    given: Mapping[str, Any] = _NOTHING,
-) -> list[Claimed]:
-    rows = connection.execute(query, given)
-    return [Claimed(row.task_id, now if row.due is None else row.due, row.account_id, row.kind) for row in rows]
+    return [Claimed(*row) for row in connection.execute(query)]
 
 
 def _due(connection: Connection, write: Claim, time: float) -> tuple[list[Claimed], int]:
@@ -119,19 +106,18 @@ def _due(connection: Connection, write: Claim, time: float) -> tuple[list[Claime
     if len(shut) == len(KINDS):
         return [], 0
     ready = {"b_now": write.now, "b_time": time, "b_limit": write.limit}
-    if not full and not shut:
-        found = _read(connection, _FIRST, write.now, ready)
-        return found, len(found)
     theirs = {kind: [account for other, account in full if other == kind] for kind in KINDS}
-    if connection.dialect.name == "postgresql":
+    if (full or shut) and connection.dialect.name == "postgresql":
         lists = {f"b_full_{kind}": theirs[kind] for kind in KINDS} | {
             f"b_open_{kind}": kind not in shut for kind in KINDS
         }
         rows = connection.execute(_LOOKED_UP, ready | lists).all()
         return [Claimed(*row) for row in rows if row.task_id is not None], len(rows)
-    may = _who_may({kind: _ACCOUNTS.c.value.not_in(theirs[kind]) for kind in KINDS if kind not in shut})
-    query = _FIRST.join(may, and_(_S.c.account_id == may.c.account_id, _S.c.kind == may.c.kind))
-    found = _read(connection, query, write.now, ready)
+    query = _FIRST
+    if full or shut:
+        may = _who_may({kind: _ACCOUNTS.c.value.not_in(theirs[kind]) for kind in KINDS if kind not in shut})
+        query = query.join(may, and_(_S.c.account_id == may.c.account_id, _S.c.kind == may.c.kind))
+    found = [Claimed(*row) for row in connection.execute(query, ready)]
     return found, len(found)
 
 
@@ -172,7 +158,7 @@ def _looked_up() -> Select[Any]:
 
 _S = tables.schedule
 _ACCOUNTS: Final = distinct(_S.c.account_id)
-_ROWS: Final[Select[tuple[int, float, int, Kind]]] = select(_S.c.task_id, _S.c.due, _S.c.account_id, _S.c.kind)
+_ROWS: Final[Select[int, float, int, Kind]] = select(_S.c.task_id, _S.c.due, _S.c.account_id, _S.c.kind)
 _LIMIT: Final = bindparam("b_limit", type_=Integer)
 _READY: Final = and_(
     _S.c.due <= bindparam("b_now", type_=Double),

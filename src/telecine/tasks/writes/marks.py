@@ -1,4 +1,4 @@
-"""What the owner of a task may ask for at any time."""
+"""What may be asked for a task at any time, whoever runs its steps."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, update
 
 from telecine.store import tables
 from telecine.store.locks import Locks
 from telecine.store.prepared import Prepared
+from telecine.tasks.writes.rebuild import restore
 from telecine.tasks.writes.schedule import WAKE
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Note on a task that its owner wants it cancelled or deleted, and wake it. Result: None.
+    """Note on a task that its owner wants it cancelled or deleted, and wake it: one that has nothing left to do stays
+    as it is unless it is deleted, for then its files are to go one day. Result: None.
 
-    Not a step: it needs no lease, and it leaves the version alone, so that it never makes a running step stale.
+    Not a step: it needs no lease, and it leaves the version alone, so that it never makes a running step stale. A step
+    that runs just now is followed by another.
     """
 
     order: ClassVar[int] = 15
+    key: ClassVar[None] = None
     task_id: int
     now: float
     cancel: bool = False
     delete: bool = False
-
-    @property
-    def key(self) -> None:
-        return None
+    due: float = 0.0
+    """Where it is still to come: the task comes then, unless it comes sooner."""
 
     @property
     def locks(self) -> Locks:
@@ -43,37 +45,14 @@ class Mark(msgspec.Struct, frozen=True):
         _CANCEL.run(connection, cancels)
         _DELETE.run(connection, deletes)
         if deletes:
-            _schedule_burial(connection, {write.task_id: write.now for write in writes if write.delete})
-        WAKE.run(connection, [{"b_task_id": w.task_id, "b_now": w.now} for w in writes])
+            restore(connection, deletes[0]["b_now"], tables.tasks.c.id.in_([one["b_id"] for one in deletes]))
+        wanted = sorted(writes, key=lambda write: write.task_id)
+        WAKE.run(connection, [{"b_task_id": w.task_id, "b_now": w.now} for w in wanted if w.due <= w.now])
+        _SOONER.run(connection, [{"b_task_id": w.task_id, "b_due": w.due} for w in wanted if w.due > w.now])
         return [None] * len(writes)
 
 
-def _schedule_burial(connection: Connection, deleted: dict[int, float]) -> None:
-    """A deleted task that had nothing left to do gets a row again: its files are to go one day."""
-    there = connection.execute(select(tables.schedule.c.task_id).where(tables.schedule.c.task_id.in_(list(deleted))))
-    known = set(there.scalars())
-    missing = [one for one in deleted if one not in known]
-    owners = connection.execute(
-        select(tables.tasks.c.id, tables.tasks.c.account_id).where(tables.tasks.c.id.in_(missing))
-    )
-    rows = [
-        {
-            "task_id": one,
-            "account_id": account_id,
-            "kind": "collect",
-            "due": deleted[one],
-            "rank": 0,
-            "weight": 1,
-            "woken": False,
-        }
-        for one, account_id in sorted((row.id, row.account_id) for row in owners)
-    ]
-    if rows:
-        connection.execute(insert(tables.schedule), rows)
-        connection.execute(_UNBURY, [{"b_id": row["task_id"]} for row in rows])
-
-
-_T = tables.tasks
+_T, _S = tables.tasks, tables.schedule
 
 _CANCEL = Prepared(
     update(_T)
@@ -81,6 +60,10 @@ _CANCEL = Prepared(
     .values(cancel_requested_at=bindparam("b_now"))
 )
 
-_DELETE = Prepared(update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now")))
+_DELETE = Prepared(update(_T).where(_T.c.id == bindparam("b_id")).values(deleted_at=bindparam("b_now"), buried_at=None))
 
-_UNBURY = update(_T).where(_T.c.id == bindparam("b_id")).values(buried_at=None)
+_SOONER = Prepared(
+    update(_S)
+    .where(_S.c.task_id == bindparam("b_task_id"), _S.c.due.is_(None) | (_S.c.due > bindparam("b_due")))
+    .values(due=bindparam("b_due"))
+)

@@ -6,14 +6,15 @@ A row a channel, so it holds for all processes together and survives a restart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, select
 
 from telecine.nouns.rate import UNLIMITED, Quota, quota_line
 from telecine.nouns.task import Task
 from telecine.store import tables
+from telecine.store.inserts import upsert
 from telecine.tasks.use import Use
 from telecine.tasks.writes.lines import Line, call
 
@@ -29,7 +30,6 @@ class Quotas:
         self._now = now
         self._uses: dict[str, Use] = {}
         self._lines: dict[str, Line] = {}
-        self._there: set[str] = set()
         self._changed: set[str] = set()
 
     @classmethod
@@ -38,7 +38,6 @@ class Quotas:
         known = cls(quotas, now)
         if known._quotas:
             known._uses = read_uses(connection, known._quotas)
-            known._there = set(known._uses)
         for name, quota in known._quotas.items():
             use = known._uses.setdefault(name, Use())
             room = sum(number for at, number in use.openings(quota, now) if at <= now)
@@ -64,16 +63,11 @@ class Quotas:
     def save(self, connection: Connection) -> None:
         """Write what was taken."""
         rows = [
-            {"b_channel": name, "b_day": use.day, "b_today": use.today, "b_marks": msgspec.json.encode(use.marks)}
-            for name, use in self._uses.items()
+            {"channel": name, "day": use.day, "today": use.today, "marks": msgspec.json.encode(use.marks)}
+            for name, use in sorted(self._uses.items())
             if name in self._changed
         ]
-        new = [row for row in rows if row["b_channel"] not in self._there]
-        old = [row for row in rows if row["b_channel"] in self._there]
-        if new:
-            connection.execute(_INSERT, new)
-        if old:
-            connection.execute(_UPDATE, old)
+        upsert(connection, _USE, rows)
 
     def call(self, connection: Connection) -> None:
         """Have as many of each line come as there is room for, and the next when there is room again.
@@ -101,6 +95,3 @@ def read_uses(connection: Connection, channels: Iterable[str]) -> dict[str, Use]
 
 
 _USE = tables.channel_use
-_VALUES: Final[dict[str, Any]] = {name: bindparam(f"b_{name}") for name in ("day", "today", "marks")}
-_INSERT: Final = insert(_USE).values({"channel": bindparam("b_channel"), **_VALUES})
-_UPDATE: Final = update(_USE).where(_USE.c.channel == bindparam("b_channel")).values(_VALUES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Double, Text, case, false, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Double, Text, case, false, func, literal, select
 
 from telecine.nouns.task import State
 from telecine.store import tables
@@ -27,8 +27,13 @@ async def rebuild(database: Database, now: float) -> int:
     was being sent may still be in the hands of a process that lives, so it waits for as long as a lease lasts; where
     there can be no other process, it comes at once.
     """
-    row, task = tables.schedule, tables.tasks.c
-    sending = now if database.sqlite else now + LEASE_SECONDS
+    return await database.change(lambda connection: restore(connection, now))
+
+
+def restore(connection: Connection, now: float, *which: ColumnElement[bool]) -> int:
+    """The same in a transaction that is under way, and only for tasks that meet the conditions `which`."""
+    row, task, dialect = tables.schedule, tables.tasks.c, connection.dialect.name
+    sending = now if dialect == "sqlite" else now + LEASE_SECONDS
     due = case(
         (
             (task.state == "draft") & task.cancel_requested_at.is_(None),
@@ -48,9 +53,8 @@ async def rebuild(database: Database, now: float) -> int:
         "weight": literal(1),
         "woken": false(),
     }
-    missing = task.id.not_in(select(row.c.task_id))
-    lost = select(*columns.values()).where(task.buried_at.is_(None), missing).order_by(task.id)
+    missing = ~select(row.c.task_id).where(row.c.task_id == task.id).exists()
+    lost = select(*columns.values()).where(task.buried_at.is_(None), missing, *which).order_by(task.id)
     # Another start may do the same just now.
-    insert = insert_for("sqlite" if database.sqlite else "postgresql", row)
-    made = insert.from_select(list(columns), lost).on_conflict_do_nothing()
-    return await database.change(lambda connection: connection.execute(made).rowcount)
+    made = connection.execute(insert_for(dialect, row).from_select(list(columns), lost).on_conflict_do_nothing())
+    return made.rowcount

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select, update
 from telecine.nouns.rate import limited_channel
 from telecine.store import tables
 from telecine.store.database import Database
-from telecine.store.inserts import insert_missing
+from telecine.store.inserts import insert_missing, upsert
 from telecine.store.locks import Locks, lock
 from telecine.tasks.writes.lines import wake_first
 from telecine.tasks.writes.pools import give_back, take_away, wake_heads
@@ -33,14 +33,15 @@ async def recover(database: Database, pools: dict[str, int]) -> None:
 
 def set_pools(connection: Connection, pools: Mapping[str, int]) -> None:
     """Give the pools their sizes, count what is taken of them anew, and let whoever waits look again."""
-    insert_missing(
-        connection, tables.pools, [{"name": name, "slots": pools[name], "used": 0} for name in sorted(pools)]
-    )
+    pool, attempt = tables.pools.c, tables.attempts.c
+    insert_missing(connection, tables.pools, [{"name": one, "slots": pools[one], "used": 0} for one in sorted(pools)])
     # Locked, so that nobody takes or frees a slot between the count and its writing.
-    connection.execute(select(tables.pools.c.name).order_by(tables.pools.c.name).with_for_update(key_share=True))
-    for name, slots in sorted(pools.items()):
-        connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(slots=slots))
-    _recount(connection)
+    known = connection.execute(select(pool.name, pool.slots).order_by(pool.name).with_for_update(key_share=True))
+    slots = {**dict(known.all()), **pools}
+    held = select(attempt.pool, func.sum(attempt.weight)).where(attempt.slot_held).group_by(attempt.pool)
+    taken = dict(connection.execute(held).all())
+    rows = [{"name": one, "slots": slots[one], "used": int(taken.get(one, 0))} for one in sorted(slots)]
+    upsert(connection, tables.pools, rows)
     # Pools and quotas may have grown, shrunk or gone. Until those in line have looked, nobody overtakes them. Those
     # whose rows are locked look anyhow; to wait for them, with the pools in hand, would be against the order of locks.
     row = tables.schedule.c
@@ -95,11 +96,3 @@ def _asleep(connection: Connection, line: str) -> bool:
     row = tables.schedule.c
     rows = connection.execute(select(row.due).where(row.pool == line).order_by(row.rank, row.task_id).limit(1))
     return any(due is None for due in rows.scalars())
-
-
-def _recount(connection: Connection) -> None:
-    table = tables.attempts.c
-    held = connection.execute(select(table.pool, func.sum(table.weight)).where(table.slot_held).group_by(table.pool))
-    connection.execute(update(tables.pools).values(used=0))
-    for name, weight in sorted(held.all()):
-        connection.execute(update(tables.pools).where(tables.pools.c.name == name).values(used=int(weight)))
