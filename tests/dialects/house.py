@@ -305,7 +305,7 @@ class FakeMedia:
         if not url.startswith(("http://", "https://")) or "127.0.0.1" in url:
             raise invalid(f"The URL in '{param}' cannot be used.", param)
 
-    def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
+    def link(self, output: Output, variant: Literal["file", "poster"] = "file", *, until: float = 0.0) -> str | None:
         return f"https://media.test/{output.index}/{variant}.mp4" if output.state == "stored" else None
 
     def link_expires_at(self, output: Output) -> float | None:

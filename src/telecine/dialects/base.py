@@ -149,8 +149,9 @@ class Media(Protocol):
         """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""
         ...
 
-    def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
-        """A signed public URL; the upstream's own while the file is not stored; None where there is nothing."""
+    def link(self, output: Output, variant: Literal["file", "poster"] = "file", *, until: float = 0.0) -> str | None:
+        """A signed public URL, good until `until` at the least (seconds since the Unix epoch) and for as long as all
+        are; the upstream's own while the file is not stored; None where there is nothing."""
         ...
 
     def link_expires_at(self, output: Output) -> float | None:

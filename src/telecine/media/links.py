@@ -40,13 +40,14 @@ class Signer:
         self._public_url = public_url
         self._link_seconds = link_seconds
 
-    def expiry(self, now: float) -> int:
-        """When a link made at `now` ends: rounded up, so that all links of one day are the same and caches keep them.
+    def expiry(self, now: float, until: float = 0.0) -> int:
+        """When a link made at `now` ends, not before `until`: rounded up, so that all links of one day are the same and
+        caches keep them.
 
         Links that live for less than a day are rounded up to their own length instead.
         """
         grain = min(_DAY, self._link_seconds)
-        return math.ceil((now + self._link_seconds) / grain) * grain
+        return math.ceil(max(now + self._link_seconds, until) / grain) * grain
 
     def make(self, output: Output, variant: Variant, expires: int) -> str:
         """The link to one variant of a stored output; `expires` in seconds since the Unix epoch."""

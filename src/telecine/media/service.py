@@ -58,13 +58,14 @@ class MediaService:
         """Raise GatewayError (`invalid_request` naming `param`) for a URL that we would never fetch."""
         self._intake.check_url(url, param=param)
 
-    def link(self, output: Output, variant: Literal["file", "poster"] = "file") -> str | None:
-        """A signed public URL; the upstream's own while the file is not stored; None where there is nothing."""
+    def link(self, output: Output, variant: Literal["file", "poster"] = "file", *, until: float = 0.0) -> str | None:
+        """A signed public URL, good until `until` at the least (seconds since the Unix epoch) and for as long as all
+        are; the upstream's own while the file is not stored; None where there is nothing."""
         if output.object_key is None:
             return output.upstream_link if variant == "file" else None
         if variant == "poster" and output.poster_key is None:
             return None
-        return self._signer.make(output, variant, self._signer.expiry(self._clock.now() + _MARGIN))
+        return self._signer.make(output, variant, self._signer.expiry(self._clock.now() + _MARGIN, until))
 
     def link_expires_at(self, output: Output) -> float | None:
         """Seconds since the Unix epoch until which `link` certainly works; never later than the link's own end."""

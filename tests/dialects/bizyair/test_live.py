@@ -119,6 +119,19 @@ def test_create_synchronous_five_pictures(server: LiveServer) -> None:
     assert shown == answer.json
 
 
+def test_links_work_for_as_long_as_the_result_says(tmp_path: Path) -> None:
+    """Who came from BizyAir keeps the link that a callback brought, and comes back on the fourteenth day."""
+    with LiveServer(written(tmp_path), CONFIG) as server:
+        result = server.call("POST", f"{CHINA}/create", book(more={"5:EmptyLatentImage.batch_size": 1})).json
+        name = server.call("POST", f"{CHINA_MODELS}/{ENDPOINT}", {"prompt": "a"}).json["request_id"]
+        told = server.until(f"{CHINA_MODELS}/{name}", lambda told: told["data"]["status"] == "Success")
+        server.clock.leap(13.9 * 86400)
+        for link in (result["outputs"][0]["object_url"], told["outputs"]["images"][0]):
+            assert server.call("GET", link, key=None).status == 200
+        server.clock.leap(3 * 86400)
+        assert server.call("GET", result["outputs"][0]["object_url"], key=None).status == 403
+
+
 def test_create_synchronous_video(server: LiveServer) -> None:
     body = {"web_app_id": str(CLIP), "input_values": {"16:WanVideoTextEncode.positive_prompt": "a paper boat"}}
     answer = server.call("POST", f"/bizyair{CHINA}/create", body)

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from telecine.dialects.base import Media
-from telecine.dialects.bizyair.render import ERRORS, begun, costs, moment, reason
+from telecine.dialects.bizyair.render import ERRORS, begun, costs, link_of, moment, reason
 from telecine.dialects.fields import Fields
 from telecine.nouns.ids import UUID
 from telecine.nouns.task import Output
@@ -108,7 +108,7 @@ def _outputs(view: View, media: Media) -> wire.ZooOutputs | None:
         return wire.ZooOutputs()
     found: dict[str, list[str]] = {name: [] for name in wire.ZooOutputs.__struct_fields__}
     for one in view.outputs:
-        said = one.text if one.kind == "text" else media.link(one)
+        said = one.text if one.kind == "text" else link_of(view.task, one, media)
         if one.main and said is not None:
             found[_list_of(one, said)].append(said)
     return wire.ZooOutputs(**found)

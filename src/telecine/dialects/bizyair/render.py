@@ -88,7 +88,7 @@ def detail(view: View, before: int | None = None) -> wire.Result:
         executed_at=moment(task.created_at),
         running_at=UNSET if (began := begun(task)) is None else moment(began),
         ended_at=UNSET if task.ended_at is None else moment(task.ended_at),
-        expired_at=_midnight(task.created_at),
+        expired_at=_midnight(task.created_at).strftime(wire.TIME),
         request_id=UUID.write(task.id),
         inference_cost_time=UNSET if task.ended_at is None else costs(task).inference_cost_time,
         queueInfo=wire.QueueInfo(queue_count=before or 0) if waits else UNSET,
@@ -100,13 +100,18 @@ def outputs(view: View, media: Media) -> list[wire.Output]:
     if view.task.status != "succeeded":
         return []
     took = costs(view.task).inference_cost_time
-    return [_output(one, media, took or 0) for one in view.outputs if one.main]
+    return [_output(view.task, one, media, took or 0) for one in view.outputs if one.main]
 
 
-def _output(output: Output, media: Media, took: int) -> wire.Output:
+def link_of(task: Task, output: Output, media: Media) -> str | None:
+    """Where it is, for as long as `expired_at` says: clients keep the link, and come back with nothing else."""
+    return media.link(output, until=_midnight(task.created_at).timestamp())
+
+
+def _output(task: Task, output: Output, media: Media, took: int) -> wire.Output:
     """What the vendor said of it, where that is kept, with our own link."""
     known = output.facts.read("bizyair", wire.Output) if output.facts is not None else None
-    link = media.link(output)
+    link = link_of(task, output, media)
     if link is None and output.text is not None:
         link = wire.TEXT_LINK + b64encode(output.text.encode()).decode()
     extension = ".txt" if output.kind == "text" else PurePosixPath(urlsplit(link or "").path).suffix
@@ -157,9 +162,9 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, wire.ZONE).strftime(wire.TIME)
 
 
-def _midnight(created: float) -> str:
+def _midnight(created: float) -> datetime:
     day = datetime.fromtimestamp(created, wire.ZONE).replace(hour=0, minute=0, second=0)
-    return (day + timedelta(days=wire.KEPT_DAYS)).strftime(wire.TIME)
+    return day + timedelta(days=wire.KEPT_DAYS)
 
 
 def _milliseconds(seconds: float) -> int:
