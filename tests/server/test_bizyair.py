@@ -138,6 +138,17 @@ def test_the_number_of_a_named_app_is_no_way_around_its_price(
     assert (server.count("tasks"), fake.creates) == (0, [])
 
 
+def test_no_list_of_urls_leads_into_our_own_network(server: LiveServer, fake: FakeBizyair) -> None:
+    """Where a model takes several pictures: an upstream would be asked for them in our name."""
+    values = {"prompt": "a boat", "image_urls": ["https://me.test/a.png", "http://169.254.169.254/latest"]}
+    body = {"model": "ace-step/text-to-audio", "operation": "workflow", "parameters": {"input_values": values}}
+    answer = server.call("POST", "/v1/tasks", body)
+    assert (answer.status, answer.json["error"]["param"]) == (400, "image_urls"), answer
+    answer = server.call("POST", "/x/v1/modelzoo/tasks/openapi/ace-step/text-to-audio", values)
+    assert (answer.status, answer.json["code"]) == (400, 20015), answer
+    assert (server.count("tasks"), fake.creates) == (0, [])
+
+
 def test_a_model_of_the_zoo(server: LiveServer, fake: FakeBizyair) -> None:
     values = {"input_values": {"prompt": "a boat", "seconds": 30}}
     told = made(server, fake, {"model": "ace-step/text-to-audio", "operation": "workflow", "parameters": values})

@@ -20,6 +20,8 @@ from telecine.nouns.parameters import Point, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 
 _CHUNK: Final = 1024 * 1024
+_MOST_NAME: Final = 200
+"""Characters of the name of an input that an error repeats."""
 _FETCHED: Final = re.compile(r"\A\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
@@ -148,9 +150,11 @@ def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
     that we would never fetch: the upstream might be asked to fetch it in our name."""
     if request.callback_url is not None:
         media.check_url(request.callback_url, param=hook)
-    native = request.native
+    native, given = request.native, request.parameters
     for name, raw in native.fields.items() if native is not None else ():
         check_texts(media, msgspec.json.decode(raw), name)
+    for name, value in given.input_values.items() if isinstance(given, WorkflowParameters) else ():
+        check_texts(media, value, name[:_MOST_NAME])
 
 
 def check_texts(media: Media, value: object, param: str) -> None:

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from telecine.dialects.bodies import Body, Known, typed
 from telecine.dialects.call import Call
-from telecine.dialects.inline import check_texts
 from telecine.dialects.rows import Parsed
 from telecine.dialects.waiting import BLANK, Wait
 from telecine.nouns.errors import GatewayError, invalid
@@ -65,8 +64,6 @@ def hurried(call: Call) -> bool:
 
 
 def _called(call: Call, app: str, values: dict[str, Any]) -> GenerationRequest:
-    for key, value in values.items():
-        check_texts(call.edge.media, value, key[:_MOST_NAME])
     workflow = call.edge.workflows.by_app(app)
     return GenerationRequest(
         operation=OPERATION,
