@@ -205,6 +205,8 @@ def test_what_it_makes_is_known_from_what_it_saves() -> None:
     assert book().makes == "image"
     assert book(graph=graph_of(video)).makes == "video"
     assert book(graph=graph_of(video), output="9").makes == "image"
+    webm = {"1": {"class_type": "SaveWEBM", "inputs": {"images": ["3", 0]}}}
+    assert book(graph=graph_of(webm)).makes == "video"
     assert book(graph=None).makes is None
     assert book(graph=None, kind="video").makes == "video"
 

@@ -19,6 +19,8 @@ _MOST_PATH: Final = 4096
 """Characters of what any system takes for a path."""
 _WORDS: Final = frozenset({"channel", "format", "type", "device", "weight_dtype", "upload", "force_size"})
 """What nodes that load files ask for besides a file: a word of a list."""
+_MOVING: Final = ("video", "animated", "gif", "webm", "mp4")
+"""In the classes of nodes that save what moves (ComfyUI's own are SaveVideo, SaveWEBM and SaveAnimatedWEBP)."""
 _PATHS: Final = frozenset({"path", "dir", "directory", "folder", "subfolder", "file", "filename", "filename_prefix"})
 _SUFFIXES: Final = tuple(f"_{one}" for one in sorted(_PATHS))
 _ROOTED: Final = re.compile(r"/|~[\\/]|\\|file:|[A-Za-z]:[\\/]", re.IGNORECASE)
@@ -151,7 +153,7 @@ def broken(graph: Graph) -> Iterator[str]:
 def made_by(class_type: str) -> Kind:
     """What a node that saves something makes, by its class."""
     name = class_type.lower()
-    if "video" in name or "animated" in name or "gif" in name:
+    if any(word in name for word in _MOVING):
         return "video"
     return "audio" if "audio" in name else "image"
 

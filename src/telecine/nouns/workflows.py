@@ -82,9 +82,8 @@ class Workflows:
             if request.operation != OPERATION or catalogue.load().find(request.model) is not None:
                 return request
             app = one_number(request.model)
-            if (
-                named := self._by_app.get(app)
-            ) is not None:  # or what its name may be given, and costs, held for nobody
+            named = self._by_app.get(app)
+            if named is not None:  # or what is declared and priced under its name would hold for nobody
                 message = f"There is no model '{request.model[:200]}'; the app of that number is '{named.name}'."
                 raise GatewayError("not_found", message, param="model")
             workflow = Workflow(web_app_id=app, name=app)
