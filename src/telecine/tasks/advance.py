@@ -27,10 +27,7 @@ async def advance(context: Context, task_id: int, known: Known = None) -> None:
     asked about. Otherwise it is read.
     """
     fresh = isinstance(known, Work)
-    if isinstance(known, Underway):
-        work = await follow(context, known)
-    else:
-        work = known or await context.reads.work(task_id)
+    work = await follow(context, known) if isinstance(known, Underway) else known or await context.reads.work(task_id)
     while work is not None:
         await context.go_on(work.task)
         work, fresh = await _step(context, work, fresh)

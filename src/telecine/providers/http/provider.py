@@ -64,10 +64,9 @@ class HttpProvider:
         """Those of the operation, else the vendor's; as the channel's options change them."""
         op = self.vendor.op(operation, model)
         traits = (op.traits if op is not None else None) or self.vendor.traits
-        if op is None or channel is None:
-            return traits
-        traits = op.adjusted(traits, channel)
-        return traits if channel.option(HttpOptions).lists else msgspec.structs.replace(traits, listed=False)
+        traits = traits if op is None or channel is None else op.adjusted(traits, channel)
+        alone = channel is not None and not channel.option(HttpOptions).lists
+        return msgspec.structs.replace(traits, listed=False) if alone else traits
 
     async def open(self) -> None:
         """Nothing outlives a request."""

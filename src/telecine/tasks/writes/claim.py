@@ -75,7 +75,10 @@ class Claim(msgspec.Struct, frozen=True):
     ) -> Sequence[tuple[list[Claimed], float | None] | Exception]:
         (write,) = writes
         time = lease_time(connection, write.now)
-        found = _claimed(connection, write) if again or write.unheard else []
+        found: list[Claimed] = []
+        if again or write.unheard:  # it may have leased some before, and nobody was told
+            query = _ROWS.where(_S.c.lease_owner == write.owner, _S.c.claim == write.token).order_by(_S.c.due)
+            found = [Claimed(*row) for row in connection.execute(query.with_for_update(skip_locked=True))]
         seen = len(found)
         if not found:
             due, seen = _due(connection, write, time)
@@ -90,13 +93,6 @@ class Claim(msgspec.Struct, frozen=True):
                 return [(found, write.now)]
         upcoming = connection.execute(_UPCOMING, {"b_now": write.now})
         return [(found, upcoming.scalar_one_or_none())]
-
-
-def _claimed(connection: Connection, claim: Claim) -> list[Claimed]:
-    """What this very claim has leased before, and nobody was told of."""
-    leased = (_S.c.lease_owner == claim.owner, _S.c.claim == claim.token)
-    query = _ROWS.where(*leased).order_by(_S.c.due).with_for_update(skip_locked=True)
-    return [Claimed(*row) for row in connection.execute(query)]
 
 
 def _due(connection: Connection, write: Claim, time: float) -> tuple[list[Claimed], int]:
