@@ -60,6 +60,8 @@ def test_a_model_of_the_modelzoo_has_fields_by_their_plain_names(tmp_path: Path)
         (SECTION + 'width = "5:EmptyLatentImage.width"', GRAPH, "go together"),
         (SECTION.replace("37429", '"x1"'), GRAPH, "must be a number"),
         (SECTION.replace("37429", "-1"), GRAPH, "must be a number"),
+        (SECTION.replace("37429", '"037429"'), GRAPH, "must be a number"),
+        (SECTION, {**GRAPH, "50": {"class_type": "Note", "inputs": {"text": "x" * 2**22}}}, "larger than"),
         (SECTION.replace("37429", '"ace-step/text-to-audio"'), GRAPH, "leave out file"),
         (SECTION.replace("37429", '"ace step/text-to-audio"'), GRAPH, "without spaces"),
         (SECTION.replace('"picture-book"', '"kling-v1"'), GRAPH, "a model of that name"),

@@ -105,6 +105,7 @@ def test_an_input_may_be_named_by_the_title_of_its_node() -> None:
         ({"6:CLIPTextEncode.text": "/etc/passwd"}, "names a file"),
         ({"6:CLIPTextEncode.text": "..\\..\\secret.png"}, "names a file"),
         ({"6:CLIPTextEncode.text": " /etc/passwd\n"}, "names a file"),
+        ({"6:CLIPTextEncode.text": "x" * 100_001}, "100000 characters"),
         ({"10:LoadImage.image": "other.png"}, "names a file"),
         ({"4:CheckpointLoaderSimple.ckpt_name": "other.safetensors"}, "names a file"),
         ({"9:SaveImage.filename_prefix": "elsewhere"}, "names a file"),

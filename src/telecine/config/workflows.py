@@ -15,8 +15,8 @@ from telecine.nouns.graph import Graph, graph_of
 from telecine.nouns.names import check_name
 from telecine.nouns.workflow import MOST_BATCH, Workflow
 
-MOST_BYTES: Final = 16 * 1024 * 1024
-"""Of a graph."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of a graph, which a ComfyUI sends back whenever it is asked about a job."""
 _DIGITS: Final = 19
 _MOST_ENDPOINT: Final = 200
 
@@ -53,7 +53,7 @@ def _of_values(workflow: Workflow) -> Iterator[str]:
             yield f"web_app_id is '{number[:40]}', an endpoint of BizyAir's, which has no graph; leave out file."
         if not (number.isprintable() and " " not in number and len(number) <= _MOST_ENDPOINT):
             yield f"web_app_id is '{number[:40]}'; an endpoint has {_MOST_ENDPOINT} characters at most, without spaces."
-    elif not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number != "0" * len(number)):
+    elif not (number.isascii() and number.isdigit() and len(number) <= _DIGITS and number[0] != "0"):
         yield f"web_app_id is '{number[:40]}'; it must be a number, of digits alone, or an endpoint such as a/b."
     try:
         check_name(workflow.name)
