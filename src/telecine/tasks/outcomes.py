@@ -153,8 +153,7 @@ def wait_after(context: Context, attempt: Attempt | Underway, operation: str, ou
     channel, provider = upstream_of(context, attempt)
     traits = provider.traits_of(operation, attempt.model, channel)
     own = context.pace.after(attempt.provider, attempt.model, now - (attempt.accepted_at or now), traits)
-    if traits.listed:
-        own = together(own, now)
+    own = together(own, now, traits)
     return max(own, asked(outcome.retry_after)) if outcome is not None else own
 
 

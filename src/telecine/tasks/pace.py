@@ -57,10 +57,11 @@ class Pace:
         return jittered(min(max(wait, traits.poll_floor), _LONGEST) * (1 + self.lateness))
 
 
-def together(seconds: float, now: float) -> float:
-    """`seconds` from `now`, and as much more that jobs which fall due in the same second do so at once: one question
-    is about all of them."""
-    return math.ceil((now + seconds) / _TOGETHER) * _TOGETHER - now
+def together(seconds: float, now: float, traits: Traits) -> float:
+    """`seconds` from `now`, and as much more that jobs which fall due close together do so at once: one question is
+    about all of them, or one claim."""
+    grain = _TOGETHER if traits.listed else _TOGETHER / 4
+    return math.ceil((now + seconds) / grain) * grain - now
 
 
 def asked(retry_after: float | None) -> float:
