@@ -14,6 +14,7 @@ from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Task
 from telecine.nouns.text import check_plain
+from telecine.nouns.workflow import OPERATION
 from telecine.routing.router import Route
 from telecine.tasks.candidates import routes_of
 from telecine.tasks.context import Context
@@ -44,6 +45,14 @@ def check_names(request: GenerationRequest) -> None:
         raise invalid("The external id must have 1 to 256 characters.", "external_id")
     if external_id in (".", ".."):  # clients resolve these before they send them, even percent-encoded
         raise invalid(f"external_id: '{external_id}' means something else in a path; choose another.", "external_id")
+
+
+def understood(context: Context, request: GenerationRequest) -> GenerationRequest:
+    """`request` as a call of the workflow that its model is; any other as it is. Raises GatewayError, of an app that
+    nobody serves before anything is said of its inputs."""
+    if request.operation == OPERATION and not context.router.serves(request.model):
+        raise context.router.nobody(request.model)
+    return context.workflows.understood(request)
 
 
 def admit(context: Context, catalogue: Catalogue, principal: Principal, request: GenerationRequest) -> list[Route]:

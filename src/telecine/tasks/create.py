@@ -19,7 +19,7 @@ from telecine.nouns.task import Task
 from telecine.nouns.workflow import OPERATION
 from telecine.routing.router import Route
 from telecine.store.inserts import DRAWS
-from telecine.tasks.admit import admit, check_names, quote
+from telecine.tasks.admit import admit, check_names, quote, understood
 from telecine.tasks.candidates import routes_of
 from telecine.tasks.context import Context
 from telecine.tasks.idempotency import Idempotency, Once
@@ -65,7 +65,7 @@ async def store(
     Where its account has a place for a step, its first attempt is begun in the same transaction. Raises GatewayError.
     """
     check_names(request)
-    request = context.workflows.understood(request)
+    request = understood(context, request)
     if origin.draft and request.operation == OPERATION:
         raise GatewayError("unsupported_parameter", "A workflow takes no draft; leave it out.", param="draft")
     task = _new(context, principal, request, origin)

@@ -13,7 +13,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
-from telecine.tasks.admit import check_names, quote
+from telecine.tasks.admit import check_names, quote, understood
 from telecine.tasks.context import Context
 from telecine.tasks.create import routed
 from telecine.tasks.ending import cancel, fail, released
@@ -45,7 +45,7 @@ async def complete(
     """
     if principal.key_id != before.key_id or principal.account_id != before.account_id:
         raise GatewayError("permission", "A draft is completed with the key that made it.", param="id")
-    request = context.workflows.understood(request)
+    request = understood(context, request)
     if before.state != "draft":
         if _same(before, request):
             return False

@@ -15,7 +15,7 @@ from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.nouns.text import control_in
-from telecine.tasks.admit import admit, check_names, not_found, owned, quote
+from telecine.tasks.admit import admit, check_names, not_found, owned, quote, understood
 from telecine.tasks.context import Context
 from telecine.tasks.create import Origin, store
 from telecine.tasks.draft import complete, ended_as_draft
@@ -133,7 +133,7 @@ class TaskService:
     def check(self, principal: Principal, request: GenerationRequest) -> None:
         """Raise what `create` would, as far as that can be told without storing anything."""
         check_names(request)
-        request = self._context.workflows.understood(request)
+        request = understood(self._context, request)
         quote(self._context, principal, admit(self._context, self._catalogue, principal, request), request)
 
     async def get(self, principal: Principal, task_id: int) -> View:

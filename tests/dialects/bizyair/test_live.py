@@ -317,7 +317,8 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.mark.parametrize("headers", [ASYNC, {}])
 def test_an_unknown_app_has_bizyairs_code(narrow: LiveServer, headers: dict[str, str]) -> None:
-    answer = narrow.call("POST", f"{CHINA}/create", book(), headers=headers)
-    assert (answer.status, answer.json["code"], narrow.count("tasks")) == (404, 20224, 0), answer
+    for body in (book(), {**book(), "input_values": {"prompt": "named as no input is"}}):
+        answer = narrow.call("POST", f"{CHINA}/create", body, headers=headers)
+        assert (answer.status, answer.json["code"], narrow.count("tasks")) == (404, 20224, 0), answer
     answer = narrow.call("POST", f"{CHINA_MODELS}/{ENDPOINT}", {"prompt": "a"}, headers=headers)
     assert (answer.status, answer.json["code"], narrow.count("tasks")) == (404, 20224, 0), answer
