@@ -233,6 +233,27 @@ async def test_a_server_that_becomes_a_newer_one(provider: ComfyProvider, clock:
         assert fake.queries == asked + 3
 
 
+async def test_one_reading_of_the_queue_is_about_all_that_wait(provider: ComfyProvider, clock: HandClock) -> None:
+    """It holds every job's whole graph."""
+    async with FakeComfy(age="2025") as fake:
+        channel = channel_of(fake)
+        names = [await made(provider, channel, handle=f"{n + 1}") for n in range(5)]
+        polls = [(name, f"{n + 1}") for n, name in enumerate(names)]
+        await provider.poll(channel, job(*polls[0]))
+        asked = fake.queries
+        for one in polls[1:]:
+            assert isinstance(await provider.poll(channel, job(*one)), Running)
+        assert fake.queries == asked + 4, "to the history alone, whose answer is empty"
+        late = await made(provider, channel, handle="9")
+        assert isinstance(await provider.poll(channel, job(late, "9")), Running), "that it is absent is never old news"
+        fake.begin(names[1])
+        fake.finish(names[1])
+        assert isinstance(await provider.poll(channel, job(*polls[1])), Succeeded), "nor that it has not ended"
+        fake.restart()
+        clock.advance(2.1)
+        assert isinstance(await provider.poll(channel, job(*polls[2])), Lost)
+
+
 # Stopping a job.
 
 

@@ -101,12 +101,23 @@ def _seen(state: State, name: str, outputs: Any, messages: Messages, sent: tuple
 
 def of_queue(said: Any, name: str, handle: str = "") -> Seen | None:
     """The job in an answer of `/queue`, by its id there or by ours; None where it is not in there."""
+    for found, state, item in _queued(said):
+        if found == name or _is_ours(item, handle):
+            return Seen(state, found)
+    return None
+
+
+def states_of(said: Any) -> dict[str, State]:
+    """How every job in an answer of `/queue` is, by its id there."""
+    return {found: state for found, state, _ in _queued(said)}
+
+
+def _queued(said: Any) -> Iterator[tuple[str, State, Any]]:
     states: tuple[tuple[str, State], ...] = (("queue_running", "running"), ("queue_pending", "pending"))
     for listed, state in states:
         for item in said.get(listed) or ():
-            if (found := _named(item)) is not None and (found == name or _is_ours(item, handle)):
-                return Seen(state, found)
-    return None
+            if (found := _named(item)) is not None:
+                yield found, state, item
 
 
 def ours_in(history: Mapping[str, Any], handle: str) -> Seen | None:

@@ -168,7 +168,7 @@ class ComfyProvider:
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
         """Ask where it is. What is in neither queue nor history, a restart has taken; nobody bills it."""
         name = job.upstream_id or _name(job.handle)
-        seen = await self._asking.about(channel, name)
+        seen = await self._asking.about(channel, name, lately=True)
         if isinstance(seen, NotFound):
             self._progress.forget(name)
             return Lost("its server was started anew, or somebody took it out of its lists", unbilled=True)
