@@ -20,6 +20,9 @@ _STEP: Final = 8
 _SIDE: Final = 1024
 """Pixels of the shorter side where neither the client nor the graph says any."""
 _LONGEST: Final = 3600.0
+_MOST_BYTES: Final = 1024 * 1024
+"""Of all values of a call, as JSON: they are read with the task at each step, and a ComfyUI sends them back whenever it
+is asked about the job; an answer that is too large to be read would never end it."""
 _PICTURES: Final = ("first_frame", "image", "reference", "last_frame")
 
 
@@ -129,6 +132,8 @@ def _read_back(workflow: Workflow, request: GenerationRequest, values: dict[str,
         value = values.get(workflow.declared_spot(key).key) if key is not None else None
         if isinstance(value, str):
             read[name] = value
+    if len(msgspec.json.encode(pinned)) > _MOST_BYTES:
+        raise GatewayError("too_large", f"The input values have more than {_MOST_BYTES} bytes in all.", param=PARAM)
     count = workflow.batch(pinned)
     if request.count not in (1, count):
         raise invalid(f"The workflow '{workflow.name}' makes {count}, not {request.count}.", "count")

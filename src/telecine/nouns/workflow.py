@@ -30,9 +30,6 @@ MOST_BATCH: Final = 100
 """Results of one job."""
 _ENDINGS: Final[tuple[Kind, ...]] = ("image", "video", "audio")
 """Words at the end of an endpoint that say what it makes."""
-_MOST_TEXT: Final = 100_000
-"""Characters of one value: a ComfyUI sends all of them back whenever it is asked about the job, and an answer that is
-too large to be read would never end it."""
 _BATCH: Final = "batch_size"
 """The field of the nodes that say how many pictures are made (EmptyLatentImage and its like)."""
 _TYPES: Final = {
@@ -232,8 +229,6 @@ def _judged(spot: Spot, value: Any, default: Any) -> Any:
     if _type(value) is None or _type(value) != (wanted or _type(value)):
         said = f"must be {wanted}" if wanted is not None else "must be a text, a number, or true or false"
         raise invalid(f"The input '{spot.key[:200]}' {said}.", PARAM)
-    if isinstance(value, str) and len(value) > _MOST_TEXT:
-        raise invalid(f"The input '{spot.key[:200]}' takes {_MOST_TEXT} characters at most.", PARAM)
     if isinstance(value, str) and value != default and (spot.names_path or is_path(value)):
         message = (
             f"The input '{spot.key[:200]}' names a file. None that is there already can be chosen; send one of your "
