@@ -109,6 +109,12 @@ def test_input_values_say_all_that_is_declared_and_are_billed(server: LiveServer
     assert cost(task)[1] == "0.060000"
 
 
+@pytest.mark.parametrize("prompt", ["https://me.test/a.png\nin blue", "file: a boat", "http://10.0.0.1 is my router"])
+def test_a_prompt_may_begin_as_a_url_does(server: LiveServer, prompt: str) -> None:
+    task = made(server, model="picture-book", parameters={"input_values": {STORY: prompt, PAGES: 1}}, **SMALL)
+    assert len(task["outputs"]) == 1
+
+
 def test_a_clip_of_a_page(server: LiveServer) -> None:
     page = base64.b64encode(picture("PNG", (96, 64))).decode()
     inputs = [{"role": "image", "data": page}]
