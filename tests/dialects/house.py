@@ -27,12 +27,12 @@ from telecine.dialects.rows import Create
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
-from telecine.nouns.operations import OPERATIONS, Kind
+from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output, State, Task, Usage
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import Idempotency
-from telecine.tasks.view import Owner, Page, Place, View
+from telecine.tasks.view import Filter, Owner, Page, Place, View
 
 NOW = 1763700000.25
 REQUEST_ID = "e5577399-0114-4538-a12b-52cbd2bf9683"
@@ -220,37 +220,23 @@ class FakeTasks:
                 return view
         raise GatewayError("not_found", "There is no such task.", param="id")
 
-    async def list(
-        self,
-        principal: Principal,
-        *,
-        limit: int,
-        after: int | None = None,
-        offset: int = 0,
-        ascending: bool = False,
-        form: str | None = None,
-        operations: Sequence[str] = (),
-        statuses: Sequence[str] = (),
-        model: str | None = None,
-        kind: Kind | None = None,
-        key: str | None = None,
-        created_after: float | None = None,
-        created_before: float | None = None,
-    ) -> Page:
-        self.lists.append({"limit": limit, "after": after, "offset": offset, "ascending": ascending})
-        self.filters = {"key": key, "created_after": created_after, "created_before": created_before}
+    async def list(self, principal: Principal, wanted: Filter) -> Page:
+        told = msgspec.structs.asdict(wanted)
+        self.lists.append({name: told[name] for name in ("limit", "after", "offset", "ascending")})
+        self.filters = {name: told[name] for name in ("key", "created_after", "created_before")}
+        form, operations, after = wanted.form, wanted.operations, wanted.after
         found = [
             view
-            for _, view in sorted(self.views.items(), reverse=not ascending)
+            for _, view in sorted(self.views.items(), reverse=not wanted.ascending)
             if view.task.account_id == principal.account_id
             and (form is None or made_by(view.task, form, operations))
             and (form is not None or not operations or view.task.operation in operations)
-            and (kind is None or OPERATIONS[view.task.operation].makes == kind)
-            and (not statuses or view.task.status in statuses)
-            and (model is None or view.task.model == model)
-            and (after is None or (view.task.id > after if ascending else view.task.id < after))
-        ][offset:]
-        return Page(tuple(found[:limit]), len(found) > limit)
+            and (wanted.kind is None or OPERATIONS[view.task.operation].makes == wanted.kind)
+            and (not wanted.statuses or view.task.status in wanted.statuses)
+            and (wanted.model is None or view.task.model == wanted.model)
+            and (after is None or (view.task.id > after if wanted.ascending else view.task.id < after))
+        ][wanted.offset :]
+        return Page(tuple(found[: wanted.limit]), len(found) > wanted.limit)
 
     async def news(self, principal: Principal, task_id: int, after: int = 0) -> AsyncGenerator[News | None]:
         view = await self.get(principal, task_id)

@@ -18,7 +18,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Tokens, Usage
 from telecine.providers.base import Failed, Finished
 from telecine.store import tables
-from telecine.tasks.view import Owner
+from telecine.tasks.view import Filter, Owner
 from tests.clock import HandClock
 from tests.records import reading
 from tests.tasks.scripted import DONE, House, refusal, text_to_video
@@ -136,7 +136,7 @@ async def test_a_quote_that_the_books_could_not_hold_is_refused_before_anything_
         with pytest.raises(GatewayError, match=r"The job would cost 5000000000\.000000") as caught:
             await house.tasks.create(house.me, text_to_video(duration=5.0), "tasks")
         assert caught.value.code == "invalid_request"
-        assert (await house.tasks.list(house.me, limit=5)).views == ()
+        assert (await house.tasks.list(house.me, Filter(limit=5))).views == ()
         assert await committed(house) == {}
 
 

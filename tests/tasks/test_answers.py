@@ -14,6 +14,7 @@ from telecine.media.storage import answer_key
 from telecine.nouns.task import Facts, Tokens, Usage
 from telecine.providers.base import Finished, Succeeded, UpstreamOutput
 from telecine.tasks.outcomes import collecting
+from telecine.tasks.view import Filter
 from tests.tasks.scripted import TRAITS, House, text_to_video
 
 SYNCHRONOUS = replace(TRAITS, look_up=False, unique_handle=False, synchronous=True, submit_timeout=600)
@@ -93,7 +94,7 @@ async def abandoned(one: House) -> int:
     one.provider.submits = [silence]
     creating = asyncio.create_task(one.tasks.create(one.me, text_to_video(), "tasks"))
     await sent.wait()
-    (view,) = (await one.tasks.list(one.me, limit=1)).views
+    (view,) = (await one.tasks.list(one.me, Filter(limit=1))).views
     step = one.engine.underway(view.task.id)
     assert step is not None
     step.cancel()

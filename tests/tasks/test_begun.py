@@ -13,6 +13,7 @@ from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.providers.base import Finished, Refused
+from telecine.tasks.view import Filter
 from telecine.tasks.writes import Create, Start
 from tests.tasks.scripted import DONE, House, text_to_video
 
@@ -48,7 +49,7 @@ async def test_what_has_room_is_begun_where_it_is_made(tmp_path: Path, monkeypat
             assert (await house.tasks.get(house.me, view.task.id)).task == view.task, "as the records have it"
         house.provider.polls = [DONE]
         await house.pass_time(60)
-        assert {one.task.state for one in (await house.tasks.list(house.me, limit=9)).views} == {"succeeded"}
+        assert {one.task.state for one in (await house.tasks.list(house.me, Filter(limit=9))).views} == {"succeeded"}
         assert len(house.provider.sent) == 2
 
 
@@ -91,7 +92,7 @@ async def test_a_new_task_does_not_overtake_those_in_line(tmp_path: Path, monkey
         assert [int(one.handle) for one in house.provider.sent] == sorted(
             int(one.handle) for one in house.provider.sent
         )
-        assert {one.task.state for one in (await house.tasks.list(house.me, limit=9)).views} == {"succeeded"}
+        assert {one.task.state for one in (await house.tasks.list(house.me, Filter(limit=9))).views} == {"succeeded"}
         assert second.task.id < third.task.id
 
 
@@ -113,11 +114,11 @@ async def test_a_caller_that_goes_away_ends_only_the_wait(tmp_path: Path, monkey
         creating.cancel()
         with pytest.raises(asyncio.CancelledError):
             await creating
-        (view,) = (await house.tasks.list(house.me, limit=9)).views
+        (view,) = (await house.tasks.list(house.me, Filter(limit=9))).views
         with house.context.watch.watching(view.task.id) as changed:
             go_on.set()
             await changed.wait()
-        (view,) = (await house.tasks.list(house.me, limit=9)).views
+        (view,) = (await house.tasks.list(house.me, Filter(limit=9))).views
         assert view.task.state == "running"
         assert len(house.provider.sent) == 1
 

@@ -17,7 +17,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.task import Task
 from telecine.store.database import Write
 from telecine.tasks.idempotency import Idempotency
-from telecine.tasks.view import View
+from telecine.tasks.view import Filter, View
 from telecine.tasks.writes import Complete, StaleError
 from telecine.webhooks.delivery import Message, Tidings
 from tests.records import reading
@@ -241,9 +241,9 @@ async def test_limits_count_a_draft_once(tmp_path: Path) -> None:
 async def test_lists_tell_drafts_from_what_is_queued(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         task_id = await drafted(house)
-        found = await house.tasks.list(house.me, limit=5, statuses=("draft",))
+        found = await house.tasks.list(house.me, Filter(limit=5, statuses=("draft",)))
         assert [view.task.id for view in found.views] == [task_id]
-        assert (await house.tasks.list(house.me, limit=5, statuses=("queued",))).views == ()
+        assert (await house.tasks.list(house.me, Filter(limit=5, statuses=("queued",)))).views == ()
 
 
 async def test_webhooks_tell_of_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from telecine.accounts.keys import Keys
 from telecine.config import AccountConfig, KeyConfig
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
+from telecine.tasks.view import Filter
 from telecine.webhooks.delivery import Message
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
@@ -88,7 +89,7 @@ async def test_of_webhooks(tmp_path: Path) -> None:
         house.clock.advance(60)
         await house.engine.drain()
         assert await count(house, tables.deliveries) > before
-        assert {view.task.status for view in (await house.tasks.list(house.me, limit=9)).views} == {"succeeded"}
+        assert {view.task.status for view in (await house.tasks.list(house.me, Filter(limit=9))).views} == {"succeeded"}
 
 
 async def test_of_accounts_keys_and_payments(tmp_path: Path) -> None:

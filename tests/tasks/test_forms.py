@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from telecine.dialects.lookup import made_by
-from telecine.tasks.view import View
+from telecine.tasks.view import Filter, View
 from tests.tasks.scripted import DONE, House, text_to_video
 
 OPERATIONS = ("text_to_video", "remix")
@@ -22,13 +22,15 @@ async def test_a_list_by_path_shows_what_it_made_and_by_operation_what_no_path_o
             dialect = (form or "tasks").partition(":")[0]
             made.append(await house.tasks.create(house.me, request, dialect, form=form))
             house.clock.advance(1)
-        page = await house.tasks.list(house.me, limit=10, ascending=True, form=forms[0], operations=OPERATIONS)
+        page = await house.tasks.list(house.me, Filter(limit=10, ascending=True, form=forms[0], operations=OPERATIONS))
         assert [view.task.form for view in page.views] == [forms[0], None, "openai:videos", "kling2:text2video"]
         shown = [view for view in made if made_by(view.task, "kling:text2video", OPERATIONS)]
         assert [view.task.id for view in shown] == [view.task.id for view in page.views]
-        page = await house.tasks.list(house.me, limit=10, form="kling:image2video", operations=("image_to_video",))
+        page = await house.tasks.list(
+            house.me, Filter(limit=10, form="kling:image2video", operations=("image_to_video",))
+        )
         assert [view.task.form for view in page.views] == ["kling:image2video"]
-        assert not (await house.tasks.list(house.me, limit=10, form="kling:none", operations=())).views
+        assert not (await house.tasks.list(house.me, Filter(limit=10, form="kling:none", operations=()))).views
 
 
 async def test_a_task_that_is_tried_again_was_made_by_the_same_path(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Failed, Refused, SubmitOutcome, Unknown
 from telecine.store import tables
 from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency, Once, fingerprint
-from telecine.tasks.view import View
+from telecine.tasks.view import Filter, View
 from telecine.tasks.writes import Create
 from telecine.tasks.writes.idempotency import remember
 from tests.records import reading, writing
@@ -420,7 +420,7 @@ async def test_a_retry_needs_the_files_that_it_was_made_from(tmp_path: Path) -> 
         house.provider.submits = [Refused(refusal("upstream_refused"))]
         with pytest.raises(GatewayError):
             await house.tasks.create(house.me, image_to_video("one"), "tasks")
-        (failed,) = (await house.tasks.list(house.me, limit=1)).views
+        (failed,) = (await house.tasks.list(house.me, Filter(limit=1))).views
         await house.shelf.forget(["a1/in/one.png"])
         with pytest.raises(GatewayError) as caught:
             await house.tasks.retry(house.me, failed.task.id)

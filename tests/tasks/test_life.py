@@ -30,6 +30,7 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
+from telecine.tasks.view import Filter
 from telecine.tasks.writes import Mark, Start, Step
 from telecine.tasks.writes.recovery import free_overdue_slots
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
@@ -69,7 +70,7 @@ async def test_a_refusal_is_raised_and_leaves_a_failed_task(tmp_path: Path) -> N
             await house.tasks.create(house.me, text_to_video(), "tasks")
         assert caught.value.code == "content_policy"
         assert not caught.value.may_retry
-        page = await house.tasks.list(house.me, limit=10)
+        page = await house.tasks.list(house.me, Filter(limit=10))
         assert [(v.task.state, v.task.error) for v in page.views] == [("failed", refusal("content_policy"))]
 
 
@@ -173,7 +174,7 @@ async def test_where_nobody_can_tell_it_is_submission_unknown_and_keeps_its_slot
             with pytest.raises(GatewayError) as caught:
                 await house.tasks.create(house.me, text_to_video(), "tasks")
             assert caught.value.code == "submission_unknown"
-        (failed,) = (await house.tasks.list(house.me, limit=1)).views
+        (failed,) = (await house.tasks.list(house.me, Filter(limit=1))).views
         assert failed.task.error is not None
         assert failed.task.error.code == "submission_unknown"
         assert len(provider.sent) == 1
@@ -341,7 +342,7 @@ async def test_another_accounts_task_is_not_found(tmp_path: Path) -> None:
             with pytest.raises(GatewayError) as caught:
                 await call(other, view.task.id)
             assert caught.value.code == "not_found"
-        assert (await house.tasks.list(other, limit=10)).views == ()
+        assert (await house.tasks.list(other, Filter(limit=10))).views == ()
 
 
 async def test_a_caller_who_goes_away_changes_nothing(tmp_path: Path) -> None:
@@ -360,7 +361,7 @@ async def test_a_caller_who_goes_away_changes_nothing(tmp_path: Path) -> None:
         await asyncio.gather(caller, return_exceptions=True)
         gate.set()
         await house.engine.drain()
-        (view,) = (await house.tasks.list(house.me, limit=10)).views
+        (view,) = (await house.tasks.list(house.me, Filter(limit=10))).views
         assert view.task.state == "running"
 
 
@@ -435,7 +436,7 @@ async def test_a_cancel_while_a_channel_cannot_be_reached_keeps_the_job_from_the
         first.submits = [unreachable]
         creating = asyncio.create_task(house.tasks.create(house.me, text_to_video(), "tasks"))
         await asked.wait()
-        task_id = (await house.tasks.list(house.me, limit=1)).views[0].task.id
+        task_id = (await house.tasks.list(house.me, Filter(limit=1))).views[0].task.id
         await house.database.write(Mark(task_id, house.clock.now(), cancel=True))
         gone.set()
         assert (await creating).task.state == "cancelled"
@@ -524,7 +525,7 @@ async def test_a_task_that_is_cancelled_while_it_is_prepared_is_not_sent(tmp_pat
     ).opened() as house:
 
         async def cancelled() -> None:
-            page = await house.tasks.list(house.me, limit=1)
+            page = await house.tasks.list(house.me, Filter(limit=1))
             await house.database.write(Mark(page.views[0].task.id, house.clock.now(), cancel=True))
 
         provider.preparing = cancelled

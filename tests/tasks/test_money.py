@@ -24,6 +24,7 @@ from telecine.nouns.request import GenerationRequest, Native
 from telecine.nouns.workflow import Workflow
 from telecine.providers.base import Accepted, Cancelled, Failed, Finished, NeverSent, Refused, Running, Unknown
 from telecine.store import tables
+from telecine.tasks.view import Filter
 from tests.records import reading, writing
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
@@ -88,7 +89,7 @@ async def test_what_cannot_be_covered_is_refused_and_leaves_nothing(tmp_path: Pa
         assert (caught.value.code, caught.value.status) == ("insufficient_balance", 402)
         assert "0.350000" in caught.value.message
         assert await one.figures() == (340_000, 0, 0)
-        assert (await one.house.tasks.list(one.house.me, limit=5)).views == ()
+        assert (await one.house.tasks.list(one.house.me, Filter(limit=5))).views == ()
         assert one.house.provider.sent == []
 
 

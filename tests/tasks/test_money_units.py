@@ -19,6 +19,7 @@ from telecine.nouns.money import Price
 from telecine.nouns.task import Task, Tokens, Usage
 from telecine.providers.base import Failed, Finished, Running
 from telecine.store import tables
+from telecine.tasks.view import Filter
 from tests.records import reading
 from tests.tasks.scripted import DONE, House, text_to_video
 from tests.tasks.test_money import Bank, bank
@@ -58,7 +59,7 @@ async def test_tokens_are_held_by_line_and_charged_by_their_sum(tmp_path: Path) 
         assert task.charged == 63_632  # one rounding: 63,631.5
         assert await one.figures() == (1_000_000 - 63_632, 0, 63_632)
         assert await one.entries() == [("hold", 0, HELD), ("charge", -63_632, -HELD)]
-        (listed,) = (await one.house.tasks.list(one.house.me, limit=5)).views
+        (listed,) = (await one.house.tasks.list(one.house.me, Filter(limit=5))).views
         assert listed.task == task
 
 

@@ -17,6 +17,7 @@ from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Accepted, Failed, Found, Running, Unknown
 from telecine.store import tables
+from telecine.tasks.view import Filter
 from telecine.tasks.writes import LEASE_SECONDS, Create, Mark
 from telecine.tasks.writes.rebuild import rebuild
 from telecine.tasks.writes.recovery import recover
@@ -106,7 +107,7 @@ async def ended(one: House) -> None:
 async def deleted(one: House) -> None:
     """Its files are still to go."""
     await ended(one)
-    (view,) = (await one.tasks.list(one.me, limit=10)).views
+    (view,) = (await one.tasks.list(one.me, Filter(limit=10))).views
     await one.tasks.delete(one.me, view.task.id)
 
 
@@ -119,7 +120,7 @@ async def failed(one: House) -> None:
 async def unheeded(one: House) -> None:
     """Its owner has just wished it cancelled; nothing has come of it."""
     await in_line(one)
-    ids = [view.task.id for view in (await one.tasks.list(one.me, limit=10)).views]
+    ids = [view.task.id for view in (await one.tasks.list(one.me, Filter(limit=10))).views]
     await one.database.write(Mark(max(ids), one.clock.now(), cancel=True))
 
 
@@ -238,7 +239,7 @@ async def test_a_task_that_is_deleted_at_last_has_something_left_to_do_again(tmp
     async with house(tmp_path).opened() as one:
         await ended(one)
         assert await unburied(one) == ([], [])
-        (view,) = (await one.tasks.list(one.me, limit=10)).views
+        (view,) = (await one.tasks.list(one.me, Filter(limit=10))).views
         assert view.task.buried_at is not None
         await one.tasks.delete(one.me, view.task.id)
         own, there = await unburied(one)
@@ -254,7 +255,7 @@ async def test_a_draft_whose_owner_wanted_its_end_comes_at_once(tmp_path: Path) 
     """What is held for it waits no longer."""
     async with house(tmp_path).opened() as one:
         await draft(one)
-        (view,) = (await one.tasks.list(one.me, limit=10)).views
+        (view,) = (await one.tasks.list(one.me, Filter(limit=10))).views
         await one.database.write(Mark(view.task.id, one.clock.now(), cancel=True))
         async with writing(one.database) as connection:
             await connection.execute(delete(tables.schedule))

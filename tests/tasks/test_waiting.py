@@ -16,7 +16,7 @@ from telecine.nouns.task import Task
 from telecine.providers.base import Accepted, Cancelled, Failed, Unknown, Unreadable
 from telecine.store import tables
 from telecine.tasks.reads import FARTHEST
-from telecine.tasks.view import Place
+from telecine.tasks.view import Filter, Place
 from telecine.tasks.watch import Watch
 from tests.clock import FastClock, HandClock
 from tests.records import writing
@@ -268,7 +268,7 @@ async def test_lists_by_key_and_time(tmp_path: Path) -> None:
             house.clock.advance(10)
 
         async def listed(**wanted: object) -> list[int]:
-            page = await house.tasks.list(house.me, limit=10, ascending=True, **wanted)  # type: ignore[arg-type]
+            page = await house.tasks.list(house.me, Filter(limit=10, ascending=True, **wanted))  # type: ignore[arg-type]
             return [made.index(view.task) if view.task in made else -1 for view in page.views]
 
         assert await listed(key="first") == [0, 2]

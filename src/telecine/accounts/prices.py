@@ -60,6 +60,9 @@ class PriceBook:
             self._lines.setdefault(line.model, []).append(line)
         self._globs = sorted(filter(is_glob, self._lines), key=specificity, reverse=True)
 
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
     @property
     def lines(self) -> list[PriceConfig]:
         """Every line, by model."""

@@ -16,14 +16,13 @@ from telecine.config import LimitsConfig, PriceConfig
 from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams, Waits
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.operations import Kind
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output
 from telecine.nouns.workflows import Workflows
 from telecine.tasks.events import News
 from telecine.tasks.idempotency import HEADER, Idempotency
-from telecine.tasks.view import Owner, Page, Place, View
+from telecine.tasks.view import Filter, Owner, Page, Place, View
 
 
 class Tasks(Protocol):
@@ -78,25 +77,8 @@ class Tasks(Protocol):
         """The task that the client named `external_id`. Raises GatewayError (`not_found`)."""
         ...
 
-    async def list(
-        self,
-        principal: Principal,
-        *,
-        limit: int,
-        after: int | None = None,
-        offset: int = 0,
-        ascending: bool = False,
-        form: str | None = None,
-        operations: Sequence[str] = (),
-        statuses: Sequence[str] = (),
-        model: str | None = None,
-        kind: Kind | None = None,
-        key: str | None = None,
-        created_after: float | None = None,
-        created_before: float | None = None,
-    ) -> Page:
-        """One page. With a `form`: what that path made, and what does one of `operations` of all that no path of its
-        dialect made. `key` is the id or the name of an API key; times are seconds since the Unix epoch, exclusive."""
+    async def list(self, principal: Principal, wanted: Filter) -> Page:
+        """One page of the account's tasks, of every account's for an administrator."""
         ...
 
     async def wait(self, principal: Principal, task_id: int, seconds: float) -> View:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from telecine.dialects.call import Call
@@ -15,7 +16,7 @@ from telecine.dialects.lookup import whole
 from telecine.dialects.rows import Row
 from telecine.nouns.errors import invalid
 from telecine.nouns.ids import parse_task_id
-from telecine.tasks.view import Page
+from telecine.tasks.view import Filter, Page
 
 
 class Turning(Protocol):
@@ -26,8 +27,8 @@ class Turning(Protocol):
         """What it reads, for the document."""
         ...
 
-    def read(self, call: Call) -> dict[str, Any]:
-        """The page as `Tasks.list` takes it. Raises GatewayError (`invalid_request`)."""
+    def read(self, call: Call) -> Filter:
+        """The page that is asked for. Raises GatewayError (`invalid_request`)."""
         ...
 
 
@@ -45,7 +46,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
         order = (one_of("order", "By creation.", ("asc", "desc")),) if self.order else ()
         return (limit, Query("after", "The id after which the page begins."), *order)
 
-    def read(self, call: Call) -> dict[str, Any]:
+    def read(self, call: Call) -> Filter:
         order = (call.query("order") if self.order else None) or "desc"
         if order not in ("asc", "desc"):
             raise invalid("order: must be asc or desc.", "order")
@@ -54,7 +55,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
         start = parse_task_id(after) if after is not None else None
         if after is not None and start is None:
             raise invalid(f"after: '{after[:128]}' is no id of a {self.noun}.", "after")
-        return {"limit": limit, "after": start, "ascending": order == "asc"}
+        return Filter(limit=limit, after=start, ascending=order == "asc")
 
 
 class Numbered(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,15 +72,15 @@ class Numbered(msgspec.Struct, frozen=True, kw_only=True):
         page = whole_number(self.number, "Which page.", 1, self.most_pages)
         return (page, whole_number(self.size, "How many.", self.default, self.most))
 
-    def read(self, call: Call) -> dict[str, Any]:
+    def read(self, call: Call) -> Filter:
         number = whole(call.request, self.number, 1, self.most_pages)
         size = whole(call.request, self.size, self.default, self.most)
-        return {"limit": size, "offset": (number - 1) * size}
+        return Filter(limit=size, offset=(number - 1) * size)
 
 
-async def listed(call: Call, page: Mapping[str, Any]) -> Page:
+async def listed(call: Call, wanted: Filter) -> Page:
     """That page of the caller's tasks."""
-    return await call.edge.tasks.list(call.principal, **page)
+    return await call.edge.tasks.list(call.principal, wanted)
 
 
 class List(Row, frozen=True, kw_only=True):
@@ -88,12 +89,12 @@ class List(Row, frozen=True, kw_only=True):
     turning: Turning
     show: Callable[[Call, Page], Any]
     only: Mapping[str, Any] = {}
-    """What of `Tasks.list` narrows every page of this row."""
-    find: Callable[[Call, Mapping[str, Any]], Awaitable[Page]] = listed
+    """What of a `Filter` narrows every page of this row."""
+    find: Callable[[Call, Filter], Awaitable[Page]] = listed
     """Reads the page, for lists that a query narrows further."""
 
     async def serve(self, call: Call) -> Response:
-        page = await self.find(call, {**self.turning.read(call), **self.only})
+        page = await self.find(call, replace(self.turning.read(call), **self.only))
         return await self.answered(self.show(call, page))
 
     def described(self) -> dict[str, Any]:

@@ -279,5 +279,5 @@ class Gateway:
 
     def _offered(self, model: str) -> bool:
         book = self.context.prices
-        wanted = self.context.limits.require_price or (book.lines and self._router.sells(model))
+        wanted = self.context.limits.require_price or (book and self._router.sells(model))
         return not wanted or bool(book.of(model))

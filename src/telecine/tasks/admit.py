@@ -94,10 +94,10 @@ def quote(context: Context, principal: Principal, routes: Sequence[Route], reque
     if not charging:
         return None
     billed = [route.billed for route in charging]
-    named = _named(request, billed) if principal.metered and context.prices.lines else {}
+    named = _named(request, billed) if principal.metered and context.prices else {}
     found = context.prices.quote(Priced.of(request), billed, named)
     sold = any(router.is_real(route.channel.name) for route in charging)
-    if found is None and (context.limits.require_price or (context.prices.lines and sold)):
+    if found is None and (context.limits.require_price or (context.prices and sold)):
         raise GatewayError("permission", f"The model '{request.model}' has no price yet.", param="model")
     if found is not None and found.hold > MOST_MICROS:
         raise invalid(f"The job would cost {amount_of(found.hold)}; no job may cost that much: ask for less.")

@@ -19,7 +19,7 @@ from telecine.store.database import Database
 from telecine.tasks.idempotency import Once
 from telecine.tasks.rows import attempt_of, output_of, task_of
 from telecine.tasks.use import Use
-from telecine.tasks.view import Owner
+from telecine.tasks.view import Filter, Owner
 from telecine.tasks.writes.idempotency import resolve
 from telecine.tasks.writes.quotas import read_uses
 
@@ -46,29 +46,6 @@ class Work(msgspec.Struct, frozen=True):
 
 _A: Final = tables.attempts.c
 _NOTHING: Final[Mapping[str, Any]] = {}
-
-
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tasks a list shows. None or empty means no restriction."""
-
-    account_id: int | None
-    limit: int
-    after: int | None = None
-    offset: int = 0
-    ascending: bool = False
-    form: str | None = None
-    """The path that made them, as `kling:text2video`. A task that no path of that dialect made counts by what it does:
-    see `operations`."""
-    operations: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    """As clients see them (`Task.status`)."""
-    model: str | None = None
-    kind: str | None = None
-    key: str | None = None
-    """The API key that made it, by id or by name."""
-    created_after: float | None = None
-    created_before: float | None = None
-    """Seconds since the Unix epoch, both exclusive."""
 
 
 class Seen(NamedTuple):
@@ -165,12 +142,12 @@ class TaskReads:
     async def _attempts(self, task_id: int, *like: ColumnElement[bool]) -> int:
         return len(await self._database.rows(select(_A.id).where(_A.task_id == task_id, *like)))
 
-    async def page(self, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
-        """The tasks that `wanted` describes, and whether there are more behind them."""
+    async def page(self, account_id: int | None, wanted: Filter) -> tuple[list[tuple[Task, tuple[Output, ...]]], bool]:
+        """The tasks that `wanted` describes, of one account or of all, and whether there are more behind them."""
         table = tables.tasks.c
         conditions: list[ColumnElement[bool]] = [table.deleted_at.is_(None)]
-        if wanted.account_id is not None:
-            conditions.append(table.account_id == wanted.account_id)
+        if account_id is not None:
+            conditions.append(table.account_id == account_id)
         if wanted.after is not None:
             conditions.append(table.id > wanted.after if wanted.ascending else table.id < wanted.after)
         if wanted.form is not None:

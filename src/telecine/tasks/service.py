@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from telecine.accounts.principal import Principal
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.operations import Kind
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Attempt, Output, Task
 from telecine.nouns.text import control_in
@@ -22,11 +21,10 @@ from telecine.tasks.draft import complete, ended_as_draft
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
 from telecine.tasks.line import places
-from telecine.tasks.reads import Filter
 from telecine.tasks.references import find
 from telecine.tasks.retry import once_more
 from telecine.tasks.schedule import Schedule
-from telecine.tasks.view import Owner, Page, Place, View
+from telecine.tasks.view import Filter, Owner, Page, Place, View
 from telecine.tasks.waiting import cancellation, join, until
 from telecine.tasks.writes import Mark
 
@@ -154,40 +152,9 @@ class TaskService:
             raise not_found()
         return await self.get(principal, task_id)
 
-    async def list(
-        self,
-        principal: Principal,
-        *,
-        limit: int,
-        after: int | None = None,
-        offset: int = 0,
-        ascending: bool = False,
-        form: str | None = None,
-        operations: Sequence[str] = (),
-        statuses: Sequence[str] = (),
-        model: str | None = None,
-        kind: Kind | None = None,
-        key: str | None = None,
-        created_after: float | None = None,
-        created_before: float | None = None,
-    ) -> Page:
-        """The account's tasks, every account's for an administrator."""
-        wanted = Filter(
-            account_id=None if principal.admin else principal.account_id,
-            limit=limit,
-            after=after,
-            offset=offset,
-            ascending=ascending,
-            form=form,
-            operations=tuple(operations),
-            statuses=tuple(statuses),
-            model=model,
-            kind=kind,
-            key=key,
-            created_after=created_after,
-            created_before=created_before,
-        )
-        rows, more = await self._context.reads.page(wanted)
+    async def list(self, principal: Principal, wanted: Filter) -> Page:
+        """One page of the account's tasks, of every account's for an administrator."""
+        rows, more = await self._context.reads.page(None if principal.admin else principal.account_id, wanted)
         return Page(tuple(self._view(*row) for row in rows), more)
 
     async def cancel(self, principal: Principal, task_id: int) -> View:

@@ -41,6 +41,28 @@ class View(msgspec.Struct, frozen=True):
     """Only in the answer to a cancel or a delete; None where the task had ended before."""
 
 
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks a list shows. None or empty means no restriction."""
+
+    limit: int
+    after: int | None = None
+    offset: int = 0
+    ascending: bool = False
+    form: str | None = None
+    """The path that made them, as `kling:text2video`. A task that no path of that dialect made counts by what it does:
+    see `operations`."""
+    operations: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    """As clients see them (`Task.status`)."""
+    model: str | None = None
+    kind: Kind | None = None
+    key: str | None = None
+    """The API key that made it, by id or by name."""
+    created_after: float | None = None
+    created_before: float | None = None
+    """Seconds since the Unix epoch, both exclusive."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """One page of tasks, newest first unless asked otherwise."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from collections.abc import Sequence
+from typing import Final, get_args
 
 import msgspec
 
@@ -25,7 +25,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import TSK
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Status
-from telecine.tasks.view import Page, View
+from telecine.tasks.view import Filter, Page, View
 
 _LONGEST_WAIT: Final = 60.0
 """Seconds that a request may wait in silence for the end: proxies in between cut longer ones."""
@@ -70,22 +70,22 @@ async def _remixed(call: Call, request: GenerationRequest) -> GenerationRequest:
     return request
 
 
-async def found(call: Call, page: Mapping[str, Any]) -> Page:
+async def found(call: Call, wanted: Filter) -> Page:
     """The page that the query asks for; with `external_id`, the one task that the client named so."""
     if external_id := call.query("external_id"):
         return await _named(call, external_id)
     status = call.query("status")
     if status is not None and status not in get_args(Status):
         raise invalid(f"status: must be one of {', '.join(get_args(Status))}.", "status")
-    return await call.edge.tasks.list(
-        call.principal,
-        **page,
+    wanted = msgspec.structs.replace(
+        wanted,
         statuses=() if status is None else (status,),
         model=call.query("model"),
         key=call.query("key_name"),
         created_after=read_moment(call.request, "created_after"),
         created_before=read_moment(call.request, "created_before"),
     )
+    return await call.edge.tasks.list(call.principal, wanted)
 
 
 async def _named(call: Call, external_id: str) -> Page:
