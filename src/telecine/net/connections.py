@@ -12,7 +12,7 @@ from aiohappyeyeballs import start_connection
 
 from telecine.net.connection import Connection
 from telecine.net.errors import FetchError
-from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver, is_literal
+from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 from telecine.net.names import Resolver
 from telecine.net.urls import origin
 
@@ -43,7 +43,6 @@ class Connections:
     """Those that `policy` permits, each kept for `kept` seconds when nothing is asked."""
 
     def __init__(self, policy: AddressPolicy, resolver: Resolver | None, kept: float) -> None:
-        self._policy = policy
         self._resolver = GuardedResolver(policy, resolver)
         self._kept = kept
         self._idle: dict[Peer, dict[Connection, asyncio.TimerHandle]] = {}
@@ -107,20 +106,17 @@ class Connections:
 
     async def _addresses(self, to: Peer) -> list[Any]:
         """Those that may be dialled, as sockets take them."""
-        refusal = FetchError("the address is not allowed", sent=False, refused=True)
-        if not self._policy.permits_host(to.host):
-            raise refusal
         try:
-            found = [{"host": to.host}] if is_literal(to.host) else await self._resolver.resolve(to.host, to.port)
+            found = await self._resolver.resolve(to.host, to.port)
         except AddressRefusedError:
-            raise refusal from None
+            raise FetchError("the address is not allowed", sent=False, refused=True) from None
         except OSError:
             raise FetchError("the host name cannot be resolved", sent=False) from None
         return [
             (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, to.port, 0, 0))
             if ":" in host
             else (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, to.port))
-            for host in (one["host"] for one in found)
+            for host in found
         ]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from telecine.net.names import Names, Resolver
 
@@ -146,13 +146,19 @@ class GuardedResolver:
         self._policy = policy
         self._inner = inner or Names()
 
-    async def resolve(self, host: str, port: int) -> list[Mapping[str, Any]]:
-        """The permitted addresses of `host`. Raises AddressRefusedError where none is left, OSError."""
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """The permitted addresses of `host`, or of the one that it is. Raises AddressRefusedError where there is none,
+        OSError."""
+        refusal = AddressRefusedError("the address is not public and not allowed")
+        if not self._policy.permits_host(host):
+            raise refusal
+        if is_literal(host):
+            return [host]
         try:
             found = await self._inner.resolve(host, port, socket.AF_UNSPEC)
         except UnicodeError as error:  # a label too long to be encoded as IDNA
             raise OSError("the name cannot be asked for") from error
-        kept = [one for one in found if self._policy.permits(one["host"])]
+        kept = [one["host"] for one in found if self._policy.permits(one["host"])]
         if not kept:
-            raise AddressRefusedError("the address is not public and not allowed")
+            raise refusal
         return kept

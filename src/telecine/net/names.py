@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 
@@ -26,30 +26,22 @@ class Names:
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[dict[str, str]]:
         """The addresses of `host`. Raises OSError, and UnicodeError for what cannot be asked for."""
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[list[Any]] = loop.create_future()
-
-        def tell(answer: list[Any] | BaseException) -> None:
-            if found.done():
-                return
-            if isinstance(answer, BaseException):
-                found.set_exception(answer)
-            else:
-                found.set_result(answer)
+        found: Future[list[Any]] = Future()
 
         def ask() -> None:
-            answer: list[Any] | BaseException
+            if not found.set_running_or_notify_cancel():  # nobody waits any more
+                return
             try:
                 answer = socket.getaddrinfo(
                     host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
                 )
             except Exception as error:
-                answer = error
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(tell, answer)
+                found.set_exception(error)
+            else:
+                found.set_result(answer)
 
         threading.Thread(target=ask, name=f"name {host}"[:40], daemon=True).start()
-        return [{"host": _literal(*one)} for one in await found]
+        return [{"host": _literal(*one)} for one in await asyncio.wrap_future(found)]
 
 
 def _literal(

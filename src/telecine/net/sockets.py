@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 
 from telecine.net.client import CONNECT_SECONDS, FetchError, checked
-from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver, is_literal
+from telecine.net.guard import AddressPolicy, AddressRefusedError, GuardedResolver
 
 _MOST_MESSAGE: Final = 16 * 1024 * 1024
 _HEARTBEAT: Final = 30.0
@@ -55,13 +55,9 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, policy: AddressPolicy) -> None:
         super().__init__(limit=0, force_close=True)
-        self._policy = policy
+        self._addresses = GuardedResolver(policy)
 
     async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
-        if not self._policy.permits_host(host):
-            raise AddressRefusedError("the address is not allowed")
-        found = [{"host": host}] if is_literal(host) else await GuardedResolver(self._policy).resolve(host, port)
-        literals: list[str] = [one["host"] for one in found]
         return [
             ResolveResult(
                 hostname=host,
@@ -71,5 +67,5 @@ class _Connector(aiohttp.TCPConnector):
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for one in literals
+            for one in await self._addresses.resolve(host, port)
         ]
