@@ -367,13 +367,13 @@ class Keeper(Protocol):
 
 
 class Provider(Protocol):
-    """One upstream service."""
+    """One upstream service. Those that inherit it answer as stands here where a verb is none of theirs."""
 
     name: str
     terms: Terms
-    speaks: frozenset[str]
+    speaks: frozenset[str] = frozenset()
     """The dialects that its upstream speaks: what nobody here knows of their requests passes through to it."""
-    telling: Telling | None
+    telling: Telling | None = None
     """None: this upstream does not tell what its account has used."""
 
     def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
@@ -383,11 +383,11 @@ class Provider(Protocol):
 
     async def open(self) -> None:
         """Called once before any other verb: what outlives a request (sockets, folders) begins here."""
-        ...
+        return
 
     async def close(self) -> None:
         """Called once after all other verbs. What `open` began ends here."""
-        ...
+        return
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the upstream will be asked for, as far as prices depend on it. Raises GatewayError
@@ -404,7 +404,7 @@ class Provider(Protocol):
 
         Refused or NeverSent where the upstream does not let that be done: there is no job then. Raises as `submit`.
         """
-        ...
+        return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Send the one request that creates the job, `submission.before_send` right before it. Never raises for
@@ -424,7 +424,7 @@ class Provider(Protocol):
 
         A job that is left out has no verdict: whoever asked polls it alone. Never raises for what the upstream does.
         """
-        ...
+        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """Ask about a job by the handle that we chose. Only called where `traits.look_up` holds."""
@@ -440,7 +440,7 @@ class Provider(Protocol):
 
     async def report(self, channel: Channel) -> ReportOutcome:
         """Ask what the account has used, at most once a second. Only called where `telling` is not None."""
-        ...
+        return Unreadable("this upstream does not tell what an account has used")
 
     async def ping(self, channel: Channel) -> str:
         """Ask the upstream something that costs nothing; a short text for the operator.
@@ -451,4 +451,4 @@ class Provider(Protocol):
 
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether a callback is genuine, as far as the vendor lets us tell. Its content is never believed."""
-        ...
+        return False

@@ -25,10 +25,10 @@ from telecine.providers.base import (
     NeverSent,
     NotCancellable,
     PollOutcome,
+    Provider,
     ReportOutcome,
     Submission,
     SubmitOutcome,
-    Telling,
     Traits,
     Unknown,
     Unreadable,
@@ -44,15 +44,15 @@ _MOST_SHAPES: Final = 1024
 """Shapes of requests that are remembered: clients choose them."""
 
 
-class HttpProvider:
-    """Implements telecine.providers.base.Provider by what a vendor states."""
+class HttpProvider(Provider):
+    """A provider by what a vendor states."""
 
     def __init__(self, vendor: Vendor, client: Client, clock: Clock) -> None:
         self.vendor = vendor
         self.name = vendor.name
         self.terms = vendor.terms
         self.speaks = vendor.speaks
-        self.telling: Telling | None = vendor.account.telling if vendor.account is not None else None
+        self.telling = vendor.account.telling if vendor.account is not None else None
         self._client = client
         self._clock = clock
         self._signed = vendor.auth(clock)
@@ -68,12 +68,6 @@ class HttpProvider:
         alone = channel is not None and not channel.option(HttpOptions).lists
         return msgspec.structs.replace(traits, listed=False) if alone else traits
 
-    async def open(self) -> None:
-        """Nothing outlives a request."""
-
-    async def close(self) -> None:
-        """As with `open`."""
-
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the vendor bills by. Raises GatewayError where it cannot express `request`."""
         shape = request.shape(self.vendor.free)
@@ -86,10 +80,6 @@ class HttpProvider:
                     self._billed.clear()
                 self._billed[model, shape] = billed
         return billed
-
-    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
-        """Nothing is needed: media travel in the create itself."""
-        return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Send the create, once. Raises GatewayError before anything is sent where the request or its media do not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,13 +33,12 @@ from telecine.providers.base import (
     NotCancellable,
     NotFound,
     PollOutcome,
+    Provider,
     Refused,
-    ReportOutcome,
     Running,
     Submission,
     SubmitOutcome,
     Succeeded,
-    Telling,
     Terms,
     Traits,
     Unreadable,
@@ -59,13 +58,11 @@ _LOOKS: Final = 10
 """Polls in which a job that is to wait shows its progress."""
 
 
-class SandboxProvider:
-    """Implements telecine.providers.base.Provider. `root` is its folder, made when the first job comes."""
+class SandboxProvider(Provider):
+    """`root` is its folder, made when the first job comes."""
 
     name = "sandbox"
     terms = Terms(free=True, remote=False)
-    speaks: frozenset[str] = frozenset()
-    telling: Telling | None = None
     traits = Traits(
         look_up=True,
         unique_handle=True,
@@ -90,17 +87,10 @@ class SandboxProvider:
         """The same for all that it draws."""
         return self.traits
 
-    async def open(self) -> None:
-        """Its folder is made when the first job comes."""
-
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
         was not taken."""
         return billed_of(request, plan(request, "", None, 0.0))
-
-    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> bytes | None:
-        """Nothing: submitting can itself be repeated here."""
-        return None
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Note the job. The same handle again is the same job. Raises FetchError while media cannot be had."""
@@ -128,10 +118,6 @@ class SandboxProvider:
         and there never will be: nobody bills it."""
         outcome = await self._verdict(job.upstream_id or job.handle)
         return Lost("its file is gone", unbilled=True) if isinstance(outcome, NotFound) else outcome
-
-    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
-        """Never called: those that come together are read together anyhow."""
-        return {}
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """The same, by the handle, which is also the job's id."""
@@ -165,10 +151,6 @@ class SandboxProvider:
         await self._drawings.stop([handle])
         return Cancelled()
 
-    async def report(self, channel: Channel) -> ReportOutcome:
-        """It bills nothing."""
-        return Unreadable("this upstream does not tell what an account has used")
-
     async def ping(self, channel: Channel) -> str:
         """Whether jobs can be written. Raises FetchError."""
         try:
@@ -176,10 +158,6 @@ class SandboxProvider:
         except OSError:
             raise FetchError("the sandbox cannot use its folder", sent=False) from None
         return "The sandbox is ready."
-
-    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
-        """Never: the sandbox calls nobody."""
-        return False
 
     async def forget(self, handles: Sequence[str]) -> None:
         """Delete their files. Raises OSError."""
