@@ -254,16 +254,8 @@ def _known(row: Any, now: float) -> _Known:
 
 
 def _info(row: Any) -> KeyInfo:
-    terms = Terms.kept(row)
     return KeyInfo(
+        **msgspec.structs.asdict(Terms.kept(row)),
+        **{name: row[name] for name in ("name", "account", "admin", "source", "created_at", "revoked_at")},
         id=str(row["id"]),
-        name=row["name"],
-        account=row["account"],
-        admin=row["admin"],
-        source=row["source"],
-        created_at=row["created_at"],
-        revoked_at=row["revoked_at"],
-        models=terms.models,
-        expires_at=terms.expires_at,
-        limits=terms.limits,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.terms import AccountChanges, Terms
 from telecine.admin.keys import asked
 from telecine.dialects.bodies import json_response
-from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import amount_of
 from telecine.store import tables
 from telecine.store.database import Database
@@ -59,14 +58,13 @@ class Accounts:
     @property
     def routes(self) -> list[Route]:
         """Every route."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/accounts", self.list_accounts),
-            ("POST", "/admin/v1/accounts", self.create_account),
-            ("GET", "/admin/v1/accounts/{name}", self.show_account),
-            ("PATCH", "/admin/v1/accounts/{name}", self.change_account),
-            ("POST", "/admin/v1/accounts/{name}/erase", self.erase),
+        return [
+            Route("/admin/v1/accounts", self.list_accounts, methods=["GET"]),
+            Route("/admin/v1/accounts", self.create_account, methods=["POST"]),
+            Route("/admin/v1/accounts/{name}", self.show_account, methods=["GET"]),
+            Route("/admin/v1/accounts/{name}", self.change_account, methods=["PATCH"]),
+            Route("/admin/v1/accounts/{name}/erase", self.erase, methods=["POST"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def list_accounts(self, _: Request) -> Response:
         """Every account, by name."""
@@ -93,11 +91,7 @@ class Accounts:
 
     async def erase(self, request: Request) -> Response:
         """Erase an account, or go on with that."""
-        body = await request.body()
-        try:
-            wanted = msgspec.json.decode(body, type=WantedErasure) if body else WantedErasure()
-        except msgspec.DecodeError as error:
-            raise invalid(f"The body is not valid: {error}") from None
+        wanted = asked(await request.body() or b"{}", WantedErasure)
         done = await self._erasure.erase(request.path_params["name"], force=wanted.force)
         return json_response({"object": "account.erasure", "done": done.done, **msgspec.structs.asdict(done)})
 
@@ -118,19 +112,10 @@ class Accounts:
 
 
 def _account(row: Any) -> AccountInfo:
-    terms = Terms.kept(row)
     return AccountInfo(
-        name=row["name"],
-        created_at=row["created_at"],
+        **msgspec.structs.asdict(Terms.kept(row)),
+        **{name: row[name] for name in ("name", "created_at", "unlimited", "keys", "tasks", "running", "source")},
         balance=amount_of(row["balance"]) if row["limited"] else None,
-        unlimited=row["unlimited"],
         held=amount_of(row["held"]),
         spent=amount_of(row["spent"]),
-        keys=row["keys"],
-        tasks=row["tasks"],
-        running=row["running"],
-        source=row["source"],
-        models=terms.models,
-        expires_at=terms.expires_at,
-        limits=terms.limits,
     )

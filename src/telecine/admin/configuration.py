@@ -32,13 +32,12 @@ class Configuration:
     @property
     def routes(self) -> list[Route]:
         """Every route."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/config", self.running_config),
-            ("POST", "/admin/v1/config/reload", self.reload),
-            ("GET", "/admin/v1/config/revisions", self.revisions),
-            ("GET", "/admin/v1/doctor", self.doctor),
+        return [
+            Route("/admin/v1/config", self.running_config, methods=["GET"]),
+            Route("/admin/v1/config/reload", self.reload, methods=["POST"]),
+            Route("/admin/v1/config/revisions", self.revisions, methods=["GET"]),
+            Route("/admin/v1/doctor", self.doctor, methods=["GET"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def running_config(self, _: Request) -> Response:
         """What runs, with a keyed digest in place of each secret."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.circuit import State
 from telecine.config import Limits
+from telecine.dialects.bodies import json_response
 from telecine.net.client import FetchError
 from telecine.nouns.amounts import check_texts
 from telecine.nouns.errors import GatewayError, invalid
@@ -76,19 +77,18 @@ class Admin:
     @property
     def routes(self) -> list[Route]:
         """Every route of the admin API."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/keys", self.list_keys),
-            ("POST", "/admin/v1/keys", self.create_key),
-            ("PATCH", "/admin/v1/keys/{key:path}", self.change_key),
-            ("DELETE", "/admin/v1/keys/{key:path}", self.revoke_key),
-            ("GET", "/admin/v1/channels", self.list_channels),
-            ("POST", "/admin/v1/channels/{name}/test", self.test_channel),
+        return [
+            Route("/admin/v1/keys", self.list_keys, methods=["GET"]),
+            Route("/admin/v1/keys", self.create_key, methods=["POST"]),
+            Route("/admin/v1/keys/{key:path}", self.change_key, methods=["PATCH"]),
+            Route("/admin/v1/keys/{key:path}", self.revoke_key, methods=["DELETE"]),
+            Route("/admin/v1/channels", self.list_channels, methods=["GET"]),
+            Route("/admin/v1/channels/{name}/test", self.test_channel, methods=["POST"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def list_keys(self, _: Request) -> Response:
         """Every key, without its text."""
-        return _json({"object": "list", "data": await self._keys.list()})
+        return json_response({"object": "list", "data": await self._keys.list()})
 
     async def create_key(self, request: Request) -> Response:
         """Make a key; the answer is the only place where its text ever appears."""
@@ -102,19 +102,19 @@ class Admin:
             admin=wanted.admin,
             limits=wanted.limits,
         )
-        return _json({**msgspec.structs.asdict(info), "key": text}, 201)
+        return json_response({**msgspec.structs.asdict(info), "key": text}, 201)
 
     async def change_key(self, request: Request) -> Response:
         """Change what bounds a key, by id or name, from its next request on."""
-        return _json(await self._keys.change(request.path_params["key"], asked(await request.body(), Changes)))
+        return json_response(await self._keys.change(request.path_params["key"], asked(await request.body(), Changes)))
 
     async def revoke_key(self, request: Request) -> Response:
         """Revoke a key by id or name."""
-        return _json(await self._keys.revoke(request.path_params["key"]))
+        return json_response(await self._keys.revoke(request.path_params["key"]))
 
     async def list_channels(self, _: Request) -> Response:
         """The configured channels."""
-        return _json({"object": "list", "data": [self._info(config.name) for config in self._router.configs]})
+        return json_response({"object": "list", "data": [self._info(config.name) for config in self._router.configs]})
 
     async def test_channel(self, request: Request) -> Response:
         """Ask the channel's upstream something that costs nothing."""
@@ -129,7 +129,7 @@ class Admin:
             ok = True
         except (GatewayError, FetchError) as error:
             message, ok = str(error), False
-        return _json(ChannelTest(name, ok, round((self._seconds() - started) * 1000, 1), message))
+        return json_response(ChannelTest(name, ok, round((self._seconds() - started) * 1000, 1), message))
 
     def _info(self, name: str) -> ChannelInfo:
         config = next(config for config in self._router.configs if config.name == name)
@@ -161,7 +161,3 @@ def asked(body: bytes, kind: type[Asked]) -> Asked:
     if wrong is not None:
         raise invalid(f"{wrong[0][-1]}: {wrong[1]}.", str(wrong[0][-1]))
     return wanted
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -98,14 +98,13 @@ class Money:
     @property
     def routes(self) -> list[Route]:
         """Every route."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/ledger/check", self.check),
-            ("GET", "/admin/v1/ledger/entries", self.entries),
-            ("POST", "/admin/v1/accounts/{name}/deposit", self.deposit),
-            ("GET", "/admin/v1/prices", self.prices),
-            ("GET", "/admin/v1/margins", self.margins),
+        return [
+            Route("/admin/v1/ledger/check", self.check, methods=["GET"]),
+            Route("/admin/v1/ledger/entries", self.entries, methods=["GET"]),
+            Route("/admin/v1/accounts/{name}/deposit", self.deposit, methods=["POST"]),
+            Route("/admin/v1/prices", self.prices, methods=["GET"]),
+            Route("/admin/v1/margins", self.margins, methods=["GET"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def check(self, _: Request) -> Response:
         """Check the books as they stand at this moment; work goes on meanwhile."""

@@ -5,7 +5,6 @@ A key sees and changes what belongs to its own account; anything else is `not_fo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -135,21 +134,20 @@ class Webhooks:
     @property
     def routes(self) -> list[Route]:
         """Every route, fixed words before ids."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("POST", "/v1/webhooks", self.create),
-            ("GET", "/v1/webhooks", self.list),
-            ("POST", "/v1/webhooks/secret/rotate", self.rotate_own),
-            ("GET", "/v1/webhooks/{id}", self.retrieve),
-            ("PATCH", "/v1/webhooks/{id}", self.change),
-            ("DELETE", "/v1/webhooks/{id}", self.delete),
-            ("POST", "/v1/webhooks/{id}/rotate", self.rotate),
-            ("POST", "/v1/webhooks/{id}/test", self.test),
-            ("GET", "/v1/webhooks/{id}/deliveries", self.deliveries_of),
-            ("GET", "/v1/deliveries", self.deliveries),
-            ("GET", "/v1/deliveries/{id}", self.delivery),
-            ("POST", "/v1/deliveries/{id}/redeliver", self.redeliver),
+        return [
+            Route("/v1/webhooks", self.create, methods=["POST"]),
+            Route("/v1/webhooks", self.list, methods=["GET"]),
+            Route("/v1/webhooks/secret/rotate", self.rotate_own, methods=["POST"]),
+            Route("/v1/webhooks/{id}", self.retrieve, methods=["GET"]),
+            Route("/v1/webhooks/{id}", self.change, methods=["PATCH"]),
+            Route("/v1/webhooks/{id}", self.delete, methods=["DELETE"]),
+            Route("/v1/webhooks/{id}/rotate", self.rotate, methods=["POST"]),
+            Route("/v1/webhooks/{id}/test", self.test, methods=["POST"]),
+            Route("/v1/webhooks/{id}/deliveries", self.deliveries_of, methods=["GET"]),
+            Route("/v1/deliveries", self.deliveries, methods=["GET"]),
+            Route("/v1/deliveries/{id}", self.delivery, methods=["GET"]),
+            Route("/v1/deliveries/{id}/redeliver", self.redeliver, methods=["POST"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def create(self, request: Request) -> Response:
         """Make an endpoint; the answer is the only place where its secret appears until it is rotated."""

@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -81,14 +81,13 @@ class WorkflowAdmin:
     @property
     def routes(self) -> list[Route]:
         """Every route."""
-        handlers: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("GET", "/admin/v1/workflows", self.list),
-            ("POST", "/admin/v1/workflows", self.add),
-            ("POST", "/admin/v1/workflows/check", self.check),
-            ("GET", "/admin/v1/workflows/{name}", self.read),
-            ("DELETE", "/admin/v1/workflows/{name}", self.remove),
+        return [
+            Route("/admin/v1/workflows", self.list, methods=["GET"]),
+            Route("/admin/v1/workflows", self.add, methods=["POST"]),
+            Route("/admin/v1/workflows/check", self.check, methods=["POST"]),
+            Route("/admin/v1/workflows/{name}", self.read, methods=["GET"]),
+            Route("/admin/v1/workflows/{name}", self.remove, methods=["DELETE"]),
         ]
-        return [Route(path, handler, methods=[method]) for method, path, handler in handlers]
 
     async def list(self, _: Request) -> Response:
         """All of them, as configured."""

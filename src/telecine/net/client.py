@@ -161,7 +161,7 @@ class Client:
                 method,
                 url,
                 headers=headers or {},
-                body=await _opened(body, files) if isinstance(body, Form) else body,
+                body=await body.opened(files) if isinstance(body, Form) else body,
                 timeout=timeout,
                 allow_private=allow_private,
                 use=use,
@@ -256,14 +256,6 @@ class Client:
         known, self._connections = list(self._connections.values()), {}
         for connections in known:
             await connections.close()
-
-
-async def _opened(form: Form, files: ExitStack) -> Multipart:
-    """What is sent of `form`, while its `files` are open. Raises FetchError where one is gone."""
-    try:
-        return await form.opened(files)
-    except OSError:
-        raise FetchError("a file that was to be sent cannot be read", sent=False) from None
 
 
 async def _pieces(answer: Answer, max_bytes: int) -> AsyncIterator[bytes]:

@@ -12,6 +12,8 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from telecine.net.errors import FetchError
+
 Pair = tuple[str, str]
 _UNQUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """How browsers write these in a part's name (HTML, multipart/form-data encoding algorithm)."""
@@ -42,12 +44,15 @@ class Form(msgspec.Struct, frozen=True):
     files: tuple[File, ...] = ()
 
     async def opened(self, files: ExitStack) -> Multipart:
-        """What is sent; `files` closes what is open for it. Raises OSError where a file is gone."""
+        """What is sent; `files` closes what is open for it. Raises FetchError where a file is gone."""
         made = Multipart()
         for name, text in self.pairs:  # without a type: some readers take whatever has one for a file
             made.add(_disposition(name), text.encode("utf-8", "replace"))
         for file in self.files:
-            made.add(*await asyncio.to_thread(_part, file, files))
+            try:
+                made.add(*await asyncio.to_thread(_part, file, files))
+            except OSError:
+                raise FetchError("a file that was to be sent cannot be read", sent=False) from None
         return made
 
 

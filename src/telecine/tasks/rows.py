@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, cast
 
 import msgspec
@@ -103,42 +104,12 @@ def task_of(row: Mapping[Any, Any]) -> Task:
     if request.source is None and row["source_task"] is not None:
         request = msgspec.structs.replace(request, source=Reference(task=row["source_task"]))
     return Task(
-        id=row["id"],
-        account_id=row["account_id"],
-        key_id=row["key_id"],
-        version=row["version"],
-        state=row["state"],
-        dialect=row["dialect"],
-        form=row["form"],
-        operation=row["operation"],
-        model=row["model"],
+        **dict(zip(_TASK_PLAIN, _plain_of(row), strict=True)),
         request=request,
         asked=_decode_asked(row["asked"]) if row["asked"] is not None else None,
-        external_id=row["external_id"],
-        priority=row["priority"],
-        progress=row["progress"],
-        channel=row["channel"],
-        attempt_id=row["attempt_id"],
-        attempts=row["attempts"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        deadline=row["deadline"],
-        expires_at=row["expires_at"],
-        cancel_requested_at=row["cancel_requested_at"],
-        cancel_refused=row["cancel_refused"],
-        deleted_at=row["deleted_at"],
-        buried_at=row["buried_at"],
-        source_task=row["source_task"],
-        retry_of=row["retry_of"],
-        sandbox=row["sandbox"],
         usage=_usage_of(row),
         facts=_facts_of(row),
-        preview_url=row["preview_url"],
         prices=_prices_of(row),
-        held=row["held"],
-        most=row["most"],
-        charged=row["charged"],
         error=_error_of(row),
     )
 
@@ -175,6 +146,9 @@ def output_of(row: Mapping[Any, Any]) -> Output:
 
 
 _NO_USAGE: Final = Usage()
+_TASK_MADE: Final = frozenset({"request", "asked", "usage", "facts", "prices", "error"})
+_TASK_PLAIN: Final = tuple(name for name in Task.__struct_fields__ if name not in _TASK_MADE)
+_plain_of: Final = itemgetter(*_TASK_PLAIN)
 _ATTEMPT_BEGUN: Final = (
     *("id", "task_id", "number", "created_at", "callback_token", "handle", "pool", "weight"),
     *("channel", "address", "provider", "model"),

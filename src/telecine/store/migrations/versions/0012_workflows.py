@@ -20,7 +20,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workflows")),
         sa.UniqueConstraint("web_app_id", name=op.f("uq_workflows_web_app_id")),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("workflows")
