@@ -93,15 +93,7 @@ class Admin:
     async def create_key(self, request: Request) -> Response:
         """Make a key; the answer is the only place where its text ever appears."""
         wanted = asked(await request.body(), NewKey)
-        info, text = await self._keys.create(
-            wanted.name,
-            account=wanted.account,
-            new_account=wanted.new_account,
-            models=wanted.models,
-            expires_at=wanted.expires_at,
-            admin=wanted.admin,
-            limits=wanted.limits,
-        )
+        info, text = await self._keys.create(**{one: getattr(wanted, one) for one in wanted.__struct_fields__})
         return json_response({**msgspec.structs.asdict(info), "key": text}, 201)
 
     async def change_key(self, request: Request) -> Response:
@@ -134,18 +126,9 @@ class Admin:
     def _info(self, name: str) -> ChannelInfo:
         config = next(config for config in self._router.configs if config.name == name)
         circuit = self._router.circuit(name)
+        plain = {one: getattr(config, one) for one in ChannelInfo.__struct_fields__ if hasattr(config, one)}
         return ChannelInfo(
-            name=name,
-            provider=config.provider,
-            base_url=config.base_url,
-            models=[entry if isinstance(entry, str) else entry.public for entry in config.models],
-            priority=config.priority,
-            weight=config.weight,
-            max_in_flight=config.max_in_flight,
-            rate_limit=config.rate_limit,
-            daily_cap=config.daily_cap,
-            pool=config.pool,
-            draining=config.draining,
+            **{**plain, "models": [one if isinstance(one, str) else one.public for one in config.models]},
             circuit=circuit.state,
             paused_for=round(circuit.pause(), 1),
         )

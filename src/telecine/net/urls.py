@@ -62,11 +62,12 @@ def joined(here: str, location: str) -> str:
     scheme, colon, _ = location.partition(":")
     if colon and scheme[:1].isalpha() and all(one.isalnum() or one in "+-." for one in scheme):
         return location
-    before, _, rest = here.strip(_SPACE).partition("://")
+    here = here.strip(_SPACE)
+    before, _, rest = here.partition("://")
     if location.startswith("//"):
         return f"{before}:{location}"
     origin = f"{before}://{rest[: _first(_END, rest)]}"
-    path = _after_host(here.strip(_SPACE))
+    path = _path(here[_start_of_path(here) :])
     if location.startswith("/"):
         return f"{origin}{location}"
     if location[:1] in ("", "#"):
@@ -104,11 +105,6 @@ def _first(marks: re.Pattern[str], text: str, start: int = 0) -> int:
     """Where the first of `marks` stands, else the end."""
     found = marks.search(text, start)
     return len(text) if found is None else found.start()
-
-
-def _after_host(url: str) -> str:
-    """Path and query of an absolute URL, as they are written."""
-    return _path(url[_start_of_path(url) :])
 
 
 def _path(rest: str) -> str:

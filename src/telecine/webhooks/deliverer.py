@@ -20,7 +20,7 @@ from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.store.distinct import distinct
 from telecine.store.locks import in_order
-from telecine.webhooks.delivery import TEST, asked_for, line_of
+from telecine.webhooks.delivery import TEST, asked_for, line_of, of_line
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.lines import AT_ONCE, Lines, Pause
 from telecine.webhooks.signing import headers_of
@@ -77,13 +77,7 @@ class _Due(msgspec.Struct, frozen=True):
 # As `asked_for` says it.
 _ASKED: Final = and_(_D.c.tries == 0, or_(_D.c.type == TEST, _D.c.redelivery_of.is_not(None)))
 _ELDER: Final = _D.alias()
-_WAITS: Final = exists().where(
-    _ELDER.c.task_id == _D.c.task_id,
-    _ELDER.c.endpoint_id == _D.c.endpoint_id,
-    _ELDER.c.sequence < _D.c.sequence,
-    _ELDER.c.state == "pending",
-    _ELDER.c.redelivery_of.is_(None),
-)
+_WAITS: Final = exists().where(of_line(_ELDER), _ELDER.c.sequence < _D.c.sequence)
 _DUE: Final = (
     select(*(_D.c[name] for name in _Due.__struct_fields__))
     .where(

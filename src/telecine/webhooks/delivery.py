@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, insert, tuple_, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, insert, tuple_, update
 
 from telecine.net.urls import origin_of
 from telecine.store import tables
@@ -85,6 +85,12 @@ def add_deliveries(connection: Connection, deliveries: Iterable[Delivery]) -> No
         )
         connection.execute(update(_D).where(_D.c.id.in_(in_order(_D.c.id, older))).values(state="superseded", due=None))
     _DELIVER.run(connection, rows)
+
+
+def of_line(other: FromClause) -> ColumnElement[bool]:
+    """Whether `other`, an alias of deliveries, still waits in the same order of news, in which nothing overtakes."""
+    same = and_(other.c.task_id == _D.c.task_id, other.c.endpoint_id == _D.c.endpoint_id)
+    return and_(same, other.c.state == "pending", other.c.redelivery_of.is_(None))
 
 
 def asked_for(kind: str, redelivery_of: int | None, tries: int) -> bool:

@@ -123,7 +123,9 @@ class Endpoints:
 
     async def list(self, account_id: int) -> list[Endpoint]:
         """The account's endpoints, newest first."""
-        return [_endpoint(row._mapping) for row in await self._database.rows(_mine(account_id))]
+        mine = and_(_E.c.account_id == account_id, _E.c.deleted_at.is_(None), _E.c.url.is_not(None))
+        rows = await self._database.rows(select(_E).where(mine).order_by(_E.c.id.desc()))
+        return [_endpoint(row._mapping) for row in rows]
 
     async def get(self, account_id: int, endpoint_id: int) -> Endpoint:
         """One of the account's endpoints. Raises GatewayError (`not_found`)."""
@@ -174,8 +176,7 @@ class Endpoints:
 
         Raises GatewayError: `not_found`; `conflict` where too many old ones still sign.
         """
-        old = await self.get(account_id, endpoint_id)
-        return await self._rotate(old)
+        return await self._rotate(await self.get(account_id, endpoint_id))
 
     async def rotate_own(self, account_id: int) -> tuple[Endpoint, str]:
         """The same for the secret that signs what goes to the URLs of the account's own requests."""
@@ -265,14 +266,6 @@ class Endpoints:
                 self._known.pop(one.id, None)
             if not mine:
                 del self._by_account[one.account_id]
-
-
-def _mine(account_id: int) -> Any:
-    return (
-        select(_E)
-        .where(_E.c.account_id == account_id, _E.c.deleted_at.is_(None), _E.c.url.is_not(None))
-        .order_by(_E.c.id.desc())
-    )
 
 
 def _one(

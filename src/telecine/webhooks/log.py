@@ -17,7 +17,7 @@ from telecine.nouns.ids import IdSource
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.inserts import DRAWS
-from telecine.webhooks.delivery import TEST, Delivery, add_deliveries, asked_for
+from telecine.webhooks.delivery import TEST, Delivery, add_deliveries, asked_for, of_line
 from telecine.webhooks.endpoints import Endpoint
 from telecine.webhooks.tries import Tried, tries_of
 
@@ -157,15 +157,7 @@ class DeliveryLog:
 
 _OLDER = _D.alias()
 _OLDER_DUE: Final = (
-    select(func.max(_OLDER.c.due))
-    .where(
-        _OLDER.c.task_id == _D.c.task_id,
-        _OLDER.c.endpoint_id == _D.c.endpoint_id,
-        _OLDER.c.sequence < _D.c.sequence,
-        _OLDER.c.state == "pending",
-        _OLDER.c.redelivery_of.is_(None),
-    )
-    .scalar_subquery()
+    select(func.max(_OLDER.c.due)).where(of_line(_OLDER), _OLDER.c.sequence < _D.c.sequence).scalar_subquery()
 )
 _DUE: Final = case(
     (and_(_D.c.redelivery_of.is_(None), _D.c.due < _OLDER_DUE), _OLDER_DUE),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from telecine.store import tables
 from telecine.store.prepared import Prepared
+from telecine.webhooks.delivery import of_line
 
 GONE: Final = "the receiver says that it is gone (410)"
 
@@ -92,13 +93,7 @@ def record(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
 _GONE: Final[Mapping[str, Any]] = {"reason": "the webhook was deleted"}
 _CHANGED: Final = ("state", "due", "tries", "status", "latency_ms", "reason", "answer", "delivered_at")
 _NEWER: Final = _D.alias()
-_AWAITED: Final = exists().where(
-    _NEWER.c.task_id == _D.c.task_id,
-    _NEWER.c.endpoint_id == _D.c.endpoint_id,
-    _NEWER.c.sequence > _D.c.sequence,
-    _NEWER.c.state == "pending",
-    _NEWER.c.redelivery_of.is_(None),
-)
+_AWAITED: Final = exists().where(of_line(_NEWER), _NEWER.c.sequence > _D.c.sequence)
 _FOUND: Final = (
     select(_D.c.id, *(_D.c[name] for name in _CHANGED), _AWAITED.label("awaited"))
     .where(_D.c.id.in_(bindparam("b_ids", expanding=True)))
