@@ -87,7 +87,7 @@ class Batcher(Generic[UnitT, ResultT]):
         except Exception as error:
             if len(units) == 1 or self._common(error):
                 return [error] * len(units)
-            return [await self._alone(unit) for unit in units]
+            return [result for unit in units for result in await self._outcomes([unit])]
         except asyncio.CancelledError as error:
             if (worker := asyncio.current_task()) is not None and worker.cancelling():
                 raise
@@ -100,13 +100,6 @@ class Batcher(Generic[UnitT, ResultT]):
                 lost = BatchError()
                 lost.__cause__ = error
                 future.set_exception(lost)
-
-    async def _alone(self, unit: UnitT) -> ResultT | Exception:
-        try:
-            (result,) = await self._run([unit])
-        except Exception as error:
-            return error
-        return result
 
     def _next_batch(self) -> list[tuple[UnitT, asyncio.Future[ResultT]]]:
         batch: list[tuple[UnitT, asyncio.Future[ResultT]]] = []

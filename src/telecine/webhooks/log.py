@@ -78,13 +78,9 @@ class DeliveryLog:
         after: int | None = None,
     ) -> tuple[list[Logged], bool]:
         """The account's deliveries, newest first, and whether there are more."""
-        query = select(*_COLUMNS).where(_D.c.account_id == account_id)
-        if task_id is not None:
-            query = query.where(_D.c.task_id == task_id)
-        if endpoint_id is not None:
-            query = query.where(_D.c.endpoint_id == endpoint_id)
-        if state is not None:
-            query = query.where(_D.c.state == state)
+        wanted = {"task_id": task_id, "endpoint_id": endpoint_id, "state": state}
+        narrowed = [_D.c[name] == one for name, one in wanted.items() if one is not None]
+        query = select(*_COLUMNS).where(_D.c.account_id == account_id, *narrowed)
         if after is not None:
             query = query.where(_D.c.id < after)
         query = query.order_by(_D.c.id.desc()).limit(limit + 1)

@@ -27,9 +27,11 @@ def resolve(connection: Connection, asked: Sequence[Once]) -> list[int | Gateway
     answers: list[int | GatewayError | None] = []
     for one in asked:
         if one.key is not None and (found := keys.get((one.account_id, one.key))) and found.expires_at > one.at:
-            answers.append(found.task_id if found.fingerprint == one.fingerprint else _key_conflict())
+            message = f"The {HEADER} has been used before with another request; use a new one for each job."
+            answers.append(found.task_id if found.fingerprint == one.fingerprint else _conflict(message, HEADER))
         elif one.external_id is not None and (found := names.get((one.account_id, one.external_id))):
-            answers.append(found.id if found.fingerprint == one.fingerprint else external_conflict(one.external_id))
+            message = f"The external id '{one.external_id}' has been used before; it must be unique."
+            answers.append(found.id if found.fingerprint == one.fingerprint else _conflict(message, "external_id"))
         elif one.retry and (found := retried.get((one.account_id, one.fingerprint))):
             answers.append(found.id if found.created_at >= one.at - RETRY_SECONDS else None)
         else:
@@ -60,23 +62,9 @@ def remember(connection: Connection, made: Sequence[tuple[Once, int]]) -> None:
     _REMEMBER.run(connection, rows)
 
 
-def external_conflict(external_id: str) -> GatewayError:
-    """The external id stands for another request."""
-    return GatewayError(
-        "conflict",
-        f"The external id '{external_id}' has been used before; it must be unique.",
-        param="external_id",
-        may_retry=False,
-    )
-
-
-def _key_conflict() -> GatewayError:
-    return GatewayError(
-        "conflict",
-        f"The {HEADER} has been used before with another request; use a new one for each job.",
-        param=HEADER,
-        may_retry=False,
-    )
+def _conflict(message: str, param: str) -> GatewayError:
+    """A name stands for another request."""
+    return GatewayError("conflict", message, param=param, may_retry=False)
 
 
 def _by_key(connection: Connection, asked: Sequence[Once]) -> dict[tuple[int, bytes], Any]:
