@@ -43,6 +43,8 @@ def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path:
     assert {"sqlalchemy", "httptools", "telecine.server.gateway"} <= modules
     assert not modules & {
         "PIL",
+        "pydantic",
+        "telecine.providers.sandbox.lettering",
         "aiohttp",
         "alembic",
         "asyncpg",

@@ -24,10 +24,13 @@ ARGUMENTS = {
     "accounts update": ["bob", "--max-tasks", "3"],
     "accounts deposit": ["bob", "5"],
     "accounts erase": ["bob", "--yes"],
+    "workflows show": ["picture-book"],
+    "workflows add": [str(Path(__file__).parents[2] / "docs/workflows/picture-book.json")],
+    "workflows remove": ["picture-book"],
 }
 """What commands need besides their names."""
-ELSEWHERE = {"serve", "config check"}
-"""The one that makes an installation, and the one that needs none."""
+ELSEWHERE = {"serve", "config check", "workflows check"}
+"""The one that makes an installation, and those that need none."""
 
 
 def commands(command: Any, path: str = "") -> list[str]:

@@ -6,17 +6,20 @@ import os
 import time
 from pathlib import Path
 
-from telecine.providers.sandbox import clip, storyboard, tune
 from telecine.providers.sandbox.jobs import SandboxJob
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """(width, height) of the picture, upright. Raises DeclinedError for what is no picture."""
+    from telecine.providers.sandbox import storyboard
+
     return storyboard.read_picture(path).size
 
 
 def render(job: SandboxJob, picture: Path | None, targets: list[Path]) -> float:
     """Draw the job's outputs, each appearing whole under its name; the seconds that it took. Raises DeclinedError."""
+    from telecine.providers.sandbox import storyboard, tune
+
     began = time.perf_counter()
     for index, target in enumerate(targets):
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -42,6 +45,8 @@ def seconds_for(job: SandboxJob) -> float:
 
 
 def _clip(job: SandboxJob, index: int, picture: Path | None, target: Path) -> None:
+    from telecine.providers.sandbox import clip, storyboard
+
     width, height = clip.still_size(job.width, job.height)
     if picture is not None:
         still = storyboard.covering(storyboard.read_picture(picture), width, height)
