@@ -9,7 +9,7 @@ from pathlib import Path
 SERVE = """
 import signal, sys
 from telecine.cli import serve
-from telecine.cli.app import app
+from telecine.cli.app import main
 
 def ready(*_):
     print(*sys.modules)
@@ -17,15 +17,15 @@ def ready(*_):
 
 serve._announce = ready
 sys.argv[1:] = ["serve", "--port", "0", "--data", sys.argv[1]]
-app()
+main()
 """
 HELP = """
 import sys
-from telecine.cli.app import app
+from telecine.cli.app import main
 
 sys.argv[1:] = ["--help"]
 try:
-    app()
+    main()
 finally:
     print(*sys.modules)
 """
@@ -44,6 +44,7 @@ def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path:
     assert not modules & {
         "PIL",
         "pydantic",
+        "telecine.cli.accounts",
         "telecine.providers.sandbox.lettering",
         "aiohttp",
         "alembic",
@@ -61,7 +62,7 @@ def test_a_start_loads_no_other_database_no_pictures_and_no_migrations(tmp_path:
 
 def test_help_loads_nothing_of_the_server() -> None:
     modules = loaded(HELP)
-    assert {"typer", "telecine.cli.serve"} <= modules
+    assert {"typer", "telecine.cli.serve", "telecine.cli.accounts"} <= modules
     assert not modules & {
         "aiohttp",
         "asyncio",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from telecine.cli.app import app
+from telecine.cli.app import tree
 from tests.cli.house import Served, good, server, telecine
 
 ARGUMENTS = {
@@ -41,7 +41,7 @@ def commands(command: Any, path: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("command", [one for one in commands(typer.main.get_command(app)) if one not in ELSEWHERE])
+@pytest.mark.parametrize("command", [one for one in commands(typer.main.get_command(tree())) if one not in ELSEWHERE])
 def test_no_other_command_makes_one(tmp_path: Path, command: str) -> None:
     done = telecine(*command.split(), *ARGUMENTS.get(command, []), "--data", "dtaa", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (5, ""), done.stderr

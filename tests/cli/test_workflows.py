@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from telecine.cli import app as command
+from telecine.cli.app import tree
 from telecine.cli.failure import USAGE, Failure
 from tests.nouns.test_workflow import GRAPH
 
 
 def run(*arguments: str | Path) -> Any:
     """What the command prints. Raises Failure, as `main` takes it."""
-    done = CliRunner().invoke(command.app, ["workflows", *map(str, arguments)])
+    done = CliRunner().invoke(tree(), ["workflows", *map(str, arguments)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output

@@ -20,7 +20,7 @@ import pytest
 import typer
 
 from telecine import config
-from telecine.cli.app import app
+from telecine.cli.app import tree
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.served import DIALECTS
 from telecine.nouns.errors import ERROR_CODES, GatewayError
@@ -156,7 +156,7 @@ def cells(one: Operation) -> tuple[str, ...]:
 def test_every_command_and_option_is_documented() -> None:
     text = section("docs/configuration.md", "The command line")
     found = 0
-    for path, command in commands(typer.main.get_command(app)):
+    for path, command in commands(typer.main.get_command(tree())):
         (line,) = [line for line in text.splitlines() if re.match(rf"\| `telecine {path}\b", line)]
         options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
         everywhere = {"--data", "--config", "--server", "--key", "--help"}

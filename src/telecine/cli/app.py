@@ -6,39 +6,41 @@ import contextlib
 import io
 import os
 import sys
-from typing import Annotated
+from pkgutil import resolve_name
+from typing import Annotated, Final
 
 import typer
 
 from telecine import __version__
-from telecine.cli import accounts, channels, config, keys, money, tasks, workflows
-from telecine.cli.doctor import doctor
 from telecine.cli.failure import FAILED, INTERRUPTED, Failure
-from telecine.cli.generate import generate
 from telecine.cli.options import command
-from telecine.cli.serve import serve
 from telecine.cli.texts import text
 
-app = typer.Typer(
-    name="telecine",
-    help="A self-hosted gateway for AI media generation.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused, 5 no Telecine there, "
-    "124 timed out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-command(app, "serve")(serve)
-command(app, "generate")(generate)
-command(app, "doctor")(doctor)
-app.add_typer(tasks.app, name="tasks")
-app.add_typer(keys.app, name="keys")
-app.add_typer(channels.app, name="channels")
-app.add_typer(workflows.app, name="workflows")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(money.ledger, name="ledger")
-app.add_typer(money.prices, name="prices")
-app.add_typer(config.app, name="config")
+_PARTS: Final = {
+    **{name: f"{name}:{name}" for name in ("serve", "generate", "doctor")},
+    **{name: f"{name}:app" for name in ("tasks", "keys", "channels", "workflows", "accounts")},
+    **{name: f"money:{name}" for name in ("ledger", "prices")},
+    "config": "config:app",
+}
+
+
+def tree(first: str = "") -> typer.Typer:
+    """Every command, or what `first`, the first word of a command line, names: all would be a tenth of a start."""
+    app = typer.Typer(
+        name="telecine",
+        help="A self-hosted gateway for AI media generation.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached, 4 refused, 5 no Telecine there, "
+        "124 timed out.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_root,
+    )
+    for name, where in _PARTS.items():
+        if first == name or first not in _PARTS:
+            part = resolve_name(f"telecine.cli.{where}")
+            app.add_typer(part, name=name) if isinstance(part, typer.Typer) else command(app, name)(part)
+    return app
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Chinese letters is no reason to fail
     try:
-        app()
+        tree(*sys.argv[1:2])()
     except Failure as failure:
         stopped = failure.code == INTERRUPTED  # which is no error
         typer.echo(str(failure) if stopped else f"{text('error')}: {failure}", err=True)
@@ -69,7 +71,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")

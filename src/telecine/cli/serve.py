@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PORT: Final = 8024  # telecine.config.DEFAULT_PORT, which --help must not wait for
 _GARBAGE: Final = (20_000, 50, 100)
 """How many new objects, and younger collections, come before a collection of each generation. To look through all of
-them again and again cost a fifth of a start, and of the CPU of a create."""
+them again and again cost a fifth of the CPU of a create."""
 _PROMPT: Final = "A paper boat on a night sea"
 
 
@@ -39,6 +39,7 @@ def serve(
     under way finish and leave the rest to the next start; a second signal ends the process at once.
     """
     gc.set_threshold(*_GARBAGE)
+    gc.disable()
     sys.modules["rich"] = None  # type: ignore[assignment]
     import structlog  # noqa: F401  it would load rich, for tracebacks that `logs` does not draw: a fifteenth of a start
 
@@ -52,6 +53,8 @@ def serve(
     from telecine.server.run import serve as run
     from telecine.server.trouble import trouble_of
 
+    gc.freeze()  # what has been loaded need not be looked through
+    gc.enable()
     logs.configure("info", json=not sys.stderr.isatty())
     try:
         settings = load(data, config)

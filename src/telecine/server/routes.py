@@ -4,6 +4,7 @@ others cost nothing. Errors are raised, for the gate to render."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from starlette.datastructures import State
@@ -29,10 +30,7 @@ class Routes:
         self.routes = tuple(routes)
         beginnings = [_beginning(one.path) for one in routes]
         self._deepest = max((one.count("/") for one in beginnings), default=0)
-        self._by_beginning = {
-            one: [route for start, route in zip(beginnings, routes, strict=True) if start == one or _within(one, start)]
-            for one in {_ROOT, *beginnings}
-        }
+        self._by_beginning = {one: _above(one, beginnings, routes) for one in {_ROOT, *beginnings}}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,5 +68,7 @@ def _beginning(path: str) -> str:
     return "/".join(parts[:written])
 
 
-def _within(path: str, start: str) -> bool:
-    return path.startswith(f"{start}/")
+def _above(path: str, beginnings: Sequence[str], routes: Sequence[Route]) -> list[Route]:
+    """Those that begin as `path` does, with fewer parts or as many."""
+    above = set(accumulate(path.split("/"), "{}/{}".format))
+    return [route for start, route in zip(beginnings, routes, strict=True) if start in above]

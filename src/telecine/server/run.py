@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import os
 import signal
@@ -69,7 +68,6 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Ready], Non
     raise_file_limit()
     with hold(settings.data, "serve", _PATIENCE) as lock, bind(host, port) as listener:
         gateway = Gateway(settings, clock)
-        gc.freeze()  # what has been loaded stays, and need not be looked through
 
         def started(now: Ready) -> None:
             lock.note(now.address)

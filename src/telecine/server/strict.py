@@ -31,4 +31,5 @@ def strict(route: Route) -> Route:
         answer: Response = await handle(request)
         return answer
 
-    return Route(route.path, checked, methods=[operation.method], name=route.name)
+    route.endpoint = checked
+    return route

@@ -18,14 +18,16 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 def render(job: SandboxJob, picture: Path | None, targets: list[Path]) -> float:
     """Draw the job's outputs, each appearing whole under its name; the seconds that it took. Raises DeclinedError."""
-    from telecine.providers.sandbox import storyboard, tune
+    from telecine.providers.sandbox import clip, storyboard, tune
 
     began = time.perf_counter()
     for index, target in enumerate(targets):
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         try:
             if target.suffix == ".mp4":
-                _clip(job, index, picture, part)
+                room = clip.still_size(job.width, job.height)
+                drawn = storyboard.frame(job, index, *room) if picture is None else storyboard.fitted(picture, *room)
+                clip.encode(drawn, part, job)
             elif target.suffix == ".mp3":
                 tune.encode(job, index, part)
             else:
@@ -42,14 +44,3 @@ def seconds_for(job: SandboxJob) -> float:
     frames = job.duration * job.frame_rate if job.kind == "video" else job.count * 8
     sound = job.duration * job.count if job.kind == "audio" else 0.0
     return 30.0 + sound * 0.5 + job.width * job.height * frames * 60e-9
-
-
-def _clip(job: SandboxJob, index: int, picture: Path | None, target: Path) -> None:
-    from telecine.providers.sandbox import clip, storyboard
-
-    width, height = clip.still_size(job.width, job.height)
-    if picture is not None:
-        still = storyboard.covering(storyboard.read_picture(picture), width, height)
-    else:
-        still = storyboard.frame(job, index, width, height)
-    clip.encode(still, target, job)

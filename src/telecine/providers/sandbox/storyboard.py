@@ -57,11 +57,11 @@ def read_picture(path: Path) -> Image:
         raise DeclinedError("the first frame is no picture that can be read") from None
 
 
-def covering(picture: Image, width: int, height: int) -> Image:
-    """`picture` scaled until it covers the size, and what sticks out cut off evenly."""
+def fitted(path: Path, width: int, height: int) -> Image:
+    """The picture in `path` scaled until it covers the size, what sticks out cut off evenly. Raises DeclinedError."""
     from PIL import Image, ImageOps
 
-    return ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
+    return ImageOps.fit(read_picture(path), (width, height), Image.Resampling.BICUBIC)
 
 
 def frame(job: SandboxJob, index: int, width: int, height: int) -> Image:
