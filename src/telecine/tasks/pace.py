@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from collections import deque
 from typing import Final
 
@@ -40,9 +39,9 @@ class Pace:
         self.lateness += (min(seconds, _MOST_LATE) - self.lateness) * _SMOOTHING
 
     def typical(self, provider: str, model: str, traits: Traits) -> float:
-        """The median duration in seconds; until three jobs have been seen, what the provider says is usual."""
+        """The middle duration in seconds; until three jobs have been seen, what the provider says is usual."""
         seen = self._durations.get((provider, model), ())
-        return statistics.median(seen) if len(seen) >= 3 else traits.usual
+        return sorted(seen)[len(seen) // 2] if len(seen) >= 3 else traits.usual
 
     def after(self, provider: str, model: str, elapsed: float, traits: Traits) -> float:
         """Seconds until the next poll of a job that has run for `elapsed` seconds.
