@@ -86,7 +86,8 @@ class ThreadedServer:
             ready.set()
 
     async def _serve(self, ready: threading.Event) -> None:
-        runner = web.ServerRunner(web.Server(self.handle, access_log=None), shutdown_timeout=0.1)
+        server = web.Server(self.handle, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
         self.port = runner.addresses[0][1]
@@ -100,6 +101,9 @@ class ThreadedServer:
             await runner.cleanup()
             await self.closing()
             await asyncio.sleep(0.1)  # what was closed lets go of its sockets in the loop's next rounds
+            while server.connections:  # accepted while all others were closed
+                await server.shutdown(0)
+                await asyncio.sleep(0.05)
 
 
 class Gates:
