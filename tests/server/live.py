@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from telecine.config import load
+from telecine.config import Settings, load
 from telecine.server.gateway import Gateway
 from telecine.server.run import Ready, address_of, answer, bind
 from tests import records
@@ -95,14 +96,18 @@ class LiveServer:
     """`with LiveServer(folder) as server`; `config` is what the file says besides the keys.
 
     `{address}` in it becomes the server's own URL. Errors that the server only logs fail the test at the end of the
-    block, unless `calm` is False.
+    block, unless `calm` is False. A refusal answers its create within ten seconds of the machine's time, not of the
+    server's, where half a second of a busy machine would be too long, unless `patient` is False.
     """
 
-    def __init__(self, folder: Path, config: str = "", *, speed: float = 20.0, calm: bool = True) -> None:
+    def __init__(
+        self, folder: Path, config: str = "", *, speed: float = 20.0, calm: bool = True, patient: bool = True
+    ) -> None:
         self.data = folder / "data"
         self._file = folder / "telecine.toml"
         self._config = config
         self._calm = calm
+        self._patience = speed if patient and speed > 1 and "first_step" not in config else 1
         self.clock = LeapClock(speed, time.time())
         self.logs: Sequence[Mapping[str, Any]] = []
         self.address = ""
@@ -145,13 +150,19 @@ class LiveServer:
             records.begin(self.data / "telecine.db")
             text = self._config.replace("{address}", address_of(listener)) + _KEYS
             await asyncio.to_thread(self._file.write_text, text, encoding="utf-8")
-            self.gateway = Gateway(load(self.data, self._file, {}), self.clock)
+            self.gateway = Gateway(self._settings(), self.clock)
 
             def ready(told: Ready) -> None:
                 self.address = told.address
                 self._listening.set()
 
             await answer(self.gateway, listener, self._stop, ready)
+
+    def _settings(self) -> Settings:
+        settings = load(self.data, self._file, {})
+        limits = settings.config.limits
+        patient = replace(limits, first_step=limits.first_step * self._patience)
+        return replace(settings, config=replace(settings.config, limits=patient))
 
     # What tests do.
 

@@ -145,7 +145,7 @@ def reload(server: LiveServer, change: tuple[str, str] = ("", "")) -> Any:
 
 
 def test_a_file_that_is_not_right_changes_nothing(folder: Path) -> None:
-    with LiveServer(folder) as server:
+    with LiveServer(folder, patient=False) as server:
         before = server.call("GET", "/v1/models").json
         good = server._file.read_text()
         for bad in ("[[channels]", '[[channels]]\nname = "x"\nprovider = "nobody"', '[network]\nallow_private = ["x"]'):
@@ -161,7 +161,7 @@ def test_a_file_that_is_not_right_changes_nothing(folder: Path) -> None:
 
 
 def test_keys_limits_and_prices_change_at_once(folder: Path) -> None:
-    with LiveServer(folder) as server:
+    with LiveServer(folder, patient=False) as server:
         made = reload(
             server, ("", '\n[limits]\njson_body = 100\n[[keys]]\nname = "late"\nkey = "late-key-w4tL0n8qZ2xV7bK3"\n')
         )
@@ -177,7 +177,7 @@ def test_keys_limits_and_prices_change_at_once(folder: Path) -> None:
 
 
 def test_a_removed_channel_drains(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         task = server.call("POST", PATH, CREATE).json["data"]["task_id"]
         server._file.write_text(server._file.read_text().replace('models = ["kling-*"]', 'models = ["kling-v1"]'))
         made = reload(server, ('name = "kling-main"', 'name = "another"'))
@@ -193,7 +193,7 @@ def test_a_removed_channel_drains(folder: Path, kling: FakeKling) -> None:
 
 
 def test_what_runs_is_polled_with_the_new_credential(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         task = server.call("POST", PATH, CREATE).json["data"]["task_id"]
         kling.api_key = "another-key-of-the-upstream"
         made = reload(server, (API_KEY, "another-key-of-the-upstream"))
@@ -204,7 +204,7 @@ def test_what_runs_is_polled_with_the_new_credential(folder: Path, kling: FakeKl
 
 
 def test_a_channel_keeps_its_provider(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         text = server._file.read_text()
         server._file.write_text(text.replace('provider = "kling"', 'provider = "sandbox"'))
         answer = server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY)
@@ -213,7 +213,7 @@ def test_a_channel_keeps_its_provider(folder: Path, kling: FakeKling) -> None:
 
 
 def test_a_larger_pool_lets_more_run(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY, "max_in_flight = 1")) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY, "max_in_flight = 1"), patient=False) as server:
         for _ in range(3):
             assert server.call("POST", PATH, CREATE).status == 200
         assert len(kling.jobs) == 1

@@ -35,7 +35,7 @@ def test_a_new_address_gets_none_of_the_old_ones_jobs(
     folder: Path, kling: FakeKling, other: FakeKling, unknown: bool
 ) -> None:
     config = kling_channel(kling.base_url, API_KEY) + "[limits]\nfirst_step = 0.2"
-    with LiveServer(folder, config) as server:
+    with LiveServer(folder, config, patient=False) as server:
         if unknown:
             kling.hold("accepted")
         task = server.call("POST", PATH, CREATE).json["data"]["task_id"]
@@ -82,7 +82,7 @@ slots = 3
 def test_what_cannot_be_written_as_a_whole_is_not_written(
     folder: Path, kling: FakeKling, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         before = counts(server)
         gone = server._file.read_text().replace('name = "narrow"', 'name = "small"')
         server._file.write_text(gone + NEWS)
@@ -112,7 +112,7 @@ def test_what_cannot_be_written_as_a_whole_is_not_written(
 
 
 def test_a_name_that_no_key_can_have_changes_nothing(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         before = counts(server)
         server._file.write_text(server._file.read_text().replace('name = "narrow"', f'name = "{"n" * 101}"'))
         answer = server.call("POST", "/admin/v1/config/reload", key=ADMIN_KEY)
@@ -145,9 +145,9 @@ def test_sighup_is_heard_after_one_that_failed_in_an_unforeseen_way(tmp_path: Pa
 
 
 def test_a_start_says_loudly_whom_it_cannot_ask(folder: Path, kling: FakeKling) -> None:
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY)) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY), patient=False) as server:
         assert server.call("POST", PATH, CREATE).status == 200
-    with LiveServer(folder, kling_channel("http://127.0.0.1:9", API_KEY)) as server:
+    with LiveServer(folder, kling_channel("http://127.0.0.1:9", API_KEY), patient=False) as server:
         (said,) = [entry for entry in server.logs if entry["event"] == "channels_missing"]
         assert (said["log_level"], said["tasks"]) == ("error", {"kling-main": 1})
         assert server.gateway.stranded == {"kling-main": 1}
@@ -155,7 +155,7 @@ def test_a_start_says_loudly_whom_it_cannot_ask(folder: Path, kling: FakeKling) 
         assert b'telecine_tasks_stranded{channel="kling-main"} 1.0' in metrics
         doctor = server.call("GET", "/admin/v1/doctor", key=ADMIN_KEY).json
         assert [one["level"] for one in doctor["data"] if "'kling-main', which" in one["what"]] == ["bad"]
-    with LiveServer(folder, kling_channel(kling.base_url, API_KEY, "draining = true")) as server:
+    with LiveServer(folder, kling_channel(kling.base_url, API_KEY, "draining = true"), patient=False) as server:
         assert server.gateway.stranded == {}
         assert server.call("POST", PATH, CREATE).status == 404
         kling.begin()
