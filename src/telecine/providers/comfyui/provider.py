@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -30,13 +30,12 @@ from telecine.providers.base import (
     NotCancellable,
     NotFound,
     PollOutcome,
+    Provider,
     Refused,
-    ReportOutcome,
     Running,
     Submission,
     SubmitOutcome,
     Succeeded,
-    Telling,
     Terms,
     Traits,
     Unknown,
@@ -60,8 +59,8 @@ _KEPT: Final = 7 * 86400.0
 _MOST_FILE: Final = 4 * 1024**3
 
 
-class ComfyProvider:
-    """Implements telecine.providers.base.Provider.
+class ComfyProvider(Provider):
+    """Sockets are dialled when there are jobs. It bills nothing, calls nobody, and is asked about one job at a time.
 
     A `prompt_id` is not refused a second time, but nobody bills a job that runs twice; and after "not found", which is
     said of all that the server has, there is none.
@@ -69,8 +68,6 @@ class ComfyProvider:
 
     name = "comfyui"
     terms = Terms(graphs=True, keyless=True)
-    speaks: frozenset[str] = frozenset()
-    telling: Telling | None = None
     traits = Traits(
         retention=_KEPT,
         look_up=True,
@@ -90,9 +87,6 @@ class ComfyProvider:
     def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
         """The same for all workflows."""
         return self.traits
-
-    async def open(self) -> None:
-        """Sockets are dialled when there are jobs."""
 
     async def close(self) -> None:
         """Close them."""
@@ -174,10 +168,6 @@ class ComfyProvider:
             return Lost("its server was started anew, or somebody took it out of its lists", unbilled=True)
         return self._verdict(channel, seen) if isinstance(seen, Seen) else seen
 
-    async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
-        """Never called: one at a time is asked about."""
-        return {}
-
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """The same, by our id, which is also that of the job unless its server is old."""
         seen = await self._asking.about(channel, _name(job.handle), job.handle)
@@ -238,10 +228,6 @@ class ComfyProvider:
         if isinstance(seen, Seen) and seen.state == "running" and ours:
             await self._asking.ask(channel, "POST", "/interrupt", {"prompt_id": name})
 
-    async def report(self, channel: Channel) -> ReportOutcome:
-        """It bills nothing."""
-        return Unreadable("this upstream does not tell what an account has used")
-
     async def ping(self, channel: Channel) -> str:
         """Ask what it is. Raises GatewayError and FetchError."""
         reply = await self._asking.ask(channel, "GET", "/system_stats")
@@ -253,10 +239,6 @@ class ComfyProvider:
             code: ErrorCode = "authentication" if reply.status == 401 else "permission"
             raise GatewayError(code, f"HTTP {reply.status}: the proxy in front does not let us in")
         raise GatewayError("upstream_failed", f"HTTP {reply.status}: this is no ComfyUI")
-
-    def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
-        """Never: it calls nobody."""
-        return False
 
 
 def _name(handle: str) -> str:
