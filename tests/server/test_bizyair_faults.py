@@ -7,10 +7,8 @@ name its address or key. Nobody can ask it what became of a create: one without 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pytest
 from tests.server.live import KEY, LiveServer, eventually
 from tests.server.test_bizyair import bizyair_channel
 from tests.upstreams.bizyair import API_KEY, PAGE, FakeBizyair, Fault
+from tests.upstreams.trap import trap
 
 DAY = 86400.0
 NEXT_POLL = 250.0
@@ -234,27 +233,13 @@ def test_a_link_that_has_expired_is_asked_for_anew(server: LiveServer, fake: Fak
 
 
 def test_a_redirect_to_a_private_address_is_never_followed(server: LiveServer, fake: FakeBizyair) -> None:
-    asked: list[str] = []
-
-    class Trap(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-    with ThreadingHTTPServer(("127.0.0.2", 0), Trap) as trap:  # [network] allows 127.0.0.1 alone
-        thread = threading.Thread(target=trap.serve_forever)
-        thread.start()
-        try:
-            target = f"http://127.0.0.2:{trap.server_port}/latest/meta-data"
-            fake.faults.append(Fault("file", "redirect", message=target, times=3))
-            task, job = begun(server, fake)
-            fake.finish(job)
-            server.clock.leap(NEXT_POLL)
-            found = server.ended(task)
-        finally:
-            trap.shutdown()
-            thread.join()
+    with trap() as (address, asked):
+        target = f"{address}/latest/meta-data"
+        fake.faults.append(Fault("file", "redirect", message=target, times=3))
+        task, job = begun(server, fake)
+        fake.finish(job)
+        server.clock.leap(NEXT_POLL)
+        found = server.ended(task)
     assert found["status"] == "succeeded", "the picture exists, and has been paid for"
     assert asked == []
 

@@ -7,9 +7,7 @@ and neither answers nor logs name the upstream's address or key.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 from telecine.nouns.ids import parse_task_id
 from tests.server.live import Answer, LiveServer, eventually, kling_channel
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
+from tests.upstreams.trap import trap
 
 TEXT = "/kling/v1/videos/text2video"
 DAY = 86400.0
@@ -270,27 +269,13 @@ def test_a_link_that_has_expired_is_asked_for_anew(server: LiveServer, kling: Fa
 
 
 def test_a_redirect_to_a_private_address_is_never_followed(server: LiveServer, kling: FakeKling) -> None:
-    asked: list[str] = []
-
-    class Trap(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-    with ThreadingHTTPServer(("127.0.0.2", 0), Trap) as trap:  # [network] allows 127.0.0.1 alone
-        thread = threading.Thread(target=trap.serve_forever)
-        thread.start()
-        try:
-            target = f"http://127.0.0.2:{trap.server_port}/latest/meta-data"
-            kling.faults.append(Fault("file", "redirect", message=target, times=3))
-            task = task_of(created(server))
-            kling.finish(handle_of(server, task))
-            server.clock.leap(NEXT_POLL)
-            found = server.ended(task)
-        finally:
-            trap.shutdown()
-            thread.join()
+    with trap() as (address, asked):
+        target = f"{address}/latest/meta-data"
+        kling.faults.append(Fault("file", "redirect", message=target, times=3))
+        task = task_of(created(server))
+        kling.finish(handle_of(server, task))
+        server.clock.leap(NEXT_POLL)
+        found = server.ended(task)
     assert found["status"] == "succeeded", "the video exists, and has been paid for"
     assert asked == []
     assert server.call("GET", f"/v1/videos/{task}").json["status"] == "completed"
