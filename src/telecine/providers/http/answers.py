@@ -86,13 +86,13 @@ def polled(
     more: Reply | None = None,
 ) -> LookUpOutcome:
     """What a query about `name` says, which may be our handle; `more` is what was answered about its results."""
-    wait = asked(reply)
-    if not 200 <= reply.status < 300:
-        if _objects(reply, vendor.missing):
-            return NotFound()
+    wait, good = asked(reply), 200 <= reply.status < 300
+    said = decoded(reply.body) if good else None
+    if _gone(vendor, reply, said):
+        return NotFound()
+    if not good:
         unread = "" if complaint_of(reply.body) else " with a body that cannot be read"
         return Unreadable(f"HTTP {reply.status}{unread}", wait)
-    said = decoded(reply.body)
     if said is None or not vendor.fine(said):
         return Unreadable(f"HTTP {reply.status} with a body that says nothing clear", wait)
     job = vendor.job(said)
@@ -103,6 +103,13 @@ def polled(
         return Unreadable("an answer about another job", wait)
     outcome = judged(vendor, Told({**job, **made}, found, channel, vendor.root(channel), now, reply.files), wait)
     return outcome if isinstance(outcome, Unreadable) else Found(found, outcome)
+
+
+def _gone(vendor: Vendor, reply: Reply, said: dict[str, Any] | None) -> bool:
+    """Whether an answer says that there is no such job: an objection, or a good answer without one."""
+    if said is None or not vendor.fine(said):
+        return not 200 <= reply.status < 300 and _objects(reply, vendor.missing)
+    return vendor.absent(said)
 
 
 def _job(vendor: Vendor, reply: Reply) -> dict[str, Any] | None:

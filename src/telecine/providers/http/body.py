@@ -42,8 +42,14 @@ class Draft(msgspec.Struct):
 
     def encoded(self) -> bytes:
         """The JSON, with what passes through byte for byte at its end."""
-        body = msgspec.json.encode(self.body)
-        return body[:-1] + b"," + msgspec.json.encode(self.passed)[1:] if self.passed else body
+        body: dict[str, Any] = {}
+        for name, value in (self.body | self.passed).items():
+            within, _, inner = name.partition(".")
+            if within in self.vendor.objects and inner:
+                body.setdefault(within, {})[inner] = value
+            else:
+                body[name] = value
+        return msgspec.json.encode(body)
 
 
 def translate(vendor: Vendor, request: GenerationRequest, model: str, source: Source | None = None) -> Draft:

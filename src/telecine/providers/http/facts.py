@@ -95,6 +95,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """`POST` and a path; `{model}`, and `{source}` (the job that is followed up) are filled in."""
     poll: str = ""
     """`GET` and a path with the job's `{id}`; nothing: below the path of the create."""
+    look_up: str = ""
+    """The same with our handle as `{id}`, where that is another path."""
     results: str = ""
     """The same, where what a job has made is asked for when its poll says that it is done: the fields of the job in
     that answer count beside those of the poll."""
@@ -135,7 +137,7 @@ class Many(msgspec.Struct, frozen=True, kw_only=True):
     """One question about many jobs: by their ids, or a list of whatever there is, the newest first."""
 
     ask: str
-    """Method and path; of a list, with `{size}` and `{page}`."""
+    """Method and path; of a question about ids in its path, with `{ids}`; of a list, with `{size}` and `{page}`."""
     id: Getter
     """In a job of the answer: its id."""
     items: Callable[[Any], Sequence[Any]]
@@ -143,7 +145,7 @@ class Many(msgspec.Struct, frozen=True, kw_only=True):
     most: int
     """Jobs in one question."""
     body: Callable[[list[str]], Any] | None = None
-    """The question about these ids; None: a list."""
+    """The question about these ids; None: they are in the path, or it is a list."""
     turn: Callable[[Any, int, int], str] = lambda _said, _page, _size: ""
     """What `{page}` becomes after an answer, the so-many-th, of so many lines; nothing: it was the last."""
 
@@ -232,6 +234,11 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     speaks: frozenset[str]
     ops: Mapping[str, Op]
     traits: Traits
+    models: re.Pattern[str] | None = None
+    """Of a later generation: the names, as the upstream has them, of the models that are spoken to in its wire."""
+    later: tuple[Vendor, ...] = ()
+    """Further generations of the wire at the same addresses, each for its `models`: with the same channels, and with
+    files, account and callbacks as this one says."""
     credential: str = ""
     """What a channel has to have (`Terms`)."""
     options: type[HttpOptions] = HttpOptions
@@ -247,6 +254,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     free: frozenset[str] = frozenset()
     """Fields of a request of which this table's functions ask no more than whether they say anything, so that what a
     check came to holds for all requests that differ in nothing else."""
+    objects: AbstractSet[str] = frozenset()
+    """Of a body in JSON: the objects in it that hold fields, whose names are then `settings.duration`."""
     handle: str = ""
     """The field that our handle is written into."""
     handle_header: str = ""
@@ -288,6 +297,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """What a job that is done has made, or why that cannot be told."""
     missing: Sequence[Objection] = ()
     """What a question about a job is answered where there is no such job."""
+    absent: Callable[[Any], bool] = lambda _said: False
+    """Whether a good answer to such a question says that there is none."""
 
     content: str = ""
     """`GET` and the path of a file that is had with our key alone, with the job's `{id}`."""
@@ -303,8 +314,12 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a callback is; header names in lower case, and the time in seconds since the Unix epoch."""
     account: Account | None = None
 
+    def generation(self, model: str) -> Vendor:
+        """The one that speaks of this model, as the upstream calls that."""
+        return next((one for one in self.later if one.models and one.models.fullmatch(model)), self)
+
     def op(self, operation: str, model: str) -> Op | None:
-        """What an operation with a model is here."""
+        """What an operation with a model is in this generation."""
         op = self.ops.get(operation)
         return op and (op.other(model) or op)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from telecine.clock import Clock
 from telecine.net.client import FetchError, Reply
@@ -26,31 +27,30 @@ _LONGEST_REST: Final = 3600.0
 class Lists:
     """The lists of one vendor's channels."""
 
-    def __init__(self, vendor: Vendor, ask: Ask, clock: Clock) -> None:
-        self._vendor = vendor
+    def __init__(self, ask: Ask, clock: Clock) -> None:
         self._ask = ask
         self._clock = clock
         self._rests: dict[tuple[str, str, str], tuple[float, float]] = {}
         """By channel, address and question: for how long it rests, and until when."""
 
-    async def outcomes(self, channel: Channel, many: Many, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
-        """By handle, what the lists tell of `jobs`, which all have an id."""
+    async def outcomes(
+        self, vendor: Vendor, channel: Channel, many: Many, jobs: Sequence[Job]
+    ) -> Mapping[str, PollOutcome]:
+        """By handle, what the lists tell of `jobs`, which all have an id and are of one generation of the vendor's."""
         place = (channel.name, channel.address, many.ask)
         rest, until = self._rests.get(place, (0.0, 0.0))
         if self._clock.elapsed() < until:
             return {}
         wanted = {job.upstream_id: job.handle for job in jobs if job.upstream_id is not None}
         try:
-            if many.body is not None:
-                items = await self._batches(channel, many, many.body, set(wanted))
-            else:
-                items = await self._pages(channel, many, set(wanted))
+            ask = self._batches if many.body is not None or "{ids}" in many.ask else self._pages
+            items = await ask(vendor, channel, many, set(wanted))
         except (FetchError, _NoListError):
             items = {}
-        now, root = self._clock.now(), self._vendor.root(channel)
+        now, root = self._clock.now(), vendor.root(channel)
         found: dict[str, PollOutcome] = {}
         for name, item in items.items():
-            outcome = judged(self._vendor, Told(item, name, channel, root, now))
+            outcome = judged(vendor, Told(item, name, channel, root, now))
             if not isinstance(outcome, Unreadable):
                 found[wanted[name]] = outcome
         if 2 * len(found) >= len(wanted):
@@ -60,37 +60,38 @@ class Lists:
             self._rests[place] = rest, self._clock.elapsed() + rest
         return found
 
-    async def _batches(
-        self, channel: Channel, many: Many, asking: Callable[[list[str]], Any], wanted: set[str]
-    ) -> dict[str, Any]:
+    async def _batches(self, vendor: Vendor, channel: Channel, many: Many, wanted: set[str]) -> dict[str, Any]:
         """By id, what is told of the jobs that are asked for by their ids."""
         found: dict[str, Any] = {}
         names = sorted(wanted)
         for start in range(0, len(names), many.most):
-            body = asking(names[start : start + many.most])
-            found |= self._items(await self._ask(channel, many.ask, body), many, wanted)[0]
+            some = names[start : start + many.most]
+            path = many.ask.replace("{ids}", ",".join(quote(name, safe=":") for name in some))
+            body = None if many.body is None else many.body(some)
+            found |= _items(vendor, await self._ask(channel, path, body), many, wanted)[0]
         return found
 
-    async def _pages(self, channel: Channel, many: Many, wanted: set[str]) -> dict[str, Any]:
+    async def _pages(self, vendor: Vendor, channel: Channel, many: Many, wanted: set[str]) -> dict[str, Any]:
         """The same from the newest pages of a list."""
         size = min(many.most, max(_LEAST, _ROOM * len(wanted)))
         found: dict[str, Any] = {}
         page = ""
         for number in range(1, _MOST_PAGES + 1):
             path = many.ask.format(size=size, page=page)
-            items, said = self._items(await self._ask(channel, path, None), many, wanted)
+            items, said = _items(vendor, await self._ask(channel, path, None), many, wanted)
             found |= items
             page = many.turn(said, number, size)
             if not page or len(found) == len(wanted):
                 break
         return found
 
-    def _items(self, reply: Reply, many: Many, wanted: set[str]) -> tuple[dict[str, Any], Any]:
-        said = decoded(reply.body) if 200 <= reply.status < 300 else None
-        if said is None or not self._vendor.fine(said):
-            raise _NoListError
-        items = {named(many.id(item)): item for item in many.items(said)}
-        return {name: item for name, item in items.items() if name in wanted and name is not None}, said
+
+def _items(vendor: Vendor, reply: Reply, many: Many, wanted: set[str]) -> tuple[dict[str, Any], Any]:
+    said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    if said is None or not vendor.fine(said):
+        raise _NoListError
+    items = {named(many.id(item)): item for item in many.items(said)}
+    return {name: item for name, item in items.items() if name in wanted and name is not None}, said
 
 
 class _NoListError(Exception):

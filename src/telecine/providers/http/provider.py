@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -36,7 +35,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.http.answers import done, pinged, polled, reported, stopping_refused, submitted
 from telecine.providers.http.body import JSON, Draft, filled, translate
-from telecine.providers.http.facts import BEHIND, HttpOptions, Op, Vendor
+from telecine.providers.http.facts import BEHIND, HttpOptions, Many, Op, Vendor
 from telecine.providers.http.files import stream
 from telecine.providers.http.lists import Lists
 
@@ -51,29 +50,31 @@ class HttpProvider(Provider):
         self.vendor = vendor
         self.name = vendor.name
         self.terms = vendor.terms
-        self.speaks = vendor.speaks
+        self.speaks = vendor.speaks.union(*(one.speaks for one in vendor.later))
         self.telling = vendor.account.telling if vendor.account is not None else None
         self._client = client
         self._clock = clock
         self._signed = vendor.auth(clock)
-        self._lists = Lists(vendor, self._ask, clock)
+        self._lists = Lists(self._ask, clock)
         self._billed: dict[tuple[str, bytes | None], Billed] = {}
         """By model and shape, what requests come to that the vendor can express."""
 
     def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
         """Those of the operation, else the vendor's; as the channel's options change them."""
-        op = self.vendor.op(operation, model)
-        traits = (op.traits if op is not None else None) or self.vendor.traits
+        vendor = self.vendor.generation(model)
+        op = vendor.op(operation, model)
+        traits = (op.traits if op is not None else None) or vendor.traits
         traits = traits if op is None or channel is None else op.adjusted(traits, channel)
         alone = channel is not None and not channel.option(HttpOptions).lists
         return msgspec.structs.replace(traits, listed=False) if alone else traits
 
     def check(self, request: GenerationRequest, model: str) -> Billed:
         """What the vendor bills by. Raises GatewayError where it cannot express `request`."""
-        shape = request.shape(self.vendor.free)
+        vendor = self.vendor.generation(model)
+        shape = request.shape(vendor.free)
         billed = self._billed.get((model, shape))
         if billed is None:
-            draft = translate(self.vendor, request, model)
+            draft = translate(vendor, request, model)
             billed = draft.op.billed(draft)
             if shape is not None:
                 if len(self._billed) >= _MOST_SHAPES:
@@ -84,7 +85,7 @@ class HttpProvider(Provider):
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Send the create, once. Raises GatewayError before anything is sent where the request or its media do not
         fit, FetchError where a file of it cannot be had now."""
-        vendor, request = self.vendor, submission.request
+        vendor, request = self.vendor.generation(submission.model), submission.request
         draft = translate(vendor, request, submission.model, submission.source)
         method, url = self._url(channel, draft.op.create, **_followed(draft))
         if vendor.handle:
@@ -118,39 +119,39 @@ class HttpProvider(Provider):
         """Ask by the vendor's own id."""
         if job.upstream_id is None:
             return Unreadable("the upstream's id of the job is not known")
-        found = await self._query(channel, job, job.upstream_id)
+        found = await self._query(channel, job, job.upstream_id, _polls)
         return found.outcome if isinstance(found, Found) else found
 
     async def look_up(self, channel: Channel, job: Job) -> LookUpOutcome:
         """Ask by our handle, where the query takes that in the place of the id."""
         if not self.traits_of(job.operation, job.model).look_up:
             return Unreadable("this upstream knows no handle of ours")
-        return await self._query(channel, job, job.handle)
+        return await self._query(channel, job, job.handle, lambda op: op.look_up or _polls(op))
 
-    async def _query(self, channel: Channel, job: Job, name: str) -> LookUpOutcome:
-        op, results = self.vendor.op(job.operation, job.model), None
+    async def _query(self, channel: Channel, job: Job, name: str, path: Callable[[Op], str]) -> LookUpOutcome:
+        vendor, results = self.vendor.generation(job.model), None
+        op = vendor.op(job.operation, job.model)
         if op is None:
             return Unreadable("this upstream knows no such operation")
         try:
-            reply = await self._ask(channel, _polls(op), None, job.spool, id=name)
-            if op.results and done(self.vendor, reply):
+            reply = await self._ask(channel, path(op), None, job.spool, id=name)
+            if op.results and done(vendor, reply):
                 results = await self._ask(channel, op.results, None, job.spool, id=name)
         except FetchError as error:
             return Unreadable(error.reason)
-        return polled(self.vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now(), more=results)
+        return polled(vendor, reply, channel, name=name, handle=job.handle, now=self._clock.now(), more=results)
 
     async def poll_many(self, channel: Channel, jobs: Sequence[Job]) -> Mapping[str, PollOutcome]:
         """Ask each list once about all of its jobs."""
-        groups: dict[str, list[Job]] = defaultdict(list)
+        groups: dict[str, tuple[Vendor, Many, list[Job]]] = {}
         for job in jobs if channel.option(HttpOptions).lists else ():
-            op = self.vendor.ops.get(job.operation)
+            vendor = self.vendor.generation(job.model)
+            op = vendor.op(job.operation, job.model)
             if op is not None and op.many is not None and job.upstream_id is not None:
-                groups[op.many.ask].append(job)
+                groups.setdefault(op.many.ask, (vendor, op.many, []))[2].append(job)
         found: dict[str, PollOutcome] = {}
-        for group in groups.values():
-            many = self.vendor.ops[group[0].operation].many
-            if many is not None:
-                found |= await self._lists.outcomes(channel, many, group)
+        for vendor, many, group in groups.values():
+            found |= await self._lists.outcomes(vendor, channel, many, group)
         return found
 
     async def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
@@ -166,7 +167,7 @@ class HttpProvider(Provider):
     async def cancel(self, channel: Channel, job: Job) -> CancelOutcome:
         """Ask the upstream to stop the job in each of its ways; whether it has, the next poll says. It cannot, where it
         refuses them all."""
-        op = self.vendor.op(job.operation, job.model)
+        op = self.vendor.generation(job.model).op(job.operation, job.model)
         outcome: CancelOutcome = NotCancellable()
         for way in op.stops if op is not None and job.upstream_id is not None else ():
             try:
