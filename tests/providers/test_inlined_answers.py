@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
+import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
@@ -12,9 +14,9 @@ from telecine.net.client import Client
 from telecine.net.inlined import LONG, content_of
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Channel, Finished, Submission, Succeeded, Unknown, UpstreamOutput
+from telecine.providers.base import Channel, Finished, Refused, Submission, Succeeded, Unknown, UpstreamOutput
 from telecine.providers.http import HttpProvider
-from telecine.providers.http.facts import Told
+from telecine.providers.http.facts import Told, Vendor
 from telecine.providers.suno import SUNO
 from tests.clock import HandClock
 from tests.media.fakes import files_in
@@ -43,20 +45,36 @@ PICTURES = replace(
 
 
 class Painter(ThreadedServer):
-    """Answers with two pictures; `damage` stands in the larger one."""
+    """Answers with two pictures; `damage` stands in the larger one. `says` is answered in their place."""
 
     damage = ""
+    says: Any = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self.says is not None:
+            return web.json_response(self.says)
         large = base64.b64encode(LARGE).decode() + self.damage
         small = base64.b64encode(SMALL).decode()
         return web.json_response({"id": "p1", "status": "SUCCESS", "data": [{"b64_json": large}, {"b64_json": small}]})
 
 
-async def sent(folder: Path, painter: Painter) -> tuple[object, list[bytes]]:
+AT_ONCE = replace(
+    PICTURES,
+    made=lambda said: None,
+    at_once=None,
+    ops={
+        "music": replace(
+            SUNO.ops["music"], answer=lambda told: drawn(told) if told.job.get("data") else "an answer without pictures"
+        )
+    },
+)
+"""The same, where the answer is the result, and names no job."""
+
+
+async def sent(folder: Path, painter: Painter, vendor: Vendor = PICTURES) -> tuple[object, list[bytes]]:
     """The outcome of a submit, and the files that it brought."""
     client = Client()
-    provider = HttpProvider(PICTURES, client, HandClock(NOW))
+    provider = HttpProvider(vendor, client, HandClock(NOW))
     channel = Channel("main", painter.base_url, api_key="k")
     async with painter, Spool(folder) as spool:
         request = GenerationRequest(operation="music", model="chirp-v4", prompt="rain")
@@ -82,3 +100,26 @@ async def test_a_damaged_one_makes_the_outcome_unknown(tmp_path: Path) -> None:
     outcome, _ = await sent(tmp_path, painter)
     assert outcome == Unknown("a file in the answer is no base64")
     assert files_in(tmp_path) == []
+
+
+async def test_an_answer_that_is_the_result_needs_no_job(tmp_path: Path) -> None:
+    outcome, found = await sent(tmp_path, Painter(), AT_ONCE)
+    assert isinstance(outcome, Finished)
+    assert (outcome.upstream_id, found) == (None, [LARGE, SMALL])
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ({"data": []}, Unknown),
+        ({"id": "p1", "status": "SUCCESS"}, Unknown),
+        ({"error": {"code": "server_error", "message": "later"}}, Unknown),
+        ({"error": {"code": "moderation_blocked", "message": "no"}}, Refused),
+        ("nothing", Unknown),
+    ],
+)
+async def test_one_without_a_result_may_have_been_billed(tmp_path: Path, says: Any, expected: type) -> None:
+    painter = Painter()
+    painter.says = says
+    outcome, _ = await sent(tmp_path, painter, AT_ONCE)
+    assert isinstance(outcome, expected)

@@ -54,6 +54,10 @@ _MILLISECONDS: Final = 1e11
 def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float) -> SubmitOutcome:
     """What became of a create."""
     said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    if op.answer is not None:  # one that tells of no result may have been billed all the same
+        told = Told(said, "", channel, vendor.root(channel), now, reply.files)
+        result = op.answer(told) if said is not None and vendor.fine(said) else ""
+        return Finished(result) if isinstance(result, Succeeded) else _refusal(vendor, reply, channel)
     name = named(vendor.made(said)) if said is not None else None
     if name is not None and not vendor.fine(said):
         return Unknown(f"HTTP {reply.status} with an error beside the id of a job")
@@ -61,10 +65,14 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
         return _made(vendor, Told(vendor.job(said), name, channel, vendor.root(channel), now, reply.files))
     if _objects(reply, vendor.there):
         return Unknown("a job with this handle already exists")
-    refused = refusal(reply, channel, words=vendor.words, params=params(vendor))
+    refused = _refusal(vendor, reply, channel)
     if isinstance(refused, Refused) and refused.spared and "{source}" in op.create:
         return replace(refused, elsewhere=False)  # what follows up keeps to its channel: it is its source that is gone
     return refused
+
+
+def _refusal(vendor: Vendor, reply: Reply, channel: Channel) -> Refused | Unknown:
+    return refusal(reply, channel, words=vendor.words, params=params(vendor))
 
 
 def _made(vendor: Vendor, told: Told) -> SubmitOutcome:

@@ -158,9 +158,9 @@ async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
 
 
 async def _filled_form(draft: Draft, media: MediaReader) -> Form:
-    """A single picture may stay a URL, several go as files in their order."""
+    """A single picture may stay a URL where the upstream takes one, several go as files in their order."""
     pairs = [*_texts(draft.body), *pairs_of(draft.passed)]
-    if len(draft.media) == 1:
+    if len(draft.media) == 1 and not draft.op.uploads:
         _, name, item = draft.media[0]
         if item.object_key is None and item.url is not None:
             return Form((*pairs, (f"{name}[image_url]", item.url)))

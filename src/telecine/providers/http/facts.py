@@ -118,6 +118,11 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """Its traits, as a channel's options change them."""
     form: bool = False
     """Its body is a form, and not JSON."""
+    uploads: bool = False
+    """In its form, pictures are files, also those that a client has given as a URL."""
+    answer: Callable[[Told], Succeeded | str] | None = None
+    """Where the job is done when its create is answered, and cannot be asked about: what that answer says that it has
+    made, or why it cannot be told. None: the answer names a job."""
     many: Many | None = None
     """How many jobs are asked about at once."""
     other: Callable[[str], Op | None] = lambda _model: None
