@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from telecine.nouns.catalogue import Ability, Catalogue, Model, load
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.geometry import pixels
-from telecine.nouns.operations import OPERATIONS, check, check_source, inferred
+from telecine.nouns.operations import OPERATIONS, Kind, check, check_source, inferred
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.nouns.sizes import parse_size
 from telecine.wires.kling import MODES
+from tests.operations import least
 
 BOTH = Catalogue(
     [
@@ -62,9 +63,7 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
         assert not ability.sizes or ability.default_size in ability.sizes
         assert not ability.durations or ability.default_duration in ability.durations
         for name in ability.operations:
-            request = GenerationRequest(
-                name, model.name, "a boat", source=Reference(task=1) if name == "remix" else None
-            )
+            request = replace(least(name), model=model.name)
             load().check(request)
             for mode in ability.modes:
                 pixels(replace(request, parameters=VideoParameters(mode=mode)), ability, None)
@@ -79,6 +78,12 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
         (replace(VIDEO, operation="image_to_video", inputs=(FIRST, FIRST)), ("invalid_request", "inputs")),
         (replace(VIDEO, operation="remix"), ("invalid_request", "source")),
         (replace(VIDEO, source=Reference(task=7)), ("unsupported_parameter", "source")),
+        (replace(VIDEO, inputs=(MediaInput("video"),)), ("unsupported_parameter", "inputs.video")),
+        (replace(IMAGE, operation="image_to_image"), ("invalid_request", "inputs.image")),
+        (replace(IMAGE, operation="image_to_image", inputs=(MediaInput("mask"),)), ("invalid_request", "inputs.image")),
+        (replace(IMAGE, operation="try_on", inputs=(MediaInput("person"),)), ("invalid_request", "inputs.garment")),
+        (replace(VIDEO, operation="extend"), ("invalid_request", "inputs.video")),
+        (replace(VIDEO, operation="motion_control", inputs=(FIRST,)), ("unsupported_parameter", "inputs.first_frame")),
     ],
 )
 def test_what_an_operation_cannot_be_is_named_whatever_the_model(
@@ -98,6 +103,10 @@ def test_what_an_operation_can_be_passes() -> None:
         replace(VIDEO, operation="music"),
         replace(VIDEO, operation="music", source=Reference(task=7)),
         replace(VIDEO, operation="lyrics"),
+        replace(VIDEO, operation="extend", source=Reference(task=7)),
+        replace(VIDEO, operation="extend", inputs=(MediaInput("video"),)),
+        replace(VIDEO, operation="reference_to_video"),
+        replace(VIDEO, operation="lip_sync", inputs=(MediaInput("video"), MediaInput("audio"))),
     ):
         check(one)
 
@@ -105,6 +114,8 @@ def test_what_an_operation_can_be_passes() -> None:
 def test_only_what_an_operation_can_go_on_from_is_a_source() -> None:
     check_source("remix", "image_to_video")
     check_source("music", "music")
+    check_source("extend", "lip_sync")
+    check_source("lip_sync", "kling:identify_face")
     for name, source in (("remix", "text_to_image"), ("music", "lyrics"), ("text_to_video", "text_to_video")):
         with pytest.raises(GatewayError) as caught:
             check_source(name, source)
@@ -114,11 +125,45 @@ def test_only_what_an_operation_can_go_on_from_is_a_source() -> None:
 def test_an_operation_that_nobody_names_is_told_from_what_is_made_of_what() -> None:
     assert inferred("video", []).name == "text_to_video"
     assert inferred("video", ["first_frame"]).name == "image_to_video"
-    assert inferred("image", ["reference"]).name == "text_to_image"
+    assert inferred("image", ["reference"]).name == "image_to_image"
     assert inferred("audio", []).name == "music"
     assert inferred("text", []).name == "lyrics"
+    assert inferred("text", ["reference"]).name == "lyrics"
     with pytest.raises(LookupError):
         inferred("file", [])
+
+
+OMNI = ("text_to_video", "image_to_video", "edit_video", "reference_to_video")
+
+
+@pytest.mark.parametrize(
+    ("makes", "roles", "can", "meant"),
+    [
+        ("image", ["person", "garment"], (), "try_on"),
+        ("image", ["person"], ("try_on",), "try_on"),
+        ("image", ["image", "mask"], (), "image_to_image"),
+        ("image", ["image"], ("text_to_image",), "image_to_image"),
+        ("video", ["reference", "reference"], (), "image_to_video"),
+        ("video", ["reference", "reference"], OMNI, "reference_to_video"),
+        ("video", ["reference"], OMNI, "image_to_video"),
+        ("video", ["reference"], ("reference_to_video",), "reference_to_video"),
+        ("video", ["video", "reference"], OMNI, "edit_video"),
+        ("video", ["video"], ("extend",), "extend"),
+        ("video", ["video"], (), "edit_video"),
+        ("video", ["video"], ("text_to_video", "image_to_video"), "image_to_video"),
+        ("video", ["video", "audio"], (), "lip_sync"),
+        ("video", ["image", "audio"], (), "avatar"),
+        ("video", ["image"], ("avatar",), "avatar"),
+        ("video", ["first_frame", "last_frame"], OMNI, "image_to_video"),
+        ("video", [], ("image_to_video",), "text_to_video"),
+        ("video", [], ("lip_sync",), "text_to_video"),
+        ("audio", [], ("sound",), "sound"),
+    ],
+)
+def test_of_several_operations_the_one_that_the_model_can_do_is_meant(
+    makes: Kind, roles: list[str], can: tuple[str, ...], meant: str
+) -> None:
+    assert inferred(makes, roles, can).name == meant
 
 
 def test_modes_mean_in_the_catalogue_what_they_mean_on_the_wire() -> None:

@@ -15,7 +15,14 @@ import msgspec
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.kinds import Kind as Kind  # noqa: PLC0414  what operations make is known by them
 from telecine.nouns.money import Unit
-from telecine.nouns.parameters import ImageParameters, MusicParameters, VideoParameters, WorkflowParameters
+from telecine.nouns.parameters import (
+    EffectsParameters,
+    ExpandParameters,
+    ImageParameters,
+    MusicParameters,
+    VideoParameters,
+    WorkflowParameters,
+)
 from telecine.nouns.request import GenerationRequest, Role
 
 
@@ -36,6 +43,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What it is priced by where nobody says otherwise."""
     inputs: Mapping[Role, Slot] = {}
     """The roles that its inputs may have."""
+    also: tuple[Role, ...] = ()
+    """Roles that some channels take beside them; they judge that themselves."""
+    needs: tuple[Role, ...] = ()
+    """It cannot be without an input of one of these roles, the likeliest first; a source does as well, where it follows
+    something up."""
     parameters: type[msgspec.Struct] | None = None
     """The struct of its parameters, whose fields say whether they change the price; None where it has none."""
     follows: frozenset[str] = frozenset()
@@ -46,38 +58,176 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """How many of a pool's slots it takes: one, or as many as there are to be outputs."""
     inferred: bool = True
     """It may be meant where nobody has named an operation."""
+    several: bool = False
+    """It is meant where a role has several inputs, and the model can do another operation with them as well."""
 
     @property
     def title(self) -> str:
         """Its name as a person would write it."""
         return self.name.rpartition(":")[2].replace("_", " ")
 
+    def fits(self, roles: Collection[str]) -> bool:
+        """Whether it can be made of inputs with exactly these roles."""
+        told = set(roles)
+        lacking = any(slot.least and role not in told for role, slot in self.inputs.items())
+        if lacking or (self.needs and told.isdisjoint(self.needs)):
+            return False
+        return told <= self.inputs.keys() and bool(told) == bool(self.inputs)
+
 
 _ANY: Final = Slot()
 _ONE: Final = Slot(most=1)
+_EXACTLY_ONE: Final = Slot(least=1, most=1)
+_PICTURES: Final[Mapping[Role, Slot]] = {
+    "image": _ANY,
+    "first_frame": _ONE,
+    "last_frame": _ONE,
+    "reference": _ANY,
+    "mask": _ANY,
+}
+_IMAGES: Final = frozenset({"text_to_image", "image_to_image", "image_variation", "expand", "try_on"})
+_CLIPS: Final = frozenset(
+    {"text_to_video", "image_to_video", "reference_to_video", "remix", "edit_video", "extend", "lip_sync", "avatar"}
+) | {"motion_control", "kling:effects"}
+"""What makes videos, each of which another operation may go on from."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     one.name: one
     for one in (
         Operation(name="text_to_image", makes="image", unit="image", parameters=ImageParameters, slots="count"),
-        Operation(name="text_to_video", makes="video", unit="second", parameters=VideoParameters),
         Operation(
-            name="image_to_video",
-            makes="video",
-            unit="second",
-            inputs={"image": _ANY, "first_frame": _ONE, "last_frame": _ONE, "reference": _ANY, "mask": _ANY},
-            parameters=VideoParameters,
+            name="image_to_image",
+            makes="image",
+            unit="image",
+            inputs={"image": _ANY, "reference": _ANY, "mask": _ONE},
+            needs=("image", "reference"),
+            parameters=ImageParameters,
+            slots="count",
         ),
+        Operation(
+            name="image_variation",
+            makes="image",
+            unit="image",
+            inputs={"image": _EXACTLY_ONE},
+            parameters=ImageParameters,
+            slots="count",
+            inferred=False,
+        ),
+        Operation(
+            name="expand",
+            makes="image",
+            unit="image",
+            inputs={"image": _EXACTLY_ONE},
+            parameters=ExpandParameters,
+            slots="count",
+            inferred=False,
+        ),
+        Operation(
+            name="try_on",
+            makes="image",
+            unit="image",
+            inputs={"person": _EXACTLY_ONE, "garment": Slot(least=1)},
+            parameters=ImageParameters,
+        ),
+        Operation(name="text_to_video", makes="video", unit="second", also=(*_PICTURES,), parameters=VideoParameters),
+        Operation(name="image_to_video", makes="video", unit="second", inputs=_PICTURES, parameters=VideoParameters),
         Operation(
             name="remix",
             makes="video",
             unit="second",
+            also=(*_PICTURES,),
             parameters=VideoParameters,
-            follows=frozenset({"text_to_video", "image_to_video", "remix"}),
+            follows=_CLIPS,
             needs_source=True,
         ),
+        Operation(
+            name="edit_video",
+            makes="video",
+            unit="second",
+            inputs={"video": _ONE, "reference": _ANY, "image": _ANY},
+            needs=("video",),
+            parameters=VideoParameters,
+            follows=_CLIPS,
+        ),
+        Operation(
+            name="reference_to_video",
+            makes="video",
+            unit="second",
+            inputs={"reference": _ANY, "video": _ANY},
+            parameters=VideoParameters,
+            several=True,
+        ),
+        Operation(
+            name="extend",
+            makes="video",
+            unit="second",
+            inputs={"video": _ONE},
+            needs=("video",),
+            parameters=VideoParameters,
+            follows=_CLIPS,
+        ),
+        Operation(
+            name="lip_sync",
+            makes="video",
+            unit="second",
+            inputs={"video": _ONE, "audio": _ONE},
+            needs=("video",),
+            parameters=VideoParameters,
+            follows=_CLIPS | {"kling:identify_face"},
+        ),
+        Operation(
+            name="avatar",
+            makes="video",
+            unit="second",
+            inputs={"image": _EXACTLY_ONE, "audio": _ONE},
+            parameters=VideoParameters,
+        ),
+        Operation(
+            name="motion_control",
+            makes="video",
+            unit="second",
+            inputs={"image": _EXACTLY_ONE, "video": _EXACTLY_ONE},
+            parameters=VideoParameters,
+            inferred=False,
+        ),
+        Operation(
+            name="kling:effects",
+            makes="video",
+            unit="call",
+            inputs={"image": Slot(most=2)},
+            needs=("image",),
+            parameters=EffectsParameters,
+            follows=_CLIPS | _IMAGES,
+            inferred=False,
+        ),
         Operation(name="music", makes="audio", unit="track", parameters=MusicParameters, follows=frozenset({"music"})),
+        Operation(name="sound", makes="audio", unit="second"),
         Operation(name="lyrics", makes="text", unit="call"),
+        Operation(
+            name="kling:identify_face",
+            makes="text",
+            unit="call",
+            inputs={"video": _ONE},
+            needs=("video",),
+            follows=_CLIPS,
+            inferred=False,
+        ),
+        Operation(
+            name="kling:recognize_image",
+            makes="text",
+            unit="call",
+            inputs={"image": _EXACTLY_ONE},
+            inferred=False,
+        ),
+        Operation(
+            name="create_character",
+            makes="text",
+            unit="call",
+            inputs={"video": _ONE},
+            needs=("video",),
+            follows=_CLIPS,
+            inferred=False,
+        ),
         Operation(
             name="workflow",
             makes="image",
@@ -90,15 +240,25 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }
 
 
-def inferred(makes: Kind, roles: Collection[str]) -> Operation:
-    """The operation that makes such a thing of inputs with these `roles`, where nobody has named one.
+def inferred(makes: Kind, roles: Collection[str], can: Collection[str] = ()) -> Operation:
+    """The operation that makes such a thing of inputs with these `roles`, each as often as there are inputs with it,
+    where nobody has named one. What the model `can` do goes first, where that is known.
 
     Raises LookupError where nothing makes it.
     """
-    fitting = [one for one in OPERATIONS.values() if one.makes == makes and one.inferred and not one.needs_source]
-    if not fitting:
+    alike = [one for one in OPERATIONS.values() if one.makes == makes and one.inferred and not one.needs_source]
+    if not alike:
         raise LookupError(f"no operation makes {makes}")
-    return next((one for one in fitting if bool(one.inputs) == bool(roles)), fitting[0])
+    several = len(roles) > len(set(roles))
+    known = sorted((one for one in alike if one.name in can), key=lambda one: one.several != several)
+    for among in (known, alike):
+        for near in (
+            [one for one in among if one.fits(roles)],
+            [one for one in among if bool(one.inputs) == bool(roles)],
+        ):
+            if near:
+                return near[0]
+    return alike[0]
 
 
 def makes_of(request: GenerationRequest) -> Kind:
@@ -109,10 +269,9 @@ def makes_of(request: GenerationRequest) -> Kind:
 
 @cache
 def roles_for(name: str) -> frozenset[Role]:
-    """The roles of inputs that anything which makes what the operation `name` does takes."""
+    """The roles of inputs that the operation, or some channel for it, takes."""
     operation = OPERATIONS[name]
-    alike = [one for one in OPERATIONS.values() if one.makes == operation.makes and one.inferred]
-    return frozenset(role for one in (alike if operation.inferred else [operation]) for role in one.inputs)
+    return frozenset((*operation.inputs, *operation.also))
 
 
 def check(request: GenerationRequest) -> None:
@@ -130,6 +289,10 @@ def check(request: GenerationRequest) -> None:
             raise invalid(f"The operation {operation.title} needs a {_words(role)}.", f"inputs.{role}")
         if slot.most is not None and count > slot.most:
             raise invalid(f"The operation {operation.title} takes {slot.most} {_words(role)}, not {count}.", "inputs")
+    if operation.needs and request.source is None and not any(request.with_role(*operation.needs)):
+        named = [_words(one) for one in operation.needs] + (["source"] if operation.follows else [])
+        what = " or ".join(f"an {one}" if one[0] in "aeiou" else f"a {one}" for one in named)
+        raise invalid(f"The operation {operation.title} needs {what}.", f"inputs.{operation.needs[0]}")
     if request.source is None and operation.needs_source:
         raise invalid(f"The operation {operation.title} needs a source.", "source")
     if request.source is not None and not operation.follows:

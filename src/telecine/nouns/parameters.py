@@ -65,6 +65,24 @@ class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="imag
     watermark: bool | None = None
 
 
+class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="expand"):
+    """How far a picture grows, as shares of its own height (`up`, `down`) and width (`left`, `right`): 0.5 adds half
+    of it on that side (Kling, `up_expansion_ratio` …)."""
+
+    up: float | None = None
+    down: float | None = None
+    left: float | None = None
+    right: float | None = None
+
+
+class EffectsParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="effects"):
+    """Of a video that a vendor makes of pictures after a pattern of its own."""
+
+    scene: str | None = None
+    """Which pattern (Kling, `effect_scene`): an open list, which changes every month."""
+    mode: Annotated[str | None, BILLED] = None
+
+
 class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="music"):
     """Of operations that make songs. The request's prompt says what a song is about; these say the rest."""
 
@@ -102,7 +120,9 @@ class WorkflowParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="w
     """SHA-256 of the graph when this was asked for; None where nobody but BizyAir has one."""
 
 
-Parameters = VideoParameters | ImageParameters | MusicParameters | WorkflowParameters
+Parameters = (
+    VideoParameters | ImageParameters | ExpandParameters | EffectsParameters | MusicParameters | WorkflowParameters
+)
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -31,7 +31,7 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a workflow: the input that it is for."""
 
 
-ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "element", "face", "session"]
+ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "element", "face", "session", "character"]
 """What a reference may name. An output counts as `clip` where it is a video or a sound."""
 
 

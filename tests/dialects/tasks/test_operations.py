@@ -14,8 +14,7 @@ from telecine.nouns.operations import OPERATIONS, Operation
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest
 from tests.dialects.house import House
-
-URL = "https://a.test/b"
+from tests.operations import URL, roles
 
 
 @pytest.fixture
@@ -28,14 +27,15 @@ async def sent(house: House, **body: Any) -> tuple[int, Any]:
     return answer.status_code, answer.json()
 
 
-IN_CATALOGUE = [one for one in OPERATIONS.values() if one.name != "workflow"]
+MODELS = {name: model.name for model in load().models for name in model.operations}
+IN_CATALOGUE = [one for one in OPERATIONS.values() if one.name in MODELS]
 """The catalogue has no workflows; `tests/server/test_workflows.py` calls some."""
 
 
 @pytest.mark.parametrize("operation", IN_CATALOGUE, ids=lambda one: one.name)
 async def test_each_can_be_named(house: House, operation: Operation) -> None:
-    model = next(one for one in load().models if operation.name in one.operations)
-    status, body = await sent(house, model=model.name, operation=operation.name)
+    inputs = [{"role": role, "url": URL} for role in roles(operation.name)]
+    status, body = await sent(house, model=MODELS[operation.name], operation=operation.name, inputs=inputs)
     if operation.needs_source:
         assert (status, body["error"]["param"]) == (400, "operation")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
@@ -18,7 +19,6 @@ from telecine.nouns.ids import parse_output_id, parse_task_id
 from telecine.nouns.operations import OPERATIONS, Operation, find, inferred
 from telecine.nouns.parameters import (
     CameraMove,
-    ImageParameters,
     MusicParameters,
     Parameters,
     Point,
@@ -105,10 +105,6 @@ class _Video(VideoParameters, frozen=True, forbid_unknown_fields=True):
     elements: tuple[Int63, ...] = ()
 
 
-class _Image(ImageParameters, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
 class _Music(MusicParameters, frozen=True, forbid_unknown_fields=True):
     style_weight: Share | None = None
     weirdness: Share | None = None
@@ -121,11 +117,17 @@ class _Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
     VideoParameters: _Video,
-    ImageParameters: _Image,
     MusicParameters: _Music,
     WorkflowParameters: _Workflow,
 }
-"""What each kind of parameters may hold when a client writes it."""
+"""What a kind of parameters may hold when a client writes it, where that is less than it holds."""
+
+
+@cache
+def _strict(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """`kind` as a client writes it: without fields that it has not."""
+    known = _STRICT.get(kind)
+    return known or msgspec.defstruct(kind.__name__, [], bases=(kind,), frozen=True, forbid_unknown_fields=True)
 
 
 def parse_create(
@@ -217,7 +219,7 @@ def _operation(wire: CreateTask, models: Catalogue, workflow: Workflow | None) -
         return said
     model = models.find(wire.model)
     makes = model.kind if model is not None else "video"
-    return inferred(makes, {one.role for one in wire.inputs})
+    return inferred(makes, [one.role for one in wire.inputs], model.operations if model is not None else ())
 
 
 def _counted(wire: CreateTask, workflow: Workflow | None) -> dict[str, Any] | None:
@@ -240,7 +242,7 @@ def _parameters(given: dict[str, Any] | None, operation: Operation) -> Parameter
     if operation.parameters is None:
         raise invalid(f"parameters: {operation.title} has none; leave them out.", "parameters")
     try:
-        strict = typed(given, _STRICT[operation.parameters])
+        strict = typed(given, _strict(operation.parameters))
     except GatewayError as error:
         raise invalid(f"parameters.{error.message}", f"parameters.{error.param}") from None
     parameters = cast(Parameters, msgspec.convert(msgspec.to_builtins(strict), operation.parameters))
