@@ -372,7 +372,8 @@ class House:
 
         async def refuse(request: Request, error: Exception) -> Response:
             assert isinstance(error, GatewayError)
-            return dialects[0].render_error(error, REQUEST_ID)
+            told: Dialect = request.scope.get("dialect", dialects[0])
+            return told.render_error(error, REQUEST_ID)
 
         app = Starlette(
             routes=[route for dialect in dialects for route in dialect.routes],

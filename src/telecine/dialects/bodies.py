@@ -36,6 +36,7 @@ _OURS: Final = ("callback", "webhook", "hookurl", "notif", "apibase", "baseurl",
 SPOOL_FROM: Final = 1024 * 1024
 """Bytes from which a body waits on the disk until it has come whole."""
 _TAKEN: Final = "room_taken"
+_READ: Final = "body_read"
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 100_000
 _FIELDS: Final = ("unknown field `", "required field `")
@@ -110,11 +111,19 @@ async def read_object(request: Request) -> Body:
 
     Raises GatewayError (`invalid_request`, `too_large`, `capacity`).
     """
+    read: Body | None = request.scope.pop(_READ, None)
+    if read is not None:
+        return read
     content = await _content(request)
     if len(content) < THREAD_FROM:
         return parse_object(content)
     async with edge_of(request).room.alone.place(principal_of(request).account_id):
         return await asyncio.to_thread(parse_object, content)
+
+
+def keep_read(request: Request, body: Body) -> None:
+    """Let the next `read_object` of `request` have what has been read already."""
+    request.scope[_READ] = body
 
 
 async def _content(request: Request) -> bytes:

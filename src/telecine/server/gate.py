@@ -110,7 +110,7 @@ class Gate:
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
         tidy(scope, self._openness)
-        dialect = scope["dialect"] = self._claims.of(scope) or self._fallback
+        scope["dialect"] = self._claims.of(scope) or self._fallback
         status = 0
 
         async def answer(message: Message) -> None:
@@ -134,7 +134,7 @@ class Gate:
         finally:
             release(scope)
             seconds = time.perf_counter() - started
-            self._metrics.answered(dialect.name, scope["method"], status, seconds)
+            self._metrics.answered(scope["dialect"].name, scope["method"], status, seconds)
             self._note(scope, status, seconds, request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:

@@ -62,6 +62,7 @@ def translate(vendor: Vendor, request: GenerationRequest, model: str, source: So
             f"{vendor.title} cannot do {request.operation.replace('_', ' ')} here; it does: {can}.",
             param="operation",
         )
+    op = next((way for way in op.ways if way.suits(request, model)), op)
     take = Take(request, vendor.speaks)
     take.all_of(op.takes)
     draft = Draft(vendor, op, request, model, source, take)
@@ -107,7 +108,7 @@ def ours(vendor: Vendor, op: Op) -> set[str]:
 def params(vendor: Vendor) -> dict[str, str]:
     """The neutral names of the fields that an error may be about."""
     found: dict[str, str] = {}
-    for op in vendor.ops.values():
+    for op in (way for one in vendor.ops.values() for way in (one, *one.ways)):
         for line in (one for one in op.lines if one.name):
             found.setdefault(line.name, "inputs" if line.roles else line.neutral[0])
     return found

@@ -25,6 +25,7 @@ from telecine.providers.refusal import WORDS, Words
 from telecine.providers.take import Take
 
 if TYPE_CHECKING:
+    from telecine.nouns.request import GenerationRequest
     from telecine.providers.http.body import Draft
 
 Write = Callable[[Any, Take], Any]
@@ -127,6 +128,11 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """How many jobs are asked about at once."""
     other: Callable[[str], Op | None] = lambda _model: None
     """What it is with a model, as the upstream calls that, where that is something else."""
+    ways: Sequence[Op] = ()
+    """Other paths at which the upstream makes it with the same models. What a job is named by does not tell at which of
+    them it was made, so that it is looked for at each; the handle counts at all of them."""
+    suits: Callable[[GenerationRequest, str], bool] = lambda _request, _model: False
+    """Of such a way: whether it is the one for a request with a model."""
     lines: tuple[Line, ...] = ()
     """What `fields` come to; made here."""
     takes: frozenset[str] = frozenset()

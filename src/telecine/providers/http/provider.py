@@ -23,6 +23,7 @@ from telecine.providers.base import (
     MediaReader,
     NeverSent,
     NotCancellable,
+    NotFound,
     PollOutcome,
     Provider,
     ReportOutcome,
@@ -129,12 +130,23 @@ class HttpProvider(Provider):
         return await self._query(channel, job, job.handle, lambda op: op.look_up or _polls(op))
 
     async def _query(self, channel: Channel, job: Job, name: str, path: Callable[[Op], str]) -> LookUpOutcome:
-        vendor, results = self.vendor.generation(job.model), None
+        """The job, at whichever of its paths it is; not found only where each of them says so."""
+        vendor = self.vendor.generation(job.model)
         op = vendor.op(job.operation, job.model)
         if op is None:
             return Unreadable("this upstream knows no such operation")
+        outcome: LookUpOutcome = NotFound()
+        for way in (op, *op.ways):
+            told = await self._query_at(channel, job, name, way, path(way))
+            if isinstance(told, Found):
+                return told
+            outcome = outcome if isinstance(told, NotFound) else told
+        return outcome
+
+    async def _query_at(self, channel: Channel, job: Job, name: str, op: Op, path: str) -> LookUpOutcome:
+        vendor, results = self.vendor.generation(job.model), None
         try:
-            reply = await self._ask(channel, path(op), None, job.spool, id=name)
+            reply = await self._ask(channel, path, None, job.spool, id=name)
             if op.results and done(vendor, reply):
                 results = await self._ask(channel, op.results, None, job.spool, id=name)
         except FetchError as error:
@@ -147,11 +159,13 @@ class HttpProvider(Provider):
         for job in jobs if channel.option(HttpOptions).lists else ():
             vendor = self.vendor.generation(job.model)
             op = vendor.op(job.operation, job.model)
-            if op is not None and op.many is not None and job.upstream_id is not None:
-                groups.setdefault(op.many.ask, (vendor, op.many, []))[2].append(job)
+            for way in (op, *op.ways) if op is not None and job.upstream_id is not None else ():
+                if way.many is not None:
+                    groups.setdefault(way.many.ask, (vendor, way.many, []))[2].append(job)
         found: dict[str, PollOutcome] = {}
         for vendor, many, group in groups.values():
-            found |= await self._lists.outcomes(vendor, channel, many, group)
+            rest = [job for job in group if job.handle not in found]
+            found |= await self._lists.outcomes(vendor, channel, many, rest) if rest else {}
         return found
 
     async def collect(self, channel: Channel, output: UpstreamOutput) -> AsyncIterator[bytes]:
