@@ -55,7 +55,9 @@ OPENAI: dict[str, Any] = {
     "input_reference": URL, "images": [URL, OTHER], "image": {"url": URL}, "watermark": True, "aspectRatio": "16:9",
     "aspect_ratio": "16:9", "resolution": "1080p", "negative_prompt": "fog", "seed": 7, "n": 2,
     "webhook_url": "https://me.test/h", "callback_url": "https://me.test/h", "metadata": {"a": "b"},
-    "a_field_of_nobody": {"a": 1},
+    "notify_hook": "https://me.test/h", "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"],
+    "character_url": OTHER, "character_timestamps": "1,3", "orientation": "landscape", "tier": "1080p",
+    "reference_images": [OTHER], "a_field_of_nobody": {"a": 1},
 }  # fmt: skip
 KLING: dict[str, Any] = {
     "model_name": "kling-v2-6", "model": "kling-v2-6", "prompt": "another", "negative_prompt": "fog", "cfg_scale": 0.3,
@@ -75,7 +77,9 @@ OWN: dict[str, Any] = {
        ("image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment")},
     **{f"parameters:{name}": {name: value} for name, value in {
         "mode": "pro", "cfg_scale": 0.3, "camera": {"type": "down_back"}, "multi_shot": True,
-        "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True}.items()},
+        "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True,
+        "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"], "character_url": OTHER,
+        "character_timestamps": "1,3"}.items()},
 }  # fmt: skip
 SUNO: dict[str, Any] = {
     "prompt": "[Verse] on", "mv": "chirp-v3-5", "title": "A boat", "tags": "folk", "style": "folk",
@@ -98,8 +102,10 @@ ALIKE = {
     "openai": [
         {"model", "model_name"},
         {"seconds", "duration"},
-        {"aspect_ratio", "aspectRatio"},
-        {"input_reference", "images", "image"},
+        {"aspect_ratio", "aspectRatio", "orientation"},
+        {"resolution", "tier"},
+        {"character_url", "character_timestamps"},
+        {"input_reference", "images", "image", "reference_images"},
     ],
     "kling": [set(MULTI), {"model", "model_name"}, {"static_mask", "dynamic_masks"}],
     "suno": [
@@ -201,6 +207,8 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
     field, _, part = name.partition(":")
     plain = {name: value for name, value in base.items() if (name, field) != ("model_name", "model")}
     more = MULTI if dialect.startswith("kling") and field in MULTI else {}
+    if (dialect, field) == ("openai", "character_timestamps"):
+        plain["character_url"] = OTHER
     if dialect == "suno" and field in GOES_ON:
         plain["continue_clip_id"] = SUNO["continue_clip_id"]
     refusal = None

@@ -24,6 +24,7 @@ from telecine.dialects.kling import KLING
 from telecine.dialects.kling import create as kling
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.openai import create as openai
+from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.suno import SUNO
 from telecine.dialects.suno import create as suno
 from telecine.dialects.tasks import TASKS
@@ -230,5 +231,5 @@ def test_damaged_bytes_end_in_a_request_or_a_gateway_error(name: str, data: st.D
 )
 def test_any_form_ends_in_a_request_or_a_gateway_error(pairs: list[tuple[str, str]]) -> None:
     with suppress(GatewayError):
-        request, _ = openai.parse_create(Body(nest([("prompt", "a"), *pairs], openai.REPEATABLE)))
+        request, _ = openai.parse_create(Body(nest([("prompt", "a"), *pairs], REPEATABLE)))
         assert msgspec.json.encode(request)

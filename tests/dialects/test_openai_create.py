@@ -52,6 +52,25 @@ def house() -> House:
         ({"watermark": True}, request(parameters=VideoParameters(watermark=True))),
         ({"watermark": "ture"}, request(parameters=VideoParameters(watermark=True))),
         ({"watermark": "false"}, request(parameters=VideoParameters(watermark=False))),
+        ({"private": "true"}, request(parameters=VideoParameters(private=True))),
+        ({"private": False}, request(parameters=VideoParameters(private=False))),
+        ({"style": "comic"}, request(parameters=VideoParameters(style="comic"))),
+        ({"style_id": "retro"}, request(parameters=VideoParameters(style_id="retro"))),
+        ({"storyboard": [{"prompt": "a", "seconds": 5}]},
+         request(parameters=VideoParameters(storyboard=[{"prompt": "a", "seconds": 5}]))),
+        ({"character_url": URL, "character_timestamps": "1, 3"},
+         request(parameters=VideoParameters(character_url=URL, character_timestamps="1,3"))),
+        ({"character_url": URL}, request(parameters=VideoParameters(character_url=URL))),
+        ({"seconds": "25"}, request(duration=25.0)),
+        ({"size": "1280*720"}, request(size="1280x720")),
+        ({"size": "720P"}, request(resolution="720p")),
+        ({"size": "720P", "resolution": "720p"}, request(resolution="720p")),
+        ({"tier": "1080p"}, request(resolution="1080p")),
+        ({"orientation": "landscape"}, request(aspect_ratio="16:9")),
+        ({"orientation": "Portrait", "size": "9x16"}, request(aspect_ratio="9:16")),
+        ({"notify_hook": "https://me.test/h"}, request(callback_url="https://me.test/h")),
+        ({"reference_images": [URL]},
+         request(operation="image_to_video", inputs=(MediaInput("reference", url=URL),))),
         ({"webhook_url": "https://me.test/h"}, request(callback_url="https://me.test/h")),
         ({"callback_url": "https://me.test/h"}, request(callback_url="https://me.test/h")),
         ({"metadata": {"note": "x", "flag": True, "n": 1, "none": None}},
@@ -125,16 +144,16 @@ async def test_how_the_client_said_it_is_kept_for_an_upstream_of_the_same_dialec
 
 
 async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(house: House) -> None:
-    content = b'{"prompt":"a cat","style" : "comic","private":"true","storyboard":[ 1.0 ],"character_url":"https://c"}'
+    content = b'{"prompt":"a cat","mood" : "comic","upsample":"true","beats":[ 1.0 ],"mask_url":"https://c"}'
     await house.call("POST", "/v1/videos", content=content, headers={"content-type": "application/json"})
     native = house.request.native
     assert native is not None
     assert native.dialect == "openai"
     assert {name: bytes(value) for name, value in native.fields.items()} == {
-        "style": b'"comic"',
-        "private": b'"true"',
-        "storyboard": b"[ 1.0 ]",
-        "character_url": b'"https://c"',
+        "mood": b'"comic"',
+        "upsample": b'"true"',
+        "beats": b"[ 1.0 ]",
+        "mask_url": b'"https://c"',
     }
 
 
@@ -188,6 +207,21 @@ async def test_fields_of_nobody_are_kept_for_an_upstream_of_the_same_dialect(hou
         ({"n": 0}, 400, "invalid_request", "n"),
         ({"n": 2}, 400, "invalid_request", "n"),
         ({"watermark": "maybe"}, 400, "invalid_request", "watermark"),
+        ({"private": "maybe"}, 400, "invalid_request", "private"),
+        ({"style": 5}, 400, "invalid_request", "style"),
+        ({"character_url": "http://127.0.0.1/a.mp4"}, 400, "invalid_request", "character_url"),
+        ({"character_url": URL, "character_timestamps": "1"}, 400, "invalid_request", "character_timestamps"),
+        ({"character_url": URL, "character_timestamps": "1,9"}, 400, "invalid_request", "character_timestamps"),
+        ({"character_url": URL, "character_timestamps": "3,1"}, 400, "invalid_request", "character_timestamps"),
+        ({"character_url": URL, "character_timestamps": "1,x"}, 400, "invalid_request", "character_timestamps"),
+        ({"character_timestamps": "1,3"}, 400, "invalid_request", "character_timestamps"),
+        ({"orientation": "up"}, 400, "invalid_request", "orientation"),
+        ({"size": "720P", "resolution": "1080p"}, 400, "invalid_request", "resolution"),
+        ({"tier": "720p", "resolution": "1080p"}, 400, "invalid_request", "resolution"),
+        ({"orientation": "landscape", "size": "9x16"}, 400, "invalid_request", "orientation"),
+        ({"reference_images": [URL] * 10}, 400, "invalid_request", "input_reference"),
+        ({"webhook_url": "https://me.test/a", "notify_hook": "https://me.test/b"}, 400, "invalid_request",
+         "webhook_url"),
         ({"callback_url": "ftp://x"}, 400, "invalid_request", "callback_url"),
         ({"webhook_url": "http://127.0.0.1/"}, 400, "invalid_request", "webhook_url"),
         ({"metadata": "x"}, 400, "invalid_request", "metadata"),
@@ -268,7 +302,7 @@ async def test_a_form_carries_what_json_does(house: House) -> None:
         "metadata[resolution]": "720p",
         "input_reference[image_url]": URL,
         "nested[b][]": "1",
-        "style": "comic",
+        "mood": "comic",
     }
     answer = await house.call("POST", "/v1/videos", files={name: (None, value) for name, value in form.items()})
     assert answer.status_code == 200, answer.text
@@ -276,7 +310,7 @@ async def test_a_form_carries_what_json_does(house: House) -> None:
     assert found.native is not None
     assert {name: bytes(value) for name, value in found.native.fields.items()} == {
         "nested": b'{"b":["1"]}',
-        "style": b'"comic"',
+        "mood": b'"comic"',
     }
     assert (found.duration, found.size, found.seed, found.resolution) == (8.0, "1280x720", 5, "720p")
     assert found.metadata == {"note": "x"}

@@ -16,7 +16,7 @@ from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import THREAD_FROM, strings
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.parameters import Point, WorkflowParameters
+from telecine.nouns.parameters import Point, VideoParameters, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 
 _CHUNK: Final = 1024 * 1024
@@ -151,6 +151,8 @@ def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
     if request.callback_url is not None:
         media.check_url(request.callback_url, param=hook)
     native, given = request.native, request.parameters
+    if isinstance(given, VideoParameters) and given.character_url is not None:
+        media.check_url(given.character_url, param="parameters.character_url")
     for name, raw in native.fields.items() if native is not None else ():
         check_texts(media, msgspec.json.decode(raw), name)
     for name, value in given.input_values.items() if isinstance(given, WorkflowParameters) else ():

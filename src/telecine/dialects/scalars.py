@@ -40,6 +40,11 @@ def seconds(value: Number | None, param: str) -> float | None:
     return number
 
 
+def is_number(value: str) -> bool:
+    """Whether `value` is a plain decimal number, 0 or more."""
+    return _NUMBER.fullmatch(value) is not None
+
+
 def integer(value: float | str | None, param: str, *, least: int = -(2**63), most: int = MOST) -> int | None:
     """A whole number, also as text, and with nothing but zeros behind its point (`1234.0`).
 

@@ -57,6 +57,17 @@ class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="vide
     voices: tuple[str, ...] = ()
     elements: tuple[int, ...] = ()
     watermark: bool | None = None
+    private: bool | None = None
+    """Not published by its vendor, so that nobody else can follow it up (relays of Sora)."""
+    style: str | None = None
+    style_id: str | None = None
+    """Relays of Sora have two lists of styles, each under its own name."""
+    storyboard: Any = None
+    """As the client says it: relays do not tell of what type it is."""
+    character_url: str | None = None
+    """A video with somebody in it who is to be in this one (relays of Sora)."""
+    character_timestamps: str | None = None
+    """`1,3`: from which second to which they are seen there."""
 
 
 class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="image"):

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
+import msgspec
 from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
@@ -59,11 +60,19 @@ _MOST_TOKENS: Final = 10**12
 
 def _shape(draft: Draft) -> None:
     """The frame, and what OpenAI itself has no field for, and relays do."""
-    draft.body |= _frame(draft)
+    draft.body |= _frame(draft) | _earlier(draft)
     relayed = _said(draft, *_RELAYED)
     if relayed:
         draft.take.all_of(frozenset(_RELAYED))
     draft.body |= relayed
+
+
+def _earlier(draft: Draft) -> dict[str, Any]:
+    """What relays alone have, of a task that was kept when nobody here knew these fields yet."""
+    native = draft.request.native if draft.take.speaks else None
+    kept = native.fields if native is not None else {}
+    said = {name: msgspec.json.decode(kept[name]) for name in wire.RELAYED if name in kept and name not in draft.body}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _pictures(draft: Draft) -> None:
@@ -242,6 +251,7 @@ _FIELDS: Final[Fields] = {
     ),
     **{name: Field("size", later) for name in _SAYING},
     "parameters.watermark": "watermark",
+    **{f"parameters.{name}": name for name in wire.RELAYED},
 }
 _PICTURES: Final[Fields] = {
     "inputs.first_frame|image": Picture("input_reference", "first frame"),

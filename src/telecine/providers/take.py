@@ -40,6 +40,11 @@ class Take:
         self._native = native if native is not None and native.dialect in speaks else None
         self._taken: set[str] = set()
 
+    @property
+    def speaks(self) -> bool:
+        """Whether the client's dialect is the upstream's, and what only the two of them know is there."""
+        return self._native is not None
+
     def field(self, name: str) -> Any:
         """The value of one core field, now taken."""
         self._taken.add(name)

@@ -31,7 +31,9 @@ DEFAULT_SIZE: Final = "720x1280"
 
 BILLED: Final = frozenset({"model", "seconds", "size", "n", "duration", "resolution", "quality", "n_variants"})
 """Fields that change the price; the last four at relays."""
-OURS: Final = frozenset({"prompt", "model", "seconds", "size", "input_reference", "watermark"})
+RELAYED: Final = ("private", "style", "style_id", "storyboard", "character_url", "character_timestamps")
+"""Parameters that relays have beside `watermark` (wire table C.2), each under its own name."""
+OURS: Final = frozenset({"prompt", "model", "seconds", "size", "input_reference", "watermark", *RELAYED})
 """Fields that we alone write."""
 QUEUED: Final = frozenset(
     {
@@ -56,6 +58,10 @@ NO_TASK_CODES: Final = frozenset({"task_not_exist", "task_not_found", "video_not
 """What a query answers for a job that is not there; new-api does so with status 400."""
 
 
+COMPONENTS: Final = "components"
+"""In the name of a model that makes a video of what its pictures show (wire table C.7)."""
+HOOKS: Final = ("webhook_url", "callback_url", "notify_hook")
+"""Fields that say where to tell of a new status; the last at gpt-best (wire table C.6)."""
 Note = str | int | float | bool | None
 
 
@@ -77,6 +83,25 @@ class CreateVideo(msgspec.Struct):
     aspect_ratio_camel: Word | None = msgspec.field(default=None, name="aspectRatio")
     resolution: Word | None = None
     webhook_url: str | None = None
+    notify_hook: str | None = None
+    private: bool | str | None = None
+    """Not published, so that nobody else can make a remix of it."""
+    style: str | None = None
+    """thanksgiving, comic, news, selfie, nostalgic, anime."""
+    style_id: str | None = None
+    """festive, retro, news, selfie, handheld, anime."""
+    storyboard: Any = None
+    """Relays do not say of what type."""
+    character_url: str | None = None
+    """A video with somebody in it who is to be in this one."""
+    character_timestamps: str | None = None
+    """`1,3`: from which second to which they are seen there."""
+    orientation: str | None = None
+    """portrait, landscape."""
+    tier: Word | None = None
+    """genrelay 0.1.1: 720p, 1080p, 4k."""
+    reference_images: Any = None
+    """genrelay 0.1.1: URLs of what is to be seen."""
 
     negative_prompt: str | None = None
     aspect_ratio: Word | None = None

@@ -13,7 +13,8 @@ from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
-from telecine.dialects.openai.create import MAX_IMAGE, REPEATABLE, parse_create, parse_remix
+from telecine.dialects.openai.create import MAX_IMAGE, parse_create, parse_remix
+from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.openai.render import (
     ERRORS,
     SENT,
@@ -30,7 +31,7 @@ from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, making
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
 from telecine.tasks.view import Page, View
-from telecine.wires.openai import CreateVideo
+from telecine.wires.openai import HOOKS, CreateVideo
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
@@ -108,7 +109,7 @@ def remixed(call: Call, body: Body) -> Parsed:
 
 def _hook(body: Body) -> str:
     """The name by which the client sent the URL for webhooks."""
-    return "webhook_url" if body.fields.get("webhook_url") else "callback_url"
+    return next((name for name in HOOKS if body.fields.get(name)), HOOKS[0])
 
 
 _ONE: Final = "/v1/videos/{id}"

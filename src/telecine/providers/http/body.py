@@ -175,4 +175,10 @@ async def _filled_form(draft: Draft, media: MediaReader) -> Form:
 
 
 def _texts(body: Mapping[str, Any]) -> list[Pair]:
-    return [(name, str(value).lower() if isinstance(value, bool) else str(value)) for name, value in body.items()]
+    found: list[Pair] = []
+    for name, value in body.items():
+        if isinstance(value, dict | list):
+            found += pairs_of({name: msgspec.Raw(msgspec.json.encode(value))})
+        else:
+            found.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return found
