@@ -9,7 +9,7 @@ import pytest
 from telecine.accounts.secret import Secret, load_secret
 from telecine.config import ConfigError, KeyConfig
 from telecine.nouns.errors import GatewayError
-from tests.tasks.scripted import House
+from tests.tasks.scripted import SEAL, House
 
 
 async def test_a_key_works_until_it_is_revoked(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ async def test_a_revocation_elsewhere_is_seen_within_a_second(tmp_path: Path) ->
     async with House(tmp_path).opened() as house:
         from telecine.accounts.keys import Keys
 
-        elsewhere = Keys(house.database, house.clock, house.context.ids)
+        elsewhere = Keys(house.database, house.clock, house.context.ids, SEAL)
         _, text = await house.keys.create("laptop")
         await house.keys.check(text)
         await elsewhere.revoke("laptop")

@@ -19,7 +19,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Window, Windows, rate_of
 from telecine.providers.base import Failed, Running
 from tests.clock import HandClock
-from tests.tasks.scripted import House, refusal, text_to_video
+from tests.tasks.scripted import SEAL, House, refusal, text_to_video
 
 MIDNIGHT = 1_763_683_200.0  # 2025-11-21T00:00:00Z
 
@@ -269,7 +269,7 @@ async def test_a_task_goes_to_the_channel_that_still_may(tmp_path: Path) -> None
 async def test_limits_are_seen_by_other_processes_within_a_second(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         await house.keys.create("demo", text="k" * 30)
-        elsewhere = Keys(house.database, house.clock, house.context.ids)
+        elsewhere = Keys(house.database, house.clock, house.context.ids, SEAL)
         assert (await elsewhere.check("k" * 30)).bounds == Bounds()
         await house.configure(accounts=[AccountConfig(name="default", max_tasks_in_flight=1)])
         house.clock.advance(1.01)

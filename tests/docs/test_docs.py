@@ -45,6 +45,8 @@ SECRETS: Final = {
     "KLING_SECRET_KEY": "s" * 32,
     "KLING_WEBHOOK_SECRET": "w" * 32,
     "STUDIO_KEY": "w4tL0n8qZ2xV7bK3mR9cT1",
+    "STUDIO_ACCESS_KEY": "a" * 32,
+    "STUDIO_SECRET_KEY": "p8xV7bK3mR9cT1w4tL0n8qZ2w4tL0n8qZ2xV7b",
     "METRICS_KEY": "m4kT0n8qZ2xV7bK3mR9cT1",
 }
 SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (

@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 
-from tests.server.live import KEY, NARROW_KEY, Answer, LiveServer, kling_channel, received
+from tests.server.live import ADMIN_KEY, KEY, NARROW_KEY, Answer, LiveServer, kling_channel, received
 from tests.server.pictures import picture
 from tests.upstreams.kling import API_KEY, FakeKling
 
@@ -83,6 +84,25 @@ def refused(answer: Answer, dialect: str, status: int, code: int | str, param: s
 
 def codes(kling: int, openai: str, tasks: str | None = None) -> dict[str, int | str]:
     return {"openai": openai, "kling": kling, "bare-kling": kling, "tasks": tasks or openai}
+
+
+def test_tokens(server: LiveServer) -> None:
+    """In Kling's own words: what its clients sign is refused as Kling refuses it."""
+    pair = server.call("POST", "/admin/v1/keys", {"name": "signer", "jwt": True}, key=ADMIN_KEY).json
+    now = int(server.clock.now())
+    good = {"iss": pair["access_key"], "exp": now + 1800, "nbf": now - 5}
+    for path in ("/kling/v1/videos/text2video", "/v1/videos/image2video", "/v1/videos", "/v1/tasks"):
+        assert server.call("GET", path, key=jwt.encode(good, pair["secret_key"], "HS256")).status == 200, path
+    for code, claims, secret in (
+        (1000, {"iss": pair["access_key"]}, pair["secret_key"]),
+        (1002, good, "another-secret-of-somebody-who-is-not-us"),
+        (1002, good | {"iss": "nobody"}, pair["secret_key"]),
+        (1003, good | {"nbf": now + 7200}, pair["secret_key"]),
+        (1004, good | {"exp": now - 7200}, pair["secret_key"]),
+    ):
+        token = jwt.encode(claims, secret, "HS256")
+        refused(server.call("GET", CREATES["kling"], key=token), "kling", 401, code)
+        refused(server.call("GET", CREATES["openai"], key=token), "openai", 401, "invalid_api_key")
 
 
 @pytest.mark.parametrize("dialect", CREATES)

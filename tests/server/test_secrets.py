@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import jwt
 import pytest
 
 from tests.server.live import ADMIN_KEY, KEY, NARROW_KEY, OTHER_KEY, LiveServer
@@ -50,7 +51,9 @@ def busy(server: LiveServer, kling: FakeKling) -> tuple[list[str], list[str]]:
     made = server.call("POST", "/admin/v1/keys", {"name": "extra"}, key=ADMIN_KEY).json
     hook = server.call("POST", "/v1/webhooks", {"url": f"{kling.base_url}/hook"}).json
     own = server.call("POST", "/v1/webhooks/secret/rotate").json
-    shown += [made["key"], hook["secret"], own["secret"]]
+    pair = server.call("POST", "/admin/v1/keys", {"name": "signer", "jwt": True}, key=ADMIN_KEY).json
+    token = jwt.encode({"iss": pair["access_key"], "exp": int(server.clock.now()) + 900}, pair["secret_key"], "HS256")
+    shown += [made["key"], pair["key"], pair["secret_key"], token, hook["secret"], own["secret"]]
 
     for model in ("kling-v2-5-turbo", "kling-v1"):
         reply = server.call("POST", PATH, {**BODY, "model_name": model})
@@ -73,6 +76,9 @@ def busy(server: LiveServer, kling: FakeKling) -> tuple[list[str], list[str]]:
     call("GET", "/v1/models?key=" + KEY, key=None)
     call("GET", "/v1/models?key=sk-tc-" + KEY, key=None)
     call("GET", "/v1/models", key=KEY + "x")
+    for signed in (token, token + "x"):
+        call("GET", "/v1/models", key=signed)
+        call("GET", f"/v1/models?key={signed}", key=None)
     call("GET", "/v1/nowhere?key=" + KEY, key=None)
     call("POST", "/v1/videos", b"{", key=KEY)
     call("POST", "/callbacks/nobody", b"{}", key=None)

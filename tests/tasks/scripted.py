@@ -54,6 +54,7 @@ from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
 from telecine.store import tables
 from telecine.store.database import Database
+from telecine.store.sealing import Seal
 from telecine.tasks.advance import advance
 from telecine.tasks.context import Announce, Context
 from telecine.tasks.engine import Engine
@@ -67,6 +68,7 @@ from tests.clock import HandClock
 from tests.records import writing
 
 Answer = TypeVar("Answer")
+SEAL = Seal(b"s" * 32)
 DONE = Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id="v1"),))
 TRAITS = Traits(
     look_up=True,
@@ -309,7 +311,7 @@ class House:
         self.engine = Engine(self.context) if other is None else InTurn(self.context, other)
         self.loops = self.engine.run(advance)
         self.tasks = TaskService(self.context, self.engine, catalogue.load())
-        self.keys = Keys(self.database, self.clock, self.context.ids)
+        self.keys = Keys(self.database, self.clock, self.context.ids, SEAL)
         self.me = Principal(0, None, "me")
 
     @asynccontextmanager
@@ -335,7 +337,8 @@ class House:
     async def configure(self, *, keys: Sequence[KeyConfig] = (), accounts: Sequence[AccountConfig] = ()) -> None:
         """What a start or a reload makes of these sections of the file."""
         async with writing(self.database) as connection:
-            await connection.run_sync(configured.sync, accounts, keys, ids=self.context.ids, now=self.clock.now())
+            now = self.clock.now()
+            await connection.run_sync(configured.sync, accounts, keys, ids=self.context.ids, seal=SEAL, now=now)
         self.keys.check_anew()
 
     def reload(self, config: Config) -> None:

@@ -19,7 +19,7 @@ from telecine.webhooks.delivery import Message
 from telecine.webhooks.endpoints import Endpoints
 from telecine.webhooks.log import DeliveryLog
 from tests.records import reading
-from tests.tasks.scripted import DONE, House, text_to_video
+from tests.tasks.scripted import DONE, SEAL, House, text_to_video
 
 HOOK = "https://app.example/hook"
 
@@ -95,7 +95,7 @@ async def test_of_webhooks(tmp_path: Path) -> None:
 async def test_of_accounts_keys_and_payments(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         source = unlucky(house)
-        keys = Keys(house.database, house.clock, source)
+        keys = Keys(house.database, house.clock, source, SEAL)
         balances = Balances(house.database, keys, house.clock, source)
         first = await keys.account("first")
         source.taken = [first]

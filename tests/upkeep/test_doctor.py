@@ -20,11 +20,11 @@ from telecine.nouns.errors import GatewayError
 from telecine.providers.base import Unknown, Unreadable
 from telecine.server.metrics import Metrics
 from telecine.store import tables
+from telecine.store.sealing import Seal
 from telecine.tasks.writes.recovery import set_pools
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import Abroad, Count, Figures, GivenUp, measure
 from telecine.upkeep.finding import Finding
-from telecine.webhooks.sealing import Seal
 from tests.records import writing
 from tests.server.live import ADMIN_KEY, LiveServer
 from tests.tasks.scripted import TRAITS, House, Scripted, text_to_video

@@ -14,9 +14,10 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Failed, Refused, Running
+from telecine.store.sealing import Seal
 from telecine.webhooks.delivery import EVENTS, Message, line_of
 from telecine.webhooks.endpoints import MOST, MOST_OLD, TWO_SECRETS, Endpoints
-from telecine.webhooks.sealing import Seal, reseal
+from telecine.webhooks.sealing import reseal
 from telecine.webhooks.tries import GONE
 from tests.tasks.scripted import DONE, refusal, text_to_video
 from tests.webhooks.house import KEY, Hooks, Receiver, until

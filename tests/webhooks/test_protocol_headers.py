@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from telecine.nouns.ids import IdSource
 from telecine.providers.base import Running
 from telecine.store import tables
+from telecine.store.sealing import Seal
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
 from telecine.webhooks.endpoints import Endpoints
-from telecine.webhooks.sealing import Seal, reseal
+from telecine.webhooks.sealing import reseal
 from tests.records import reading, writing
 from tests.webhooks.house import KEY, Hooks, Receiver
 

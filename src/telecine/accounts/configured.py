@@ -12,13 +12,15 @@ from sqlalchemy import Connection, func, select, update
 
 from telecine.accounts import holders, ledger
 from telecine.accounts.keys import digest_of, key_row
+from telecine.accounts.pairs import NO_PAIR, Pair, columns_of
 from telecine.accounts.terms import Terms
-from telecine.config import AccountConfig, KeyConfig
+from telecine.config import AccountConfig, ConfigError, KeyConfig
 from telecine.nouns.ids import IdSource
 from telecine.nouns.money import micros_of
 from telecine.store import tables
 from telecine.store.inserts import insert_drawn
 from telecine.store.locks import Locks, lock
+from telecine.store.sealing import Seal
 
 
 def sync(
@@ -28,12 +30,14 @@ def sync(
     *,
     priced: bool = False,
     ids: IdSource,
+    seal: Seal,
     now: float,
 ) -> None:
     """Bring accounts, what they have been granted, and keys in line with the file; other keys stay as they are.
 
-    `priced`: the file has prices. `now` in seconds since the Unix epoch. Raises GatewayError for what `telecine.config`
-    would have refused.
+    `priced`: the file has prices. `seal` closes the secret keys of clients that sign their own tokens. `now` in seconds
+    since the Unix epoch. Raises GatewayError for what `telecine.config` would have refused, and ConfigError for what
+    only the records tell.
     """
     holders.note_prices(connection, priced=priced)
     names = sorted({*(one.name for one in accounts), *(one.account for one in keys)})
@@ -44,7 +48,8 @@ def sync(
     for account in accounts:
         if account.balance is not None:
             _grant(connection, there[account.name], micros_of(account.balance), ids, now)
-    _sync_keys(connection, keys, there, ids, now)
+    made = _sync_keys(connection, keys, there, ids, now)
+    _sync_pairs(connection, keys, made, seal)
 
 
 def _lock(connection: Connection, named: Iterable[int]) -> None:
@@ -72,8 +77,8 @@ def _grant(connection: Connection, account_id: int, micros: int, ids: IdSource, 
 
 def _sync_keys(
     connection: Connection, keys: Sequence[KeyConfig], accounts: Mapping[str, int], ids: IdSource, now: float
-) -> None:
-    """Revoke the file's keys that are no longer in it; make or change those that are."""
+) -> dict[str, int]:
+    """Revoke the file's keys that are no longer in it; make or change those that are. Their ids, by name."""
     wanted = {digest_of(key.key): key for key in keys}
     table = tables.keys
     # A key that was made here (at the first run, say) may be written into the file too.
@@ -86,6 +91,7 @@ def _sync_keys(
     gone = [row.id for digest, row in there.items() if digest not in wanted and row.revoked_at is None]
     if gone:
         connection.execute(update(table).where(table.c.id.in_(gone)).values(revoked_at=now))
+    made: dict[str, int] = {}
     for digest, key in wanted.items():
         row = key_row(
             key.name,
@@ -96,7 +102,24 @@ def _sync_keys(
             terms=Terms.configured(key),
         )
         if digest in there:
+            made[key.name] = there[digest].id
             connection.execute(update(table).where(table.c.id == there[digest].id).values(row))
         else:
             row |= {"source": "file", "created_at": now}
-            insert_drawn(connection, table, row, lambda: ids.next(now))
+            made[key.name] = insert_drawn(connection, table, row, lambda: ids.next(now))
+    return made
+
+
+def _sync_pairs(connection: Connection, keys: Sequence[KeyConfig], made: Mapping[str, int], seal: Seal) -> None:
+    """Give the keys of the file the pairs that it says, and no others; a key that was made here keeps its own."""
+    table = tables.keys
+    pairs = {made[one.name]: Pair(one.access_key, one.secret_key) for one in keys if one.access_key and one.secret_key}
+    whose = {pair.access_key: identity for identity, pair in pairs.items()}
+    signing = select(table.c.id, table.c.access_key, table.c.source).where(table.c.access_key.is_not(None))
+    for identity, access_key, source in connection.execute(signing).all():
+        if source == "file":  # also of those that are gone, before another one has it
+            connection.execute(update(table).where(table.c.id == identity).values(NO_PAIR))
+        elif whose.get(access_key, identity) != identity:
+            raise ConfigError(f"The access_key '{access_key}' belongs to a key that was made here; take another pair.")
+    for identity, pair in pairs.items():
+        connection.execute(update(table).where(table.c.id == identity).values(columns_of(pair, seal, identity)))

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select, update
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts import holders
 from telecine.accounts.holders import DEFAULT_ACCOUNT, NewAccount
+from telecine.accounts.pairs import NO_PAIR, Pair, check_token, columns_of, signer_of
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
@@ -25,6 +26,9 @@ from telecine.store import tables
 from telecine.store.batcher import Batcher
 from telecine.store.database import Database
 from telecine.store.inserts import insert_drawn
+from telecine.store.sealing import Seal
+
+Name = TypeVar("Name", bytes, str)
 
 _PREFIX: Final = "sk-tc-"
 _FRESH: Final = 1.0
@@ -43,6 +47,8 @@ class KeyInfo(Terms, frozen=True, kw_only=True):
     """`admin` (made here), `file` (from the configuration) or `first_run`."""
     created_at: float
     revoked_at: float | None
+    access_key: str | None = None
+    """Of the pair with which its client may sign tokens."""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -51,39 +57,48 @@ class _Known(msgspec.Struct, frozen=True):
     account_expires_at: float | None
     revoked: bool
     read_at: float
+    secret_key: bytes | None
+    """With which its client signs tokens, sealed."""
 
 
 class Keys:
     """The keys of this installation."""
 
-    def __init__(self, database: Database, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: IdSource, seal: Seal) -> None:
+        """`seal`: what closes the secret keys of clients that sign their own tokens."""
         self._database = database
         self._clock = clock
         self._ids = ids
-        self._cache: dict[bytes, _Known] = {}
+        self._seal = seal
+        self._cache: dict[bytes | str, _Known] = {}
+        """By digest, and by access key."""
         self._reads: Batcher[bytes, _Known | None] = Batcher(self._load)
+        self._signers: Batcher[str, _Known | None] = Batcher(self._load_signers)
 
     async def check(self, text: str) -> Principal:
-        """Who holds the key `text`. Raises GatewayError (`authentication`).
+        """Who holds the key `text`, or has signed it with a key's pair. Raises GatewayError (`authentication`).
 
         Keys are long random texts, so a plain SHA-256 finds them and the comparison of digests tells an attacker
         nothing about the text.
         """
-        digest = digest_of(text)
-        now = self._clock.now()
-        known = self._cache.get(digest)
-        if known is None or now - known.read_at > _FRESH:
-            known = await self._reads.submit(digest)
-            self._remember(digest, known)
-        if known is None:
-            raise GatewayError("authentication", "This API key is not valid.")
-        if known.revoked:
-            raise GatewayError("authentication", "This API key has been revoked.")
-        if known.expires_at is not None and now >= known.expires_at:
-            raise GatewayError("authentication", "This API key has expired.")
-        if known.account_expires_at is not None and now >= known.account_expires_at:
-            raise GatewayError("authentication", "The account of this API key has expired.")
-        return known.principal
+        signer = signer_of(text)
+        known = None if signer is None else await self._found(signer, self._signers)
+        if known is None:  # whoever chose a key may have given it the form of a token
+            known = await self._found(digest_of(text), self._reads)
+        elif known.secret_key is not None:
+            secret_key = self._seal.open(known.secret_key, known.principal.key_id or 0)
+            if secret_key is None:  # sealed with a key that this installation does not have now
+                raise GatewayError("authentication", "The secret key of this token cannot be opened; get a new pair.")
+            check_token(text, secret_key, self._clock.now())
+        return _living(known, self._clock.now())
+
+    async def _found(self, name: Name, reads: Batcher[Name, _Known | None]) -> _Known | None:
+        """What is known of the key with this digest or access key, a second ago at most."""
+        known = self._cache.get(name)
+        if known is None or self._clock.now() - known.read_at > _FRESH:
+            known = await reads.submit(name)
+            self._remember(name, known)
+        return known
 
     def check_anew(self) -> None:
         """Believe no key any more that was checked before."""
@@ -102,11 +117,15 @@ class Keys:
         text: str | None = None,
         allow_unknown: bool = False,
         limits: Limits = NO_LIMITS,
+        pair: Pair | None = None,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show.
 
-        `new_account`: make the account where it does not exist. Raises GatewayError.
+        `new_account`: make the account where it does not exist. `pair`: what its client may sign tokens with. Raises
+        GatewayError.
         """
+        if admin and pair is not None:
+            raise GatewayError("invalid_request", "An admin key signs no tokens.", param="jwt")
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise GatewayError("invalid_request", "The key would have expired already.", param="expires_at")
@@ -124,7 +143,10 @@ class Keys:
                 "created_at": now,
             }
             row["id"] = insert_drawn(connection, tables.keys, row, lambda: self._ids.next(now))
-            return _info({**row, "account": account})
+            signed = columns_of(pair, self._seal, row["id"])
+            if pair is not None:
+                connection.execute(update(tables.keys).where(tables.keys.c.id == row["id"]).values(signed))
+            return _info({**row, **signed, "account": account})
 
         return await self._database.change(make), text
 
@@ -136,10 +158,10 @@ class Keys:
         """Revoke the key with this id or unique name. Raises GatewayError (`not_found`, `conflict`)."""
         found = await self._made_here(key, "remove it there")
         now = self._clock.now()
-        end = update(tables.keys).where(tables.keys.c.id == int(found.id)).values(revoked_at=now)
+        end = update(tables.keys).where(tables.keys.c.id == int(found.id)).values(revoked_at=now, **NO_PAIR)
         await self._database.change(lambda connection: connection.execute(end))
         self._cache.clear()
-        return msgspec.structs.replace(found, revoked_at=now)
+        return msgspec.structs.replace(found, revoked_at=now, access_key=None)
 
     async def change(self, key: str, wanted: Changes) -> KeyInfo:
         """Change what bounds the key with this id or unique name, from its next request on. Raises GatewayError
@@ -192,19 +214,25 @@ class Keys:
         await self._database.change(partial(holders.change, name=name, wanted=wanted))
         self._cache.clear()
 
-    def _remember(self, digest: bytes, known: _Known | None) -> None:
+    def _remember(self, name: bytes | str, known: _Known | None) -> None:
         if len(self._cache) >= _MOST_CACHED:
             self._cache.clear()
         if known is None:
-            self._cache.pop(digest, None)
+            self._cache.pop(name, None)
         else:
-            self._cache[digest] = known
+            self._cache[name] = known
 
     async def _load(self, digests: Sequence[bytes]) -> Sequence[_Known | None]:
         rows = await self._database.rows(_CHECKED.where(tables.keys.c.hash.in_(set(digests))))
         found = {row.hash: row._mapping for row in rows}
         now = self._clock.now()
         return [_known(found[digest], now) if digest in found else None for digest in digests]
+
+    async def _load_signers(self, names: Sequence[str]) -> Sequence[_Known | None]:
+        rows = await self._database.rows(_CHECKED.where(tables.keys.c.access_key.in_(set(names))))
+        found = {row.access_key: row._mapping for row in rows}
+        now = self._clock.now()
+        return [_known(found[name], now) if name in found else None for name in names]
 
 
 def digest_of(text: str) -> bytes:
@@ -250,12 +278,27 @@ def _known(row: Any, now: float) -> _Known:
         bounds=bounds_of(row),
         account_bounds=bounds_of(account),
     )
-    return _Known(principal, row["expires_at"], account["expires_at"], row["revoked_at"] is not None, now)
+    gone = row["revoked_at"] is not None
+    return _Known(principal, row["expires_at"], account["expires_at"], gone, now, row["secret_key"])
+
+
+def _living(known: _Known | None, now: float) -> Principal:
+    """Who holds a key. Raises GatewayError for none, and for one that works no longer."""
+    if known is None:
+        raise GatewayError("authentication", "This API key is not valid.")
+    if known.revoked:
+        raise GatewayError("authentication", "This API key has been revoked.")
+    if known.expires_at is not None and now >= known.expires_at:
+        raise GatewayError("authentication", "This API key has expired.")
+    if known.account_expires_at is not None and now >= known.account_expires_at:
+        raise GatewayError("authentication", "The account of this API key has expired.")
+    return known.principal
 
 
 def _info(row: Any) -> KeyInfo:
     return KeyInfo(
         **msgspec.structs.asdict(Terms.kept(row)),
         **{name: row[name] for name in ("name", "account", "admin", "source", "created_at", "revoked_at")},
+        access_key=row["access_key"],
         id=str(row["id"]),
     )

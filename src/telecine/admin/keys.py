@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.keys import Keys
+from telecine.accounts.pairs import new_pair
 from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.circuit import State
 from telecine.config import Limits
@@ -26,7 +27,7 @@ Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /admin/v1/keys`. `new_account`: the account is made where it does not exist. `expires_at` in seconds since
-    the Unix epoch."""
+    the Unix epoch. `jwt`: it carries a pair with which its client may sign tokens of its own."""
 
     name: str
     account: str = DEFAULT_ACCOUNT
@@ -35,6 +36,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     expires_at: float | None = None
     admin: bool = False
     limits: Limits = NO_LIMITS
+    jwt: bool = False
 
 
 class ChannelInfo(msgspec.Struct, frozen=True):
@@ -91,10 +93,13 @@ class Admin:
         return json_response({"object": "list", "data": await self._keys.list()})
 
     async def create_key(self, request: Request) -> Response:
-        """Make a key; the answer is the only place where its text ever appears."""
+        """Make a key; the answer is the only place where its text, and the secret key of its pair, ever appear."""
         wanted = asked(await request.body(), NewKey)
-        info, text = await self._keys.create(**{one: getattr(wanted, one) for one in wanted.__struct_fields__})
-        return json_response({**msgspec.structs.asdict(info), "key": text}, 201)
+        pair = new_pair() if wanted.jwt else None
+        said = {one: getattr(wanted, one) for one in wanted.__struct_fields__ if one != "jwt"}
+        info, text = await self._keys.create(**said, pair=pair)
+        shown = {"key": text} if pair is None else {"key": text, "secret_key": pair.secret_key}
+        return json_response({**msgspec.structs.asdict(info), **shown}, 201)
 
     async def change_key(self, request: Request) -> Response:
         """Change what bounds a key, by id or name, from its next request on."""

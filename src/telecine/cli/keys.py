@@ -27,20 +27,28 @@ def create(
         str | None, typer.Option(help="The account that it spends from.", show_default="default")
     ] = None,
     new_account: Annotated[bool, typer.Option("--new-account", help="Make the account where it is new.")] = False,
+    jwt: Annotated[bool, typer.Option("--jwt", help="With a pair to sign tokens with, as Kling's clients do.")] = False,
     bounds: limits.Bounds,
     target: Target,
     json: Json = False,
 ) -> None:
-    """Make a key. It goes to stdout, this once; nothing will ever show it again."""
+    """Make a key. It goes to stdout, this once; nothing will ever show it again.
+
+    With --jwt its access key and its secret key follow, a line each.
+    """
     terms = limits.asked(bounds)
     wanted: dict[str, object] = {"name": name, "admin": admin, **terms}
+    if jwt:
+        wanted["jwt"] = True
     if account is not None:
         wanted |= {"account": account, "new_account": new_account}
     made = answered(target, Key, "POST", "/admin/v1/keys", wanted, json=json)
     if made is None:
         return
     typer.echo(text("key_made", name=made.name, id=made.id), err=True)
-    typer.echo(made.key)
+    for one in (made.key, made.access_key, made.secret_key):
+        if one is not None:
+            typer.echo(one)
 
 
 @command(app, "list")

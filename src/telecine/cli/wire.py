@@ -76,7 +76,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(Terms, frozen=True, kw_only=True):
-    """A key; its text (`key`) is there only in the answer that makes it."""
+    """A key; its text (`key`) and its `secret_key` are there only in the answer that makes it."""
 
     id: str
     name: str
@@ -85,7 +85,9 @@ class Key(Terms, frozen=True, kw_only=True):
     source: str
     created_at: float
     revoked_at: float | None
+    access_key: str | None = None
     key: str | None = None
+    secret_key: str | None = None
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,6 +127,9 @@ class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     key: str
     account: str = "default"
     admin: bool = False
+    access_key: str | None = None
+    """With `secret_key`, the pair with which its client may sign tokens of its own, as Kling's do."""
+    secret_key: str | None = None
     allow_unknown_parameters: bool = False
     """Fields that Telecine does not know may pass through although the account has a balance."""
 

@@ -123,7 +123,14 @@ def _with_secrets(config: Config, environment: Mapping[str, str]) -> Config:
         for number, channel in enumerate(config.channels)
     ]
     keys = [
-        msgspec.structs.replace(key, key=secret(key.key, f"key '{key.name}'", "keys", number, "key") or "")
+        msgspec.structs.replace(
+            key,
+            key=secret(key.key, f"key '{key.name}'", "keys", number, "key") or "",
+            **{
+                name: secret(getattr(key, name), f"key '{key.name}'", "keys", number, name)
+                for name in ("access_key", "secret_key")
+            },
+        )
         for number, key in enumerate(config.keys)
     ]
     return msgspec.structs.replace(

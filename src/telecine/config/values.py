@@ -23,6 +23,10 @@ _MOST_BYTES: Final = 2**40
 _MOST_SECONDS: Final = 366 * 86400
 _MOST_DAYS: Final = 36_500
 _MOST_WEIGHT: Final = 1_000_000
+_MOST_NAMED: Final = 128
+"""Characters of an access key, as they are read from tokens."""
+_LEAST_SIGNING: Final = 32
+"""256 bits, as HS256 wants them (RFC 7518, 3.2)."""
 _CREDENTIALS: Final = ("api_key", "access_key", "secret_key", "webhook_secret")
 
 
@@ -93,9 +97,11 @@ def _twice(config: Config) -> Iterator[ConfigError]:
                 yield ConfigError(said, section, number, "name")
     seen: dict[str, str] = {}
     for number, key in enumerate(config.keys):
-        if (other := seen.setdefault(key.key, key.name)) != key.name:
-            said = f"The keys '{other}' and '{key.name}' have the same text; give each one of its own."
-            yield ConfigError(said, "keys", number, "key")
+        for field, text in (("key", key.key), ("access_key", key.access_key)):
+            if text is not None and (other := seen.setdefault(text, key.name)) != key.name:
+                what = "text" if field == "key" else field
+                said = f"The keys '{other}' and '{key.name}' have the same {what}; give each one of its own."
+                yield ConfigError(said, "keys", number, field)
 
 
 def _channel(channel: ChannelConfig, number: int) -> Iterator[ConfigError]:
@@ -133,6 +139,28 @@ def _key(key: KeyConfig, number: int) -> Iterator[ConfigError]:
     elif not is_strong(key.key):
         yield ConfigError(
             f"Key '{key.name}' is too easy to guess to be safe: {HOW}, or leave it to `telecine keys create`.", *at
+        )
+    yield from _pair(key, number)
+
+
+def _pair(key: KeyConfig, number: int) -> Iterator[ConfigError]:
+    """What is wrong with the pair that a key signs tokens with."""
+    at, access_key, secret_key = ("keys", number), key.access_key, key.secret_key
+    if access_key is None and secret_key is None:
+        return
+    if access_key is None or secret_key is None:
+        missing = "access_key" if access_key is None else "secret_key"
+        yield ConfigError(f"Key '{key.name}' has half a pair; add its {missing}, or take the other half away.", *at)
+    elif key.admin:
+        yield ConfigError(f"Key '{key.name}' is an admin key, which signs no tokens; take its pair away.", *at)
+    elif not (1 <= len(access_key) <= _MOST_NAMED and access_key.isascii() and access_key.isprintable()):
+        said = f"The access_key of key '{key.name}' must have 1 to {_MOST_NAMED} letters, digits and signs."
+        yield ConfigError(said, *at, "access_key")
+    elif len(secret_key) < _LEAST_SIGNING or not is_strong(secret_key):
+        yield ConfigError(
+            f"The secret_key of key '{key.name}' is too easy to guess to sign with: {HOW}, {_LEAST_SIGNING} characters "
+            "or more.",
+            *(*at, "secret_key"),
         )
 
 

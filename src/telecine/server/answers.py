@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from telecine.accounts.keys import KeyInfo
 from telecine.admin import webhooks
@@ -18,9 +19,11 @@ class Deleted(msgspec.Struct, frozen=True):
 
 
 class NewKeyAnswer(KeyInfo, frozen=True, kw_only=True):
-    """A key that has just been made. `key` is its text, which nothing else will ever show."""
+    """A key that has just been made. `key` is its text, and `secret_key` the secret half of its pair, where it has one:
+    nothing else will ever show them."""
 
     key: str
+    secret_key: str | UnsetType = UNSET
 
 
 class KeyList(msgspec.Struct, frozen=True):

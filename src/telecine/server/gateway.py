@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from telecine.accounts import pairs
 from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
@@ -174,6 +175,7 @@ class Gateway:
             await self.upkeep.begin()
             advise(config)
             await self._go_on()
+            await pairs.reseal(self._database, self._secret.derive_all(pairs.SEALED))
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
             await self._house.upstreams.apps.refresh()

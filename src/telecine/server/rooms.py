@@ -10,6 +10,7 @@ import msgspec
 
 from telecine.accounts.balances import Balances
 from telecine.accounts.keys import Keys
+from telecine.accounts.pairs import SEALED
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.secret import Secret, load_secret
 from telecine.accounts.statement import Statement
@@ -40,6 +41,7 @@ from telecine.providers.known import VENDORS
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
 from telecine.store.database import Database
+from telecine.store.sealing import Seal
 from telecine.tasks.context import Context
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.view import View
@@ -62,6 +64,8 @@ class Ground(msgspec.Struct, frozen=True):
     clock: Clock
     secret: Secret
     ids: IdSource
+    seal: Seal
+    """What closes the secret keys of clients that sign their own tokens."""
     known: Catalogue
     addresses: AddressPolicy
     database: Database
@@ -119,11 +123,13 @@ class House(msgspec.Struct, frozen=True):
 
 def ground(settings: Settings, clock: Clock, public_url: Callable[[], str], *, make: bool) -> Ground:
     """`make` False opens what is there. Raises ConfigError where the secret of the installation is missing or weak."""
+    secret = load_secret(settings.data, settings.secret_key, make=make)
     return Ground(
         settings=settings,
         clock=clock,
-        secret=load_secret(settings.data, settings.secret_key, make=make),
+        secret=secret,
         ids=IdSource(),
+        seal=Seal(secret.derive_all(SEALED)),
         known=catalogue.load(),
         addresses=policy(settings.config.network.allow_private),
         database=Database(database_url(settings), shared_clock=isinstance(clock, SystemClock)),
@@ -183,7 +189,7 @@ def _hooks(base: Ground) -> Hooks:
 
 def _books(base: Ground, prices: Callable[[], PriceBook]) -> Books:
     """Keys and money."""
-    keys = Keys(base.database, base.clock, base.ids)
+    keys = Keys(base.database, base.clock, base.ids, base.seal)
     balances = Balances(base.database, keys, base.clock, base.ids)
     currency = base.settings.config.currency
     statement = Statement(

@@ -51,7 +51,15 @@ class Setup:
         set_pools(connection, pools_of(config))  # pools before accounts: see `telecine.store.locks`
         if self._make or self._settings.file is not None:
             given = self._given(config)
-            configured.sync(connection, config.accounts, given, priced=bool(config.prices), ids=ids, now=now)
+            configured.sync(
+                connection,
+                config.accounts,
+                given,
+                priced=bool(config.prices),
+                ids=ids,
+                seal=self._ground.seal,
+                now=now,
+            )
         record_channels(connection, ((one.provider, channel_of(one)) for one in channels_of(config)), now)
 
     async def first_keys(self, keys: Keys) -> FirstRun:

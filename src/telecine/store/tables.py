@@ -137,6 +137,8 @@ keys = Table(  # written by accounts/
     Column("source", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column("access_key", Text, unique=True, index=True),  # of the pair that its client signs tokens with
+    Column("secret_key", LargeBinary),  # the other half, sealed
     *_terms(),
 )
 

@@ -22,8 +22,9 @@ from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.inserts import DRAWS, insert_new
 from telecine.store.locks import in_order
+from telecine.store.sealing import Seal
 from telecine.webhooks.delivery import EVENTS
-from telecine.webhooks.sealing import OldSecret, Seal, packed, unpacked
+from telecine.webhooks.sealing import OldSecret, packed, unpacked
 from telecine.webhooks.signing import new_secret, secret_text
 
 MOST: Final = 50

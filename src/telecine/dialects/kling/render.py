@@ -49,6 +49,13 @@ _ERRORS: Final[dict[ErrorCode, tuple[int, int]]] = {
     "unavailable": (503, 5001),
     "internal": (500, 5000),
 }
+_CREDENTIALS: Final = {
+    "authorization_missing": 1001,
+    "authorization_claims": 1000,
+    "authorization_early": 1003,
+    "authorization_expired": 1004,
+}
+"""What is wrong with a credential ("Error Code"; which claims each stands for is reconstructed)."""
 FIELDS: Final = Fields(
     {
         "model": "model_name",
@@ -161,7 +168,7 @@ def _finer(error: GatewayError) -> tuple[int, int] | None:
     if error.code == "invalid_request" and error.param is None:
         return 400, 1200
     if error.code == "authentication" and error.param is not None:
-        return 401, 1001  # `param` names the credential that is missing
+        return 401, _CREDENTIALS.get(error.param, 1001)
     if error.code == "conflict" and error.param == HEADER:
         return 409, 1201  # of ours, not of Kling's: its own external id keeps Kling's 400
     if error.code == "not_found" and error.param == "method":
