@@ -227,10 +227,12 @@ class FakeKling(FaultyServer):
     # How.
 
     def _made(self, operation: str, body: dict[str, Any], handle: str | None) -> FakeJob:
-        job = FakeJob(str(next(self._numbers)), handle, operation, body)
+        return self._kept(FakeJob(str(next(self._numbers)), handle, operation, body))
+
+    def _kept(self, job: FakeJob) -> FakeJob:
         self.jobs[job.task_id] = job
-        if handle:
-            self._by_handle.setdefault(handle, job)
+        if job.handle:
+            self._by_handle.setdefault(job.handle, job)
         self._note("accepted", job)
         if self._auto is not None:
             loop = asyncio.get_running_loop()
@@ -249,8 +251,13 @@ class FakeKling(FaultyServer):
                 job.answer = None
                 if status == "succeed":
                     self.packs.deduct(job.units)
-            if url := job.body.get("callback_url"):
+            if url := self._hook(job):
                 self.soon(functools.partial(self._callbacks.send, job, url, self._data(job)))
+
+    def _hook(self, job: FakeJob) -> str | None:
+        """Where callbacks about it go."""
+        url: str | None = job.body.get("callback_url")
+        return url
 
     def _data(self, job: FakeJob) -> dict[str, Any]:
         """The job as queries and callbacks tell it, with a link that works."""

@@ -45,7 +45,7 @@ class Callbacks:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError):
             status = 0
-        self._note("callback", job, code=status, detail=data["task_status"])
+        self._note("callback", job, code=status, detail=data.get("task_status") or data["status"])
 
     def _signature(self, body: bytes) -> dict[str, str]:
         """Standard Webhooks, written out here so that the tests do not check a library against itself."""

@@ -56,6 +56,11 @@ class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="vide
     shots: tuple[Shot, ...] = ()
     voices: tuple[str, ...] = ()
     elements: tuple[int, ...] = ()
+    orientation: str | None = None
+    """Whether who is moved faces as in the picture or as in the video (Kling, `character_orientation`: `image`,
+    `video`)."""
+    keep_sound: bool | None = None
+    """Whether the sound of a video that it is made of stays (Kling, `keep_original_sound`)."""
     watermark: bool | None = None
     private: bool | None = None
     """Not published by its vendor, so that nobody else can follow it up (relays of Sora)."""

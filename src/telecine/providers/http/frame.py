@@ -28,11 +28,11 @@ class Frame(msgspec.Struct, frozen=True):
 
     def write(self, draft: Draft) -> None:
         """Write the two fields. Raises GatewayError for what the upstream does not make, and for ways that do not
-        agree. A client of its own dialect may name a ratio that is new there."""
+        agree. A client of its own dialect may name what is new there."""
         request, vendor = draft.request, draft.vendor
         for param in ("aspect_ratio", "resolution", "size"):
             value: str | None = getattr(request, param)
-            if not value or (param == "aspect_ratio" and draft.take.novel(param)):
+            if not value or draft.take.novel(param):
                 continue
             size = Billed.sized(*parse_size(value)) if param == "size" else None
             shape = size.aspect_ratio if size else value if param == "aspect_ratio" else None
