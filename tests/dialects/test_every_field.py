@@ -74,13 +74,22 @@ OWN: dict[str, Any] = {
     "resolution": "1080p", "duration": 10, "seed": 7, "audio": True, "parameters": {"watermark": True},
     "webhook_url": "https://me.test/h", "external_id": "mine", "metadata": {"a": "b"}, "source": {"task": "7"},
     **{f"inputs:{role}": [{"role": role, "url": OTHER}] for role in
-       ("image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment")},
+       ("image", "first_frame", "last_frame", "reference", "scene", "style", "mask", "video", "audio", "person",
+        "garment")},
     **{f"parameters:{name}": {name: value} for name, value in {
         "mode": "pro", "cfg_scale": 0.3, "camera": {"type": "down_back"}, "multi_shot": True,
         "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True,
         "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"], "character_url": OTHER,
         "character_timestamps": "1,3"}.items()},
 }  # fmt: skip
+IMAGES: dict[str, Any] = {
+    **{f"inputs:{role}": [{"role": "image", "url": URL}, {"role": role, "url": OTHER}] for role in
+       ("image", "reference", "scene", "style", "mask")},
+    **{f"parameters:{name}": {name: value} for name, value in {
+        "watermark": True, "image_reference": "face", "image_fidelity": 0.4, "human_fidelity": 0.6, "elements": [1],
+        "series": True, "fewer": True}.items()},
+}  # fmt: skip
+"""Of our own form, what pictures alone have."""
 SUNO: dict[str, Any] = {
     "prompt": "[Verse] on", "mv": "chirp-v3-5", "title": "A boat", "tags": "folk", "style": "folk",
     "gpt_description_prompt": "a shanty", "make_instrumental": True, "instrumental": True, "custom_mode": False,
@@ -141,6 +150,8 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
     "bizyair": (lambda body: bizyair.parse_app(CALL, body),
                 {"web_app_id": 37429, "input_values": {"6:CLIPTextEncode.text": "a"}}, BIZYAIR, bizyair_render.FIELDS),
     "tasks": (to_own, {"model": "kling-v1", "prompt": "a"}, OWN, tasks_render.FIELDS),
+    "tasks/images": (to_own, {"model": "kling-v2-1", "operation": "image_to_image", "prompt": "a",
+                              "inputs": [{"role": "image", "url": URL}]}, IMAGES, tasks_render.FIELDS),
 }  # fmt: skip
 
 
@@ -242,7 +253,9 @@ def test_no_field_is_left_out_of_this_walk() -> None:
     assert {f"parameters:{name}" for name in VideoParameters.__struct_fields__} == {
         name for name in OWN if name.startswith("parameters:")
     }
-    assert set(ImageParameters.__struct_fields__) == {"watermark"}
+    assert {f"parameters:{name}" for name in ImageParameters.__struct_fields__} == {
+        name for name in IMAGES if name.startswith("parameters:")
+    }
 
 
 def test_the_advisory_list_is_short() -> None:

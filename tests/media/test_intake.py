@@ -52,7 +52,20 @@ async def test_a_type_without_a_name_is_kept_without_one(intake: Intake) -> None
 @pytest.mark.parametrize(
     ("role", "body"),
     [
-        *((role, PNG) for role in ("image", "first_frame", "last_frame", "reference", "mask", "person", "garment")),
+        *(
+            (role, PNG)
+            for role in (
+                "image",
+                "first_frame",
+                "last_frame",
+                "reference",
+                "scene",
+                "style",
+                "mask",
+                "person",
+                "garment",
+            )
+        ),
         ("video", MP4),
         ("audio", WAV),
     ],

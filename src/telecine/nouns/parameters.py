@@ -79,6 +79,18 @@ class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="imag
     """Of operations that make pictures."""
 
     watermark: bool | None = None
+    image_reference: str | None = None
+    """What is taken of its picture: `subject` or `face` (Kling, images/generations)."""
+    image_fidelity: float | None = None
+    """How closely it keeps to its picture, 0 to 1 (Kling)."""
+    human_fidelity: float | None = None
+    """How closely it keeps to the face in its picture, 0 to 1 (Kling)."""
+    elements: tuple[int, ...] = ()
+    series: Annotated[bool | None, BILLED] = None
+    """Its pictures belong together, as those of a story do (Kling, omni-image, `result_type`)."""
+    fewer: bool | None = None
+    """Of a series: `count` is how many there are at the most, and the upstream sees how many there should be (Kling,
+    `series_amount: "auto"`)."""
 
 
 class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="expand"):
@@ -89,6 +101,7 @@ class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="exp
     down: float | None = None
     left: float | None = None
     right: float | None = None
+    watermark: bool | None = None
 
 
 class EffectsParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="effects"):

@@ -7,9 +7,21 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from telecine.nouns.parameters import BILLED, Parameters, Point, VideoParameters, only_billed
+from telecine.nouns.parameters import BILLED, ImageParameters, Parameters, Point, VideoParameters, only_billed
 
-Role = Literal["image", "first_frame", "last_frame", "reference", "mask", "video", "audio", "person", "garment"]
+Role = Literal[
+    "image",
+    "first_frame",
+    "last_frame",
+    "reference",
+    "scene",
+    "style",
+    "mask",
+    "video",
+    "audio",
+    "person",
+    "garment",
+]
 
 
 class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,6 +143,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         found: tuple[Reference, ...] = () if self.source is None else (self.source,)
         if isinstance(self.parameters, VideoParameters):
             found += tuple(Reference(upstream_id=one, kind="voice", elsewhere=True) for one in self.parameters.voices)
+        if isinstance(self.parameters, VideoParameters | ImageParameters):
             found += tuple(
                 Reference(upstream_id=str(one), kind="element", elsewhere=True) for one in self.parameters.elements
             )

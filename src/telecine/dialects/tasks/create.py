@@ -19,6 +19,8 @@ from telecine.nouns.ids import parse_output_id, parse_task_id
 from telecine.nouns.operations import OPERATIONS, Operation, find, inferred
 from telecine.nouns.parameters import (
     CameraMove,
+    ExpandParameters,
+    ImageParameters,
     MusicParameters,
     Parameters,
     Point,
@@ -34,6 +36,7 @@ from telecine.wires.scalars import Int63
 
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Growth = Annotated[float, msgspec.Meta(ge=0, le=8)]
 MAX_INLINE: Final = 50 * 1024 * 1024
 _MAX_INPUTS: Final = 20
 
@@ -105,6 +108,20 @@ class _Video(VideoParameters, frozen=True, forbid_unknown_fields=True):
     elements: tuple[Int63, ...] = ()
 
 
+class _Image(ImageParameters, frozen=True, forbid_unknown_fields=True):
+    image_reference: Literal["subject", "face"] | None = None
+    image_fidelity: Share | None = None
+    human_fidelity: Share | None = None
+    elements: tuple[Int63, ...] = ()
+
+
+class _Expand(ExpandParameters, frozen=True, forbid_unknown_fields=True):
+    up: Growth | None = None
+    down: Growth | None = None
+    left: Growth | None = None
+    right: Growth | None = None
+
+
 class _Music(MusicParameters, frozen=True, forbid_unknown_fields=True):
     style_weight: Share | None = None
     weirdness: Share | None = None
@@ -117,6 +134,8 @@ class _Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
     VideoParameters: _Video,
+    ImageParameters: _Image,
+    ExpandParameters: _Expand,
     MusicParameters: _Music,
     WorkflowParameters: _Workflow,
 }
