@@ -126,7 +126,7 @@ class Scripted:
     async def close(self) -> None:
         pass
 
-    def check(self, request: GenerationRequest, model: str) -> Billed:
+    def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         if self.objection is not None:
             raise self.objection
         return billed_of(request)

@@ -153,7 +153,7 @@ async def test_a_length_near_what_was_asked_for_is_billed_as_asked(
     tmp_path: Path, asked: float | None, length: float, rate: float | None, billed: float
 ) -> None:
     class Kling(Scripted):
-        def check(self, request: GenerationRequest, model: str) -> Billed:
+        def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
             return replace(super().check(request, model), duration=request.duration or 5.0)
 
     provider = Kling()

@@ -173,6 +173,19 @@ class Reported(msgspec.Struct, frozen=True):
     used: Mapping[str, Decimal]
 
 
+class Forms(msgspec.Struct, frozen=True):
+    """In which of several forms an upstream is spoken to."""
+
+    spoken: str | None
+    """None: nobody knows, and the first is tried."""
+    served: tuple[str, ...] = ()
+    """Those that it surely serves, as far as it has been asked."""
+    said: bool = False
+    """Its channel says so; else it was found out."""
+    sure: bool = True
+    """All that was asked could be told."""
+
+
 SubmitOutcome = Accepted | Finished | Refused | NeverSent | Unknown
 PollOutcome = Running | Succeeded | Failed | Unreadable | NotFound | Lost
 LookUpOutcome = Found | NotFound | Unreadable
@@ -366,6 +379,18 @@ class Keeper(Protocol):
         ...
 
 
+@runtime_checkable
+class Formed(Protocol):
+    """A provider whose upstreams are spoken to in one of several forms each."""
+
+    async def forms(self, channel: Channel) -> Forms:
+        """Ask the upstream anew which it serves, by questions that cost nothing.
+
+        Raises telecine.net.client.FetchError where it cannot be reached.
+        """
+        ...
+
+
 class Provider(Protocol):
     """One upstream service. Those that inherit it answer as stands here where a verb is none of theirs."""
 
@@ -389,9 +414,10 @@ class Provider(Protocol):
         """Called once after all other verbs. What `open` began ends here."""
         return
 
-    def check(self, request: GenerationRequest, model: str) -> Billed:
+    def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """What the upstream will be asked for, as far as prices depend on it. Raises GatewayError
-        (`unsupported_parameter`, `invalid_request`) where it cannot express `request`.
+        (`unsupported_parameter`, `invalid_request`) where it cannot express `request`, on `channel` where that is
+        named.
 
         Pure: the same take-or-refuse translation that `submit` uses, before anything is stored or sent.
         """

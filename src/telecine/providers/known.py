@@ -14,10 +14,11 @@ from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.kling2 import KLING2
 from telecine.providers.openai import OPENAI
+from telecine.providers.relay.table import RELAY
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (replace(KLING, later=(KLING2,)), OPENAI, SUNO, BIZYAIR)
+VENDORS: Final[tuple[Vendor, ...]] = (replace(KLING, later=(KLING2,)), OPENAI, RELAY, SUNO, BIZYAIR)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},

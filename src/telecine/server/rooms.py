@@ -36,7 +36,7 @@ from telecine.nouns.ids import IdSource
 from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Provider
 from telecine.providers.comfyui import ComfyProvider
-from telecine.providers.http import HttpProvider
+from telecine.providers.http import provider_of
 from telecine.providers.known import VENDORS
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.routing.router import Router
@@ -149,7 +149,7 @@ def _upstreams(base: Ground) -> Upstreams:
     providers: dict[str, Provider] = {
         "sandbox": SandboxProvider(base.settings.data / "sandbox", clock, base.workers),
         "comfyui": ComfyProvider(client, clock),
-        **{one.name: HttpProvider(one, client, clock) for one in VENDORS},
+        **{one.name: provider_of(one, client, clock) for one in VENDORS},
     }
     config, workflows = base.settings.config, Workflows(base.settings.config.flows)
     router = Router(config, providers, base.known, clock, workflows)

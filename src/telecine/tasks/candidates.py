@@ -20,8 +20,8 @@ def routes_of(
 ) -> list[Route]:
     """The channels that can run `request`, best first; never empty. Raises GatewayError: see `Router.choose`."""
 
-    def fits(provider: Provider, _: Channel, model: str) -> Billed:
-        billed = provider.check(request, model)
+    def fits(provider: Provider, channel: Channel, model: str) -> Billed:
+        billed = provider.check(request, model, channel)
         if not router.public and provider.traits_of(request.operation, model).url_only:
             _check_urls(request)
         return billed

@@ -120,7 +120,7 @@ def _asked(context: Context, work: Work) -> Billed:
     asked = Billed()
     if attempt is not None and found is not None:
         try:
-            asked = found[1].check(request, attempt.model)
+            asked = found[1].check(request, attempt.model, found[0])
         except Exception:  # of a job that is done, nothing is refused any more
             _log.exception("adapter_failed", provider=found[1].name)
     return asked if request.duration is None else replace(asked, duration=request.duration)

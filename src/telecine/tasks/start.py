@@ -111,7 +111,7 @@ async def _wait(context: Context, work: Work, routes: Sequence[Route], pause: fl
 def _alternative(context: Context, work: Work, route: Route, now: float) -> Alternative:
     number = work.task.attempts + 1
     identity = context.ids.next(now)
-    traits = route.provider.traits_of(work.task.operation, route.model)
+    traits = route.provider.traits_of(work.task.operation, route.model, route.channel)
     attempt = Attempt(
         id=identity,
         task_id=work.task.id,

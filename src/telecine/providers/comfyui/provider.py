@@ -92,7 +92,7 @@ class ComfyProvider(Provider):
         """Close them."""
         await self._progress.close()
 
-    def check(self, request: GenerationRequest, model: str) -> Billed:
+    def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """What the workflow's values come to. Raises GatewayError for whatever is no workflow with a graph of ours."""
         if request.operation != OPERATION or getattr(request.parameters, "digest", None) is None:
             what = "an app that has no file here" if request.operation == OPERATION else "anything but workflows"

@@ -13,6 +13,7 @@
 | `signatures` | callbacks that are signed |
 | `files` | the bytes of results |
 | `provider` | the verbs |
+| `forms` | the verbs, where an upstream is spoken to in one of several forms |
 
 What it guarantees for every vendor: a create is one request on a connection of its own, and ends as never sent only
 where nothing can have reached the upstream; an answer is believed only where it can be read, by its HTTP status first,
@@ -20,7 +21,16 @@ then its envelope, then its words; no host, port or key is in a message; a callb
 the upstream's own origin alone.
 """
 
+from telecine.clock import Clock
+from telecine.net.client import Client
+from telecine.providers.base import Provider
 from telecine.providers.http.facts import Op, Vendor
+from telecine.providers.http.forms import FormedProvider
 from telecine.providers.http.provider import HttpProvider
 
-__all__ = ["HttpProvider", "Op", "Vendor"]
+__all__ = ["FormedProvider", "HttpProvider", "Op", "Vendor", "provider_of"]
+
+
+def provider_of(vendor: Vendor, client: Client, clock: Clock) -> Provider:
+    """The provider for what a vendor states."""
+    return FormedProvider(vendor, client, clock) if vendor.forms else HttpProvider(vendor, client, clock)

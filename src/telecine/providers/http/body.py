@@ -4,7 +4,7 @@ before it is kept."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from telecine.providers.http.form import pairs_of
 from telecine.providers.take import Take
 
 JSON = "application/json"
+_PICTURE = "image/png"
 
 
 class Draft(msgspec.Struct):
@@ -31,14 +32,20 @@ class Draft(msgspec.Struct):
     source: Source | None
     take: Take
     body: dict[str, Any] = {}
-    media: list[tuple[dict[str, Any], str, MediaInput]] = []
-    """The inputs, and where each goes: in which object, under which name."""
+    media: list[tuple[Any, Any, MediaInput]] = []
+    """The inputs, and where each goes: in which object under which name, or in which list at which index."""
     passed: dict[str, msgspec.Raw] = {}
     """Fields of a client of the same dialect that nobody here knows."""
 
     def put(self, name: str, item: MediaInput, holder: dict[str, Any] | None = None) -> None:
         """Have `item` written into the field `name`, of the body where no other object is named."""
         self.media.append((self.body if holder is None else holder, name, item))
+
+    def put_all(self, name: str, items: Sequence[MediaInput]) -> None:
+        """Have `items` written as a list into the field `name` of a JSON body."""
+        listed: list[str] = [""] * len(items)
+        self.body[name] = listed
+        self.media += [(listed, index, item) for index, item in enumerate(items)]
 
     def encoded(self) -> bytes:
         """The JSON, with what passes through byte for byte at its end."""
@@ -151,11 +158,12 @@ async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
 
 
 async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
-    """A URL as it is, a stored picture as raw base64; as a URL too where the upstream takes nothing else."""
+    """A URL as it is, a stored picture as base64; as a URL too where the upstream takes nothing else."""
     traits = draft.op.traits or draft.vendor.traits
     if traits.url_only or (item.object_key is None and item.url is not None):
         return await media.as_url(item)
-    return await media.as_base64(item, draft.vendor.most_media)
+    content = await media.as_base64(item, draft.vendor.most_media)
+    return content if draft.vendor.inline == "base64" else f"data:{item.content_type or _PICTURE};base64,{content}"
 
 
 async def _filled_form(draft: Draft, media: MediaReader) -> Form:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -46,7 +46,8 @@ def later(_value: Any, _take: Take) -> None:
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A field that holds one input: a stored one as base64 in JSON, as a file in a form; a URL as it is."""
+    """A field that holds one input: a stored one as `Vendor.inline` says in JSON, as a file in a form; a URL as it
+    is."""
 
     name: str
     what: str = "picture"
@@ -124,6 +125,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     answer: Callable[[Told], Succeeded | str] | None = None
     """Where the job is done when its create is answered, and cannot be asked about: what that answer says that it has
     made, or why it cannot be told. None: the answer names a job."""
+    plain: Callable[[bytes], bytes] | None = None
+    """The JSON in the answer to its create, where that is something else: a stream of events."""
     many: Many | None = None
     """How many jobs are asked about at once."""
     other: Callable[[str], Op | None] = lambda _model: None
@@ -259,6 +262,14 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     spelt: Callable[[Channel, str], str] = lambda _channel, path: path
     """A path as it is at this channel, where a vendor has sites whose paths differ."""
     auth: Callable[[Clock], Sign] = bearer
+    forms: Mapping[str, Vendor] = {}
+    """Where its upstreams speak in several ways, each as a table of its own, those first that are to be preferred.
+    This table is none of them then, and says what holds for all."""
+    form: Callable[[Channel], str | None] = lambda _channel: None
+    """Which of them a channel says; None: its upstream is asked."""
+    sign: str = ""
+    """Of such a form: the path of a question about a job that nobody has, `{id}`, which only an upstream that serves
+    this form answers otherwise than it does one about any path. Nothing: it is served where no other is."""
 
     billed: AbstractSet[str]
     """Fields that change the price: never passed through."""
@@ -275,6 +286,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """The field that our address for callbacks is written into."""
     headers: Callable[[Channel, str | None], Mapping[str, str]] = lambda _channel, _callback: {}
     """Those of a create that say how it is to be answered; with our address for callbacks, where there is one."""
+    inline: Literal["base64", "data"] = "base64"
+    """How a stored picture stands in JSON: its base64 alone, or as a `data:` URL."""
     most_media: int = 0
     """Bytes of one picture in JSON, before base64; of all together in a form."""
 

@@ -69,7 +69,7 @@ class HttpProvider(Provider):
         alone = channel is not None and not channel.option(HttpOptions).lists
         return msgspec.structs.replace(traits, listed=False) if alone else traits
 
-    def check(self, request: GenerationRequest, model: str) -> Billed:
+    def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """What the vendor bills by. Raises GatewayError where it cannot express `request`."""
         vendor = self.vendor.generation(model)
         shape = request.shape(vendor.free)
@@ -114,6 +114,8 @@ class HttpProvider(Provider):
             )
         except FetchError as error:
             return Unknown(error.reason) if error.sent else NeverSent(error.reason)
+        if draft.op.plain is not None and 200 <= reply.status < 300:
+            reply = msgspec.structs.replace(reply, body=draft.op.plain(reply.body))
         return submitted(vendor, draft.op, reply, channel, self._clock.now())
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
@@ -205,6 +207,10 @@ class HttpProvider(Provider):
     async def ping(self, channel: Channel) -> str:
         """Ask something that costs nothing. Raises GatewayError and FetchError."""
         return pinged(self.vendor, await self._ask(channel, f"GET {self.vendor.ping}", None), channel)
+
+    async def hear(self, channel: Channel, path: str, **names: str) -> Reply:
+        """The answer to a question that changes nothing. Raises FetchError."""
+        return await self._ask(channel, f"GET {path}", None, None, **names)
 
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the vendor's rule finds it genuine."""

@@ -87,7 +87,7 @@ class SandboxProvider(Provider):
         """The same for all that it draws."""
         return self.traits
 
-    def check(self, request: GenerationRequest, model: str) -> Billed:
+    def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
         was not taken."""
         return billed_of(request, plan(request, "", None, 0.0))

@@ -1,0 +1,171 @@
+"""The chat form: a video model is asked in a chat, and its answer ends with the link. The answer is the result, minutes
+later, so an answer that breaks off leaves unknown whether a video was made, and paid for.
+
+How relays write such answers is in no document: what is read of them is reconstructed from their samples, in
+`told` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from telecine.nouns.errors import invalid
+from telecine.providers.complaint import text
+from telecine.providers.http.answers import decoded
+from telecine.providers.http.body import Draft
+from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
+from telecine.providers.http.getters import at, rows
+from telecine.providers.relay.answers import linked
+from telecine.providers.relay.frame import billed
+from telecine.providers.relay.official import OFFICIAL
+from telecine.providers.relay.pictures import pictures_of
+from telecine.wires import relay as wire
+
+_LONGEST: Final = 3600.0
+"""Seconds for which an answer is waited for."""
+_MOST_TEXT: Final = 256 * 1024
+"""Characters of an answer that are looked at: its end."""
+_URL: Final = re.compile(r"https?://[^\s<>\"'()\[\]`|\\]{1,4000}")
+_FILM: Final = re.compile(r"\.(?:mp4|mov|webm|m4v|mkv)(?:[?#]|$)", re.IGNORECASE)
+_MARKED: Final = re.compile(r"\[([^\[\]\n]{0,200})\]\((https?://[^\s()]{1,4000})\)")
+_ABOUT: Final = re.compile(r"预览|原始|preview|raw|data|image|图", re.IGNORECASE)
+"""Links with such words are to what is known of the job, and not to the video."""
+_TASK: Final = re.compile(r"\b(?:task|video|gen)_[A-Za-z0-9]{6,80}")
+_SAID: Final = re.compile(r"sid:\s{0,4}`?(s_[A-Za-z0-9]{6,80})")
+_FAILED: Final = re.compile(r"❌|失败|违规|\bfailed\b|\bfailure\b|\berror\b|\brejected\b|\bmoderation\b", re.IGNORECASE)
+
+
+def told(body: bytes) -> bytes:
+    """A chat's whole answer, streamed or not, as the video that it tells of, in the words of the official form.
+
+    A video is done where the answer has come to its end and has a link; the last that is a film's, else the last that
+    is marked as a link and is not to something else. Without one it has failed where it says so; whatever else it says
+    is nothing that can be concluded from.
+    """
+    words, ended, error, chat = _joined(body)
+    if error is not None and not words:
+        return msgspec.json.encode({"error": error})
+    if not ended or error is not None:
+        return b"{}"
+    words = words[-_MOST_TEXT:]
+    name, url = next(iter(_TASK.findall(words)), None), _link(words)
+    if url is not None:
+        said = next(iter(_SAID.findall(words)), None)
+        return msgspec.json.encode(
+            {"id": said or name or chat.get("id"), "status": "completed", "url": url, "usage": chat.get("usage")}
+        )
+    if _FAILED.search(words):
+        return msgspec.json.encode({"error": {"message": _reason(words), "type": "generation_failed"}})
+    return b"{}"
+
+
+def _link(words: str) -> str | None:
+    films = [url for url in _URL.findall(words) if _FILM.search(url)]
+    marked = [url for label, url in _MARKED.findall(words) if not _ABOUT.search(label)]
+    found: list[str] = films or marked
+    return found[-1] if found else None
+
+
+def _reason(words: str) -> str:
+    """The line that says what went wrong."""
+    lines = [line.strip(" >*`❌") for line in words.splitlines() if _FAILED.search(line)]
+    return lines[-1][:2000] if lines else ""
+
+
+def _joined(body: bytes) -> tuple[str, bool, Any, dict[str, Any]]:
+    """The text of an answer, whether it has come to its end, an error in it, and what else is said of the chat."""
+    words: list[str] = []
+    chat: dict[str, Any] = {}
+    ended, error = False, None
+    for event in _events(body):
+        if event is None:
+            ended = True
+            continue
+        error = event.get("error") or error
+        chat |= {name: event[name] for name in ("id", "usage") if event.get(name)}
+        for choice in rows("choices")(event)[:1]:
+            said = at("delta.content")(choice) or at("message.content")(choice)
+            words.append(said if isinstance(said, str) else "")
+            ended = ended or bool(choice.get("finish_reason"))
+    return "".join(words), ended, error, chat
+
+
+def _events(body: bytes) -> Iterator[dict[str, Any] | None]:
+    """The objects in a stream of events, None for its end; of a single answer, that."""
+    if (whole := decoded(body)) is not None:
+        yield whole
+        return
+    for line in body.splitlines():
+        name, _, data = line.partition(b":")
+        if name.strip() != b"data":
+            continue
+        if data.strip() == b"[DONE]":
+            yield None
+        elif (event := decoded(data.strip())) is not None:
+            yield event
+
+
+def _shape(draft: Draft) -> None:
+    """One message; with pictures, in parts."""
+    draft.body |= {"messages": [{"role": "user", "content": draft.request.prompt}], "stream": True}
+
+
+def _pictures(draft: Draft) -> None:
+    items = pictures_of(draft)
+    draft.media.clear()
+    parts: list[dict[str, Any]] = [{"type": "text", "text": draft.request.prompt}]
+    for item in items:
+        holder: dict[str, Any] = {}
+        parts.append({"type": "image_url", "image_url": holder})
+        draft.put("url", item, holder)
+    draft.body |= {"messages": [{"role": "user", "content": parts}], "stream": True}
+
+
+def _changed(draft: Draft) -> None:
+    """What the source was asked, what was answered, as far as its relay reads that again, and what is to be changed."""
+    source = draft.source
+    if source is None:
+        return  # judged before anything is sent
+    name = text(source.upstream_id)
+    if not (_TASK.fullmatch(name) or name.startswith("s_")):
+        raise invalid("The relay never named this video, so that nothing can follow it up.", "source")
+    asked = source.request.prompt if source.request is not None else ""
+    answered = f"> sid: {name}" if name.startswith("s_") else f"> ID: `{name}`"
+    chat = [("user", asked or "…"), ("assistant", answered), ("user", draft.request.prompt)]
+    draft.body |= {"messages": [{"role": role, "content": one} for role, one in chat], "stream": True}
+
+
+_FIELDS: Final[Fields] = {"model": "model", "prompt": Field("messages", later)}
+_PICTURES: Final[Fields] = {
+    "inputs.first_frame|image": Picture("messages", "first frame"),
+    "inputs.last_frame": Picture("messages", "last frame"),
+    "inputs.reference": Field("messages"),
+}
+_ASKED: Final = Op(
+    create=f"POST {wire.CHAT}",
+    fields=_FIELDS,
+    needs=("prompt",),
+    shape=_shape,
+    ours=wire.CHATTED,
+    billed=billed,
+    plain=told,
+)
+CHAT: Final[Vendor] = replace(
+    OFFICIAL,
+    name="relay",
+    title="The relay",
+    ops={
+        "text_to_video": _ASKED,
+        "image_to_video": replace(_ASKED, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
+        "remix": replace(_ASKED, fields={**_FIELDS, "source": Field("messages", later)}, shape=_changed),
+    },
+    traits=replace(OFFICIAL.traits, listed=False, synchronous=True, submit_timeout=_LONGEST),
+    sign="",
+    inline="data",
+    outputs=linked,
+)

@@ -1,0 +1,103 @@
+"""new-api's own form: `POST /v1/video/generations` with JSON, asked about below the same path; its tasks come in an
+envelope, with words in capitals.
+
+What it has no field of its own for goes into `metadata`, as the fields of the vendor behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from telecine.nouns.sizes import is_size, parse_size
+from telecine.providers.http.body import Draft
+from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
+from telecine.providers.relay.answers import task_of
+from telecine.providers.relay.frame import SAYING, agrees, billed, fitting
+from telecine.providers.relay.official import OFFICIAL
+from telecine.providers.relay.pictures import pictures_of
+from telecine.providers.take import Take
+from telecine.wires import relay as wire
+
+
+def _seconds(value: float, take: Take) -> Any:
+    """A number, which need not be whole here."""
+    own = take.own_text("duration")
+    return value if own is None else float(own) if own.isdecimal() and len(own) < 5 else own
+
+
+def _shape(draft: Draft) -> None:
+    """`width` and `height`; a ratio and a resolution that no size stands for go to the vendor behind it, by the names
+    that the relays' own clients use."""
+    take, request = draft.take, draft.request
+    size, ratio, resolution = (take.field(name) or None for name in SAYING)
+    more: dict[str, Any] = {}
+    if size and is_size(size):
+        width, height = parse_size(size)
+        agrees(f"{width}x{height}", ratio, resolution)
+        draft.body |= {"width": width, "height": height}
+    elif size:
+        draft.body["size"] = size
+    elif fits := fitting(ratio, resolution):
+        draft.body |= dict(zip(("width", "height"), parse_size(fits), strict=True))
+    else:
+        more |= {"aspectRatio": ratio, "resolution": resolution}
+    take.all_of(frozenset({"seed", "negative_prompt", "parameters.watermark"}))
+    more |= {"negative_prompt": request.negative_prompt, "watermark": getattr(request.parameters, "watermark", None)}
+    if request.seed is not None:
+        draft.body["seed"] = request.seed
+    if kept := {name: one for name, one in more.items() if one is not None}:
+        draft.body["metadata"] = kept
+
+
+def _pictures(draft: Draft) -> None:
+    """One as `image`, a last frame in `metadata`; references as a list, which new-api reads beside it [reconstructed
+    from its code's request struct]."""
+    _shape(draft)
+    items = pictures_of(draft)
+    draft.media.clear()
+    if items[0].role == "reference" and len(items) > 1:
+        draft.put_all("images", items)
+        return
+    draft.put("image", items[0])
+    for item in items[1:]:
+        draft.put("image_tail", item, draft.body.setdefault("metadata", {}))
+
+
+_FIELDS: Final[Fields] = {
+    "model": "model",
+    "prompt": "prompt",
+    "negative_prompt": Field("metadata", later),
+    "seed": Field("seed", later),
+    "duration": Field("duration", _seconds),
+    **{name: Field("width", later) for name in SAYING},
+    "parameters.watermark": Field("metadata", later),
+}
+_PICTURES: Final[Fields] = {
+    "inputs.first_frame|image": Picture("image", "first frame"),
+    "inputs.last_frame": Picture("metadata", "last frame"),
+    "inputs.reference": Field("images"),
+}
+_MADE: Final = Op(
+    create=f"POST {wire.GENERATIONS}",
+    fields=_FIELDS,
+    needs=("prompt",),
+    shape=_shape,
+    ours=wire.NEW_API,
+    billed=billed,
+)
+NEW_API: Final[Vendor] = replace(
+    OFFICIAL,
+    name="relay",
+    title="The relay",
+    ops={
+        "text_to_video": _MADE,
+        "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
+        "remix": replace(OFFICIAL.ops["remix"], poll=f"GET {wire.GENERATIONS}/{{id}}"),
+    },
+    traits=replace(OFFICIAL.traits, listed=False),
+    sign=f"{wire.GENERATIONS}/{{id}}",
+    inline="data",
+    made=task_of,
+)

@@ -1,0 +1,115 @@
+"""The unified form of the relays: `POST /v1/video/create` with JSON, asked about by `GET /v1/video/query?id=`.
+
+Sora's models are told an orientation and `small` or `large`, all others an aspect ratio. What an answer says is read as
+in the official form: most relays answer here in its words, some with the `detail` of the vendor behind them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.sizes import is_size, parse_size, plain_resolution
+from telecine.providers.http.body import Draft
+from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
+from telecine.providers.relay.answers import linked
+from telecine.providers.relay.frame import SAYING, billed, fitting, said
+from telecine.providers.relay.official import OFFICIAL, earlier
+from telecine.providers.relay.pictures import listed
+from telecine.providers.take import Take
+from telecine.wires import openai
+from telecine.wires import relay as wire
+
+
+def seconds(value: float, take: Take) -> Any:
+    """Whole seconds as a number; what a client of this form wrote goes as it is. Raises GatewayError."""
+    own = take.own_text("duration")
+    if own is not None:
+        return int(own) if own.isdecimal() and len(own) < 5 else own
+    if not float(value).is_integer():
+        raise invalid(f"The relay counts whole seconds; {value:g} is none.", "duration")
+    return int(value)
+
+
+def _shape(draft: Draft) -> None:
+    """The frame in the words that the model is told it in."""
+    draft.body |= _frame(draft) | earlier(draft)
+    relayed = said(draft, "seed", "negative_prompt")
+    draft.take.all_of(frozenset(relayed) & {"seed", "negative_prompt"})
+    draft.body |= relayed
+
+
+def _pictures(draft: Draft) -> None:
+    _shape(draft)
+    listed(draft, "images")
+
+
+def _frame(draft: Draft) -> dict[str, str]:
+    """`orientation` and `size`, or `aspect_ratio` (and `size`, as `720P`). Raises GatewayError where neither can say
+    it."""
+    size, ratio, resolution = (draft.take.field(name) or None for name in SAYING)
+    if own := said(draft, *SAYING):
+        return own  # a client of the same dialect: in its own words
+    sora = draft.model.startswith("sora")
+    if size is None and not sora:
+        lines = plain_resolution(resolution).upper() if resolution else None
+        return {name: one for name, one in (("aspect_ratio", ratio), ("size", lines)) if one}
+    plain = "x".join(map(str, parse_size(size))) if size and is_size(size) else size
+    shape = plain or fitting(ratio, resolution and plain_resolution(resolution))
+    if shape == "":
+        return {}
+    if sora and shape in wire.ORIENTED:
+        return dict(zip(("orientation", "size"), wire.ORIENTED[shape], strict=True))
+    if not sora and shape in wire.RATIOS:
+        return {"aspect_ratio": wire.RATIOS[shape], "size": f"{min(parse_size(shape))}P"}
+    raise GatewayError(
+        "unsupported_parameter",
+        f"The relay's unified form makes {', '.join(sorted(wire.ORIENTED if sora else wire.RATIOS))}; none of them is "
+        f"'{' '.join(filter(None, (size, ratio, resolution)))[:40]}'.",
+        param=next(name for name in SAYING if getattr(draft.request, name)),
+    )
+
+
+_FIELDS: Final[Fields] = {
+    "model": "model",
+    "prompt": "prompt",
+    "duration": Field("duration", seconds),
+    "size": Field("size", later),
+    "aspect_ratio": Field("aspect_ratio", later),
+    "resolution": Field("size", later),
+    "parameters.watermark": "watermark",
+    **{f"parameters.{name}": name for name in openai.RELAYED},
+}
+_PICTURES: Final[Fields] = {
+    "inputs.first_frame|image": Picture("images", "first frame"),
+    "inputs.last_frame": Picture("images", "last frame"),
+    "inputs.reference": Field("images"),
+}
+_POLL: Final = f"GET {wire.QUERY}?id={{id}}"
+_MADE: Final = Op(
+    create=f"POST {wire.CREATE}",
+    poll=_POLL,
+    fields=_FIELDS,
+    needs=("prompt",),
+    shape=_shape,
+    ours=wire.UNIFIED.union(openai.RELAYED),
+    billed=billed,
+)
+UNIFIED: Final[Vendor] = replace(
+    OFFICIAL,
+    name="relay",
+    title="The relay",
+    ops={
+        "text_to_video": _MADE,
+        "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
+        # Such relays document the official path for it (wire table C.4).
+        "remix": replace(OFFICIAL.ops["remix"], poll=_POLL),
+    },
+    traits=replace(OFFICIAL.traits, listed=False),
+    sign=f"{wire.QUERY}?id={{id}}",
+    billed=openai.BILLED | {"orientation"},
+    inline="data",
+    outputs=linked,
+)
