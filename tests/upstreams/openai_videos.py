@@ -132,7 +132,7 @@ class FakeOpenAI(FaultyServer):
         job = self._made(fields, files, handle, source)
         while self._synchronous and not job.ended:  # noqa: ASYNC110  it is moved by another thread
             await asyncio.sleep(0.01)
-        data = self._data(job)
+        made = self.created(job)
         if fault and fault.act == "twice":
             self._made(fields, files, handle, source)
         elif fault:
@@ -143,7 +143,7 @@ class FakeOpenAI(FaultyServer):
             return hung_up(request)
         if left(request):
             self._note("dropped", job, detail="left")
-        return answer(data)
+        return made
 
     def _refusal(
         self, fields: dict[str, Any], files: list[tuple[str, Part]], source: str | None
@@ -170,13 +170,27 @@ class FakeOpenAI(FaultyServer):
         job = self.jobs.get(name)
         if job is None:
             self._note("query", None, name, 404)
-            return error("not_found", f"Video with id '{name}' not found.", "video_id")
+            return self.absent(name)
         if self._journal_queries:
             self._note("query", job, code=200)
         if job.ended and job.told_at is None and not fault:
             job.told_at = time.time()
         headers = {} if self.poll_after_ms is None else {"openai-poll-after-ms": str(self.poll_after_ms)}
-        return answer(self._data(job) | ({"status": fault.message} if fault else {}), headers)
+        return answer(self.told(job, fault.message if fault else None), headers)
+
+    # What relays answer in another form.
+
+    def created(self, job: FakeVideo) -> web.StreamResponse:
+        """The answer to its create."""
+        return answer(self._data(job))
+
+    def told(self, job: FakeVideo, word: str | None) -> dict[str, Any]:
+        """The answer to a query; `word` stands in the place of its status."""
+        return self._data(job) | ({"status": word} if word else {})
+
+    def absent(self, name: str) -> web.StreamResponse:
+        """The answer to a query about nothing."""
+        return error("not_found", f"Video with id '{name}' not found.", "video_id")
 
     async def _list(self, request: web.BaseRequest) -> web.StreamResponse:
         self.queries += 1
