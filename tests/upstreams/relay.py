@@ -26,34 +26,37 @@ class FakeRelay(FakeOpenAI):
     """Serves `serves`, and answers in the first of them. `broken_chat` ends every chat before its link."""
 
     def __init__(self, *serves: Form, **more: Any) -> None:
-        super().__init__(**{"links": True, "synchronous": "chat" in serves} | more)
-        self.serves = serves or FORMS
+        super().__init__(**{"links": True} | more)
+        self.serve(*(serves or FORMS))
         self.broken_chat = False
         self.asked: list[str] = []
         """The paths of all questions, in their order."""
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path
-        if request.method == "GET" and not path.startswith("/files/"):
-            self.asked.append(request.path_qs)
-        if path.startswith("/files/") or path == "/v1/models" or self._hidden(request):
-            return await super().handle(request)
-        form = _CREATES.get(path)
-        if request.method == "POST" and form in self.serves:
-            return await self._create(request)
-        if request.method == "GET" and path == "/v1/video/query" and "unified" in self.serves:
-            return await self._query(request, request.query.get("id", ""))
-        if request.method == "GET" and path.startswith("/v1/video/generations/") and "new-api" in self.serves:
-            return await self._query(request, path.rpartition("/")[2])
-        if path.startswith("/v1/videos/") and ("official" in self.serves or path.endswith(("/remix", "/content"))):
-            return await super().handle(request)
-        if path == "/v1/videos" and "official" in self.serves:
-            return await super().handle(request)
-        return error("", f"Invalid URL ({request.method} {path})", status=404)
+    def serve(self, *forms: Form) -> None:
+        """Serve these from now on, and answer in the first of them; a chat ends by itself, for nothing moves it."""
+        self.serves = forms
+        self._synchronous = forms[0] == "chat"
+        self.autofinish(0.0 if self._synchronous else None)
 
-    def _hidden(self, request: web.BaseRequest) -> bool:
-        """Whether the key is wrong, which is said whatever the path."""
-        return request.headers.get("authorization") != f"Bearer {self.api_key}"
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, method = request.path, request.method
+        if method == "GET" and not path.startswith("/files/"):
+            self.asked.append(request.path_qs)
+        if self._official(path) or request.headers.get("authorization") != f"Bearer {self.api_key}":
+            return await super().handle(request)
+        if method == "POST" and _CREATES.get(path) in self.serves:
+            return await self._create(request)
+        if method == "GET" and path == "/v1/video/query" and "unified" in self.serves:
+            return await self._query(request, request.query.get("id", ""))
+        if method == "GET" and path.startswith("/v1/video/generations/") and "new-api" in self.serves:
+            return await self._query(request, path.rpartition("/")[2])
+        return error("", f"Invalid URL ({method} {path})", status=404)
+
+    def _official(self, path: str) -> bool:
+        """Whether a path is as OpenAI has it: such relays have those of files and of remixes whatever their form."""
+        videos = path == "/v1/videos" or path.startswith("/v1/videos/")
+        everywhere = path == "/v1/models" or path.startswith("/files/") or path.endswith(("/remix", "/content"))
+        return everywhere or (videos and "official" in self.serves)
 
     def _refusal(
         self, fields: dict[str, Any], files: list[tuple[str, Part]], source: str | None
@@ -113,7 +116,12 @@ class FakeRelay(FakeOpenAI):
 
     def _chat(self, job: FakeVideo) -> web.StreamResponse:
         """Lines of progress, and the link at the end."""
-        lines = [f"> ID: `{job.id}`\n", f"[数据预览]({self.base_url}/web/{job.id})\n", "> 生成中.\n", "> 🏃 进度 76..\n"]
+        lines = [
+            f"> ID: `{job.id}`\n",
+            f"[数据预览]({self.base_url}/web/{job.id})\n",
+            "> 生成中.\n",
+            "> 🏃 进度 76..\n",
+        ]
         if job.status == "completed" and not self.broken_chat:
             lines += ["> 生成完成 ✅\n", f"[点击这里]({self._data(job, linked=True)['url']})\n"]
         elif job.status == "failed":

@@ -65,10 +65,15 @@ def told(body: bytes) -> bytes:
 
 
 def _link(words: str) -> str | None:
-    films = [url for url in _URL.findall(words) if _FILM.search(url)]
+    films = [url for url in map(_trimmed, _URL.findall(words)) if _FILM.search(url)]
     marked = [url for label, url in _MARKED.findall(words) if not _ABOUT.search(label)]
     found: list[str] = films or marked
     return found[-1] if found else None
+
+
+def _trimmed(url: str) -> str:
+    """Without the end of a sentence behind it."""
+    return url.rstrip(".,;:!*。，")
 
 
 def _reason(words: str) -> str:

@@ -18,7 +18,10 @@ from telecine.providers.relay.frame import SAYING, agrees, billed, fitting
 from telecine.providers.relay.official import OFFICIAL
 from telecine.providers.relay.pictures import pictures_of
 from telecine.providers.take import Take
+from telecine.wires import openai
 from telecine.wires import relay as wire
+
+_METADATA: Final = ("watermark", *openai.RELAYED)
 
 
 def _seconds(value: float, take: Take) -> Any:
@@ -43,10 +46,8 @@ def _shape(draft: Draft) -> None:
         draft.body |= dict(zip(("width", "height"), parse_size(fits), strict=True))
     else:
         more |= {"aspectRatio": ratio, "resolution": resolution}
-    take.all_of(frozenset({"seed", "negative_prompt", "parameters.watermark"}))
-    more |= {"negative_prompt": request.negative_prompt, "watermark": getattr(request.parameters, "watermark", None)}
-    if request.seed is not None:
-        draft.body["seed"] = request.seed
+    more |= {"negative_prompt": request.negative_prompt}
+    more |= {name: getattr(request.parameters, name, None) for name in _METADATA}
     if kept := {name: one for name, one in more.items() if one is not None}:
         draft.body["metadata"] = kept
 
@@ -69,10 +70,10 @@ _FIELDS: Final[Fields] = {
     "model": "model",
     "prompt": "prompt",
     "negative_prompt": Field("metadata", later),
-    "seed": Field("seed", later),
+    "seed": "seed",
     "duration": Field("duration", _seconds),
     **{name: Field("width", later) for name in SAYING},
-    "parameters.watermark": Field("metadata", later),
+    **{f"parameters.{name}": Field("metadata", later) for name in _METADATA},
 }
 _PICTURES: Final[Fields] = {
     "inputs.first_frame|image": Picture("image", "first frame"),
