@@ -28,7 +28,7 @@ def table(vendor: Vendor) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-GENERATIONS = [(vendor.name, one) for vendor in VENDORS for one in (vendor, *vendor.later)]
+GENERATIONS = [(vendor.name, one) for vendor in VENDORS for one in (vendor, *vendor.later, *vendor.forms.values())]
 
 
 @pytest.mark.parametrize(("name", "vendor"), GENERATIONS)
