@@ -115,6 +115,28 @@ def test_what_a_row_calls_open_needs_no_key() -> None:
     assert [entry.open for entry in one.entries if "task" in entry.path] == [False, False]
 
 
+def test_some_paths_are_served_in_whatever_case_they_are_written() -> None:
+    rows = (Plain("/v1/calls/look-at", "A call", handle=hello),)
+    one = Dialect(
+        name="k",
+        claimed=(Claim("/k"),),
+        roots=("/k", ""),
+        rows=rows,
+        folded=("/v1/calls/look-at",),
+        errors=TASKS.errors,
+    )
+    for path, told in {
+        "/k/v1/calls/Look-At": "/k/v1/calls/look-at",
+        "/V1//calls/look-AT/": "/v1/calls/look-at",
+        "/k/v1/calls/look-at": "/k/v1/calls/look-at",
+        "/k/v1/calls/Look-At/X": "/k/v1/calls/Look-At/X",
+        "/K/v1/Calls": "/K/v1/Calls",
+    }.items():
+        asked = scope(path)
+        tidy(asked, Openness(), one.folded_paths)
+        assert (asked["path"], asked["raw_path"]) == (told, told.encode()), path
+
+
 def test_no_dialect_of_ours_opens_anything() -> None:
     assert [path for one in DIALECTS for path in one.open_paths] == []
 

@@ -13,10 +13,10 @@ from telecine.accounts.principal import Principal
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import output_id, reference_to, tsk_id
-from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.parameters import LipSyncParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Handle, Task
-from telecine.providers.base import Accepted, Finished, Source, UpstreamOutput
+from telecine.providers.base import Accepted, Finished, Source, Submission, Succeeded, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.writes.forgetting import blank
@@ -127,6 +127,63 @@ async def test_every_way_to_name_a_source(tmp_path: Path, named: str) -> None:
         told = house.provider.sent[-1]
         clip = "v1" if "output" in named else None
         assert told.source == Source("u1", first.request, clip)
+
+
+def synced(session: Reference, sound: str | None = None) -> GenerationRequest:
+    """Lips that follow a sound, in a session that has looked at a video."""
+    parameters = LipSyncParameters(face="0", sound=sound)
+    return GenerationRequest(operation="lip_sync", model="kling-sync", source=session, parameters=parameters)
+
+
+async def test_a_session_and_a_sound_are_known_where_they_were_made(tmp_path: Path) -> None:
+    async with House(tmp_path, [B, A]).opened() as house:
+        faces = UpstreamOutput(kind="text", text="[]", upstream_id="s1")
+        house.provider.submits = [Finished(Succeeded((faces,)))]
+        look = GenerationRequest(operation="kling:identify_face", model="kling-look", source=CLIP)
+        clip = await made_clip(house)
+        session = (await house.tasks.create(house.me, look, "kling")).task
+        await house.pass_time(5)
+        assert [(one.kind, one.upstream_id) for one in await handles(house) if one.task_id == session.id] == [
+            ("session", "s1")
+        ]
+        assert clip.id != session.id
+        sound = await made_clip(house, "a1")
+        house.trouble("a", 30)
+        house.provider.submits = [Accepted("u5")]
+        for named, said in ((output_id(session.id, 0), output_id(sound.id, 0)), ("s1", "a1")):
+            request = synced(reference_to(named, "session"), said)
+            task = (await house.tasks.create(house.me, request, "kling")).task
+            await house.pass_time(60)
+            told = house.provider.sent[-1]
+            assert (told.source, told.named.get(said, said)) == (Source(None, look_of(told), "s1"), "a1")
+            assert task.source_task == session.id
+        other = await stranger(house)
+        for request, param in (
+            (synced(reference_to(output_id(session.id, 0), "session")), "source"),
+            (synced(Reference(upstream_id="s1", kind="session")), "source"),
+        ):
+            with pytest.raises(GatewayError) as caught:
+                await house.tasks.create(other, request, "kling")
+            assert (caught.value.code, caught.value.param) == ("not_found", param)
+        with pytest.raises(GatewayError) as caught:
+            await house.tasks.create(house.me, synced(reference_to("s1", "session"), "nobody's"), "kling")
+        assert (caught.value.code, caught.value.param) == ("not_found", "parameters.sound")
+
+
+async def made_clip(house: House, name: str = "v1") -> Task:
+    """A task that has succeeded with one clip of this name upstream."""
+    before = house.provider.submits, house.provider.polls
+    house.provider.submits = [Accepted(f"job of {name}")]
+    house.provider.polls = [Succeeded((UpstreamOutput("https://files.example/a.mp4", upstream_id=name),))]
+    task = (await house.tasks.create(house.me, text_to_video(), "tasks")).task
+    await house.pass_time(30)
+    house.provider.submits, house.provider.polls = before
+    return task
+
+
+def look_of(told: Submission) -> GenerationRequest | None:
+    """What a source was made from, as far as a test of its ids goes."""
+    return told.source.request if told.source is not None else None
 
 
 async def test_ours_goes_before_the_upstreams(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Where errors are rendered in this dialect's envelope. The longest prefix wins; of equal ones, the narrow."""
     roots: tuple[str, ...] = ("",)
     rows: tuple[Row, ...]
+    folded: tuple[str, ...] = ()
+    """Paths that are served in whatever case they are written; these are in lower case."""
     reserved: tuple[str, ...] = ()
     """Paths at which no id stands, and nothing is served yet."""
     id_form: IdForm = DECIMAL
@@ -90,6 +92,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     def open_paths(self) -> tuple[str, ...]:
         """Paths that need no key, as far as their first variable."""
         return tuple(root + row.path.partition("{")[0] for root in self.roots for row in self.rows if row.open)
+
+    @property
+    def folded_paths(self) -> frozenset[str]:
+        """Paths whose case does not matter."""
+        return frozenset(root + path for root in self.roots for path in self.folded)
 
     @property
     def entries(self) -> list[Entry]:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from telecine.nouns.request import Reference, ReferenceKind
+from telecine.nouns.reference import Reference, ReferenceKind
 
 EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 RANDOM_BITS: Final = 22

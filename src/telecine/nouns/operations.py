@@ -19,10 +19,12 @@ from telecine.nouns.parameters import (
     EffectsParameters,
     ExpandParameters,
     ImageParameters,
+    LipSyncParameters,
     MusicParameters,
     VideoParameters,
     WorkflowParameters,
 )
+from telecine.nouns.reference import ReferenceKind
 from telecine.nouns.request import GenerationRequest, Role
 
 
@@ -52,6 +54,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The struct of its parameters, whose fields say whether they change the price; None where it has none."""
     follows: frozenset[str] = frozenset()
     """The operations whose tasks or outputs it may follow up."""
+    called: ReferenceKind | None = None
+    """What a reference calls what it makes, where that is no file of its kind but a thing that lives upstream."""
     needs_source: bool = False
     """It cannot be without something that it follows up."""
     slots: Literal["one", "count"] = "one"
@@ -172,7 +176,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             unit="second",
             inputs={"video": _ONE, "audio": _ONE},
             needs=("video",),
-            parameters=VideoParameters,
+            parameters=LipSyncParameters,
             follows=_CLIPS | {"kling:identify_face"},
         ),
         Operation(
@@ -210,6 +214,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             inputs={"video": _ONE},
             needs=("video",),
             follows=_CLIPS,
+            called="session",
             inferred=False,
         ),
         Operation(
@@ -226,6 +231,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             inputs={"video": _ONE},
             needs=("video",),
             follows=_CLIPS,
+            called="character",
             inferred=False,
         ),
         Operation(

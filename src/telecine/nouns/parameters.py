@@ -112,6 +112,31 @@ class EffectsParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="ef
     mode: Annotated[str | None, BILLED] = None
 
 
+class LipSyncParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="lip_sync"):
+    """Of a video whose lips follow a sound: one that is sent as an input, one that is there already, or the request's
+    prompt, spoken."""
+
+    face: str | None = None
+    """Whose lips: a face that a session, the request's source, has found in the video (Kling, `face_id`)."""
+    sound: str | None = None
+    """The id of a sound that was made before, in any form that a source's output may have (Kling, `audio_id`)."""
+    sound_start: float | None = None
+    """Which part of the sound is heard, in seconds of it."""
+    sound_end: float | None = None
+    insert_at: float | None = None
+    """From which second of the video on."""
+    sound_volume: float | None = None
+    """As a factor, 0 to 2."""
+    original_volume: float | None = None
+    """How loud the video's own sound stays, as a factor, 0 to 2."""
+    voice: str | None = None
+    """Who speaks the prompt."""
+    voice_language: str | None = None
+    voice_speed: float | None = None
+    """As a factor, 0.8 to 2."""
+    watermark: bool | None = None
+
+
 class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="music"):
     """Of operations that make songs. The request's prompt says what a song is about; these say the rest."""
 
@@ -150,7 +175,13 @@ class WorkflowParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="w
 
 
 Parameters = (
-    VideoParameters | ImageParameters | ExpandParameters | EffectsParameters | MusicParameters | WorkflowParameters
+    VideoParameters
+    | ImageParameters
+    | ExpandParameters
+    | EffectsParameters
+    | LipSyncParameters
+    | MusicParameters
+    | WorkflowParameters
 )
 
 

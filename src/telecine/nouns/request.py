@@ -7,7 +7,18 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from telecine.nouns.parameters import BILLED, ImageParameters, Parameters, Point, VideoParameters, only_billed
+from telecine.nouns.ids import reference_to
+from telecine.nouns.parameters import (
+    BILLED,
+    ImageParameters,
+    LipSyncParameters,
+    Parameters,
+    Point,
+    VideoParameters,
+    only_billed,
+)
+from telecine.nouns.reference import Reference as Reference  # noqa: PLC0414  requests are known by it
+from telecine.nouns.reference import ReferenceKind as ReferenceKind  # noqa: PLC0414
 
 Role = Literal[
     "image",
@@ -41,32 +52,6 @@ class MediaInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a file that the account keeps in its library: the request refers to it, and never takes it away."""
     fills: str | None = None
     """Of a workflow: the input that it is for."""
-
-
-ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "element", "face", "session", "character"]
-"""What a reference may name. An output counts as `clip` where it is a video or a sound."""
-
-
-class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a request follows up or is made with: a task of ours, one of its outputs, or what only an upstream knows.
-
-    `task` and `output` (its index) as we number them, `upstream_id` as the upstream does. Where both are set, the text
-    that the client wrote can be read as either, and our own reading goes first.
-    """
-
-    task: int | None = None
-    output: int | None = None
-    upstream_id: str | None = None
-    kind: ReferenceKind = "task"
-    elsewhere: bool = False
-    """It may have been made without us, as the client's vendor documents: an id that nobody here knows is passed on."""
-
-    @property
-    def said(self) -> Reference:
-        """The reference as the client wrote it, whatever has been found out about it since."""
-        if self.upstream_id is None:
-            return self
-        return msgspec.structs.replace(self, task=None, output=None)
 
 
 class Novel(msgspec.Struct, frozen=True):
@@ -139,7 +124,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """All that the request is made with and that lives upstream: its source, and voices and elements."""
+        """All that the request is made with and that lives upstream: its source, and voices, elements and sounds."""
         found: tuple[Reference, ...] = () if self.source is None else (self.source,)
         if isinstance(self.parameters, VideoParameters):
             found += tuple(Reference(upstream_id=one, kind="voice", elsewhere=True) for one in self.parameters.voices)
@@ -147,6 +132,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
             found += tuple(
                 Reference(upstream_id=str(one), kind="element", elsewhere=True) for one in self.parameters.elements
             )
+        if isinstance(self.parameters, LipSyncParameters) and self.parameters.sound is not None:
+            found += (reference_to(self.parameters.sound, "clip"),)
         return found
 
     def shape(self, free: frozenset[str]) -> bytes | None:

@@ -314,6 +314,8 @@ class Submission(msgspec.Struct, frozen=True):
     prepared: bytes | None = None
     source: Source | None = None
     """For a request with a `source`, unless the upstream never named what that is."""
+    named: Mapping[str, str] = {}
+    """What else the request is made with and its client calls by our names, as the upstream calls it."""
     before_send: Callable[[], None] = _at_once
     """To be called right before the first byte of the one request goes out. What it raises, `submit` lets through:
     nothing may be sent then."""

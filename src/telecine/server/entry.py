@@ -47,18 +47,20 @@ class Openness:
         return path in self._paths or path == _CALLBACKS or path.startswith(self._folders)
 
 
-def tidy(scope: Scope, openness: Openness) -> None:
-    """Take doubled slashes and those at the end out of the path, so that all that looks at it sees the same one.
+def tidy(scope: Scope, openness: Openness, folded: Collection[str] = ()) -> None:
+    """Take doubled slashes and those at the end out of the path, and the case where it does not matter (`folded`), so
+    that all that looks at it sees the same one.
 
     A slash that is written `%2F` is part of a name, and stays.
     """
     path: str = scope["path"]
     scope["open"] = openness.of(path)
-    if "//" not in path and (path == "/" or not path.endswith("/")):
-        return
-    raw = _SLASHES.sub(b"/", scope["raw_path"]).rstrip(b"/") or b"/"
-    scope["raw_path"], scope["path"] = raw, unquote(raw.decode("ascii"))
-    scope["open"] = scope["open"] and openness.of(scope["path"])
+    if "//" in path or (path != "/" and path.endswith("/")):
+        raw = _SLASHES.sub(b"/", scope["raw_path"]).rstrip(b"/") or b"/"
+        scope["raw_path"], scope["path"] = raw, unquote(raw.decode("ascii"))
+        scope["open"] = scope["open"] and openness.of(scope["path"])
+    if (lower := scope["path"].lower()) in folded:
+        scope["raw_path"], scope["path"] = lower.encode("ascii"), lower
 
 
 def needs_key(scope: Scope) -> bool:

@@ -98,6 +98,7 @@ class Gate:
         self._failures = Windows()
         self._fallback = dialects[-1]
         self._claims = Claims(dialects)
+        self._folded = frozenset().union(*(dialect.folded_paths for dialect in dialects))
         self._openness = Openness([path for dialect in dialects for path in dialect.open_paths])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +110,7 @@ class Gate:
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
-        tidy(scope, self._openness)
+        tidy(scope, self._openness, self._folded)
         scope["dialect"] = self._claims.of(scope) or self._fallback
         status = 0
 

@@ -7,14 +7,14 @@ never if it is another account's here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from telecine.accounts.principal import Principal
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.operations import check_source
+from telecine.nouns.operations import OPERATIONS, check_source
 from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind
 from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.nouns.text import handy
@@ -31,7 +31,7 @@ _KINDS: Final[dict[str, ReferenceKind]] = {
     "file": "file",
 }
 """By kind of output, what a reference calls it."""
-_FIELDS: Final = {"voice": "parameters.voices", "element": "parameters.elements"}
+_FIELDS: Final = {"voice": "parameters.voices", "element": "parameters.elements", "clip": "parameters.sound"}
 """Where a reference of a kind stands in a request, where it is not its source."""
 
 
@@ -50,7 +50,8 @@ async def resolve(
     """
     places: set[Place] = set()
     for reference in request.references:
-        found, place = await find(context, principal, reference)
+        param = "source" if reference is request.source else _FIELDS.get(reference.kind, "source")
+        found, place = await find(context, principal, reference, param)
         if reference is request.source:
             if found.task is not None and (made := await context.reads.task(found.task)) is not None:
                 check_source(request.operation, made[0].operation)
@@ -62,8 +63,11 @@ async def resolve(
     return request, next(iter(places), None)
 
 
-async def find(context: Context, principal: Principal, reference: Reference) -> tuple[Reference, Place | None]:
-    """What `reference` means, as we number it, and where that is known. Raises GatewayError (`not_found`)."""
+async def find(
+    context: Context, principal: Principal, reference: Reference, param: str = "source"
+) -> tuple[Reference, Place | None]:
+    """What `reference` means, as we number it, and where that is known. Raises GatewayError (`not_found`) naming the
+    field in which it stands."""
     if reference.task is not None and (found := await _own(context, principal, reference)) is not None:
         return found
     if reference.upstream_id is not None and handy(reference.upstream_id, MOST_ID):
@@ -76,9 +80,8 @@ async def find(context: Context, principal: Principal, reference: Reference) -> 
                 return named, _at(handle)
         elif reference.elsewhere and not await context.reads.is_handle(reference):
             return reference.said, None
-    field = _FIELDS.get(reference.kind, "source")
-    message = f"{field.rpartition('.')[2]}: what this refers to does not exist, or it is not yours."
-    raise GatewayError("not_found", message, param=field)
+    message = f"{param.rpartition('.')[2]}: what this refers to does not exist, or it is not yours."
+    raise GatewayError("not_found", message, param=param)
 
 
 async def _own(context: Context, principal: Principal, reference: Reference) -> tuple[Reference, Place | None] | None:
@@ -125,6 +128,22 @@ async def source_of(context: Context, task: Task) -> Source | None:
     return None if source.upstream_id is None and source.output_id is None else source
 
 
+async def named_of(context: Context, task: Task) -> Mapping[str, str]:
+    """By the name that its client wrote, what an upstream calls the outputs of ours that `task` is made with beside its
+    source. What it never named is left out."""
+    found: dict[str, str] = {}
+    for reference in task.request.references:
+        if reference is task.request.source or reference.task is None or reference.upstream_id is None:
+            continue
+        work = await context.reads.work(reference.task)
+        if work is None or work.task.account_id != task.account_id:  # no name of ours: it only looks like one
+            continue
+        output = _output(work, reference)
+        if output is not None and output.upstream_id is not None:
+            found[reference.upstream_id] = output.upstream_id
+    return found
+
+
 def job_handle(task: Task, attempt: Attempt) -> tuple[Handle, ...]:
     """What names the job of `attempt`; nothing where its upstream did not name it."""
     if attempt.upstream_id is None:
@@ -134,8 +153,9 @@ def job_handle(task: Task, attempt: Attempt) -> tuple[Handle, ...]:
 
 def output_handles(task: Task, attempt: Attempt, outputs: Iterable[Output]) -> tuple[Handle, ...]:
     """What names those of `outputs` that their upstream has named; companions go by the name of their main part."""
+    called = OPERATIONS[task.operation].called
     return tuple(
-        _handle(task, attempt, _KINDS[one.kind], one.upstream_id, one.index)
+        _handle(task, attempt, called or _KINDS[one.kind], one.upstream_id, one.index)
         for one in outputs
         if one.main and one.upstream_id is not None
     )

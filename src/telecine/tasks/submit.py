@@ -32,7 +32,7 @@ from telecine.tasks.failover import again
 from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
-from telecine.tasks.references import source_of
+from telecine.tasks.references import named_of, source_of
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -164,6 +164,7 @@ async def _submission(context: Context, work: Work) -> Submission:
         callback_url=context.callback_url(attempt.callback_token),
         prepared=attempt.prepared,
         source=await source_of(context, work.task),
+        named=await named_of(context, work.task),
         account_id=work.task.account_id,
         workflow=context.workflows.graph_for(work.task.request),
     )

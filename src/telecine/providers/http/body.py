@@ -31,6 +31,8 @@ class Draft(msgspec.Struct):
     """As the upstream calls it."""
     source: Source | None
     take: Take
+    named: Mapping[str, str] = {}
+    """What the client calls by our names, as the upstream calls it; nothing yet where a request is only checked."""
     body: dict[str, Any] = {}
     media: list[tuple[Any, Any, MediaInput]] = []
     """The inputs, and where each goes: in which object under which name, or in which list at which index."""
@@ -59,7 +61,13 @@ class Draft(msgspec.Struct):
         return msgspec.json.encode(body)
 
 
-def translate(vendor: Vendor, request: GenerationRequest, model: str, source: Source | None = None) -> Draft:
+def translate(
+    vendor: Vendor,
+    request: GenerationRequest,
+    model: str,
+    source: Source | None = None,
+    named: Mapping[str, str] | None = None,
+) -> Draft:
     """The draft of what the upstream is sent. Raises GatewayError naming the first field that it cannot express."""
     op = vendor.op(request.operation, model)
     if op is None:
@@ -72,7 +80,7 @@ def translate(vendor: Vendor, request: GenerationRequest, model: str, source: So
     op = next((way for way in op.ways if way.suits(request, model)), op)
     take = Take(request, vendor.speaks)
     take.all_of(op.takes)
-    draft = Draft(vendor, op, request, model, source, take)
+    draft = Draft(vendor, op, request, model, source, take, named or {})
     parameters = request.parameters
     for line in op.lines:
         if line.roles:

@@ -87,11 +87,12 @@ class HttpProvider(Provider):
         """Send the create, once. Raises GatewayError before anything is sent where the request or its media do not
         fit, FetchError where a file of it cannot be had now."""
         vendor, request = self.vendor.generation(submission.model), submission.request
-        draft = translate(vendor, request, submission.model, submission.source)
+        draft = translate(vendor, request, submission.model, submission.source, submission.named)
         method, url = self._url(channel, draft.op.create, **_followed(draft))
-        if vendor.handle:
+        lasts = draft.op.answer is None  # what is done when it is answered has no name, and nothing to call about
+        if vendor.handle and lasts:
             draft.body[vendor.handle] = submission.handle
-        if vendor.callback and submission.callback_url:
+        if vendor.callback and submission.callback_url and lasts:
             draft.body[vendor.callback] = submission.callback_url
         body = await filled(draft, media)
         headers = self._signed(channel)
