@@ -297,6 +297,10 @@ class FakeMedia:
     def link_expires_at(self, output: Output) -> float | None:
         return NOW + 3600.9
 
+    async def read(self, output: Output) -> AsyncGenerator[bytes]:
+        for chunk in (b"pic", b"ture", b"s!"):
+            yield chunk
+
     async def serve(
         self, request: Request, output: Output, variant: Literal["file", "poster", "spritesheet"]
     ) -> Response:

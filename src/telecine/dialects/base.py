@@ -140,6 +140,10 @@ class Media(Protocol):
         """Seconds since the Unix epoch until which `link` certainly works."""
         ...
 
+    def read(self, output: Output) -> AsyncGenerator[bytes]:
+        """The bytes of a stored output, in chunks. Raises FileNotFoundError where it is gone."""
+        ...
+
     async def serve(
         self, request: Request, output: Output, variant: Literal["file", "poster", "spritesheet"]
     ) -> Response:

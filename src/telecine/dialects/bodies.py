@@ -52,6 +52,8 @@ class Body(msgspec.Struct, frozen=True):
     content: bytes | None = None
     """What they were read from; None for a form, whose fields have no JSON form of their own."""
     files: tuple[tuple[str, UploadFile], ...] = ()
+    parts: frozenset[str] = frozenset()
+    """The names in a form, as they stand there: `image` and `image[]` are two."""
 
     def known(self, known: Known) -> dict[str, Any]:
         """The fields in `known`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable
 from types import CoroutineType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from starlette.requests import Request
@@ -28,6 +28,8 @@ class Call(msgspec.Struct, frozen=True):
     """Who asks. A row that needs no key has nobody here."""
     source: View | None = None
     """The task that it follows up, where its path names one."""
+    manner: Any = None
+    """What its body says of the answer, and not of the task, as `Create.manner` reads that."""
 
     @property
     def id(self) -> str:

@@ -67,7 +67,7 @@ async def read_form(request: Request, media: Collection[str]) -> Body:
             texts.append((name, await _text(request, name, value)))
         elif value.size or value.filename:  # a browser sends an empty part for a file field left alone
             files.append((name.partition("[")[0], value))
-    return Body(nest(texts, media), files=tuple(files))
+    return Body(nest(texts, media), files=tuple(files), parts=frozenset(form))
 
 
 async def _is_file(value: UploadFile) -> bool:

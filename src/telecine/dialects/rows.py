@@ -82,6 +82,19 @@ def _never(_: Body) -> bool:
     return False
 
 
+def _plain(_call: Call, _body: Body) -> None:
+    return None
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What a create asks for: the whole request, and how it is to be answered."""
+
+    request: GenerationRequest
+    draft: bool
+    wait: Wait
+    call: Call
+
+
 def at_once(_: Call) -> Wait:
     """The usual: the answer comes after the first step, and the end is asked for."""
     return Wait()
@@ -105,6 +118,8 @@ class Create(Row, frozen=True, kw_only=True):
     """What the vendor would refuse of a stored file."""
     hook: Callable[[Body], str] | str = "callback_url"
     """The dialect's own name of the URL for webhooks; where there are several, how to tell by the body."""
+    manner: Callable[[Call, Body], Any] = _plain
+    """What the body says of the answer alone, which is then `call.manner`. Raises GatewayError."""
     wait: Callable[[Call], Wait] = at_once
     """Whether the answer waits for the end of the task. Raises GatewayError."""
     repeatable: tuple[str, ...] | None = None
@@ -113,33 +128,32 @@ class Create(Row, frozen=True, kw_only=True):
     """Whether the task is to wait for a second call that completes it."""
 
     async def serve(self, call: Call) -> Response:
-        said, wait = idempotency_of(call.request), self.wait(call)
+        said = idempotency_of(call.request)
         if self.source is not None:
             call = msgspec.structs.replace(call, source=await self.source(call))
-        wanted, draft = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
+        wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
+        call, wait, draft = wanted.call, wanted.wait, wanted.draft
         view = await call.edge.tasks.create(
-            call.principal, wanted, call.dialect, form=self.form, idempotency=said, draft=draft
+            call.principal, wanted.request, call.dialect, form=self.form, idempotency=said, draft=draft
         )
         del wanted
         wait = Wait() if draft else wait  # nothing happens to a draft
         return await answered(call, view, wait, lambda found: self.answered(self.show(call, found)))
 
-    async def _wanted(self, call: Call) -> tuple[GenerationRequest, bool]:
-        """The whole request, and whether it is a draft.
-
-        The room that its body took is given back, and its files are gone.
-        """
+    async def _wanted(self, call: Call) -> _Wanted:
+        """What the request asks for. The room that its body took is given back, and its files are gone."""
         request = call.request
         try:
             form = self.repeatable is not None and is_form(request)
             body = await (read_form(request, self.repeatable or ()) if form else read_object(request))
             parsed = await awaited(self.parse(call, body))
             hook = self.hook if isinstance(self.hook, str) else self.hook(body)
-            draft = self.draft(body)
+            call = msgspec.structs.replace(call, manner=self.manner(call, body))
+            draft, wait = self.draft(body), self.wait(call)
             wanted = await keep_media(
                 call.edge, call.principal, *parsed, max_bytes=self.most, look=self.look, hook=hook
             )
-            return wanted, draft
+            return _Wanted(wanted, draft, wait, call)
         finally:
             await request.close()
             release(request.scope)
@@ -156,9 +170,10 @@ class Complete(Create, frozen=True, kw_only=True):
     source: Find = by_id
 
     async def serve(self, call: Call) -> Response:
-        found, wait = await self.source(call), self.wait(call)
-        wanted, _ = await self._wanted(msgspec.structs.replace(call, source=found))
-        view = await call.edge.tasks.complete(call.principal, found.task.id, wanted)
+        found = await self.source(call)
+        wanted = await self._wanted(msgspec.structs.replace(call, source=found))
+        call, wait = wanted.call, wanted.wait
+        view = await call.edge.tasks.complete(call.principal, found.task.id, wanted.request)
         del wanted
         return await answered(call, view, wait, lambda after: self.answered(self.show(call, after)))
 

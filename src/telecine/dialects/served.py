@@ -8,7 +8,7 @@ from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
-from telecine.dialects.openai import OPENAI
+from telecine.dialects.openai import IMAGES, OPENAI
 from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 
@@ -23,6 +23,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     ACCOUNT,
     DASHBOARD,
     RELAY,
+    IMAGES,
     OPENAI,
 )
 """In the order of their routes; the last one renders the errors of paths that belong to none."""

@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive
 
 from telecine.dialects.call import Call
+from telecine.dialects.streamed import EVENTS, HEADERS, Streamed
 from telecine.nouns.errors import GatewayError
 from telecine.tasks.view import View
 
@@ -23,7 +24,6 @@ COMMENT: Final = b": still here\n\n"
 """What a reader of Server-Sent Events passes over (WHATWG HTML, 9.2.6)."""
 _PULSE: Final = 15.0
 """Seconds of silence; proxies cut connections after a minute."""
-_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 Render = Callable[[View], Awaitable[Response]]
 
@@ -32,7 +32,8 @@ class Wait(msgspec.Struct, frozen=True):
     """How a request wants to be answered: when its task has ended, after `seconds` at the latest.
 
     `pulse`: the answer begins at once, with status 200, and until there is more to say this is sent every 15 seconds,
-    `BLANK` or `COMMENT`. None: nothing is sent before the end, which then has its own status.
+    `BLANK` or `COMMENT`; an error is then the whole answer, or an event. None: nothing is sent before the end, which
+    then has its own status.
     """
 
     seconds: float = 0.0
@@ -49,7 +50,7 @@ async def answered(call: Call, view: View, wait: Wait, render: Render) -> Respon
     if wait.pulse is None:
         return await render(await waited(call, view, wait.seconds))
     parts = _parts(call, view, wait, render)
-    return _KeptAlive(parts, "text/event-stream" if wait.pulse == COMMENT else "application/json")
+    return Streamed(parts, EVENTS if wait.pulse == COMMENT else "application/json", HEADERS)
 
 
 async def waited(call: Call, view: View, seconds: float) -> View:
@@ -98,18 +99,13 @@ async def _parts(call: Call, view: View, wait: Wait, render: Render) -> AsyncGen
         except GatewayError as error:
             refused: Response = call.request.scope["dialect"].render_error(error, call.request_id)
             answer = refused
+            if wait.pulse == COMMENT:
+                answer = Response(b"data: %s\n\n" % bytes(refused.body))
         finally:
             ending.cancel()
-    yield bytes(answer.body)
-
-
-class _KeptAlive(StreamingResponse):
-    """An answer that has begun before its end is known. It ends with its connection."""
-
-    def __init__(self, parts: AsyncGenerator[bytes], media_type: str) -> None:
-        super().__init__(parts, headers=_HEADERS, media_type=media_type)
-        self._parts = parts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._parts):
-            await super().__call__(scope, receive, send)
+    if isinstance(answer, Streamed):
+        async with aclosing(answer.parts) as parts:
+            async for part in parts:
+                yield part
+    else:
+        yield bytes(answer.body)

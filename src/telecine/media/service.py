@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Literal, Protocol
 
 from starlette.requests import Request
@@ -76,6 +76,12 @@ class MediaService:
     def object_link(self, key: str) -> str:
         """A signed public URL of the object under `key`, for an upstream; it ends in some hours."""
         return self._signer.make_object(key, math.ceil(self._clock.now()) + OBJECT_SECONDS)
+
+    def read(self, output: Output) -> AsyncGenerator[bytes]:
+        """The bytes of a stored output, in chunks of constant size. Raises FileNotFoundError where it is gone."""
+        if output.object_key is None:
+            raise FileNotFoundError("the output is not stored")
+        return self._storage.read(output.object_key)
 
     async def serve(self, request: Request, output: Output, variant: Variant) -> Response:
         """The bytes, with `Range`, `ETag` and the right type, in constant memory. Raises GatewayError (`not_found`)."""

@@ -14,7 +14,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.nouns.sizes import parse_ratio, parse_size, short_side
 from telecine.nouns.workflow import OPERATION, PARAM, Workflow
 
-_ADVISORY: Final = frozenset({"cfg_scale"})
+_ADVISORY: Final = frozenset({"cfg_scale", "user", "safety_identifier", "partial_images"})
 _STEP: Final = 8
 """Pixels: what the sides of latent pictures are a multiple of."""
 _SIDE: Final = 1024

@@ -74,6 +74,11 @@ def video_id(task_id: int) -> str:
     return f"video_{to_base32(task_id)}"
 
 
+def image_id(task_id: int) -> str:
+    """The form of OpenAI-like tasks that make pictures: `image_…`."""
+    return f"image_{to_base32(task_id)}"
+
+
 def tsk_id(task_id: int) -> str:
     """The form of our own task API: `tsk_…`."""
     return f"tsk_{to_base32(task_id)}"
@@ -112,20 +117,21 @@ class IdForm(msgspec.Struct, frozen=True):
 
 DECIMAL: Final = IdForm("decimal", lambda task_id, _: str(task_id))
 VIDEO: Final = IdForm("video_", lambda task_id, _: video_id(task_id))
+IMAGE: Final = IdForm("image_", lambda task_id, _: image_id(task_id))
 TSK: Final = IdForm("tsk_", lambda task_id, _: tsk_id(task_id))
 UUID: Final = IdForm("uuid", lambda task_id, _: uuid_form(task_id))
 RELAY: Final = IdForm("model:task_", lambda task_id, model: f"{model}:task_{to_base32(task_id)}")
 ALPHANUMERIC: Final = IdForm("alphanumeric", lambda task_id, _: to_base32(task_id))
 """Lower-case letters and digits alone."""
-ID_FORMS: Final = (DECIMAL, VIDEO, TSK, UUID, RELAY, ALPHANUMERIC)
+ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, TSK, UUID, RELAY, ALPHANUMERIC)
 
 
 _UUID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f])00-0{12}")
 
 
 def parse_task_id(text: str) -> int | None:
-    """The task id in any dialect's form (decimal, `video_…`, `tsk_…`, `task_…`, `model:task_…`, a UUID, 13 letters and
-    digits), or None."""
+    """The task id in any dialect's form (decimal, `video_…`, `image_…`, `tsk_…`, `task_…`, `model:task_…`, a UUID, 13
+    letters and digits), or None."""
     if text.isascii() and text.isdigit() and len(text) != _WIDTH:
         number = int(text) if len(text) < 20 else MAX_ID + 1
         return number if number <= MAX_ID else None
@@ -136,7 +142,7 @@ def parse_task_id(text: str) -> int | None:
         return number if number <= MAX_ID else None
     _, _, tail = text.rpartition(":")
     prefix, _, digits = tail.partition("_")
-    return from_base32(digits) if prefix in {"video", "tsk", "task"} else None
+    return from_base32(digits) if prefix in {"video", "image", "tsk", "task"} else None
 
 
 def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> Reference:

@@ -76,7 +76,7 @@ class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="vide
 
 
 class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="image"):
-    """Of operations that make pictures."""
+    """Of operations that make pictures. What OpenAI's Images API calls `quality`, `background` … keeps its name."""
 
     watermark: bool | None = None
     image_reference: str | None = None
@@ -91,6 +91,25 @@ class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="imag
     fewer: bool | None = None
     """Of a series: `count` is how many there are at the most, and the upstream sees how many there should be (Kling,
     `series_amount: "auto"`)."""
+    quality: Annotated[str | None, BILLED] = None
+    """`low`, `medium`, `high`, …; `standard` and `hd` of older models."""
+    background: str | None = None
+    """`transparent` or `opaque`."""
+    output_format: str | None = None
+    """`png`, `webp`, `jpeg`, …"""
+    output_compression: int | None = None
+    """Per cent, of `webp` and `jpeg`."""
+    moderation: str | None = None
+    style: str | None = None
+    """`vivid` or `natural`."""
+    input_fidelity: Annotated[str | None, BILLED] = None
+    """How closely an edit keeps to its pictures: `low` or `high`."""
+    partial_images: Annotated[int | None, BILLED] = None
+    """How many unfinished pictures its client wants to see on the way."""
+    user: str | None = None
+    """What the client calls the person who asks, for its vendor to find abuse by."""
+    safety_identifier: str | None = None
+    """The same, as newer clients say it."""
 
 
 class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="expand"):

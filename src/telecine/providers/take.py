@@ -16,7 +16,15 @@ _OURS: Final = frozenset(
     {"operation", "model", "callback_url", "callback_headers", "external_id", "metadata", "native", "count"}
 )
 # The one short advisory list: hints that may drop without making the result wrong.
-ADVISORY: Final = frozenset({"seed", "parameters.cfg_scale"})
+ADVISORY: Final = frozenset(
+    {
+        "seed",
+        "parameters.cfg_scale",
+        "parameters.user",  # says who asks, and nothing of what is made
+        "parameters.safety_identifier",
+        "parameters.partial_images",  # OpenAI documents that the final picture may come without them
+    }
+)
 
 
 _ABSENT: Final = (b"null", b'""', b"[]", b"{}")

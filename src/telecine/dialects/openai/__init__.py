@@ -1,10 +1,11 @@
-"""OpenAI's Videos API (API reference of openai-python 3.52, `videos.*`) and what relays add to it.
+"""OpenAI's Videos and Images APIs (API reference of openai-python 3.52, `videos.*`, `images.*`) and what relays add.
 
 Guarantees: status words, error envelope and ids are OpenAI's own, so the official clients' pollers work; `url`,
 `video_url` and `task_id` stand beside the official object, because relay applications show a video only with them.
 Not here yet: `edits`, `extensions` and `characters`, which answer 404.
 """
 
+from telecine.dialects.openai.image_routes import IMAGES
 from telecine.dialects.openai.routes import OPENAI
 
-__all__ = ["OPENAI"]
+__all__ = ["IMAGES", "OPENAI"]

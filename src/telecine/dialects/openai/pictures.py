@@ -31,7 +31,7 @@ def sources(wire: CreateVideo, body: Body, model: str) -> list[Source]:
     for name in REPEATABLE:
         value = getattr(wire, name)
         given = value if isinstance(value, list) else [] if value is None else [value]
-        by_name[name] += [_reference(one, name) for one in given]
+        by_name[name] += [picture(one, name) for one in given]
     for name, file in body.files:
         if name not in REPEATABLE:
             raise GatewayError("unsupported_parameter", f"'{name[:64]}' takes no file.", param=name[:64])
@@ -46,9 +46,9 @@ def sources(wire: CreateVideo, body: Body, model: str) -> list[Source]:
     ]
 
 
-def _reference(value: object, param: str) -> Source:
+def picture(value: object, param: str, role: Role = "first_frame") -> Source:
     """A URL, a data URL, or an object that holds either: `{"image_url": …}`, `{"url": …}`, `{"image_url": {"url": …}}`
-    (the chat form)."""
+    (the chat form). Raises GatewayError naming `param`."""
     if isinstance(value, dict):
         if value.get("file_id"):
             raise GatewayError(
@@ -65,7 +65,7 @@ def _reference(value: object, param: str) -> Source:
         value = found
     if not isinstance(value, str):
         raise invalid(f"{param}: must be a file, an http(s) URL, a data URL or an object with image_url.", param)
-    return medium(value, "first_frame", param)
+    return medium(value, role, param)
 
 
 def medium(text: str, role: Role, param: str) -> Source:

@@ -151,7 +151,7 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
         size=_size(view, models),
         prompt=task.request.prompt or None,
         remixed_from_video_id=None if task.source_task is None else video_id(task.source_task),
-        error=_error(task),
+        error=error_of(task),
         task_id=name,
         url=link or UNSET,
         video_url=link or UNSET,
@@ -244,11 +244,12 @@ def _usage(tokens: Tokens | None) -> VideoUsage | UnsetType:
     return VideoUsage(tokens.total - generated, generated, tokens.total)
 
 
-def _error(task: Task) -> VideoError | None:
+def error_of(task: Task, fields: Fields = FIELDS) -> VideoError | None:
+    """Why a task came to nothing, with a dialect's own names of fields."""
     if task.status == "cancelled":
         return VideoError("cancelled", task.error.message if task.error else "The task was cancelled.")
     if task.status != "failed":
         return None
     if task.error is None:
         return VideoError("internal", "The task failed.")
-    return VideoError(task.error.code, FIELDS.error(task.error))
+    return VideoError(task.error.code, fields.error(task.error))

@@ -8,12 +8,14 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from telecine.dialects import models
+from telecine.dialects.base import Edge
 from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.openai.create import MAX_IMAGE, parse_create, parse_remix
+from telecine.dialects.openai.image_render import ImageTask, image_task
 from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.openai.render import (
     ERRORS,
@@ -30,6 +32,7 @@ from telecine.dialects.openai.render import (
 from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, making
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
+from telecine.nouns.operations import makes_of
 from telecine.tasks.view import Page, View
 from telecine.wires.openai import HOOKS, CreateVideo
 
@@ -90,6 +93,13 @@ async def content(call: Call) -> Response:
         response.headers["retry-after"] = str(_FETCHED_IN)
         return response
     return await call.edge.media.serve(call.request, output, variant)
+
+
+def told(view: View, edge: Edge) -> Video | ImageTask:
+    """What a webhook says of a task of this dialect's."""
+    if makes_of(view.task.request) == "image":
+        return image_task(view, edge.media)
+    return video(view, edge.media, edge.catalogue)
 
 
 def remixed(call: Call, body: Body) -> Parsed:
@@ -177,6 +187,6 @@ OPENAI: Final = Dialect(
     id_form=VIDEO,
     errors=ERRORS,
     # OpenAI documents no webhook for videos, and relays post what a read would show.
-    announce=each_status(lambda view, edge: video(view, edge.media, edge.catalogue)),
+    announce=each_status(told),
     sent=(SENT,),
 )

@@ -1,0 +1,100 @@
+"""OpenAI's Images API (types and docstrings of openai-python 3.52, `images.*`), and how relays bend it.
+
+Reconstructed, from the documents of relays: `async` and the task that it answers with, `aspect_ratio` and sizes such as
+`2K` (which Gemini's image models have there), pictures in the body of a generation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from telecine.wires.openai import Note
+from telecine.wires.scalars import Number, Word
+
+GENERATIONS: Final = "/v1/images/generations"
+EDITS: Final = "/v1/images/edits"
+VARIATIONS: Final = "/v1/images/variations"
+MAX_IMAGE: Final = 50 * 1024 * 1024
+"""Bytes of one picture."""
+MAX_IMAGES: Final = 16
+"""Pictures of an edit."""
+MOST_PARTIAL: Final = 3
+"""Unfinished pictures of a stream (`partial_images`)."""
+LINK_SECONDS: Final = 3600.0
+"""How long the `url` of a result works."""
+LINKED: Final = "dall-e-"
+"""Models whose names begin so answer with links where nothing is said; all others with the files."""
+FORMATS: Final = ("b64_json", "url")
+"""What `response_format` may say."""
+AUTO: Final = "auto"
+"""What size, quality, background and moderation say where the model is to decide, as where nothing is said."""
+
+
+class CreateImage(msgspec.Struct):
+    """The official fields of generations, edits and variations, then what relays add."""
+
+    prompt: str | None = None
+    model: str | None = None
+    image: Any = None
+    mask: Any = None
+    n: Number | None = None
+    size: Word | None = None
+    quality: Word | None = None
+    style: Word | None = None
+    background: Word | None = None
+    output_format: Word | None = None
+    output_compression: Number | None = None
+    moderation: Word | None = None
+    input_fidelity: Word | None = None
+    response_format: Word | None = None
+    stream: bool | str | None = None
+    partial_images: Number | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+
+    images: Any = None
+    """A list, as JSON bodies of edits have it, and relays' generations."""
+    later: bool | str | None = msgspec.field(default=None, name="async")
+    aspect_ratio: Word | None = None
+    resolution: Word | None = None
+    negative_prompt: str | None = None
+    seed: Number | None = None
+    watermark: bool | str | None = None
+    webhook_url: str | None = None
+    callback_url: str | None = None
+    metadata: dict[str, Note] | None = None
+
+
+class TokenDetails(msgspec.Struct, frozen=True):
+    """Tokens of pictures, and of texts."""
+
+    image_tokens: int = 0
+    text_tokens: int = 0
+
+
+class ImagesUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens that a request took."""
+
+    total_tokens: int
+    input_tokens: int
+    output_tokens: int
+    input_tokens_details: TokenDetails | None = None
+    output_tokens_details: TokenDetails | None = None
+
+
+class ImagesFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an answer says beside its pictures."""
+
+    background: str | None = None
+    output_format: str | None = None
+    quality: str | None = None
+    size: str | None = None
+    usage: ImagesUsage | None = None
+
+
+class ImageFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What it says beside one of them."""
+
+    revised_prompt: str | None = None
