@@ -21,6 +21,7 @@ from telecine.dialects.inline import Source
 from telecine.dialects.kling import create as kling
 from telecine.dialects.kling import render as kling_render
 from telecine.dialects.openai import create as openai
+from telecine.dialects.openai import image_render, images
 from telecine.dialects.openai import render as openai_render
 from telecine.dialects.suno import create as suno
 from telecine.dialects.suno import render as suno_render
@@ -42,6 +43,7 @@ from telecine.wires.bizyair import CreateTask as CreateApp
 from telecine.wires.kling import IMAGE_ONLY
 from telecine.wires.kling import CreateTask as KlingWire
 from telecine.wires.openai import CreateVideo
+from telecine.wires.openai_images import CreateImage
 from telecine.wires.suno import SubmitMusic
 from tests.dialects.house import House
 
@@ -87,7 +89,9 @@ IMAGES: dict[str, Any] = {
        ("image", "reference", "scene", "style", "mask")},
     **{f"parameters:{name}": {name: value} for name, value in {
         "watermark": True, "image_reference": "face", "image_fidelity": 0.4, "human_fidelity": 0.6, "elements": [1],
-        "series": True, "fewer": True}.items()},
+        "series": True, "fewer": True, "quality": "high", "background": "transparent", "output_format": "webp",
+        "output_compression": 50, "moderation": "low", "style": "vivid", "input_fidelity": "high", "partial_images": 2,
+        "user": "u1", "safety_identifier": "s1"}.items()},
 }  # fmt: skip
 """Of our own form, what pictures alone have."""
 SUNO: dict[str, Any] = {
@@ -101,6 +105,19 @@ BIZYAIR: dict[str, Any] = {
     "web_app_id": 41082, "suppress_preview_output": True, "input_values": {"6:CLIPTextEncode.text": "another"},
     "a_field_of_nobody": {"a": 1},
 }  # fmt: skip
+PICTURES: dict[str, Any] = {
+    "prompt": "another", "model": "dall-e-3", "image": URL, "mask": OTHER, "n": 2, "size": "1536x1024",
+    "quality": "high", "style": "vivid", "background": "transparent", "output_format": "webp",
+    "output_compression": 50, "moderation": "low", "input_fidelity": "high", "response_format": "url",
+    "stream": True, "partial_images": 2, "user": "u1", "safety_identifier": "s1", "images": [URL, OTHER],
+    "async": True, "aspect_ratio": "3:2", "resolution": "2k", "negative_prompt": "fog", "seed": 7, "watermark": True,
+    "webhook_url": "https://me.test/h", "callback_url": "https://me.test/h", "notify_hook": "https://me.test/h",
+    "metadata": {"a": "b"}, "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
+MANNERS = {"response_format", "stream", "async"}
+"""What says how to answer, and nothing of what is made."""
+HINTS = {"seed", "cfg_scale", "user", "safety_identifier", "partial_images"}
+HINTS |= {f"parameters:{name}" for name in HINTS}
 GOES_ON = {"continue_at", "task_id"}
 """Suno takes these with a clip only."""
 OURS = {"notify_hook", "webhook_url", "callback_url", "external_id", "external_task_id", "metadata"}
@@ -132,7 +149,7 @@ out what is left out in any case."""
 Parsed = tuple[GenerationRequest, list[Source]]
 
 
-CALL = Call(Request({"type": "http", "headers": []}), "bizyair", House(BIZYAIR_DIALECT).edge, Principal(1, None, "me"))
+CALL = Call(Request({"type": "http", "headers": [], "query_string": b""}), "bizyair", House(BIZYAIR_DIALECT).edge, Principal(1, None, "me"))
 
 
 def to_own(body: Body) -> Parsed:
@@ -141,6 +158,11 @@ def to_own(body: Body) -> Parsed:
 
 DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, Any], Fields]] = {
     "openai": (openai.parse_create, {"prompt": "a"}, OPENAI, openai_render.FIELDS),
+    "openai/images": (lambda body: images.parse_image("generation", body), {"prompt": "a", "model": "gpt-image-2"},
+                      PICTURES, image_render.FIELDS),
+    "openai/edits": (lambda body: images.parse_image("edit", body),
+                     {"prompt": "a", "model": "gpt-image-2", "image": OTHER},
+                     {name: value for name, value in PICTURES.items() if name != "images"}, image_render.FIELDS),
     "kling/text2video": (lambda body: kling.parse_create("text2video", body), {"prompt": "a", "model_name": "kling-v1"},
                          {name: value for name, value in KLING.items() if name not in IMAGE_ONLY},
                          kling_render.FIELDS),
@@ -236,15 +258,20 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
         assert own & told, f"{name} is refused as {shown}: {refusal.message}"
         return
     before = request_of(dialect, plain)
+    if dialect in {"openai/images", "openai/edits"} and field in MANNERS:
+        assert images.manner_of(CALL, parse_object(json.dumps({field: fields[name]}).encode())) != images.Manner(
+            "b64_json"
+        )
+        return
     assert request != before or (dialect, field) in IGNORED, "not even read"
     carried = sent != PROVIDERS[provider](before)
-    hint = {"seed", "cfg_scale", "parameters:cfg_scale"}
-    assert carried or name in OURS | hint or (dialect, field) in IGNORED, "dropped in silence"
+    assert carried or name in OURS | HINTS or (dialect, field) in IGNORED, "dropped in silence"
 
 
 def test_no_field_is_left_out_of_this_walk() -> None:
     nobodys = "a_field_of_nobody"
     assert {*CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
+    assert {*CreateImage.__struct_encode_fields__, nobodys} == set(PICTURES)
     assert {*KlingWire.__struct_encode_fields__, nobodys} == set(KLING)
     assert {*SubmitMusic.__struct_encode_fields__, nobodys} == set(SUNO)
     assert {*CreateApp.__struct_encode_fields__, nobodys} == set(BIZYAIR)
@@ -259,4 +286,5 @@ def test_no_field_is_left_out_of_this_walk() -> None:
 
 
 def test_the_advisory_list_is_short() -> None:
-    assert set(ADVISORY) == {"seed", "parameters.cfg_scale"}
+    who = {"parameters.user", "parameters.safety_identifier"}
+    assert set(ADVISORY) == {"seed", "parameters.cfg_scale", "parameters.partial_images"} | who

@@ -64,6 +64,7 @@ class CreateImage(msgspec.Struct):
     watermark: bool | str | None = None
     webhook_url: str | None = None
     callback_url: str | None = None
+    notify_hook: str | None = None
     metadata: dict[str, Note] | None = None
 
 

@@ -32,6 +32,11 @@ _SPAN: Final = (1, 3)
 _KNOWN: Final = Known.of(CreateVideo)
 
 
+def hook_of(body: Body) -> str:
+    """The name by which the client sent the URL for webhooks."""
+    return next((name for name in HOOKS if body.fields.get(name)), HOOKS[0])
+
+
 def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError."""
     wire, native = _read(body)

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.dialects.bodies import Body, json_response
+from telecine.dialects.bodies import json_response
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect
 from telecine.dialects.document import More, Query
+from telecine.dialects.openai.create import hook_of
 from telecine.dialects.openai.image_render import FIELDS, Images, ImageTask, events, image_task, images
 from telecine.dialects.openai.images import REPEATABLE, Verb, manner_of, parse_image
 from telecine.dialects.openai.render import ERRORS
@@ -31,11 +32,6 @@ def wait_of(call: Call) -> Wait:
     if call.manner.later:
         return Wait()
     return Wait(_LONGEST, COMMENT if call.manner.stream else None)
-
-
-def hook_of(body: Body) -> str:
-    """The name by which the client sent the URL for webhooks."""
-    return "webhook_url" if body.fields.get("webhook_url") else "callback_url"
 
 
 def _create(path: str, summary: str, verb: Verb, example: dict[str, Any]) -> Create:

@@ -12,6 +12,7 @@ from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, typed
 from telecine.dialects.call import Call
 from telecine.dialects.inline import Source
+from telecine.dialects.openai.frame import objection
 from telecine.dialects.openai.pictures import picture
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, invalid
@@ -20,6 +21,7 @@ from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest, Native, Novel, Role
 from telecine.nouns.sizes import is_size, parse_size
 from telecine.wires import openai_images as wire
+from telecine.wires.openai import HOOKS
 from telecine.wires.openai_images import AUTO, CreateImage
 
 DEFAULT_MODEL: Final = "gpt-image-2"
@@ -82,7 +84,7 @@ def parse_image(verb: Verb, body: Body) -> tuple[GenerationRequest, list[Source]
         resolution=resolution,
         seed=scalars.seed(fields.seed, "seed"),
         parameters=_parameters(fields),
-        callback_url=agreed(("webhook_url", fields.webhook_url), ("callback_url", fields.callback_url)),
+        callback_url=agreed(*((name, getattr(fields, name)) for name in HOOKS)),
         metadata=_notes(fields),
     )
     request = _with_native(request, unknown, own)
@@ -140,7 +142,7 @@ def _frame(fields: CreateImage) -> tuple[str | None, str | None, str | None, dic
             return f"{width}x{height}", ratio, resolution, own
         own.setdefault("aspect_ratio", ("size", said))
         return None, agreed(("aspect_ratio", ratio), ("size", f"{width}:{height}")), resolution, own
-    if said[:-1].isdecimal() and said[-1] in "kK":
+    if objection(scalars.resolution, said, "size") is None:
         own.setdefault("resolution", ("size", said))
         return None, ratio, agreed(("resolution", resolution), ("size", said.lower())), own
     return said, ratio, resolution, own

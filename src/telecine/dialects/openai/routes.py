@@ -14,7 +14,7 @@ from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
-from telecine.dialects.openai.create import MAX_IMAGE, parse_create, parse_remix
+from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create, parse_remix
 from telecine.dialects.openai.image_render import ImageTask, image_task
 from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.openai.render import (
@@ -34,7 +34,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
 from telecine.nouns.operations import makes_of
 from telecine.tasks.view import Page, View
-from telecine.wires.openai import HOOKS, CreateVideo
+from telecine.wires.openai import CreateVideo
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
@@ -117,11 +117,6 @@ def remixed(call: Call, body: Body) -> Parsed:
     return wanted, []
 
 
-def _hook(body: Body) -> str:
-    """The name by which the client sent the URL for webhooks."""
-    return next((name for name in HOOKS if body.fields.get(name)), HOOKS[0])
-
-
 _ONE: Final = "/v1/videos/{id}"
 
 OPENAI: Final = Dialect(
@@ -138,7 +133,7 @@ OPENAI: Final = Dialect(
             example={"model": "sora-2", "prompt": _PROMPT, "seconds": "4"},
             parse=lambda _, body: parse_create(body),
             most=MAX_IMAGE,
-            hook=_hook,
+            hook=hook_of,
             repeatable=REPEATABLE,
             show=shown_to,
         ),
@@ -177,7 +172,7 @@ OPENAI: Final = Dialect(
             example={"prompt": f"{_PROMPT}, at night"},
             source=found,
             parse=remixed,
-            hook=_hook,
+            hook=hook_of,
             repeatable=REPEATABLE,
             show=shown_to,
         ),
