@@ -149,7 +149,12 @@ out what is left out in any case."""
 Parsed = tuple[GenerationRequest, list[Source]]
 
 
-CALL = Call(Request({"type": "http", "headers": [], "query_string": b""}), "bizyair", House(BIZYAIR_DIALECT).edge, Principal(1, None, "me"))
+CALL = Call(
+    Request({"type": "http", "headers": [], "query_string": b""}),
+    "bizyair",
+    House(BIZYAIR_DIALECT).edge,
+    Principal(1, None, "me"),
+)
 
 
 def to_own(body: Body) -> Parsed:
