@@ -61,7 +61,9 @@ def test_of_parameters_only_what_changes_the_price_stays(kind: type[msgspec.Stru
     bare = only_billed(whole)
     kept = {name for name in kind.__struct_fields__ if getattr(bare, name) == getattr(whole, name)}
     assert kept == billed_fields(kind)
-    assert kept == {"mode", "makes", "series"} & set(kind.__struct_fields__)
+    assert kept == {"mode", "makes", "series", "quality", "input_fidelity", "partial_images"} & set(
+        kind.__struct_fields__
+    )
 
 
 @pytest.mark.parametrize("parameters", STRUCTS, ids=lambda one: one.__name__)
