@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -157,21 +158,26 @@ CALL = Call(
 )
 
 
+MODELS = catalogue.load()
+
+
 def to_own(body: Body) -> Parsed:
-    return tasks.parse_create(body, catalogue.load())
+    return tasks.parse_create(body, MODELS)
 
 
 DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, Any], Fields]] = {
-    "openai": (openai.parse_create, {"prompt": "a"}, OPENAI, openai_render.FIELDS),
-    "openai/images": (lambda body: images.parse_image("generation", body), {"prompt": "a", "model": "gpt-image-2"},
+    "openai": (partial(openai.parse_create, models=MODELS), {"prompt": "a"}, OPENAI, openai_render.FIELDS),
+    "openai/images": (partial(images.parse_image, "generation", models=MODELS), {"prompt": "a", "model": "gpt-image-2"},
                       PICTURES, image_render.FIELDS),
-    "openai/edits": (lambda body: images.parse_image("edit", body),
+    "openai/edits": (partial(images.parse_image, "edit", models=MODELS),
                      {"prompt": "a", "model": "gpt-image-2", "image": OTHER},
                      {name: value for name, value in PICTURES.items() if name != "images"}, image_render.FIELDS),
-    "kling/text2video": (lambda body: kling.parse_create("text2video", body), {"prompt": "a", "model_name": "kling-v1"},
+    "kling/text2video": (partial(kling.parse_create, "text2video", models=MODELS),
+                         {"prompt": "a", "model_name": "kling-v1"},
                          {name: value for name, value in KLING.items() if name not in IMAGE_ONLY},
                          kling_render.FIELDS),
-    "kling/image2video": (lambda body: kling.parse_create("image2video", body), {"image": URL, "prompt": "a"}, KLING,
+    "kling/image2video": (partial(kling.parse_create, "image2video", models=MODELS),
+                          {"image": URL, "prompt": "a"}, KLING,
                           kling_render.FIELDS),
     "suno": (suno.parse_music, {"prompt": "la", "mv": "chirp-v4"}, SUNO, suno_render.FIELDS),
     "bizyair": (lambda body: bizyair.parse_app(CALL, body),
@@ -200,7 +206,7 @@ def of_suno(request: GenerationRequest) -> Any:
 
 
 def of_sandbox(request: GenerationRequest) -> Any:
-    job = plan(request, "1", (320, 320) if request.inputs else None, 0.0)
+    job = plan(request, "1", (320, 320) if request.inputs else None, 0.0, MODELS)
     return msgspec.json.encode(job), opening(request)
 
 

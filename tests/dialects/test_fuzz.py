@@ -39,7 +39,7 @@ SOURCE = GenerationRequest(operation="text_to_video", model="sora-2")
 
 
 def remix(body: Body) -> tuple[GenerationRequest, list[Source]]:
-    return openai.parse_remix(body, SOURCE, 7), []
+    return openai.parse_remix(body, SOURCE, 7, catalogue.load()), []
 
 
 CALL = Call(
@@ -50,7 +50,7 @@ CALL = Call(
 )
 PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
     "text2video": (
-        lambda body: kling.parse_create("text2video", body),
+        lambda body: kling.parse_create("text2video", body, catalogue.load()),
         KLING,
         {
             "model_name": "kling-v3",
@@ -71,7 +71,7 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         },
     ),
     "image2video": (
-        lambda body: kling.parse_create("image2video", body),
+        lambda body: kling.parse_create("image2video", body, catalogue.load()),
         KLING,
         {
             "image": "https://a",
@@ -82,7 +82,7 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         },
     ),
     "openai": (
-        openai.parse_create,
+        lambda body: openai.parse_create(body, catalogue.load()),
         OPENAI,
         {
             "prompt": "a",
@@ -231,5 +231,5 @@ def test_damaged_bytes_end_in_a_request_or_a_gateway_error(name: str, data: st.D
 )
 def test_any_form_ends_in_a_request_or_a_gateway_error(pairs: list[tuple[str, str]]) -> None:
     with suppress(GatewayError):
-        request, _ = openai.parse_create(Body(nest([("prompt", "a"), *pairs], REPEATABLE)))
+        request, _ = openai.parse_create(Body(nest([("prompt", "a"), *pairs], REPEATABLE)), catalogue.load())
         assert msgspec.json.encode(request)

@@ -11,9 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.accounts.principal import Principal
-from telecine.config import ConfigError
+from telecine.config import ConfigError, catalogue_of
 from telecine.dialects.bodies import json_response
-from telecine.nouns import catalogue
 from telecine.nouns.errors import invalid
 from telecine.upkeep.doctor import findings
 from telecine.upkeep.figures import Figures
@@ -50,7 +49,7 @@ class Configuration:
             made = await self._reload.reload(principal.name)
         except ConfigError as error:
             raise invalid(str(error)) from None
-        found = advice(self._reload.running, catalogue.load())
+        found = advice(self._reload.running, catalogue_of(self._reload.running))
         warnings = [str(one) for one in found if one.level == "warning"]
         return json_response(
             {"object": "config.reload", "revision": _told(made) if made else None, "warnings": warnings}

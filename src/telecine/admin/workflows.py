@@ -122,7 +122,7 @@ class WorkflowAdmin:
         except ValueError as error:
             return json_response(WorkflowCheck(ok=False, problems=[f"The graph {error}."], settable=[]))
         workflow = workflow_of(wanted.workflow, graph)
-        found = problems(workflow)
+        found = problems(workflow, self._workflows.known)
         return json_response(WorkflowCheck(ok=not found, problems=found, settable=workflow.settable()))
 
     def _info(self, one: Workflow) -> WorkflowInfo:

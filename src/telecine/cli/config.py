@@ -80,8 +80,7 @@ def check(
     the warnings; 2 it would be refused, or cannot be read.
     """
     from telecine.accounts.secret import load_secret
-    from telecine.config import ConfigError, load, located
-    from telecine.nouns import catalogue
+    from telecine.config import ConfigError, catalogue_of, load, located
     from telecine.upkeep.reach import unreachable
     from telecine.upkeep.rules import advice, check_rules
 
@@ -90,13 +89,13 @@ def check(
         raise Failure(text("no_file"), USAGE)
     try:
         settings = load(data, path)
-        check_rules(settings, settings.config, catalogue.load(), exposed=_exposed(host))
+        check_rules(settings, settings.config, catalogue_of(settings.config), exposed=_exposed(host))
         if settings.secret_key is not None:
             load_secret(settings.data, settings.secret_key, make=False)
         changes = _compared(settings)
     except ConfigError as error:
         raise Failure(str(located(error, path)), USAGE) from None
-    found = advice(settings.config, catalogue.load())
+    found = advice(settings.config, catalogue_of(settings.config))
     found += [] if offline else unreachable(settings.config)
     if json:
         printing.raw(msgspec.json.encode({"valid": True, "changes": changes, "warnings": found}))

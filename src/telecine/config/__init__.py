@@ -11,6 +11,7 @@ from telecine.config.file import (
     KeyConfig,
     Limits,
     LimitsConfig,
+    ModelConfig,
     ModelMap,
     NetworkConfig,
     PoolConfig,
@@ -21,6 +22,7 @@ from telecine.config.file import (
 )
 from telecine.config.lines import located
 from telecine.config.load import Settings, load, parse, read, with_environment
+from telecine.config.models import catalogue_of, models_of
 
 __all__ = [
     "DEFAULT_PORT",
@@ -32,6 +34,7 @@ __all__ = [
     "KeyConfig",
     "Limits",
     "LimitsConfig",
+    "ModelConfig",
     "ModelMap",
     "NetworkConfig",
     "PoolConfig",
@@ -40,9 +43,11 @@ __all__ = [
     "RetentionConfig",
     "Settings",
     "WorkflowConfig",
+    "catalogue_of",
     "fault_of",
     "load",
     "located",
+    "models_of",
     "parse",
     "read",
     "with_environment",

@@ -161,6 +161,35 @@ class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Units that a job is charged for at the very most, whatever its upstream says."""
 
 
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[models]]`: a model that the catalogue does not have, or what it has wrong of one. What is left out stays as it
+    is; sections of one name add up."""
+
+    name: str
+    operations: tuple[str, ...] = ()
+    """What it does, and what the rest of this section is about; all that the model is known to do where left out."""
+    vendor: str | None = None
+    created: int | None = None
+    """Seconds since the Unix epoch."""
+    aliases: tuple[str, ...] = ()
+    """Other names of it, beside those that the catalogue has."""
+    sizes: tuple[str, ...] | None = None
+    """`WIDTHxHEIGHT` in pixels; of this and of what follows, an empty list is no limit."""
+    default_size: str | None = None
+    aspect_ratios: tuple[str, ...] | None = None
+    resolutions: tuple[str, ...] | None = None
+    modes: dict[str, str] | None = None
+    """By the word of a mode, the resolution that it stands for."""
+    durations: tuple[int, ...] | None = None
+    """Seconds."""
+    default_duration: int | None = None
+    frame_rate: int | None = None
+    max_count: int | None = None
+    max_prompt: int | None = None
+    """Characters."""
+    max_images: int | None = None
+
+
 class WorkflowConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[[workflows]]`: an app that is a model of its own. An input is named as `93:CLIPTextEncode.text`: the node's id,
     its class or title, the field."""
@@ -263,6 +292,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[KeyConfig, ...] = ()
     accounts: tuple[AccountConfig, ...] = ()
     prices: tuple[PriceConfig, ...] = ()
+    models: tuple[ModelConfig, ...] = ()
     workflows: tuple[WorkflowConfig, ...] = ()
     network: NetworkConfig = NetworkConfig()
     limits: LimitsConfig = LimitsConfig()

@@ -16,6 +16,7 @@ from telecine.config.checks import check, check_origin
 from telecine.config.explain import explained
 from telecine.config.file import Config, ConfigError
 from telecine.config.lines import located
+from telecine.config.models import problems
 from telecine.config.values import url_problem
 from telecine.config.workflows import with_workflows
 from telecine.nouns.amounts import check_texts
@@ -98,6 +99,8 @@ def _parsed(content: bytes, file: Path, environment: Mapping[str, str]) -> Confi
         config = msgspec.convert(_dated(raw), Config)
     except msgspec.ValidationError as error:
         raise explained(error) from None
+    for wrong_model in problems(config):
+        raise wrong_model
     config = with_workflows(_with_secrets(config, environment), file.parent)
     check(config)
     return with_environment(config, environment)

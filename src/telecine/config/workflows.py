@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from telecine.config.file import Config, ConfigError, ReadWorkflow, WorkflowConfig
-from telecine.nouns import catalogue
+from telecine.config.models import catalogue_of
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.graph import Graph, graph_of
 from telecine.nouns.names import check_name
 from telecine.nouns.workflow import MOST_BATCH, Workflow
@@ -24,10 +25,10 @@ _MOST_ENDPOINT: Final = 200
 def with_workflows(config: Config, folder: Path) -> Config:
     """`config` with the graphs of its workflows, whose paths begin at `folder`. Raises ConfigError naming the workflow
     for a file that is no graph, and for inputs that are not in it."""
-    read = []
+    read, known = [], catalogue_of(config)
     for number, one in enumerate(config.workflows):
         workflow = workflow_of(one, None if one.file is None else _graph(one, one.file, folder, number))
-        if found := problems(workflow):
+        if found := problems(workflow, known):
             raise ConfigError(f"The workflow '{one.name}': {' '.join(found)}", "workflows", number)
         read.append(ReadWorkflow(**asdict(one), workflow=workflow))
     for clash in _clashes(config.workflows):
@@ -41,12 +42,12 @@ def workflow_of(one: WorkflowConfig, graph: Graph | None) -> Workflow:
     return Workflow(**{**given, "web_app_id": str(one.web_app_id)}, graph=graph, kind=one.makes)
 
 
-def problems(workflow: Workflow) -> list[str]:
-    """What is wrong with a workflow, a sentence each."""
-    return [*_of_values(workflow), *workflow.check()]
+def problems(workflow: Workflow, known: Catalogue) -> list[str]:
+    """What is wrong with a workflow beside the models that are `known`, a sentence each."""
+    return [*_of_values(workflow, known), *workflow.check()]
 
 
-def _of_values(workflow: Workflow) -> Iterator[str]:
+def _of_values(workflow: Workflow, known: Catalogue) -> Iterator[str]:
     number = workflow.web_app_id
     if "/" in number:
         if workflow.graph is not None:
@@ -59,7 +60,7 @@ def _of_values(workflow: Workflow) -> Iterator[str]:
         check_name(workflow.name)
     except ValueError as error:
         yield f"its name {error}."
-    if catalogue.load().find(workflow.name) is not None:
+    if known.find(workflow.name) is not None:
         yield "there is a model of that name already; choose another."
     if isinstance(workflow.count, int) and not 1 <= workflow.count <= MOST_BATCH:
         yield f"count is {workflow.count}; it must be from 1 to {MOST_BATCH}."

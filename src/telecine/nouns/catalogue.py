@@ -78,15 +78,23 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Catalogue:
-    """Models by name and alias."""
+    """Models by name and alias; a reload changes which."""
 
     def __init__(self, models: Iterable[Model]) -> None:
+        self.swap(models)
+
+    def swap(self, models: Iterable[Model]) -> None:
+        """Go on with these, all at once."""
         self.models = tuple(models)
         self._by_name = {name: model for model in self.models for name in (model.name, *model.aliases)}
 
     def find(self, name: str) -> Model | None:
         """The model with this name or alias. A name that a channel serves need not be in the catalogue."""
         return self._by_name.get(name)
+
+    def alike(self, name: str, other: str) -> bool:
+        """Whether two public names mean the same model."""
+        return name == other or (self.find(name) is not None and self.find(name) is self.find(other))
 
     def ability(self, name: str, operation: str) -> Ability | None:
         """What the model with this name can do of one operation; None where nobody knows, or that is nothing."""
@@ -148,9 +156,3 @@ def load() -> Catalogue:
     """The catalogue that ships with Telecine."""
     text = files("telecine.nouns").joinpath("catalogue.toml").read_text(encoding="utf-8")
     return Catalogue(msgspec.convert(tomllib.loads(text), _File).models)
-
-
-def alike(name: str, other: str) -> bool:
-    """Whether two public names mean the same model."""
-    known = load()
-    return name == other or (known.find(name) is not None and known.find(name) is known.find(other))

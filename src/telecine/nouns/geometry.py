@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Ability
 from telecine.nouns.errors import invalid
 from telecine.nouns.operations import OPERATIONS, makes_of
@@ -29,13 +28,13 @@ def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[i
     Video sizes are even, as 4:2:0 needs. Raises GatewayError (`invalid_request`) for words that mean no size, and for
     those that contradict the size.
     """
-    check_agreement(request)
+    check_agreement(request, ability)
     operation = OPERATIONS[request.operation]
     if request.size is not None:
         width, height = parse_size(request.size)
         return (width, height) if makes_of(request) == "image" else (_even_down(width), _even_down(height))
     default = parse_size(ability.default_size if ability else _DEFAULT_SIZE)
-    resolution = request.resolution or _resolution_of_mode(request)
+    resolution = request.resolution or _resolution_of_mode(request, ability)
     across: float
     down: float
     if request.aspect_ratio is not None:
@@ -49,14 +48,15 @@ def pixels(request: GenerationRequest, ability: Ability | None, picture: tuple[i
     return _scaled(across, down, short_side(resolution or _DEFAULT_RESOLUTION))
 
 
-def check_agreement(request: GenerationRequest) -> None:
-    """Raise GatewayError where the ratio, the resolution or a mode says something else than the size or each other.
+def check_agreement(request: GenerationRequest, ability: Ability | None) -> None:
+    """Raise GatewayError where the ratio, the resolution or a mode says something else than the size or each other,
+    for a model with this `ability`.
 
     `2k` and the like are left alone: they mean one thing for pictures and another for videos.
     """
     if request.native is not None and not request.native.novel.keys().isdisjoint(_FRAME):
         return  # its vendor alone knows what they mean
-    _check_mode(request)
+    _check_mode(request, ability)
     if request.size is None:
         return
     width, height = parse_size(request.size)
@@ -71,16 +71,15 @@ def check_agreement(request: GenerationRequest) -> None:
         raise invalid(f"The size {width}x{height} is not of the resolution {named[:40]}.", "resolution")
 
 
-def _resolution_of_mode(request: GenerationRequest) -> str | None:
+def _resolution_of_mode(request: GenerationRequest, ability: Ability | None) -> str | None:
     """What the mode stands for, where the model is known to sell resolutions as modes."""
     mode = request.parameters.mode if isinstance(request.parameters, VideoParameters) else None
-    ability = catalogue.load().ability(request.model, request.operation) if mode is not None else None
     return None if ability is None or mode is None else ability.modes.get(mode)
 
 
-def _check_mode(request: GenerationRequest) -> None:
+def _check_mode(request: GenerationRequest, ability: Ability | None) -> None:
     """Raise GatewayError where size or resolution say something else than the mode that stands for a resolution."""
-    meant = _resolution_of_mode(request)
+    meant = _resolution_of_mode(request, ability)
     if meant is None:
         return
     said = {"resolution": request.resolution and short_side(request.resolution)}

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from telecine.nouns import catalogue
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.filling import values_of
 from telecine.nouns.parameters import WorkflowParameters
@@ -16,9 +17,10 @@ from telecine.nouns.workflow import OPERATION, Workflow
 
 
 class Workflows:
-    """One per process; a reload changes what it holds."""
+    """One per process; a reload changes what it holds. `known`: the models that are no workflows."""
 
-    def __init__(self, workflows: Iterable[Workflow] = ()) -> None:
+    def __init__(self, workflows: Iterable[Workflow] = (), known: Catalogue | None = None) -> None:
+        self.known = catalogue.load() if known is None else known
         self._kept: tuple[Workflow, ...] = ()
         self.swap(workflows)
 
@@ -79,7 +81,7 @@ class Workflows:
         """`request` as a call of the workflow that its model is; any other as it is. Raises GatewayError."""
         workflow = self._by_name.get(request.model)
         if workflow is None:
-            if request.operation != OPERATION or catalogue.load().find(request.model) is not None:
+            if request.operation != OPERATION or self.known.find(request.model) is not None:
                 return request
             app = one_number(request.model)
             named = self._by_app.get(app)

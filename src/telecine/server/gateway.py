@@ -14,7 +14,7 @@ from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.principal import Principal
 from telecine.clock import Clock, SystemClock
-from telecine.config import Config, Settings
+from telecine.config import Config, Settings, models_of
 from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.room import Room
@@ -253,7 +253,9 @@ class Gateway:
 
     def _swap(self, config: Config) -> None:
         """Go on with `config`, which is in the records, in one step."""
-        prices = PriceBook(config.prices, self._house.ground.known)
+        known = self._house.ground.known
+        known.swap(models_of(config.models))
+        prices = PriceBook(config.prices, known)
         self._router.swap(config)
         self._house.upstreams.workflows.swap(config.flows)
         self.context.limits = self.app.limits = config.limits

@@ -15,7 +15,7 @@ from telecine.accounts.prices import PriceBook
 from telecine.accounts.secret import Secret, load_secret
 from telecine.accounts.statement import Statement
 from telecine.clock import Clock, SystemClock
-from telecine.config import Settings
+from telecine.config import Settings, catalogue_of
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.served import DIALECTS
 from telecine.dialects.tasks import TASKS
@@ -30,7 +30,6 @@ from telecine.media.storage import Storage
 from telecine.media.worker_decoders import WorkerDecoders
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
-from telecine.nouns import catalogue
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.ids import IdSource
 from telecine.nouns.workflows import Workflows
@@ -130,7 +129,7 @@ def ground(settings: Settings, clock: Clock, public_url: Callable[[], str], *, m
         secret=secret,
         ids=IdSource(),
         seal=Seal(secret.derive_all(SEALED)),
-        known=catalogue.load(),
+        known=catalogue_of(settings.config),
         addresses=policy(settings.config.network.allow_private),
         database=Database(database_url(settings), shared_clock=isinstance(clock, SystemClock)),
         workers=Workers(),
@@ -147,11 +146,11 @@ def _upstreams(base: Ground) -> Upstreams:
     """The providers, over one client, and the router that knows their channels."""
     client, clock = Client(base.addresses), base.clock
     providers: dict[str, Provider] = {
-        "sandbox": SandboxProvider(base.settings.data / "sandbox", clock, base.workers),
+        "sandbox": SandboxProvider(base.settings.data / "sandbox", clock, base.workers, base.known),
         "comfyui": ComfyProvider(client, clock),
         **{one.name: provider_of(one, client, clock) for one in VENDORS},
     }
-    config, workflows = base.settings.config, Workflows(base.settings.config.flows)
+    config, workflows = base.settings.config, Workflows(base.settings.config.flows, base.known)
     router = Router(config, providers, base.known, clock, workflows)
     return Upstreams(client, providers, router, workflows, Apps(base.database, clock, workflows))
 

@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 
 from telecine.accounts import configured
 from telecine.accounts.keys import Keys
-from telecine.config import Config, ConfigError, KeyConfig, Settings, located
-from telecine.nouns import catalogue
+from telecine.config import Config, ConfigError, KeyConfig, Settings, catalogue_of, located
 from telecine.routing.records import record_channels
 from telecine.routing.router import channel_of, channels_of, pools_of
 from telecine.server.rooms import Ground
@@ -41,7 +40,7 @@ class Setup:
 
     def check(self, config: Config) -> None:
         """Raise ConfigError for what this process, as it is reached and with the books that it has, cannot run."""
-        known, exposed = self._ground.known, self._exposed()
+        known, exposed = catalogue_of(config), self._exposed()
         _at_its_line(lambda one: check_rules(self._settings, one, known, exposed=exposed), config, self._settings)
         _at_its_line(lambda one: check_currency(self._settings.config.currency, one.currency), config, self._settings)
 
@@ -89,7 +88,7 @@ def check_file(settings: Settings) -> None:
 
 def advise(config: Config) -> None:
     """Log what nothing is refused for, and somebody should know."""
-    for one in advice(config, catalogue.load()):
+    for one in advice(config, catalogue_of(config)):
         if one.level == "warning":
             _log.warning("config_warning", about=one.about, what=str(one))
 

@@ -52,7 +52,7 @@ class Apps:
         """A new workflow. Raises GatewayError: `invalid_request` naming what is not there, `conflict` where its name or
         its number is another's."""
         workflow = workflow_of(section, graph)
-        if found := problems(workflow):
+        if found := problems(workflow, self._workflows.known):
             raise invalid(" ".join(found), "workflow")
         if section.file is not None:
             raise invalid("file: send the graph itself.", "workflow.file")

@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from telecine.clock import Clock
-from telecine.config import Config, ConfigError, ReadWorkflow, Settings, WorkflowConfig, parse
+from telecine.config import Config, ConfigError, ModelConfig, ReadWorkflow, Settings, WorkflowConfig, parse
 from telecine.nouns.money import TOKEN_UNITS
 from telecine.store import tables
 from telecine.store.database import Database
@@ -206,6 +206,7 @@ def difference(old: Config, new: Config) -> list[Change]:
     for section in ("channels", "pools", "keys", "accounts"):
         found += _listed(section, *({one.name: one for one in getattr(config, section)} for config in (old, new)))
     found += _listed("workflows", *({one.name: _told(one) for one in config.workflows} for config in (old, new)))
+    found += _listed("models", *(_sections(config.models) for config in (old, new)))
     found += _listed("prices", *({_price_name(line): line for line in config.prices} for config in (old, new)))
     for section in ("network", "limits", "retention"):
         found += _table(section, getattr(old, section), getattr(new, section))
@@ -226,6 +227,11 @@ def _told(one: WorkflowConfig) -> WorkflowConfig:
     if one.workflow.digest is not None:
         plain["file"] = f"{one.file} ({one.workflow.digest[:12]})"
     return WorkflowConfig(**plain)
+
+
+def _sections(models: tuple[ModelConfig, ...]) -> dict[str, ModelConfig]:
+    """By what tells a section from the others: one model may have several."""
+    return {f"{one.name} ({', '.join(one.operations)})" if one.operations else one.name: one for one in models}
 
 
 def _price_name(line: Any) -> str:

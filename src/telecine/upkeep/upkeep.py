@@ -11,10 +11,9 @@ import structlog
 from sqlalchemy import Connection
 
 from telecine.accounts.keys import Keys
-from telecine.config import Config, ConfigError, Settings
+from telecine.config import Config, ConfigError, Settings, catalogue_of
 from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
-from telecine.nouns import catalogue
 from telecine.tasks.context import Context
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.writes import Mark
@@ -111,7 +110,7 @@ class Upkeep:
         context = self._context
         spend = await self._reports.compared()
         # Accounts are looked for in the records, which know more of them than the file.
-        warned = [one for one in advice(self.running, catalogue.load()) if one.about != "accounts"]
+        warned = [one for one in advice(self.running, catalogue_of(self.running)) if one.about != "accounts"]
         return await measure(context.database, context.router, context.clock, self._data, spend, self._pulses(), warned)
 
     async def stranded(self) -> dict[str, int]:

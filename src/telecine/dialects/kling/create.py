@@ -10,7 +10,7 @@ from telecine.dialects import scalars
 from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.inline import Source, is_url
-from telecine.nouns import catalogue
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.parameters import CameraMove, Point, Shot, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Role
@@ -26,13 +26,13 @@ _KNOWN: Final = Known.of(CreateTask)
 _AXES: Final = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 
 
-def parse_create(kind: PathKind, body: Body) -> tuple[GenerationRequest, list[Source]]:
+def parse_create(kind: PathKind, body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError naming the field."""
     unknown = body.unknown(_KNOWN)
     wire = typed(present(body.known(_KNOWN)), CreateTask)
     _check_kind(kind, wire)
     duration = scalars.seconds(wire.duration, "duration")
-    parameters = _parameters(wire, duration)
+    parameters = _parameters(wire, duration, models)
     if wire.negative_prompt is not None and len(wire.negative_prompt) > _MAX_TEXT:
         raise invalid(f"negative_prompt: at most {_MAX_TEXT} characters.", "negative_prompt")
     request = GenerationRequest(
@@ -48,12 +48,12 @@ def parse_create(kind: PathKind, body: Body) -> tuple[GenerationRequest, list[So
         callback_url=wire.callback_url,
         external_id=wire.external_task_id,
     )
-    novel = _novel(wire, request)
+    novel = _novel(wire, request, models)
     native = Native("kling", unknown, novel) if unknown or novel else None
     return msgspec.structs.replace(request, native=native), _sources(wire)
 
 
-def _novel(wire: CreateTask, request: GenerationRequest) -> dict[str, Novel]:
+def _novel(wire: CreateTask, request: GenerationRequest, models: Catalogue) -> dict[str, Novel]:
     """What Kling alone can judge: words that it does not document, and what its model is not known to have."""
     camera = wire.camera_control.type if wire.camera_control is not None else None
     said: tuple[tuple[str, str, str | None], ...] = (
@@ -72,7 +72,7 @@ def _novel(wire: CreateTask, request: GenerationRequest) -> dict[str, Novel]:
     if length is not None and not length.is_integer():
         text = f"{length:.6f}".rstrip("0")
         words["duration"] = Novel(text, f"duration: Kling counts whole seconds; {text} is none.")
-    return catalogue.load().strange(request) | words
+    return models.strange(request) | words
 
 
 def check_picture(picture: MediaInput, param: str) -> None:
@@ -114,7 +114,7 @@ def _check_kind(kind: PathKind, wire: CreateTask) -> None:
             raise invalid(f"{param}: 2 to 77 points.", param)
 
 
-def _parameters(wire: CreateTask, duration: float | None) -> VideoParameters:
+def _parameters(wire: CreateTask, duration: float | None, models: Catalogue) -> VideoParameters:
     if wire.cfg_scale is not None and not 0 <= wire.cfg_scale <= 1:
         raise invalid("cfg_scale: must be from 0 to 1.", "cfg_scale")
     if len(wire.voice_list) > 2:
@@ -129,7 +129,7 @@ def _parameters(wire: CreateTask, duration: float | None) -> VideoParameters:
         camera=_camera(wire.camera_control) if wire.camera_control is not None else None,
         multi_shot=wire.multi_shot,
         shot_type=wire.shot_type,
-        shots=_shots(wire, duration),
+        shots=_shots(wire, duration, models),
         voices=tuple(voice.voice_id for voice in wire.voice_list),
         elements=tuple(
             scalars.integer(one.element_id, f"element_list[{number}].element_id", least=0) or 0
@@ -154,7 +154,7 @@ def _camera(control: CameraControl) -> CameraMove:
     return CameraMove("simple", **axes)
 
 
-def _shots(wire: CreateTask, duration: float | None) -> tuple[Shot, ...]:
+def _shots(wire: CreateTask, duration: float | None, models: Catalogue) -> tuple[Shot, ...]:
     """The shots of a multi-shot video, whose durations sum to the whole."""
     if not wire.multi_shot:
         for name in ("shot_type", "multi_prompt"):
@@ -173,7 +173,7 @@ def _shots(wire: CreateTask, duration: float | None) -> tuple[Shot, ...]:
         if len(one.prompt) > 512:
             raise invalid(f"{param}.prompt: at most 512 characters.", f"{param}.prompt")
         shots.append(Shot(one.index, one.prompt, scalars.seconds(one.duration, f"{param}.duration") or 0.0))
-    total = duration if duration is not None else _default_duration(wire)
+    total = duration if duration is not None else _default_duration(wire, models)
     if shots and abs(sum(shot.duration for shot in shots) - total) > 1e-6:
         raise invalid(f"multi_prompt: the durations of the shots must sum to the duration, {total:g}.", "multi_prompt")
     return tuple(shots)
@@ -183,8 +183,8 @@ def _model(wire: CreateTask) -> str:
     return agreed(("model_name", wire.model_name), ("model", wire.model)) or DEFAULT_MODEL
 
 
-def _default_duration(wire: CreateTask) -> float:
-    model = catalogue.load().find(_model(wire))
+def _default_duration(wire: CreateTask, models: Catalogue) -> float:
+    model = models.find(_model(wire))
     return float(model.main.default_duration) if model is not None else 5.0
 
 

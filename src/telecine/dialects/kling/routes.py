@@ -47,7 +47,7 @@ def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]
             answer=Envelope,
             body=CreateTask,
             example=example,
-            parse=lambda _, body: parse_create(kind, body),
+            parse=lambda call, body: parse_create(kind, body, call.edge.catalogue),
             form=form,
             most=MAX_IMAGE,
             look=check_picture,

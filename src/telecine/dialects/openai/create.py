@@ -13,8 +13,7 @@ from telecine.dialects.bodies import Body, Known, typed
 from telecine.dialects.inline import Source
 from telecine.dialects.openai.frame import JUDGES, frame, objection, one, own
 from telecine.dialects.openai.pictures import sources
-from telecine.nouns import catalogue
-from telecine.nouns.catalogue import alike
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.parameters import VideoParameters
@@ -37,7 +36,7 @@ def hook_of(body: Body) -> str:
     return next((name for name in HOOKS if body.fields.get(name)), HOOKS[0])
 
 
-def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
+def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError."""
     wire, native = _read(body)
     model = agreed(("model", wire.model), ("model_name", wire.model_name)) or DEFAULT_MODEL
@@ -66,15 +65,15 @@ def parse_create(body: Body) -> tuple[GenerationRequest, list[Source]]:
         metadata=_notes(body),
         native=native,
     )
-    request = with_novel(request, own(wire, request, ratios, resolutions))
-    check_agreement(request)
+    request = with_novel(request, own(wire, request, ratios, resolutions), models)
+    check_agreement(request, models.ability(request.model, request.operation))
     return request, pictures
 
 
-def with_novel(request: GenerationRequest, own: dict[str, tuple[str, str]]) -> GenerationRequest:
+def with_novel(request: GenerationRequest, own: dict[str, tuple[str, str]], models: Catalogue) -> GenerationRequest:
     """`request` with what the vendor alone can judge: values that its model is not known to have, and words that mean
     nothing here. `own` is how the client said what may be passed on as it came."""
-    novel = catalogue.load().strange(request)
+    novel = models.strange(request)
     for name, judge in JUDGES.items():
         value = getattr(request, name)
         why = None if value is None else objection(judge, value, own[name][0] if name in own else name)
@@ -89,14 +88,15 @@ def parse_remix(
     body: Body,
     source: GenerationRequest,
     source_task: int,
+    models: Catalogue,
     *,
     seconds: str | None = None,
     size: str | None = None,
 ) -> GenerationRequest:
     """A remix of `source`: a new prompt, and whatever else the body may change. What it repeats of the source, whose
     object shows `seconds` and `size`, is no change. Raises GatewayError."""
-    request, sources = parse_create(body)
-    if (body.fields.get("model") or body.fields.get("model_name")) and not alike(request.model, source.model):
+    request, sources = parse_create(body, models)
+    if (body.fields.get("model") or body.fields.get("model_name")) and not models.alike(request.model, source.model):
         raise invalid(f"model: a remix keeps that of its source, '{source.model}'; leave it out.", "model")
     own = [source.duration] if seconds is None else [source.duration, float(seconds)]
     if request.duration is not None and request.duration not in own:
@@ -115,7 +115,7 @@ def parse_remix(
         duration=source.duration,
         source=Reference(task=source_task),
     )
-    return with_novel(made, {})
+    return with_novel(made, {}, models)
 
 
 def _read(body: Body) -> tuple[CreateVideo, Native | None]:

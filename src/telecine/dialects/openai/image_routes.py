@@ -50,7 +50,7 @@ def _create(path: str, summary: str, verb: Verb, example: dict[str, Any]) -> Cre
         example=example,
         query=(_ASYNC,),
         more=(More(202, "The task, where the request asks for it."),),
-        parse=lambda _, body: parse_image(verb, body),
+        parse=lambda call, body: parse_image(verb, body, call.edge.catalogue),
         manner=manner_of,
         wait=wait_of,
         most=MAX_IMAGE,

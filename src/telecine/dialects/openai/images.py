@@ -14,7 +14,7 @@ from telecine.dialects.call import Call
 from telecine.dialects.inline import Source
 from telecine.dialects.openai.frame import objection
 from telecine.dialects.openai.pictures import picture
-from telecine.nouns import catalogue
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.parameters import ImageParameters
@@ -62,7 +62,7 @@ def manner_of(call: Call, body: Body) -> Manner:
     return Manner(wanted or ("url" if linked else "b64_json"), stream, later)
 
 
-def parse_image(verb: Verb, body: Body) -> tuple[GenerationRequest, list[Source]]:
+def parse_image(verb: Verb, body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError."""
     unknown = body.unknown(_KNOWN)
     known = body.known(_KNOWN)
@@ -87,8 +87,8 @@ def parse_image(verb: Verb, body: Body) -> tuple[GenerationRequest, list[Source]
         callback_url=agreed(*((name, getattr(fields, name)) for name in HOOKS)),
         metadata=_notes(fields),
     )
-    request = _with_native(request, unknown, own)
-    check_agreement(request)
+    request = _with_native(request, unknown, own, models)
+    check_agreement(request, models.ability(request.model, request.operation))
     return request, sources
 
 
@@ -149,11 +149,11 @@ def _frame(fields: CreateImage) -> tuple[str | None, str | None, str | None, dic
 
 
 def _with_native(
-    request: GenerationRequest, unknown: dict[str, msgspec.Raw], own: dict[str, tuple[str, str]]
+    request: GenerationRequest, unknown: dict[str, msgspec.Raw], own: dict[str, tuple[str, str]], models: Catalogue
 ) -> GenerationRequest:
     """`request` with what only an upstream that speaks OpenAI's form may judge: fields that nobody here knows, values
     that its model is not known to have, a size that is none."""
-    novel = catalogue.load().strange(request)
+    novel = models.strange(request)
     if request.size is not None and not is_size(request.size):
         novel["size"] = Novel(request.size, f"size: '{request.size[:40]}' is neither WIDTHxHEIGHT nor auto.")
     native = Native("openai", unknown, novel, own) if unknown or novel or own else None

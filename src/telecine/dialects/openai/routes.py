@@ -108,7 +108,8 @@ def remixed(call: Call, body: Body) -> Parsed:
     if source is None:
         raise TypeError("a remix is of a video that its path names")
     shown = video(source, call.edge.media, call.edge.catalogue)
-    wanted = parse_remix(body, source.task.request, source.task.id, seconds=shown.seconds, size=shown.size)
+    before, models = source.task, call.edge.catalogue
+    wanted = parse_remix(body, before.request, before.id, models, seconds=shown.seconds, size=shown.size)
     if source.task.status != "succeeded":
         raise invalid(
             f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
@@ -131,7 +132,7 @@ OPENAI: Final = Dialect(
             answer=Video,
             body=CreateVideo,
             example={"model": "sora-2", "prompt": _PROMPT, "seconds": "4"},
-            parse=lambda _, body: parse_create(body),
+            parse=lambda call, body: parse_create(body, call.edge.catalogue),
             most=MAX_IMAGE,
             hook=hook_of,
             repeatable=REPEATABLE,

@@ -45,5 +45,5 @@ def parse_completion(
     given, sources = parse_create(msgspec.structs.replace(body, fields=fields), models)
     names = (_NEUTRAL.get(name, name) for name in body.fields)
     wanted = msgspec.structs.replace(before, **{name: getattr(given, name) for name in names})
-    check_agreement(wanted)
+    check_agreement(wanted, models.ability(wanted.model, wanted.operation))
     return wanted, sources

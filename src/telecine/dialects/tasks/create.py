@@ -12,7 +12,7 @@ from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
 from telecine.dialects.scalars import Seed
-from telecine.nouns.catalogue import Catalogue, alike
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.ids import parse_output_id, parse_task_id
@@ -178,16 +178,16 @@ def parse_create(
         external_id=wire.external_id or None,
         metadata=scalars.metadata(wire.metadata),
     )
-    check_agreement(request)
+    check_agreement(request, models.ability(request.model, request.operation))
     return request, _once([_source(one, number) for number, one in enumerate(wire.inputs)])
 
 
-def repeated(request: GenerationRequest, source: GenerationRequest) -> GenerationRequest:
+def repeated(request: GenerationRequest, source: GenerationRequest, models: Catalogue) -> GenerationRequest:
     """A remix of `source`: its length is that of its source, and its frame too unless it says otherwise.
 
     Raises GatewayError where it says something that a remix cannot change.
     """
-    if not alike(request.model, source.model):
+    if not models.alike(request.model, source.model):
         raise invalid(f"model: a remix keeps that of its source, '{source.model}'.", "model")
     if request.duration not in (None, source.duration):
         raise invalid("duration: a remix keeps that of its source; leave it out.", "duration")

@@ -66,7 +66,7 @@ async def _remixed(call: Call, request: GenerationRequest) -> GenerationRequest:
     """`request` with what a remix has from its source: whatever else it said, that is what is made, and paid for."""
     source = await call.edge.tasks.source(call.principal, request.source) if request.source is not None else None
     if source is not None and request.operation == "remix":
-        return repeated(request, source.task.request)
+        return repeated(request, source.task.request, call.edge.catalogue)
     return request
 
 

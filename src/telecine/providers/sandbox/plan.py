@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from telecine.nouns import catalogue, workflow
+from telecine.nouns import workflow
 from telecine.nouns.billed import Billed
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import OPERATIONS, Kind, makes_of, roles_for
@@ -51,14 +52,16 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
 """By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
 
 
-def plan(request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float) -> SandboxJob:
+def plan(
+    request: GenerationRequest, handle: str, picture: tuple[int, int] | None, now: float, known: Catalogue
+) -> SandboxJob:
     """The job for `request`; `picture` is the size of the picture that it begins with.
 
     Raises GatewayError for unknown directives, for what would be too large to draw, and for what was not taken.
     """
     _take(request)
     orders, text = directives.read(wording(request))
-    ability = catalogue.load().ability(request.model, request.operation)
+    ability = known.ability(request.model, request.operation)
     kind = makes_of(request)
     sung = kind in ("audio", "text")
     width, height = (_COVER, _COVER) if sung else pixels(request, ability, picture)

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from telecine.clock import Clock
 from telecine.net.client import FetchError
 from telecine.net.exchange import CHUNK
+from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.base import (
@@ -59,7 +61,7 @@ _LOOKS: Final = 10
 
 
 class SandboxProvider(Provider):
-    """`root` is its folder, made when the first job comes."""
+    """`root` is its folder, made when the first job comes; `known` are the models that it makes as they are known."""
 
     name = "sandbox"
     terms = Terms(free=True, remote=False)
@@ -76,9 +78,10 @@ class SandboxProvider(Provider):
         polls_free=True,
     )
 
-    def __init__(self, root: Path, clock: Clock, workers: Workers) -> None:
+    def __init__(self, root: Path, clock: Clock, workers: Workers, known: Catalogue | None = None) -> None:
         self._jobs = Jobs(root)
         self._clock = clock
+        self._known = catalogue.load() if known is None else known
         self._workers = workers
         self._drawings = Drawings(self._jobs, workers)
         self._swept_at = float("-inf")
@@ -90,7 +93,7 @@ class SandboxProvider(Provider):
     def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """What would be drawn. Raises GatewayError for unknown directives, for what is too large to draw, and for what
         was not taken."""
-        return billed_of(request, plan(request, "", None, 0.0))
+        return billed_of(request, plan(request, "", None, 0.0, self._known))
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Note the job. The same handle again is the same job. Raises FetchError while media cannot be had."""
@@ -103,7 +106,7 @@ class SandboxProvider(Provider):
             if item is not None and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
                 return Accepted(submission.handle)
             size, sha256 = (None, "") if item is None else await self._keep_picture(item, submission, media)
-            job = plan(submission.request, submission.handle, size, self._clock.now())
+            job = plan(submission.request, submission.handle, size, self._clock.now(), self._known)
             job = replace(job, account_id=submission.account_id, picture_sha256=sha256)
             submission.before_send()
             await self._jobs.run(partial(self._jobs.create, job))
