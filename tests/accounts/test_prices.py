@@ -92,6 +92,24 @@ def test_what_is_held(one: PriceConfig, request_: GenerationRequest, hold: int) 
     assert quote.hold == hold
 
 
+PICTURE = GenerationRequest("text_to_image", "kling-v1", count=2)
+
+
+def test_a_line_prices_only_what_is_counted_by_its_unit() -> None:
+    both = book(line("0.1", model="kling-v1"), line("0.02", "image", model="kling-v1"))
+    made = [quoted(both, one) for one in (PICTURE, text_to_video(model="kling-v1", duration=5.0))]
+    assert [quote.hold for quote in made if quote] == [40_000, 500_000]
+    with pytest.raises(GatewayError) as caught:
+        quoted(book(line("0.1", model="kling-v1")), PICTURE)
+    assert caught.value.code == "permission"
+
+
+def test_a_line_may_be_for_one_operation() -> None:
+    prices = book(line("0.1", model="kling-v1"), line("0.02", "call", model="kling-v1", operation="extend"))
+    made = [quoted(prices, text_to_video(model="kling-v1", operation=name)) for name in ("extend", "text_to_video")]
+    assert [quote.prices for quote in made if quote] == [(Price("call", 20_000),), (Price("second", 100_000),)]
+
+
 def test_an_alias_has_the_price_of_its_model_and_may_have_its_own() -> None:
     prices = book(line("0.1", model="sora-2"), line("0.2", model="sora-2-2025-12-08"))
     quotes = [quoted(prices, text_to_video(model=name)) for name in ("sora-2-2025-10-06", "sora-2-2025-12-08")]

@@ -141,7 +141,7 @@ ALIKE = {
         {"prompt", "gpt_description_prompt", "custom_mode"},
     ],
     "bizyair": [],
-    "tasks": [],
+    "tasks": [{"inputs", "operation"}],  # of an operation that nobody has named
 }
 """Names for one thing, any of which a refusal may name."""
 IGNORED = {("kling/image2video", "aspect_ratio"), ("suno", "task_id"), ("bizyair", "suppress_preview_output")}

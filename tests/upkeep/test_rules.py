@@ -116,11 +116,11 @@ def test_a_price_of_something_is_not(text: str) -> None:
 @pytest.mark.parametrize(
     ("model", "unit", "usual"),
     [
-        ("kling-v1", "image", "second"),
-        ("kling-v1", "track", "second"),
+        ("kling-v2-5-turbo", "image", "second"),
+        ("kling-v2-5-turbo", "track", "second"),
         ("storyboard-1", "second", "image"),
         ("suno_lyrics", "track", "call"),
-        ("sora-2-2025-12-08", "image", "second"),
+        ("sora-2-2025-12-08", "image", "call or second"),
     ],
 )
 def test_a_price_by_what_its_model_never_makes_is_worth_a_warning(model: str, unit: str, usual: str) -> None:
@@ -132,6 +132,7 @@ def test_a_price_by_what_its_model_never_makes_is_worth_a_warning(model: str, un
 @pytest.mark.parametrize(
     ("model", "unit"),
     [
+        ("kling-v1", "image"),
         ("kling-v1", "call"), ("kling-v1", "second"), ("storyboard-1", "image"), ("chirp-v4", "track"),
         ("chirp-v4", "second"), ("sora-2", "million_output_tokens"), ("storyboard-*", "second"),
     ],
@@ -143,7 +144,7 @@ def test_a_price_by_what_its_model_makes_is_not(model: str, unit: str) -> None:
 def test_what_a_glob_serves_without_a_price_is_worth_a_note() -> None:
     (found,) = warned(KLING + 'models = ["kling-v2-*"]\n' + price("kling-v2-5-turbo") + price("kling-v2-1*"))
     assert (found.about, found.level) == ("prices", "info")
-    assert found.what.endswith("refused when it is asked for: kling-v2-master, kling-v2-6.")
+    assert found.what.endswith("refused when it is asked for: kling-v2-master, kling-v2-6, kling-v2-new.")
 
 
 def test_an_unlimited_account_and_an_openai_channel_without_a_key_are_worth_a_warning() -> None:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.nouns.money import Unit
+from telecine.nouns.operations import Kind, known_to_make
 from telecine.nouns.request import GenerationRequest
 
 _FACTS: Final = ("audio", "operation", "resolution", "size", "aspect_ratio", "count")
@@ -27,6 +28,8 @@ class Priced(msgspec.Struct, frozen=True):
     """The client's own words, by what prices can depend on; they count where the upstream is told nothing."""
     duration: float | None = None
     """Seconds of each file, where the client has said that."""
+    makes: Kind | None = None
+    """What it makes, where that is known."""
     files: int = 1
     """How many files are made, each of which lasts as long as the upstream is told."""
 
@@ -38,6 +41,7 @@ class Priced(msgspec.Struct, frozen=True):
             quantities={"call": Decimal(1), "character": Decimal(len(request.prompt))},
             facts={name: getattr(request, name) for name in _FACTS},
             duration=request.duration,
+            makes=known_to_make(request),
         )
         return priced.making(request.count)
 

@@ -22,6 +22,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.globs import is_glob, matches, specificity
 from telecine.nouns.money import MOST_MICROS, TOKEN_UNITS, Price, Unit, exact, micros_of, total
+from telecine.nouns.operations import counts
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Usage
 
@@ -99,7 +100,8 @@ class PriceBook:
         told = replace(billed, duration=billed.duration or priced.duration)
         priced = priced if billed.count is None else priced.making(billed.count)
         supposed = replace(told, duration=told.duration or default)
-        fitting = [line for line in self.of(priced.model) if _applies(line, priced, supposed)]
+        lines = [line for line in self.of(priced.model) if self._is_for(line, priced)]
+        fitting = [line for line in lines if _applies(line, priced, supposed)]
         lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], priced.model)
         if not lines:
             return None
@@ -107,6 +109,14 @@ class PriceBook:
         held, most = zip(*(_bounds(line, priced, told, supposed) for line in lines), strict=True)
         most_micros = min(total(zip(prices, most, strict=True)), MOST_MICROS)
         return Quote(prices, total(zip(prices, held, strict=True)), most_micros)
+
+    def _is_for(self, line: PriceConfig, priced: Priced) -> bool:
+        """Whether the line can price such a thing. One by a unit of which it has none would make it free, so where the
+        model makes something else that has some, the line is for that."""
+        model = self._catalogue.find(priced.model)
+        if priced.makes is None or model is None or counts(line.unit, priced.makes):
+            return True
+        return not any(counts(line.unit, kind) for kind in model.kinds)
 
 
 def deciding(fitting: Sequence[PriceConfig], model: str) -> list[PriceConfig]:

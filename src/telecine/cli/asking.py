@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from telecine.nouns.operations import Kind
 
 _ROLES: Final = ("first_frame", "last_frame")
-_PREFERRED: Final = "sora-2"
+_PREFERRED: Final = ("sora-2", "storyboard-1")
 
 
 def body_input(given: str, number: int) -> dict[str, str]:
@@ -36,22 +36,22 @@ def body_input(given: str, number: int) -> dict[str, str]:
 
 
 def fitting_model(connection: Connection, body: Mapping[str, Any], makes: Kind) -> str:
-    """The preferred model, else the newest one served, that is known to do what is wanted. Raises Failure."""
+    """A preferred model, else the newest one served, that is known to do what is wanted. Raises Failure."""
     from telecine.nouns.catalogue import load
     from telecine.nouns.errors import GatewayError
     from telecine.nouns.operations import inferred
     from telecine.nouns.request import GenerationRequest, MediaInput
 
     served = [model.id for model in connection.ask(Page[Model], "GET", "/v1/models").data]
-    operation = inferred(makes, [item["role"] for item in body["inputs"]])
+    roles = [item["role"] for item in body["inputs"]]
     models = [known for known in map(load().find, served) if known and makes in known.kinds]
     if not models:
         raise Failure(text("no_model"), REFUSED)
-    models.sort(key=lambda known: (known.name != _PREFERRED, -known.created))
+    models.sort(key=lambda known: (known.name not in _PREFERRED, -known.created))
     inputs = tuple(MediaInput(item["role"]) for item in body["inputs"])
     for known in models:
         request = GenerationRequest(
-            operation=operation.name,
+            operation=inferred(makes, roles, known.operations).name,
             model=known.name,
             **{name: value for name, value in body.items() if name != "inputs"},
             inputs=inputs,

@@ -267,10 +267,29 @@ def inferred(makes: Kind, roles: Collection[str], can: Collection[str] = ()) -> 
     return alike[0]
 
 
+_COUNTED: Final[Mapping[Unit, frozenset[Kind]]] = {
+    "image": frozenset({"image"}),
+    "second": frozenset({"video", "audio"}),
+    "track": frozenset({"audio"}),
+}
+"""The units that are counted in what a job has made, and in which kinds of things there are any."""
+
+
+def counts(unit: Unit, makes: Kind) -> bool:
+    """Whether what makes such a thing can be priced by `unit`."""
+    return makes in _COUNTED.get(unit, (makes,))
+
+
+def known_to_make(request: GenerationRequest) -> Kind | None:
+    """What the main part of the results of `request` is; None for a workflow of which nobody knows."""
+    if isinstance(request.parameters, WorkflowParameters):
+        return request.parameters.makes
+    return OPERATIONS[request.operation].makes
+
+
 def makes_of(request: GenerationRequest) -> Kind:
-    """What the main part of the results of `request` is."""
-    told = request.parameters.makes if isinstance(request.parameters, WorkflowParameters) else None
-    return told or OPERATIONS[request.operation].makes
+    """The same, where nobody knows what is likely."""
+    return known_to_make(request) or OPERATIONS[request.operation].makes
 
 
 @cache

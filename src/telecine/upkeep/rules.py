@@ -19,15 +19,13 @@ from telecine.config.values import url_problem
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.globs import is_glob, matches, overlap
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import OPERATIONS, counts
 from telecine.providers.base import Terms
 from telecine.providers.known import TERMS
 from telecine.routing.router import channels_of
 from telecine.upkeep.metering import check_metered, check_priced, is_published
 
 _SHOWN: Final = 5
-_MADE: Final = ("image", "second", "track")
-"""Units that are counted in what a job has made."""
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -144,13 +142,9 @@ def _uncounted(config: Config, catalogue: Catalogue) -> Iterator[Advice]:
     """Lines by a unit of which their model makes none: in the end their jobs are charged nothing."""
     for line in config.prices:
         model = catalogue.find(line.model)
-        if model is None or line.unit not in _MADE:
+        if model is None or any(counts(line.unit, makes) for makes in model.kinds):
             continue
-        operations = [OPERATIONS[name] for name in model.operations]
-        lasting = line.unit == "second" and any(one.makes in ("video", "audio") for one in operations)
-        usual = sorted({one.unit for one in operations})
-        if lasting or line.unit in usual:
-            continue
+        usual = sorted({OPERATIONS[name].unit for name in model.operations})
         yield Advice(
             "prices",
             "warning",
