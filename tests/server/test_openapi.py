@@ -127,6 +127,7 @@ def test_query_parameters_are_those_that_are_read(
     reply = sandbox.call("GET", f"{path}?{given}", key=ADMIN_KEY if path.startswith("/admin") else KEY)
     assert Recording.asked == {one.name for one in operation.query}, reply
     needed = {"/costs": {"start_time", "end_time"}, "openapi/detail": {"requestId"}, "openapi/outputs": {"requestId"}}
+    needed |= {key: {"id"} for key in ("/v1/video/query", "/v1/videos/video_id")}
     assert {one.name for one in operation.query if one.required} == next(
         (names for end, names in needed.items() if path.endswith(end)), set()
     )

@@ -43,6 +43,8 @@ class Row(Described, frozen=True):
     path: str
     summary: str
     method: Method = "GET"
+    hidden: bool = False
+    """Its path is in the document as another dialect's, whose requests are told apart by more than that."""
 
     def described(self) -> dict[str, Any]:
         """What the document says, by the names of `Described`."""
