@@ -19,8 +19,9 @@ from telecine.dialects.bodies import Body, parse_object
 from telecine.dialects.call import Call
 from telecine.dialects.fields import Fields
 from telecine.dialects.inline import Source
-from telecine.dialects.kling import create as kling
 from telecine.dialects.kling import render as kling_render
+from telecine.dialects.kling.create import parse as parse_kling
+from telecine.dialects.kling.routes import OPERATIONS as KLINGS
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai import image_render, images
 from telecine.dialects.openai import render as openai_render
@@ -41,8 +42,7 @@ from telecine.providers.sandbox.plan import opening, plan
 from telecine.providers.suno import SUNO as SUNO_VENDOR
 from telecine.providers.take import ADVISORY
 from telecine.wires.bizyair import CreateTask as CreateApp
-from telecine.wires.kling import IMAGE_ONLY
-from telecine.wires.kling import CreateTask as KlingWire
+from telecine.wires.kling.videos import IMAGE_ONLY, Image2Video
 from telecine.wires.openai import CreateVideo
 from telecine.wires.openai_images import CreateImage
 from telecine.wires.suno import SubmitMusic
@@ -161,6 +161,11 @@ CALL = Call(
 MODELS = catalogue.load()
 
 
+def by_kling(title: str) -> Callable[[Body], Parsed]:
+    (op,) = (one for one in KLINGS if one.title == title)
+    return lambda body: parse_kling(op, body, MODELS)
+
+
 def to_own(body: Body) -> Parsed:
     return tasks.parse_create(body, MODELS)
 
@@ -172,12 +177,10 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
     "openai/edits": (partial(images.parse_image, "edit", models=MODELS),
                      {"prompt": "a", "model": "gpt-image-2", "image": OTHER},
                      {name: value for name, value in PICTURES.items() if name != "images"}, image_render.FIELDS),
-    "kling/text2video": (partial(kling.parse_create, "text2video", models=MODELS),
-                         {"prompt": "a", "model_name": "kling-v1"},
+    "kling/text2video": (by_kling("text2video"), {"prompt": "a", "model_name": "kling-v1"},
                          {name: value for name, value in KLING.items() if name not in IMAGE_ONLY},
                          kling_render.FIELDS),
-    "kling/image2video": (partial(kling.parse_create, "image2video", models=MODELS),
-                          {"image": URL, "prompt": "a"}, KLING,
+    "kling/image2video": (by_kling("image2video"), {"image": URL, "prompt": "a"}, KLING,
                           kling_render.FIELDS),
     "suno": (suno.parse_music, {"prompt": "la", "mv": "chirp-v4"}, SUNO, suno_render.FIELDS),
     "bizyair": (lambda body: bizyair.parse_app(CALL, body),
@@ -283,7 +286,7 @@ def test_no_field_is_left_out_of_this_walk() -> None:
     nobodys = "a_field_of_nobody"
     assert {*CreateVideo.__struct_encode_fields__, nobodys} == set(OPENAI)
     assert {*CreateImage.__struct_encode_fields__, nobodys} == set(PICTURES)
-    assert {*KlingWire.__struct_encode_fields__, nobodys} == set(KLING)
+    assert {*Image2Video.__struct_encode_fields__, nobodys} == set(KLING)
     assert {*SubmitMusic.__struct_encode_fields__, nobodys} == set(SUNO)
     assert {*CreateApp.__struct_encode_fields__, nobodys} == set(BIZYAIR)
     own = {name for name in OWN if ":" not in name}

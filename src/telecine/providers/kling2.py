@@ -29,7 +29,8 @@ from telecine.providers.http.getters import at, rows, says
 from telecine.providers.kling import KLING
 from telecine.providers.take import Take, whole
 from telecine.wires import kling2 as wire
-from telecine.wires.kling import MODES, RETENTION, WatermarkInfo
+from telecine.wires.kling import MODES, RETENTION
+from telecine.wires.kling.parts import WatermarkInfo
 from telecine.wires.kling2 import RATIOS, RESOLUTIONS, TASKS
 
 _FRAME: Final = Frame("settings.aspect_ratio", RATIOS, "settings.resolution", {one: one for one in RESOLUTIONS})

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from telecine.wires.kling import WatermarkInfo
+from telecine.wires.kling.parts import WatermarkInfo
 from telecine.wires.scalars import Number, Word
 
 TEXT_TO_VIDEO: Final = "/text-to-video"
