@@ -38,7 +38,7 @@ class FakeJob:
     @property
     def operation(self) -> str:
         """Its path without what it makes: `text2video`."""
-        return self.path.partition("/")[2]
+        return self.path.partition("/")[2] or self.path
 
     @property
     def link_works(self) -> bool:
