@@ -10,7 +10,8 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import invalid
 
 Rule = Callable[[Any, Catalogue], None]
-"""Of a body whose empty fields are gone, and the models that are known. Raises GatewayError (`invalid_request`) naming the field at fault."""
+"""Of a body whose empty fields are gone, and the models that are known. Raises GatewayError (`invalid_request`) naming
+the field at fault."""
 
 
 def said(wire: Any, path: str) -> Any:
