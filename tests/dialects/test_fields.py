@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from telecine.dialects.dialect import Dialect
+from telecine.dialects.fields import renamed
 from telecine.dialects.kling import KLING
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.suno import SUNO
@@ -75,3 +76,11 @@ async def test_the_error_of_a_task_does_too(dialect: Dialect, path: str, name: s
     view = house.tasks.add(request, state="failed", ended_at=NOW, error=error)
     answer = await house.call("GET", path.format(id=view.task.id))
     assert f"The {name} 7 is none of 4, 8." in json.dumps(answer.json())
+
+
+def test_a_path_may_call_a_field_otherwise() -> None:
+    error = GatewayError("not_found", "source: what this refers to does not exist.", param="source", retry_after=2.0)
+    found = renamed(error, {"source": "video_id", "inputs.video": "video_url"})
+    assert (found.message, found.param) == ("video_id: what this refers to does not exist.", "video_id")
+    assert (found.code, found.retry_after, found.may_retry) == ("not_found", 2.0, True)
+    assert renamed(error, {"inputs.video": "video_url"}) is error

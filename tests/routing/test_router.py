@@ -180,8 +180,9 @@ def test_followups_stay_and_failures_go_elsewhere() -> None:
     assert names(one, after=Place("b", "")) == ["b"]
     assert names(one, without="a") == ["b", "a"]
     for elsewhere in (Place("gone", ""), Place("b", "https://where-it-was.example")):
-        with pytest.raises(GatewayError, match="no longer configured"):
+        with pytest.raises(GatewayError, match="no longer configured") as caught:
             routes_of(one, text_to_video(), after=elsewhere)
+        assert (caught.value.code, caught.value.param) == ("not_found", "source")
 
 
 def test_an_attempt_keeps_the_address_that_it_was_sent_to() -> None:

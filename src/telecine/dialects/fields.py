@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from telecine.nouns.errors import ErrorCode, TaskError
+from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 
 _AT_FAULT: Final = ("invalid_request", "unsupported_parameter")
 _NAMING: Final = ("source", "parameters.")
@@ -49,3 +49,16 @@ class Fields:
     def error(self, error: TaskError) -> str:
         """The message of a task's error, in the same way."""
         return self.message(error.message, error.param, error.code)
+
+
+def renamed(error: GatewayError, names: Mapping[str, str]) -> GatewayError:
+    """`error` with the field that it is about as `names` has it, by neutral name; as it is, where that has none."""
+    if error.param is None or error.param not in names:
+        return error
+    return GatewayError(
+        error.code,
+        Fields(names).message(error.message, error.param, error.code),
+        param=names[error.param],
+        retry_after=error.retry_after,
+        may_retry=error.may_retry,
+    )

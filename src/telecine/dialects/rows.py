@@ -7,7 +7,7 @@ waiting); the dialect's functions only map between its wire and our nouns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from telecine.dialects.base import idempotency_of
 from telecine.dialects.bodies import Body, json_response, read_object, release
 from telecine.dialects.call import Call, awaited
 from telecine.dialects.document import Described, Method, Query
+from telecine.dialects.fields import renamed
 from telecine.dialects.forms import is_form, read_form
 from telecine.dialects.inline import Look, Source, keep_media
 from telecine.dialects.lookup import missing, number
@@ -124,12 +125,21 @@ class Create(Row, frozen=True, kw_only=True):
     """What the body says of the answer alone, which is then `call.manner`. Raises GatewayError."""
     wait: Callable[[Call], Wait] = at_once
     """Whether the answer waits for the end of the task. Raises GatewayError."""
+    names: Mapping[str, str] = {}
+    """What its body calls the fields that errors from below name (`source`, `inputs.video`), where it is not what the
+    dialect calls them elsewhere."""
     repeatable: tuple[str, ...] | None = None
     """The fields of media in a form, which may be there more than once; None where the body is JSON only."""
     draft: Callable[[Body], bool] = _never
     """Whether the task is to wait for a second call that completes it."""
 
     async def serve(self, call: Call) -> Response:
+        try:
+            return await self._made(call)
+        except GatewayError as error:
+            raise renamed(error, self.names) from None
+
+    async def _made(self, call: Call) -> Response:
         said = idempotency_of(call.request)
         if self.source is not None:
             call = msgspec.structs.replace(call, source=await self.source(call))

@@ -53,6 +53,25 @@ async def answered(call: Call, view: View, wait: Wait, render: Render) -> Respon
     return Streamed(parts, EVENTS if wait.pulse == COMMENT else "application/json", HEADERS)
 
 
+def check_done(view: View, late: str, *, may_retry: bool = False) -> None:
+    """Raise GatewayError where the task has come to nothing, for clients that are told its result or an error.
+
+    `late` is what they are told where it still goes on, and `may_retry` whether the same request, sent again, surely
+    joins it.
+    """
+    task = view.task
+    if not task.ended:
+        raise GatewayError("unavailable", late, retry_after=1.0, may_retry=may_retry)
+    if task.status != "succeeded":
+        error = task.error
+        raise GatewayError(
+            error.code if error is not None else "cancelled" if task.status == "cancelled" else "internal",
+            error.message if error is not None else f"The task was {task.status}.",
+            param=error.param if error is not None else None,
+            may_retry=False,
+        )
+
+
 async def waited(call: Call, view: View, seconds: float) -> View:
     """The task of `view` once it has ended; as it is after `seconds`, sooner where this process is about to stop, and
     at once where as many wait already as may.

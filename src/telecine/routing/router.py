@@ -281,8 +281,11 @@ class Router:
     def nobody(self, model: str, *, followed: bool = False) -> GatewayError:
         """The error for a model that no channel serves, naming those that exist."""
         if followed:
-            message = "The channel that made the source is no longer configured, or takes no new tasks."
-            return GatewayError("not_found", message, param="model")
+            message = (
+                "The channel that made the source is the only one that knows it, and is no longer configured, takes no "
+                f"new tasks, or has no model '{model}'."
+            )
+            return GatewayError("not_found", message, param="source")
         names = self.names()
         shown = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
         return GatewayError("not_found", f"There is no model '{model}'. These exist: {shown}.", param="model")

@@ -15,6 +15,7 @@ from telecine.dialects.fields import Fields
 from telecine.dialects.openai.images import Manner
 from telecine.dialects.openai.render import STATUS, VideoError, error_of
 from telecine.dialects.streamed import EVENTS, HEADERS, Streamed
+from telecine.dialects.waiting import check_done
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import image_id
 from telecine.nouns.parameters import ImageParameters
@@ -23,7 +24,6 @@ from telecine.tasks.view import View, results
 from telecine.wires.openai_images import ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
 
 _VENDOR: Final = "openai"
-_ENDED: Final = {"failed": "The task failed.", "cancelled": "The task was cancelled."}
 _HOLE: Final = "\x00"
 _BEFORE, _AFTER = b'"b64_json":"', b'"'
 _GAP: Final = _BEFORE + msgspec.json.encode(_HOLE)[1:-1] + _AFTER
@@ -145,21 +145,8 @@ async def _event(told: Mapping[str, Any], files: Sequence[Output], media: Media)
 def _done(view: View, now: float) -> list[Output]:
     """The pictures that can be had. Raises GatewayError where there are none, or not yet."""
     task = view.task
-    if not task.ended:
-        raise GatewayError(
-            "unavailable",
-            f"The pictures are not done yet; their task is {image_id(task.id)}, and goes on.",
-            retry_after=1.0,
-            may_retry=now < task.created_at + _JOINED,
-        )
-    if task.status != "succeeded":
-        error = task.error
-        raise GatewayError(
-            error.code if error is not None else "cancelled" if task.status == "cancelled" else "internal",
-            error.message if error is not None else _ENDED[task.status],
-            param=error.param if error is not None else None,
-            may_retry=False,
-        )
+    late = f"The pictures are not done yet; their task is {image_id(task.id)}, and goes on."
+    check_done(view, late, may_retry=now < task.created_at + _JOINED)
     found = _kept(view)
     if not found:
         raise GatewayError("upstream_failed", "The pictures are lost.", may_retry=False)
