@@ -160,6 +160,7 @@ def test_channels_are_listed_and_tested(served: Served, tmp_path: Path) -> None:
     ]
     assert "sandbox" in good("channels", "list", "--data", served.data, cwd=tmp_path)
     assert "The sandbox is ready." in good("channels", "test", "--data", served.data, cwd=tmp_path)
+    assert "speaks to its upstreams in one form." in good("channels", "probe", "--data", served.data, cwd=tmp_path)
     unknown = telecine("channels", "test", "nope", "--data", served.data, cwd=tmp_path)
     assert (unknown.returncode, unknown.stderr) == (4, "error: There is no channel 'nope'.\n")
 

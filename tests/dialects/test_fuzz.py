@@ -21,7 +21,8 @@ from telecine.dialects.call import Call
 from telecine.dialects.forms import nest
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import KLING
-from telecine.dialects.kling import create as kling
+from telecine.dialects.kling.create import parse as parse_kling
+from telecine.dialects.kling.videos import VIDEOS
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai.pictures import REPEATABLE
@@ -50,7 +51,7 @@ CALL = Call(
 )
 PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
     "text2video": (
-        lambda body: kling.parse_create("text2video", body, catalogue.load()),
+        lambda body: parse_kling(VIDEOS[0], body, catalogue.load()),
         KLING,
         {
             "model_name": "kling-v3",
@@ -71,7 +72,7 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         },
     ),
     "image2video": (
-        lambda body: kling.parse_create("image2video", body, catalogue.load()),
+        lambda body: parse_kling(VIDEOS[1], body, catalogue.load()),
         KLING,
         {
             "image": "https://a",

@@ -284,7 +284,7 @@ async def test_bad_text2video_is_400_1201_naming_the_field(house: House, body: d
         ({"dynamic_masks": [{"mask": URL, "trajectories": POINTS * 39}]}, "dynamic_masks[0].trajectories"),
         ({"dynamic_masks": [{"mask": URL}]}, "dynamic_masks[0].trajectories"),
         ({"dynamic_masks": [{"mask": "", "trajectories": POINTS}]}, "dynamic_masks[0].mask"),
-        ({"dynamic_masks": [{"mask": URL, "trajectories": [{"x": 1.5, "y": 2}]}]},
+        ({"dynamic_masks": [{"mask": URL, "trajectories": [{"x": 1.5, "y": 2}, *POINTS]}]},
          "dynamic_masks[0].trajectories[0].x"),
         ({"dynamic_masks": [{"mask": "AAAA", "trajectories": POINTS}]}, "dynamic_masks[0].mask"),
         ({"element_list": [{"element_id": 1}] * 4}, "element_list"),

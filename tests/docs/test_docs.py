@@ -26,7 +26,7 @@ from telecine.dialects.served import DIALECTS
 from telecine.nouns.errors import ERROR_CODES, GatewayError
 from telecine.nouns.operations import OPERATIONS, Operation
 from telecine.nouns.task import State
-from telecine.providers.kling import VERDICTS
+from telecine.providers.kling.answers import VERDICTS
 from telecine.providers.sandbox.directives import Directives
 from telecine.server.metrics import Metrics
 from tests.cli.house import Served, environment, server, telecine

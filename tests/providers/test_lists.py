@@ -141,7 +141,7 @@ async def test_a_list_that_does_not_reach_so_far_back_is_let_be(place: Place) ->
 
 
 def _made_with(fake: Any) -> tuple[Any, ...]:
-    return ("text2video", {}, None) if isinstance(fake, FakeKling) else ({}, [], None, None)
+    return ("videos/text2video", {}, None) if isinstance(fake, FakeKling) else ({}, [], None, None)
 
 
 async def test_each_path_of_kling_has_a_list_of_its_own(clock: HandClock) -> None:

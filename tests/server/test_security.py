@@ -133,6 +133,7 @@ def test_administration_needs_an_admin_key(server: LiveServer) -> None:
         ("DELETE", "/admin/v1/keys/tests"),
         ("GET", "/admin/v1/channels"),
         ("POST", "/admin/v1/channels/kling-main/test"),
+        ("POST", "/admin/v1/channels/kling-main/probe"),
     ):
         assert server.call(method, path, {"name": "mine", "admin": True}).status == 403
         assert server.call(method, path, {"name": "mine", "admin": True}, key=None).status == 401

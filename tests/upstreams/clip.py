@@ -1,9 +1,10 @@
-"""The file that fake upstreams hand out."""
+"""Files that fake upstreams hand out."""
 
 from __future__ import annotations
 
 import functools
 import io
+import wave
 
 
 @functools.cache
@@ -24,3 +25,15 @@ def mp4(width: int, height: int, seconds: int, size: int | None) -> bytes:
     content = target.getvalue()
     missing = (size or 0) - len(content)
     return content + missing.to_bytes(4, "big") + b"free" + bytes(missing - 8) if missing >= 8 else content
+
+
+@functools.cache
+def wav(seconds: int) -> bytes:
+    """A real sound: silence."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(2 * 8000 * seconds))
+    return target.getvalue()

@@ -12,19 +12,22 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from tests.upstreams.clip import mp4
+from tests.upstreams.clip import mp4, wav
 from tests.upstreams.faults import FOREVER, JSON, Entry, Fault, FaultyServer, Kind, hung_up, left, slowly
 from tests.upstreams.kling_callbacks import Callbacks
 from tests.upstreams.kling_faults import error, spoiled
-from tests.upstreams.kling_jobs import FakeJob, envelope, objection, unauthorized
+from tests.upstreams.kling_jobs import FakeJob, envelope, unauthorized
+from tests.upstreams.kling_operations import OPERATIONS
 from tests.upstreams.kling_packs import Packs
+from tests.upstreams.suno_jobs import mp3, png
 
 __all__ = ["ACCESS_KEY", "API_KEY", "FOREVER", "SECRET_KEY", "Entry", "FakeJob", "FakeKling", "Fault"]
 
 API_KEY: Final = "kling-api-key-of-the-tests"
 ACCESS_KEY: Final = "access-key-of-the-tests"
 SECRET_KEY: Final = "secret-key-of-the-tests-0123456789abcdef"
-_PREFIX: Final = "/v1/videos/"
+_PREFIX: Final = "/v1/"
+_TYPES: Final = {"mp4": "video/mp4", "png": "image/png", "mp3": "audio/mpeg", "wav": "audio/wav"}
 
 
 class FakeKling(FaultyServer):
@@ -100,8 +103,8 @@ class FakeKling(FaultyServer):
             return await self._serve_file(request, path)
         if path == "/account/costs" and request.method == "GET":
             return await self._costs(request)
-        operation, _, name = path.removeprefix(_PREFIX).partition("/")
-        if not path.startswith(_PREFIX) or operation not in ("text2video", "image2video"):
+        operation, name = _named(path)
+        if not operation:
             return error(1202, "the path does not exist")
         if request.method == "POST" and not name:
             return await self._create(request, operation)
@@ -142,7 +145,7 @@ class FakeKling(FaultyServer):
     def _refusal(
         self, request: web.BaseRequest, operation: str, body: Any, handle: str | None
     ) -> tuple[int, str] | None:
-        refusal = self._unauthorized(request) or objection(operation, body)
+        refusal = self._unauthorized(request) or OPERATIONS[operation].objection(body)
         if refusal is None and handle in self._by_handle:
             return 1201, f"external_task_id {handle} already exists"
         if refusal is None and self.max_parallel is not None:
@@ -161,8 +164,10 @@ class FakeKling(FaultyServer):
         if refusal := self._unauthorized(request):
             self._note("query", None, name, refusal[0])
             return error(*refusal)
-        job = self.jobs.get(name) or self._by_handle.get(name)
-        if job is None or job.operation != operation:
+        job = self.jobs.get(name)
+        if job is None and OPERATIONS[operation].named:
+            job = self._by_handle.get(name)
+        if job is None or job.path != operation:
             self._note("query", None, name, self.missing)
             return error(self.missing, f"task is not found by id {name}")
         if self._journal_queries:
@@ -188,7 +193,7 @@ class FakeKling(FaultyServer):
         if not (1 <= page <= 1000 and 1 <= size <= 500):
             return error(1201, "pageNum is in [1, 1000], pageSize in [1, 500]")
         self._note("list", None)
-        jobs = [job for job in reversed(self.jobs.values()) if job.operation == operation]
+        jobs = [job for job in reversed(self.jobs.values()) if job.path == operation]
         jobs = jobs[(page - 1) * size : page * size]
         self.queries += len(jobs)  # it tells of each of them
         data = [self._data(job) | ({"task_status": fault.message} if fault else {}) for job in jobs]
@@ -208,7 +213,8 @@ class FakeKling(FaultyServer):
     async def _serve_file(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if not await self.gates.passed("file"):
             return hung_up(request)
-        job = self.jobs.get(path.removeprefix("/files/").removesuffix(".mp4"))
+        name, _, form = path.removeprefix("/files/").partition(".")
+        job = self.jobs.get(name.partition("-")[0])
         if job is None or not job.link_works or request.query.get("link") != str(job.link):
             self._note("download", job, code=403)
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
@@ -216,10 +222,10 @@ class FakeKling(FaultyServer):
         fault = await self.due_fault("file")
         if fault is None:
             self._note("download", job, code=200)
-            return web.Response(body=self.file, headers={"content-type": "video/mp4"})
+            return web.Response(body=self._content(form), headers={"content-type": _TYPES[form]})
         self._note("download", job, detail=fault.act)
         if fault.act in ("cut", "drip"):
-            return await slowly(request, self.file, fault)
+            return await slowly(request, self._content(form), fault)
         if fault.act == "redirect":
             return web.Response(status=302, headers={"location": fault.message or "/"})
         return web.Response(status=fault.status or 403) if fault.act == "status" else spoiled(request, fault)
@@ -227,7 +233,8 @@ class FakeKling(FaultyServer):
     # How.
 
     def _made(self, operation: str, body: dict[str, Any], handle: str | None) -> FakeJob:
-        return self._kept(FakeJob(str(next(self._numbers)), handle, operation, body))
+        made = OPERATIONS[operation].made
+        return self._kept(FakeJob(str(next(self._numbers)), handle, operation, body, made))
 
     def _kept(self, job: FakeJob) -> FakeJob:
         self.jobs[job.task_id] = job
@@ -266,7 +273,17 @@ class FakeKling(FaultyServer):
             job.link_uses = FOREVER if self.link_uses is None else self.link_uses
             job.link_until = float("inf") if self.link_seconds is None else time.time() + self.link_seconds
             job.answer = None
-        return job.data(f"{self.base_url}/files/{job.task_id}.mp4?link={job.link}", self._seconds)
+        return job.data(self.base_url, self._seconds)
+
+    def _content(self, form: str) -> bytes:
+        match form:
+            case "png":
+                return png()
+            case "mp3":
+                return mp3(1)
+            case "wav":
+                return wav(1)
+        return self.file
 
     def _answer(self, job: FakeJob) -> bytes:
         if job.answer is None or (job.status == "succeed" and not job.link_works):
@@ -288,6 +305,13 @@ class FakeKling(FaultyServer):
 
     async def closing(self) -> None:
         await self._callbacks.close()
+
+
+def _named(path: str) -> tuple[str, str]:
+    """(operation, name of a job) in a path; no operation where there is none."""
+    rest = path.removeprefix(_PREFIX) if path.startswith(_PREFIX) else ""
+    found = max((one for one in OPERATIONS if rest == one or rest.startswith(f"{one}/")), key=len, default="")
+    return found, rest[len(found) + 1 :]
 
 
 def _json(content: bytes) -> Any:

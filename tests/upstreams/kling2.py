@@ -43,10 +43,16 @@ class NewJob(FakeJob):
     def units(self) -> str:
         return str(self.body.get("settings", {}).get("duration", 5) * 0.5)
 
-    def data(self, url: str | None = None, seconds: str | None = None) -> dict[str, Any]:
+    def data(self, base: str = "", seconds: str | None = None) -> dict[str, Any]:
         done = self.status == "succeed"
         seconds = seconds or str(self.body.get("settings", {}).get("duration", 5))
-        video = {"type": "video", "id": f"v{self.task_id}", "url": url, "watermark_url": "", "duration": seconds}
+        video = {
+            "type": "video",
+            "id": f"v{self.task_id}",
+            "url": self.file_at(base),
+            "watermark_url": "",
+            "duration": seconds,
+        }
         bill = {"charge_type": "unit", "amount": self.units, "package_type": "video", "list_price": self.units}
         return self.created() | {
             "status": _WORDS.get(self.status, self.status),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 import msgspec
+
+from tests.upstreams.kling_operations import Made
 
 
 @dataclass(slots=True)
@@ -18,8 +18,10 @@ class FakeJob:
 
     task_id: str
     handle: str | None
-    operation: str
+    path: str
+    """Behind `/v1/`: `videos/text2video`."""
     body: dict[str, Any]
+    made: Made = "videos"
     status: str = "submitted"
     message: str = ""
     created_at: int = field(default_factory=lambda: int(time.time() * 1000))
@@ -34,6 +36,11 @@ class FakeJob:
     """When a query first answered with its end, in seconds since the epoch."""
 
     @property
+    def operation(self) -> str:
+        """Its path without what it makes: `text2video`."""
+        return self.path.partition("/")[2] or self.path
+
+    @property
     def link_works(self) -> bool:
         return self.link_uses > 0 and time.time() < self.link_until
 
@@ -44,7 +51,12 @@ class FakeJob:
     @property
     def units(self) -> str:
         """What the job takes from a resource pack."""
-        return str(float(self.body.get("duration", "5")) * 0.5)
+        return str(float(self.body.get("duration", "5")) * 0.5 * self.count)
+
+    @property
+    def count(self) -> int:
+        """How many files it makes."""
+        return int(self.body.get("n", 1))
 
     def created(self) -> dict[str, Any]:
         """The `data` object of a create's answer."""
@@ -56,15 +68,35 @@ class FakeJob:
             "updated_at": self.created_at,
         }
 
-    def data(self, url: str | None = None, seconds: str | None = None) -> dict[str, Any]:
+    def data(self, base: str = "", seconds: str | None = None) -> dict[str, Any]:
         """The `data` object of a query, which a callback sends flat. `seconds`: its length, where not as asked."""
         data = self.created() | {"task_status": self.status, "task_status_msg": self.message}
         data["updated_at"] = self.updated_at or self.created_at
         if self.status == "succeed":
             seconds = seconds or str(self.body.get("duration", "5"))
-            data["task_result"] = {"videos": [{"id": f"v{self.task_id}", "url": url, "duration": seconds}]}
+            data["task_result"] = {self.made: [self._result(base, number, seconds) for number in range(self.count)]}
             data["final_unit_deduction"] = self.units
         return data
+
+    def file_at(self, base: str, form: str = "mp4", name: str | None = None) -> str:
+        """The link that works now to what it made."""
+        return f"{base}/files/{name or self.task_id}.{form}?link={self.link}"
+
+    def _result(self, base: str, number: int, seconds: str) -> dict[str, Any]:
+        name = f"{self.task_id}-{number}" if number else self.task_id
+        links = {form: self.file_at(base, form, name) for form in ("mp4", "png", "mp3", "wav")}
+        match self.made:
+            case "images":
+                return {"index": number, "url": links["png"]}
+            case "audios":
+                return {
+                    "id": f"a{name}",
+                    "url_mp3": links["mp3"],
+                    "url_wav": links["wav"],
+                    "duration_mp3": seconds,
+                    "duration_wav": seconds,
+                }
+        return {"id": f"v{name}", "url": links["mp4"], "duration": seconds}
 
 
 def envelope(code: int, message: str, data: Any = None) -> bytes:
@@ -91,45 +123,3 @@ def unauthorized(header: str | None, api_key: str, access_key: str, secret_key: 
     except jwt.InvalidTokenError:
         return 1002, f"Authorization is invalid: {token}"
     return None if claims["iss"] == access_key else (1000, f"access key {claims['iss']} not found")
-
-
-def objection(operation: str, body: Any) -> tuple[int, str] | None:
-    """Why the documented rules refuse a create: (code, message)."""
-    if not isinstance(body, dict):
-        return 1200, "the body must be a JSON object"
-    model = body.get("model_name") or "kling-v1"
-    if not isinstance(model, str) or not model.startswith("kling-"):
-        return 1203, f"model is not found: {model}"
-    wrong = next((name for name, allowed in _ALLOWED.items() if body.get(name) not in allowed), None)
-    if wrong:
-        return 1201, f"{wrong} value {body[wrong]!r} is invalid"
-    if len(body.get("prompt") or "") > 2500:
-        return 1201, "prompt length must not be greater than 2500"
-    if operation == "text2video":
-        return None if body.get("prompt") or body.get("multi_shot") else (1201, "prompt can not be empty")
-    return _objection_to_pictures(body)
-
-
-# The last of each is not documented yet: a vendor has new things before we know of them.
-_ALLOWED: dict[str, tuple[Any, ...]] = {
-    "mode": (None, "std", "pro", "4k"),
-    "sound": (None, "on", "off", "music"),
-    "aspect_ratio": (None, "16:9", "9:16", "1:1", "21:9", "auto"),
-    "duration": (None, *map(str, range(3, 16))),
-}
-
-
-def _objection_to_pictures(body: dict[str, Any]) -> tuple[int, str] | None:
-    if not body.get("image") and not body.get("image_tail"):
-        return 1201, "image and image_tail can not both be empty"
-    ways = [body.get("image_tail"), body.get("static_mask") or body.get("dynamic_masks"), body.get("camera_control")]
-    if sum(map(bool, ways)) > 1:
-        return 1201, "image_tail, masks and camera_control exclude each other"
-    masks = [one["mask"] for one in body.get("dynamic_masks") or ()]
-    for picture in (*(body.get(name) for name in ("image", "image_tail", "static_mask")), *masks):
-        if picture and not picture.startswith(("http://", "https://")):
-            try:
-                base64.b64decode(picture, validate=True)
-            except binascii.Error:
-                return 1201, "File is not in a valid base64 format"
-    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -20,8 +20,11 @@ from telecine.dialects.bodies import json_response
 from telecine.net.client import FetchError
 from telecine.nouns.amounts import check_texts
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.providers.base import Channel, Formed, Forms, Provider
 from telecine.routing.router import Router
 
+_UNSURE: Final = "It did not answer every question clearly: look at its key, and ask again."
+_NOTHING: Final = "It serves none of the forms that are known here, as far as it can be told."
 Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
@@ -68,6 +71,19 @@ class ChannelTest(msgspec.Struct, frozen=True):
     message: str
 
 
+class ChannelProbe(msgspec.Struct, frozen=True):
+    """What `POST /admin/v1/channels/{name}/probe` found: in which form its upstream is spoken to."""
+
+    name: str
+    form: str | None
+    """None: its provider knows but one, or nothing could be found out and the first is tried."""
+    said: bool
+    """The channel says so; else it was found out."""
+    serves: list[str]
+    """The forms that the upstream surely serves."""
+    message: str
+
+
 class Admin:
     """The handlers."""
 
@@ -86,6 +102,7 @@ class Admin:
             Route("/admin/v1/keys/{key:path}", self.revoke_key, methods=["DELETE"]),
             Route("/admin/v1/channels", self.list_channels, methods=["GET"]),
             Route("/admin/v1/channels/{name}/test", self.test_channel, methods=["POST"]),
+            Route("/admin/v1/channels/{name}/probe", self.probe_channel, methods=["POST"]),
         ]
 
     async def list_keys(self, _: Request) -> Response:
@@ -116,10 +133,7 @@ class Admin:
     async def test_channel(self, request: Request) -> Response:
         """Ask the channel's upstream something that costs nothing."""
         name = request.path_params["name"]
-        found = self._router.channel(name)
-        if found is None:
-            raise GatewayError("not_found", f"There is no channel '{name}'.", param="name")
-        channel, provider = found
+        channel, provider = self._channel(name)
         started = self._seconds()
         try:
             message = await provider.ping(channel)
@@ -127,6 +141,26 @@ class Admin:
         except (GatewayError, FetchError) as error:
             message, ok = str(error), False
         return json_response(ChannelTest(name, ok, round((self._seconds() - started) * 1000, 1), message))
+
+    async def probe_channel(self, request: Request) -> Response:
+        """Ask the channel's upstream in which forms it may be spoken to."""
+        name = request.path_params["name"]
+        channel, provider = self._channel(name)
+        if not isinstance(provider, Formed):
+            message = f"The provider '{provider.name}' speaks to its upstreams in one form."
+            return json_response(ChannelProbe(name, None, said=False, serves=[], message=message))
+        try:
+            found, trouble = await provider.forms(channel), ""
+        except FetchError as error:
+            found, trouble = Forms(None, sure=False), str(error)
+        message = trouble or (_UNSURE if not found.sure else "" if found.served else _NOTHING)
+        return json_response(ChannelProbe(name, found.spoken, found.said, list(found.served), message))
+
+    def _channel(self, name: str) -> tuple[Channel, Provider]:
+        found = self._router.channel(name)
+        if found is None:
+            raise GatewayError("not_found", f"There is no channel '{name}'.", param="name")
+        return found
 
     def _info(self, name: str) -> ChannelInfo:
         config = next(config for config in self._router.configs if config.name == name)

@@ -13,7 +13,7 @@ from telecine.cli.connection import connect, decode
 from telecine.cli.failure import FAILED
 from telecine.cli.listing import listing
 from telecine.cli.options import Json, Target, command
-from telecine.cli.wire import Channel, ChannelTest, Page
+from telecine.cli.wire import Channel, ChannelProbe, ChannelTest, Page
 
 app = typer.Typer(help="Look at the channels to providers, and test them.", no_args_is_help=True)
 
@@ -33,11 +33,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Ask the upstream of a channel something that costs nothing. Exit code 1 where one does not answer well."""
-    with connect(target) as connection:
-        listed = (
-            [name] if name else [one.name for one in connection.ask(Page[Channel], "GET", "/admin/v1/channels").data]
-        )
-        contents = [connection.call("POST", f"/admin/v1/channels/{quote(one, safe='')}/test") for one in listed]
+    contents = _ask_each(target, name, "test")
     tests = [decode(ChannelTest, content) for content in contents]
     if json:
         printing.raw(contents[0] if name else msgspec.json.encode({"object": "list", "data": tests}))
@@ -46,6 +42,38 @@ def check(
         printing.table(["NAME", "RESULT", "TIME", "MESSAGE"], rows)
     if not all(one.ok for one in tests):
         raise typer.Exit(FAILED)
+
+
+@command(app, "probe")
+def probe(
+    *,
+    name: Annotated[str | None, typer.Argument(help="One channel; all of them where left out.")] = None,
+    target: Target,
+    json: Json = False,
+) -> None:
+    """Ask the upstream of a channel in which forms it may be spoken to (the provider relay knows several)."""
+    contents = _ask_each(target, name, "probe")
+    probes = [decode(ChannelProbe, content) for content in contents]
+    if json:
+        printing.raw(contents[0] if name else msgspec.json.encode({"object": "list", "data": probes}))
+        return
+    rows = [[one.name, one.form or "", _how(one), ", ".join(one.serves), one.message] for one in probes]
+    printing.table(["NAME", "FORM", "FROM", "SERVES", "MESSAGE"], rows)
+
+
+def _ask_each(target: Target, name: str | None, verb: str) -> list[bytes]:
+    """What the server answers when it asks the upstream of one channel, or of each."""
+    with connect(target) as connection:
+        listed = (
+            [name] if name else [one.name for one in connection.ask(Page[Channel], "GET", "/admin/v1/channels").data]
+        )
+        return [connection.call("POST", f"/admin/v1/channels/{quote(one, safe='')}/{verb}") for one in listed]
+
+
+def _how(found: ChannelProbe) -> str:
+    if found.form is None:
+        return ""
+    return "the configuration" if found.said else "its answers"
 
 
 def _row(channel: Channel) -> list[str]:

@@ -115,6 +115,16 @@ class ChannelTest(msgspec.Struct, frozen=True):
     message: str
 
 
+class ChannelProbe(msgspec.Struct, frozen=True):
+    """In which form a channel's upstream is spoken to."""
+
+    name: str
+    form: str | None
+    said: bool
+    serves: list[str]
+    message: str
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """The body of an error."""
 

@@ -101,7 +101,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def entries(self) -> list[Entry]:
         """What the document says."""
-        return [_entry(self.name, root, row) for root in self.roots for row in self.rows]
+        return [_entry(self.name, root, row) for root in self.roots for row in self.rows if not row.hidden]
 
     @property
     def routes(self) -> list[Route]:

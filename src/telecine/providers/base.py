@@ -220,11 +220,15 @@ class Traits(msgspec.Struct, frozen=True):
     synchronous: bool = False
     """`submit` answers when the job is done, which takes minutes: `submit_timeout` says how many. While it waits for
     that answer, it keeps no step from others."""
-    url_only: bool = False
-    """It takes media as URLs alone. Files that clients send inline it has from us, and they are refused where it cannot
-    reach this installation."""
+    url_only: bool | frozenset[Role] = False
+    """It takes media, or those of some roles, as URLs alone. Files that clients send inline it has from us, and they
+    are refused where it cannot reach this installation."""
     listed: bool = False
     """One question, `poll_many`, can ask about many jobs of a channel."""
+
+    def by_url(self, role: Role) -> bool:
+        """Whether it takes what has this role as a URL alone."""
+        return self.url_only is True or (self.url_only is not False and role in self.url_only)
 
 
 class Telling(msgspec.Struct, frozen=True):

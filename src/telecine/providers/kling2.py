@@ -29,7 +29,8 @@ from telecine.providers.http.getters import at, rows, says
 from telecine.providers.kling import KLING
 from telecine.providers.take import Take, whole
 from telecine.wires import kling2 as wire
-from telecine.wires.kling import MODES, RETENTION, WatermarkInfo
+from telecine.wires.kling import MODES, RETENTION
+from telecine.wires.kling.parts import WatermarkInfo
 from telecine.wires.kling2 import RATIOS, RESOLUTIONS, TASKS
 
 _FRAME: Final = Frame("settings.aspect_ratio", RATIOS, "settings.resolution", {one: one for one in RESOLUTIONS})
@@ -116,7 +117,7 @@ def _contents(draft: Draft, types: Mapping[Role, str]) -> set[str]:
             found.append({"type": kind})
             draft.put("url", item, found[-1])
     found += body.pop("contents", ())  # the elements
-    native = request.native.fields.get("contents[]") if request.native is not None else None
+    native = request.native.fields.get("contents") if request.native is not None else None
     more = msgspec.json.decode(native) if native is not None else None
     body["contents"] = [*found, *(more if isinstance(more, list) else ())]
     return said

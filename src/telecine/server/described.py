@@ -12,11 +12,11 @@ from telecine.accounts.statement import EntryPage
 from telecine.accounts.terms import AccountChanges, Changes
 from telecine.admin import webhooks
 from telecine.admin.accounts import AccountInfo, WantedErasure
-from telecine.admin.keys import ChannelTest, NewKey
+from telecine.admin.keys import ChannelProbe, ChannelTest, NewKey
 from telecine.admin.money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
 from telecine.admin.workflows import WantedWorkflow, WorkflowCheck, WorkflowInfo, WorkflowList
 from telecine.dialects.document import Entry, More, Query, Sent, moment, one_of, whole
-from telecine.dialects.openai.routes import PART, PARTS
+from telecine.dialects.openai.rows import PART, PARTS
 from telecine.dialects.served import DIALECTS
 from telecine.dialects.tasks import TASKS
 from telecine.server.answers import (
@@ -106,6 +106,7 @@ def _admin() -> list[Entry]:
     flows = "/admin/v1/workflows"
     flow = {"workflow": {"web_app_id": 37429, "name": "picture-book", "prompt": "6:CLIPTextEncode.text"}}
     new, test = {"name": "laptop"}, "Ask a channel's upstream something that costs nothing"
+    probe = "Ask a channel's upstream in which forms it may be spoken to"
     return [
         Entry("admin", "GET", keys, "List keys, without their texts", answer=KeyList),
         Entry(
@@ -130,6 +131,7 @@ def _admin() -> list[Entry]:
         Entry("admin", "DELETE", f"{keys}/{{key}}", "Revoke a key by id or name", answer=KeyInfo),
         Entry("admin", "GET", channels, "List channels", answer=ChannelList),
         Entry("admin", "POST", f"{channels}/{{name}}/test", test, answer=ChannelTest),
+        Entry("admin", "POST", f"{channels}/{{name}}/probe", probe, answer=ChannelProbe),
         Entry("admin", "GET", accounts, "List accounts", answer=_ANY),
         Entry(
             "admin",

@@ -8,7 +8,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Channel, Provider, no_address
+from telecine.providers.base import Channel, Provider, Traits, no_address
 from telecine.routing.router import Place, Route, Router
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
@@ -22,8 +22,8 @@ def routes_of(
 
     def fits(provider: Provider, channel: Channel, model: str) -> Billed:
         billed = provider.check(request, model, channel)
-        if not router.public and provider.traits_of(request.operation, model).url_only:
-            _check_urls(request)
+        if not router.public and request.inputs:
+            _check_urls(request, provider.traits_of(request.operation, model))
         return billed
 
     return router.choose(
@@ -35,10 +35,10 @@ def routes_of(
     )
 
 
-def _check_urls(request: GenerationRequest) -> None:
+def _check_urls(request: GenerationRequest, traits: Traits) -> None:
     """Raise GatewayError for a file that came inline: the upstream would have to fetch it here, and cannot."""
     for item in request.inputs:
-        if item.url is None:
+        if item.url is None and traits.by_url(item.role):
             raise no_address(item.role)
 
 

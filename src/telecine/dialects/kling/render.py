@@ -14,11 +14,12 @@ from telecine.dialects.errors import Errors, Told
 from telecine.dialects.fields import Fields
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import output_id
-from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.task import Status, Task
+from telecine.nouns.operations import makes_of
+from telecine.nouns.request import Reference
+from telecine.nouns.task import Output, Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
-from telecine.wires.kling import WatermarkInfo
+from telecine.wires.kling.parts import WatermarkInfo
 
 STATUS: Final[dict[Status, str]] = {
     "draft": "submitted",
@@ -75,10 +76,18 @@ FIELDS: Final = Fields(
 )
 
 
+class ParentVideo(msgspec.Struct, frozen=True):
+    """What a video goes on from, by its id: Kling tells its link and its length as well, which that video's own task
+    tells here."""
+
+    id: str
+
+
 class TaskInfo(msgspec.Struct, frozen=True):
-    """`{}` where no external id was sent."""
+    """`{}` where no external id was sent, and nothing is followed up."""
 
     external_task_id: str | UnsetType = UNSET
+    parent_video: ParentVideo | UnsetType = UNSET
 
 
 class KlingVideo(msgspec.Struct, frozen=True):
@@ -87,12 +96,33 @@ class KlingVideo(msgspec.Struct, frozen=True):
     id: str
     url: str
     duration: str
+    watermark_url: str | UnsetType = UNSET
+
+
+class KlingImage(msgspec.Struct, frozen=True):
+    """One result, by its number."""
+
+    index: int
+    url: str
+    watermark_url: str | UnsetType = UNSET
+
+
+class KlingAudio(msgspec.Struct, frozen=True):
+    """One result; the durations are strings of seconds. A form that was not made has an empty link."""
+
+    id: str
+    url_mp3: str
+    url_wav: str
+    duration_mp3: str
+    duration_wav: str
 
 
 class TaskResult(msgspec.Struct, frozen=True):
-    """What a task made."""
+    """What a task made, by its kind."""
 
-    videos: list[KlingVideo]
+    videos: list[KlingVideo] | UnsetType = UNSET
+    images: list[KlingImage] | UnsetType = UNSET
+    audios: list[KlingAudio] | UnsetType = UNSET
 
 
 class TaskData(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +179,7 @@ def task_data(view: View, media: Media) -> TaskData:
     task = view.task
     units = task.usage.units if task.usage is not None else None
     parameters = task.request.parameters
-    watermark = parameters.watermark if isinstance(parameters, VideoParameters) else None
+    watermark: bool | None = getattr(parameters, "watermark", None)
     failed = STATUS[task.status] == "failed"
     return TaskData(
         task_id=str(task.id),
@@ -193,16 +223,53 @@ SENT: Final = Sent(
 
 
 def _info(task: Task) -> TaskInfo:
-    return TaskInfo(UNSET if task.external_id is None else task.external_id)
+    return TaskInfo(UNSET if task.external_id is None else task.external_id, _parent(task.request.source))
+
+
+def _parent(source: Reference | None) -> ParentVideo | UnsetType:
+    if source is None or source.kind != "clip":
+        return UNSET
+    if source.task is not None and source.output is not None:
+        return ParentVideo(output_id(source.task, source.output))
+    return UNSET if source.upstream_id is None else ParentVideo(source.upstream_id)
 
 
 def _result(view: View, media: Media) -> TaskResult:
-    videos = []
-    for output in results(view, "video"):
-        url = media.link(output)
-        if url is not None:
-            made = made_seconds(view, output.index)
-            seconds = made if made is not None else asked_seconds(view.task)
-            shown = "" if seconds is None else f"{round(seconds, 3):g}"
-            videos.append(KlingVideo(output_id(output.task_id, output.index), url, shown))
-    return TaskResult(videos)
+    kind = makes_of(view.task.request)
+    found = [(output, url) for output in results(view, kind) if (url := media.link(output)) is not None]
+    match kind:
+        case "image":
+            images = [KlingImage(number, url, _marked(view, one, media)) for number, (one, url) in enumerate(found)]
+            return TaskResult(images=images)
+        case "audio":
+            return TaskResult(audios=[_audio(view, one, media) for one, _ in found])
+        case _:
+            videos = [KlingVideo(_name(one), url, _seconds(view, one), _marked(view, one, media)) for one, url in found]
+            return TaskResult(videos)
+
+
+def _name(output: Output) -> str:
+    return output_id(output.task_id, output.index)
+
+
+def _seconds(view: View, output: Output) -> str:
+    made = made_seconds(view, output.index)
+    seconds = made if made is not None else asked_seconds(view.task)
+    return "" if seconds is None else f"{round(seconds, 3):g}"
+
+
+def _audio(view: View, main: Output, media: Media) -> KlingAudio:
+    """By what the files are: a sound has one form or two."""
+    forms = [main, *(one for one in view.outputs if one.item == main.item and one.part == "wav")]
+    links: dict[str, tuple[str, str]] = {}
+    for one in forms:
+        form = "wav" if "wav" in (one.content_type or "") or one.part == "wav" else "mp3"
+        links.setdefault(form, (media.link(one) or "", _seconds(view, main)))
+    (mp3, mp3_seconds), (wav, wav_seconds) = (links.get(form, ("", "")) for form in ("mp3", "wav"))
+    return KlingAudio(_name(main), mp3, wav, mp3_seconds, wav_seconds)
+
+
+def _marked(view: View, main: Output, media: Media) -> str | UnsetType:
+    """The copy with a watermark, where there is one."""
+    copies = (one for one in view.outputs if one.item == main.item and one.part == "watermark")
+    return next((url for one in copies if (url := media.link(one)) is not None), UNSET)

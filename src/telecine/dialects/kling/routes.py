@@ -1,69 +1,67 @@
-"""`…/v1/videos/{text2video,image2video}` and the dialect that they make up."""
+"""The rows that each operation comes to, and the dialect that they make up."""
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from typing import Final
 
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
-from telecine.dialects.kling.create import PathKind, check_picture, parse_create
+from telecine.dialects.kling.create import parse
+from telecine.dialects.kling.media import check_media
+from telecine.dialects.kling.operation import Operation
 from telecine.dialects.kling.render import ERRORS, SENT, Envelope, created, ok, task_data
+from telecine.dialects.kling.videos import VIDEOS
 from telecine.dialects.lists import List, Numbered
 from telecine.dialects.lookup import made_by, missing
 from telecine.dialects.rows import Create, Read, Row, by_id
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.operations import makes_of
 from telecine.tasks.view import View
-from telecine.wires.kling import MAX_IMAGE, MOST_LISTED, CreateTask
+from telecine.wires.kling import MOST_LISTED
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 ROOTS: Final = ("/kling", "")
-_OPERATIONS: Final[dict[PathKind, tuple[str, ...]]] = {
-    "text2video": ("text_to_video", "remix", "workflow"),  # of the last those that make a video
-    "image2video": ("image_to_video",),
-}
-_EXAMPLE: Final = {
-    "model_name": "kling-v2-5-turbo",
-    "prompt": "A paper boat sails through a flooded library",
-    "duration": "5",
-}
+OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS,)
+"""All of the legacy generation."""
 _PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=MOST_LISTED)
 
 
-def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]:
+def rows_of(op: Operation) -> tuple[Row, ...]:
     """Create, list and read, of which the last two know only what was made in that way."""
-    path, form, operations = f"/v1/videos/{kind}", f"kling:{kind}", _OPERATIONS[kind]
+    path, form = op.path.path, op.path.form
+    one, many = op.makes
+    by = ", by its id or by external_task_id" if op.path.named else ""
 
     async def found(call: Call) -> View:
-        view = await _found(call)
-        if not made_by(view.task, form, operations) or makes_of(view.task.request) != "video":
+        view = await (_named(call) if op.path.named else by_id(call))
+        if not made_by(view.task, form, op.shows) or makes_of(view.task.request) != op.kind:
             raise missing(call.id)
         return view
 
     return (
         Create(
             path,
-            f"Create a video from {what}",
+            f"Create {one}",
             answer=Envelope,
-            body=CreateTask,
-            example=example,
-            parse=lambda call, body: parse_create(kind, body, call.edge.catalogue),
+            body=op.path.body,
+            example=op.example,
+            parse=lambda call, body: parse(op, body, call.edge.catalogue),
             form=form,
-            most=MAX_IMAGE,
-            look=check_picture,
+            most=op.most,
+            look=check_media,
             show=lambda call, view: ok(call, created(view)),
         ),
         List(
             path,
-            f"List videos from {what}",
+            f"List {many}",
             answer=Envelope,
             turning=_PAGES,
-            only={"form": form, "operations": operations, "kind": "video"},
+            only={"form": form, "operations": op.shows, "kind": op.kind},
             show=lambda call, page: ok(call, [task_data(view, call.edge.media) for view in page.views]),
         ),
         Read(
             f"{path}/{{id:path}}",  # the client's own ids may have slashes in them, written %2F
-            f"Read a video from {what}, by its id or by external_task_id",
+            f"Read {one}{by}",
             answer=Envelope,
             find=found,
             show=lambda call, view: ok(call, task_data(view, call.edge.media)),
@@ -71,7 +69,7 @@ def _rows(kind: PathKind, what: str, example: dict[str, str]) -> tuple[Row, ...]
     )
 
 
-async def _found(call: Call) -> View:
+async def _named(call: Call) -> View:
     """By task id, or by external id."""
     try:
         return await by_id(call)
@@ -86,12 +84,9 @@ KLING: Final = Dialect(
     title="Kling",
     about="Kling's own API, under /kling and bare.",
     # The bare paths lie inside OpenAI's: they have to be mounted, and matched, before `/v1/videos/{id}`.
-    claimed=(Claim("/kling"), *(Claim(f"/v1/videos/{kind}") for kind in get_args(PathKind))),
+    claimed=(Claim("/kling"), *(Claim(op.path.path) for op in OPERATIONS)),
     roots=ROOTS,
-    rows=(
-        *_rows("text2video", "a text", _EXAMPLE),
-        *_rows("image2video", "an image", {**_EXAMPLE, "image": "https://example.com/boat.png"}),
-    ),
+    rows=tuple(row for op in OPERATIONS for row in rows_of(op)),
     errors=ERRORS,
     # The `data` object, flat (Kling API documents, "Callback Protocol").
     announce=each_status(lambda view, edge: task_data(view, edge.media)),

@@ -6,6 +6,7 @@ Not here yet: `edits`, `extensions` and `characters`, which answer 404.
 """
 
 from telecine.dialects.openai.image_routes import IMAGES
-from telecine.dialects.openai.routes import OPENAI
+from telecine.dialects.openai.newapi import NEW_API
+from telecine.dialects.openai.routes import OPENAI, RELAY
 
-__all__ = ["IMAGES", "OPENAI"]
+__all__ = ["IMAGES", "NEW_API", "OPENAI", "RELAY"]

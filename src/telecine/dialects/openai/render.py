@@ -36,7 +36,7 @@ _CODES: Final[dict[ErrorCode, str]] = {
     "rate_limited": "rate_limit_exceeded",
     "content_policy": "content_policy_violation",
 }
-_TYPES: Final[dict[ErrorCode, str]] = {
+TYPES: Final[dict[ErrorCode, str]] = {
     "insufficient_balance": "insufficient_quota",
     "rate_limited": "rate_limit_error",
     "capacity": "rate_limit_error",
@@ -147,8 +147,8 @@ def video(view: View, media: Media, models: Catalogue) -> Video:
         created_at=int(task.created_at),
         completed_at=int(task.ended_at) if completed and task.ended_at is not None else None,
         expires_at=None if expires is None else int(expires),
-        seconds=_seconds(view, models),
-        size=_size(view, models),
+        seconds=video_seconds(view, models),
+        size=video_size(view, models),
         prompt=task.request.prompt or None,
         remixed_from_video_id=None if task.source_task is None else video_id(task.source_task),
         error=error_of(task),
@@ -164,13 +164,13 @@ def shown(view: View) -> Output | None:
     return next((one for one in results(view, "video") if one.state != "lost"), None)
 
 
-def answer(view: View, media: Media, models: Catalogue) -> Response:
-    """The Video object, and how soon asking again is worth while."""
+def answer(view: View, body: msgspec.Struct) -> Response:
+    """`body`, which shows `view`, and how soon asking again is worth while."""
     headers = None
     if not view.task.ended:
         poll_ms = _DEFAULT_POLL_MS if view.poll_after is None else max(0, round(view.poll_after * 1000))
         headers = {"openai-poll-after-ms": str(poll_ms)}
-    return json_response(video(view, media, models), headers=headers)
+    return json_response(body, headers=headers)
 
 
 def _finer(error: GatewayError) -> tuple[int, str] | None:
@@ -179,7 +179,7 @@ def _finer(error: GatewayError) -> tuple[int, str] | None:
 
 def _envelope(told: Told) -> OpenAIError:
     """The request id is in a header only."""
-    kind = _TYPES.get(told.error.code, "invalid_request_error")
+    kind = TYPES.get(told.error.code, "invalid_request_error")
     return OpenAIError(OpenAIErrorBody(told.message, kind, told.param, str(told.code)))
 
 
@@ -207,7 +207,7 @@ SENT: Final = Sent(
 )
 
 
-def _seconds(view: View, models: Catalogue) -> str | None:
+def video_seconds(view: View, models: Catalogue) -> str | None:
     """How long the finished video is; until then what the upstream is asked for, or what the model makes by default."""
     output = shown(view)
     seconds = made_seconds(view, output.index) if output is not None else None
@@ -219,7 +219,7 @@ def _seconds(view: View, models: Catalogue) -> str | None:
     return None if seconds is None else f"{round(seconds, 3):g}"
 
 
-def _size(view: View, models: Catalogue) -> str | None:
+def video_size(view: View, models: Catalogue) -> str | None:
     """The size of the finished video; until then what the upstream is asked for, None where nobody knows."""
     task = view.task
     for output in results(view, "video") if task.status == "succeeded" else ():

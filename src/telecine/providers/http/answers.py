@@ -6,7 +6,7 @@ Nothing is guessed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from telecine.net.client import Reply
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 from telecine.nouns.operations import Kind
-from telecine.nouns.task import Usage
 from telecine.nouns.text import handy
 from telecine.providers.base import (
     MOST_ID,
@@ -40,7 +39,7 @@ from telecine.providers.base import (
 from telecine.providers.complaint import complaint_in, complaint_of, text
 from telecine.providers.http.body import params
 from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
-from telecine.providers.http.getters import Getter, at, rows
+from telecine.providers.http.getters import Getter
 from telecine.providers.refusal import BETWEEN, POLICY, THEIR_ACCOUNT, about_policy, asked, refusal
 from telecine.providers.scrub import scrubbed
 
@@ -218,23 +217,6 @@ def named(value: object) -> str | None:
         return None
     name = str(value) if isinstance(value, str) or abs(value) < _MOST_NUMBER else ""
     return name if handy(name, MOST_ID) else None
-
-
-def files_of(path: str, kind: Kind, kept: float, units: Getter) -> Callable[[Told], Succeeded | str]:
-    """The outputs of a job that lists files at `path`, each with `url`, `id` and `duration`, at links that work for
-    `kept` seconds; `units` is what the upstream counts the job as."""
-    listed = rows(path)
-
-    def outputs(told: Told) -> Succeeded | str:
-        files, counted = listed(told.job), units(told.job)
-        found = [file(one.get("url"), kind, one.get("id"), told.now + kept) for one in files]
-        made = tuple(one for one in found if one is not None)
-        if not made or len(made) < len(files):
-            return "a success without a file"
-        usage = Usage(seconds=total(files, at("duration")), units=None if counted in (None, "") else str(counted))
-        return Succeeded(made, usage)
-
-    return outputs
 
 
 def total(items: Iterable[Any], of: Getter) -> float | None:

@@ -168,7 +168,7 @@ async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
 async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
     """A URL as it is, a stored picture as base64; as a URL too where the upstream takes nothing else."""
     traits = draft.op.traits or draft.vendor.traits
-    if traits.url_only or (item.object_key is None and item.url is not None):
+    if traits.by_url(item.role) or (item.object_key is None and item.url is not None):
         return await media.as_url(item)
     content = await media.as_base64(item, draft.vendor.most_media)
     return content if draft.vendor.inline == "base64" else f"data:{item.content_type or _PICTURE};base64,{content}"
@@ -186,7 +186,7 @@ async def _filled_form(draft: Draft, media: MediaReader) -> Form:
     for _, name, item in draft.media:
         path = await media.as_upload(item, room)
         room -= (await asyncio.to_thread(path.stat)).st_size
-        files.append(File(name, path))
+        files.append(File(str(name), path))
     return Form(tuple(pairs), tuple(files))
 
 

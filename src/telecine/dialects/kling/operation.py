@@ -1,0 +1,74 @@
+"""One operation of Kling's: a row of the table that the dialect is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from telecine.dialects.bodies import Known
+from telecine.dialects.kling.fields import FIELDS, Said
+from telecine.dialects.kling.media import Media
+from telecine.dialects.kling.rules import Rule
+from telecine.nouns.kinds import Kind
+from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.parameters import Parameters
+from telecine.nouns.request import GenerationRequest
+from telecine.wires.kling import MAX_IMAGE, Path
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a body that is posted to one path.
+
+    Its fields are read by `FIELDS`; limits and words stand in the body's own type. What is left is said here.
+    """
+
+    path: Path
+    makes: tuple[str, str]
+    """What it makes, one and many, for the document: `("a video from a text", "videos from a text")`."""
+    does: str | Callable[[Any], str]
+    """The operation, or how to tell it by the body."""
+    shows: tuple[str, ...]
+    """The operations whose tasks this path shows where no path of Kling's made them; it may be none of `does`."""
+    kind: Kind = "video"
+    example: dict[str, Any]
+    """A body for the document, and for whoever tries each operation: its media are below `https://example.com/`."""
+    fields: Mapping[str, Said | None] = {}
+    """Where a field, or one within another (`input.text`), says something else than usual; None: it is documented as
+    ignored."""
+    media: Media = {}
+    rules: tuple[Rule, ...] = ()
+    never: Mapping[str, str] = {}
+    """Fields of another path that are refused here, and what to do instead: a client has taken the wrong path."""
+    finish: Callable[[Any, GenerationRequest], GenerationRequest] | None = None
+    """Says of the body what fields cannot. Raises GatewayError."""
+    whole: bool = True
+    """It counts whole seconds."""
+    most: int = MAX_IMAGE
+    """Bytes of one file within the body."""
+    says: Mapping[str, Said] = {}
+    """What the fields of its body say; made here."""
+    known: Known = Known(())
+    """The names of its fields; made here."""
+
+    def __post_init__(self) -> None:
+        names = self.path.body.__struct_encode_fields__
+        says: dict[str, Said | None] = {name: FIELDS[name] for name in names if name in FIELDS}
+        says |= self.fields
+        msgspec.structs.force_setattr(self, "says", {name: one for name, one in says.items() if one is not None})
+        msgspec.structs.force_setattr(self, "known", Known((*names, *self.never)))
+
+    @property
+    def title(self) -> str:
+        """Its name, as its path ends: `text2video`, `avatar/image2video`."""
+        return self.path.form.partition(":")[2]
+
+
+def parameters_of(operation: str) -> Callable[..., Parameters]:
+    """The struct of what only some vendors have. Raises LookupError where the operation has none."""
+    kind: Any = OPERATIONS[operation].parameters
+    if kind is None:
+        raise LookupError(f"the operation {operation} has no parameters")
+    found: Callable[..., Parameters] = kind
+    return found

@@ -1,0 +1,146 @@
+"""The rows of the Videos API, in whichever form."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from msgspec import UNSET
+from starlette.responses import RedirectResponse, Response
+
+from telecine.dialects import scalars
+from telecine.dialects.bodies import Body
+from telecine.dialects.call import Call
+from telecine.dialects.document import More, Query, one_of
+from telecine.dialects.lists import Cursor, List
+from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create, parse_remix
+from telecine.dialects.openai.form import Form
+from telecine.dialects.openai.pictures import REPEATABLE
+from telecine.dialects.openai.render import STATUS, DeletedVideo, envelope, shown, video
+from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, Row
+from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import video_id
+from telecine.wires.openai import CreateVideo
+
+_VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
+    "video": "file",
+    "thumbnail": "poster",
+    "spritesheet": "spritesheet",
+}
+_FETCHED_IN: Final = 5
+"""Seconds after which a file that is not stored yet may be asked for again."""
+PROMPT: Final = "A paper boat sails through a flooded library"
+_REDIRECT: Final = Query("redirect", "Answer where the file is, in the place of the file.", {"type": "boolean"})
+PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
+PARTS: Final = (
+    More(206, "The bytes that were asked for.", alike=True),
+    More(304, "What you have is what there is."),
+    More(416, "The range begins after the end."),
+)
+
+
+async def content(call: Call, form: Form) -> Response:
+    """`GET /v1/videos/{id}/content?variant=`: the bytes, or where they are. Errors are JSON, whatever `Accept` asks
+    for."""
+    view = await form.find(call)
+    elsewhere = scalars.flag(call.query("redirect"), "redirect")
+    name = call.query("variant") or "video"
+    variant = _VARIANTS.get(name)
+    if variant is None:
+        raise invalid(f"variant: must be one of {', '.join(_VARIANTS)}.", "variant")
+    status = STATUS[view.task.status]
+    if status != "completed":
+        return envelope(f"The video '{video_id(view.task.id)}' has no content: it is {status}.", "video_not_ready", 400)
+    output = shown(view)
+    if output is None:
+        raise GatewayError("not_found", "The video's file is lost.", param="id")
+    if output.state == "pending":
+        message = (
+            f"The file of the video '{video_id(view.task.id)}' is still being fetched; come again, or take its url."
+        )
+        response = envelope(message, "video_not_ready", 503, kind="server_error")
+        response.headers["retry-after"] = str(_FETCHED_IN)
+        return response
+    if elsewhere and variant != "spritesheet" and (link := call.edge.media.link(output, variant)) is not None:
+        return RedirectResponse(link, 302)
+    return await call.edge.media.serve(call.request, output, variant)
+
+
+def remixed(call: Call, body: Body) -> Parsed:
+    """The same video again, under a new prompt."""
+    source = call.source
+    if source is None:
+        raise TypeError("a remix is of a video that its path names")
+    shown = video(source, call.edge.media, call.edge.catalogue)
+    before, models = source.task, call.edge.catalogue
+    wanted = parse_remix(body, before.request, before.id, models, seconds=shown.seconds, size=shown.size)
+    if source.task.status != "succeeded":
+        raise invalid(
+            f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
+            "video_id",
+        )
+    return wanted, []
+
+
+def _made(form: Form) -> dict[str, Any]:
+    """What all rows have that make videos."""
+    return {
+        "answer": form.shape,
+        "body": CreateVideo,
+        "hook": hook_of,
+        "repeatable": REPEATABLE,
+        "most": MAX_IMAGE,
+        "show": form.shown,
+    }
+
+
+def created(form: Form, path: str, summary: str) -> Create:
+    """The row that makes one of nothing but what its body says."""
+    example = {"model": "sora-2", "prompt": PROMPT, "seconds": "4"}
+    return Create(
+        path, summary, example=example, parse=lambda call, body: parse_create(body, call.edge.catalogue), **_made(form)
+    )
+
+
+def rows(form: Form, root: str = "/v1/videos") -> tuple[Row, ...]:
+    """All that is done with videos, below the path `root`."""
+    one = f"{root}/{form.id}"
+    return (
+        created(form, root, "Create a video"),
+        List(
+            root,
+            "List videos",
+            answer=form.page,
+            turning=Cursor(order=True, noun="video"),
+            only={"kind": "video"},
+            show=form.listed,
+        ),
+        Plain(
+            f"{one}/content",
+            "Download a video",
+            kind="video/mp4",
+            query=(one_of("variant", "Which file.", tuple(_VARIANTS)), _REDIRECT),
+            headers=PART,
+            more=(*PARTS, More(302, "Where the bytes are, as `redirect` asks.")),
+            handle=lambda call: content(call, form),
+        ),
+        Create(
+            f"{one}/remix",
+            "Make a video again, under a new prompt",
+            example={"prompt": f"{PROMPT}, at night"},
+            source=form.find,
+            parse=remixed,
+            **_made(form),
+        ),
+        Read(one, "Read a video", answer=form.shape, find=form.find, show=form.shown),
+        Cancel(
+            one,
+            "Delete a video, cancelling it where it still runs",
+            method="DELETE",
+            answer=DeletedVideo,
+            find=form.find,
+            deletes=True,
+            show=lambda _, view: DeletedVideo(
+                id=form.ids.write(view.task.id, view.task.model), cancellation=view.cancellation or UNSET
+            ),
+        ),
+    )

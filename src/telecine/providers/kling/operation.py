@@ -1,0 +1,165 @@
+"""How a row of the table is made: from a path and its body, what is sent of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from telecine.nouns.billed import Billed
+from telecine.nouns.errors import invalid
+from telecine.nouns.parameters import CameraMove
+from telecine.providers.base import Traits
+from telecine.providers.http.body import Draft
+from telecine.providers.http.facts import Field, Fields, Many, Op, Picture, later
+from telecine.providers.http.frame import Frame
+from telecine.providers.http.getters import at, rows
+from telecine.providers.take import Take, whole
+from telecine.wires.kling import MODES, MOST_LISTED, RATIOS, RETENTION, Path, parts
+
+TRAITS: Final = Traits(
+    RETENTION,
+    look_up=True,
+    unique_handle=True,
+    visibility_lag=30.0,
+    poll_floor=5.0,  # as the Vercel AI SDK polls it
+    listed=True,
+    url_only=frozenset({"video"}),
+)
+_UNNAMED: Final = replace(TRAITS, look_up=False, unique_handle=False)
+FRAME: Final = Frame("aspect_ratio", RATIOS, "mode", {MODES[mode]: mode for mode in MODES})
+_AUDIO: Final = {"on": True, "off": False}
+
+
+def _camera(move: CameraMove, take: Take) -> parts.CameraControl:
+    config = msgspec.convert(move, parts.CameraConfig, from_attributes=True)
+    axes = [axis for axis in msgspec.structs.astuple(config) if axis is not None]
+    fits, what = not axes, "no axes"
+    if move.type == "simple":
+        fits = sum(map(bool, axes)) == 1 and all(-10 <= axis <= 10 for axis in axes)
+        what = "exactly one axis that is not 0, in [-10, 10]"
+    if not fits and take.novel("parameters.camera") is None:
+        raise invalid(f"The camera movement '{move.type}' takes {what}.", "parameters.camera")
+    return parts.CameraControl(move.type, config if axes else None)
+
+
+def yes_no(param: str) -> Field:
+    """A switch that Kling writes as a word: `keep_original_sound`."""
+    return Field(param, lambda on, take: "yes" if on else "no")
+
+
+SAYS: Final[Fields] = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "duration": Field("duration", lambda value, take: take.own_text("duration") or whole(value, "Kling")),
+    "aspect_ratio": "aspect_ratio",
+    "audio": Field("sound", lambda on, take: take.novel("audio") or ("on" if on else "off")),
+    "parameters.mode": "mode",
+    "size": Field("aspect_ratio", later),
+    "resolution": Field("mode", later),
+    "parameters.cfg_scale": "cfg_scale",
+    "parameters.camera": Field("camera_control", _camera),
+    "parameters.multi_shot": "multi_shot",
+    "parameters.shot_type": "shot_type",
+    "parameters.shots": Field(
+        "multi_prompt",
+        lambda shots, _: [
+            parts.ShotPrompt(one.index, one.prompt, whole(one.duration, "Kling", "parameters.shots")) for one in shots
+        ],
+    ),
+    "parameters.voices": Field("voice_list", lambda ids, _: [parts.Voice(one) for one in ids]),
+    "parameters.elements": Field("element_list", lambda ids, _: [parts.Element(one) for one in ids]),
+    "parameters.watermark": Field("watermark_info", lambda on, _: parts.WatermarkInfo(on)),
+}
+"""By neutral name, the field that says it, wherever a body has that."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of the table: a path, and what it does."""
+
+    path: Path
+    does: tuple[str, ...]
+    """The operations that it serves, which the request says and not the path."""
+    op: Op
+    models: frozenset[str] = frozenset()
+    """The upstream's models of these operations that are at this path, where others are at another; the first line that
+    does an operation is for all that no later one names."""
+
+
+def operation(
+    path: Path,
+    *does: str,
+    models: Collection[str] = (),
+    billed: Callable[[Draft], Billed],
+    fields: Mapping[str, str | Field | Picture | None] | None = None,
+    needs: Collection[str] = (),
+    shape: Callable[[Draft], None] | None = None,
+    traits: Traits | None = None,
+) -> Row:
+    """The line for `path`, which says what its body can: by `SAYS`, and by `fields` where that is not so (None: not
+    here)."""
+    body = path.body.__struct_fields__
+    usual = {neutral: one for neutral, one in SAYS.items() if (one if isinstance(one, str) else one.name) in body}
+    says = {"model": _model(path), **usual, **(fields or {})}
+    op = Op(
+        create=f"POST {path.path}",
+        fields={neutral: one for neutral, one in says.items() if one is not None},
+        needs=tuple(needs),
+        shape=shape,
+        ours=frozenset(body),
+        billed=billed,
+        traits=traits or (None if path.named else _UNNAMED),
+        many=Many(
+            ask=f"GET {path.path}?pageSize={{size}}{{page}}",
+            id=at("task_id"),
+            items=_listed,
+            most=MOST_LISTED,
+            turn=lambda said, page, size: f"&pageNum={page + 1}" if len(rows("data")(said)) == size else "",
+        ),
+    )
+    return Row(path, does, op, frozenset(models))
+
+
+def _model(path: Path) -> Field:
+    """Its name, but for what stands for one here where Kling has no models."""
+    return Field("model_name", lambda name, _: None if name == path.model and not path.models else name)
+
+
+def _listed(said: Any) -> list[Any]:
+    """A page; a job that is done without what it took is not told whole."""
+    return [one for one in rows("data")(said) if one.get("task_status") != "succeed" or one.get("final_unit_deduction")]
+
+
+def operations(table: Iterable[Row]) -> Mapping[str, Op]:
+    """By name, every operation of the table, and which path it has with which model."""
+    lines: dict[str, list[Row]] = {}
+    for row in table:
+        for name in row.does:
+            lines.setdefault(name, []).append(row)
+    return {name: replace(found[0].op, other=_chosen(found[1:])) for name, found in lines.items()}
+
+
+def _chosen(table: Sequence[Row]) -> Callable[[str], Op | None]:
+    return lambda model: next((row.op for row in table if model in row.models), None)
+
+
+def billed(
+    mode: str | None = "std", seconds: float | None = 5.0, *, follows: Callable[[Draft], bool] = lambda _: False
+) -> Callable[[Draft], Billed]:
+    """What a body with a mode comes to, with Kling's defaults for that and for its length (None: nobody knows).
+    `follows`: the shape is a picture's, which is not known here."""
+
+    def found(draft: Draft) -> Billed:
+        body = draft.body
+        told = FRAME.billed(body if "mode" in body or mode is None else {**body, "mode": mode}, follows=follows(draft))
+        length, sound = body.get("duration", seconds), body.get("sound", "off")
+        return replace(
+            told,
+            mode=body.get("mode", mode),
+            duration=None if length is None else float(length),
+            audio=_AUDIO.get(sound, sound),
+        )
+
+    return found

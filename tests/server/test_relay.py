@@ -1,0 +1,111 @@
+"""A relay behind a server, spoken to in each of its forms, said or found out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.server.live import ADMIN_KEY, LiveServer, eventually
+from tests.upstreams.faults import Fault
+from tests.upstreams.relay import API_KEY, FORMS, FakeRelay, Form
+
+REACHABLE = '[network]\nallow_private = ["127.0.0.1/32"]\n'
+
+
+class House(NamedTuple):
+    """A server, and by name the relays behind its channels."""
+
+    server: LiveServer
+    relays: dict[str, FakeRelay]
+
+
+def channel(name: str, base_url: str, options: str) -> str:
+    return f"""
+[[channels]]
+name = "{name}"
+provider = "relay"
+base_url = "{base_url}"
+api_key = "{API_KEY}"
+allow_private = true
+models = [{{ public = "by-{name}", upstream = "sora-2" }}]
+{options}
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with ExitStack() as stack:
+        config, relays = REACHABLE, {}
+        for form in FORMS:
+            for name, options in ((form, f'options = {{ form = "{form}" }}'), (f"found-{form}", "")):
+                fake = relays[name] = stack.enter_context(FakeRelay(form).in_thread())
+                fake.autofinish(0.0 if form == "chat" else 0.05)
+                config += channel(name, fake.base_url, options)
+        server = stack.enter_context(LiveServer(tmp_path_factory.mktemp("relays"), config))
+        yield House(server, relays)
+
+
+def made(house: House, name: str, **fields: Any) -> Any:
+    """A task of the channel, once it has ended."""
+    answer = house.server.call("POST", "/v1/tasks", {"model": f"by-{name}", "prompt": "a fox"} | fields)
+    return house.server.ended(answer.json["id"])
+
+
+@pytest.mark.parametrize("found", ["", "found-"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_video_is_made_and_kept(house: House, form: Form, found: str) -> None:
+    name, fake = found + form, house.relays[found + form]
+    task = made(house, name)
+    assert task["status"] == "succeeded", task
+    (output,) = task["outputs"]
+    assert house.server.call("GET", output["url"]).content == fake.file
+    assert fake.count("accepted") == 1
+    assert fake.base_url not in str(task)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_remix_stays_where_its_source_is(house: House, form: Form) -> None:
+    source = made(house, form)
+    before = house.relays[form].count("accepted")
+    answer = house.server.call("POST", f"/v1/videos/{source['id']}/remix", {"prompt": "a cat"})
+    assert answer.status == 200, answer
+    assert house.server.ended(answer.json["id"])["status"] == "succeeded"
+    assert house.relays[form].count("accepted") == before + 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_unknown_submit_is_never_sent_again(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    before = len(fake.jobs)
+    fake.faults.append(Fault("create", "drop", created=True))
+    answer = house.server.call("POST", "/v1/tasks", {"model": f"by-{form}", "prompt": "a fox"})
+    assert (answer.status, answer.headers["x-should-retry"]) == (502, "false"), answer
+    (task,) = house.server.call("GET", f"/v1/tasks?model=by-{form}&limit=1").json["data"]
+    assert (task["status"], task["error"]["code"]) == ("failed", "submission_unknown")
+    assert len(fake.jobs) == before + 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_cannot_be_read_or_had_now_is_asked_for_again(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    fake.faults += [Fault("file", "status", status=503), Fault("file", "cut")]
+    if form != "chat":
+        fake.faults += [Fault("query", "html"), Fault("query", "word", message="dreamt"), Fault("query", "broken")]
+    task = made(house, form)
+    assert task["status"] == "succeeded", task
+    assert house.server.call("GET", task["outputs"][0]["url"]).content == fake.file
+    eventually(lambda: not fake.faults, "all of them have happened")
+
+
+def test_a_probe_tells_which_form_it_is(house: House) -> None:
+    def probe(name: str) -> Any:
+        return house.server.call("POST", f"/admin/v1/channels/{name}/probe", key=ADMIN_KEY).json
+
+    for form in FORMS:
+        said = {"name": form, "form": form, "said": True, "serves": [form], "message": ""}
+        assert probe(form) == said
+        assert probe(f"found-{form}") == said | {"name": f"found-{form}", "said": False}
+    assert house.server.call("POST", "/admin/v1/channels/nope/probe", key=ADMIN_KEY).status == 404

@@ -1,0 +1,122 @@
+"""What the fake Kling can be asked for: a line for each path, with the documented rules of its body.
+
+Written from the vendor's documents alone, so that it objects to what ours get wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Made = Literal["videos", "images", "audios"]
+Rule = Callable[[dict[str, Any]], str | None]
+"""What is wrong with a body, if anything is."""
+
+
+@dataclass(frozen=True)
+class FakeOperation:
+    """One path. Fields are named by where they stand (`input.image`, `image_list[].image`)."""
+
+    made: Made = "videos"
+    needs: tuple[str, ...] = ()
+    allowed: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """The values of a field, None where it may be absent. The last of each is not documented yet: a vendor has new
+    things before we know of them."""
+    pictures: tuple[str, ...] = ()
+    """Fields with URLs or raw base64."""
+    urls: tuple[str, ...] = ()
+    """Fields with URLs alone."""
+    rules: tuple[Rule, ...] = ()
+    model: str = ""
+    """The beginning of the names of its models; nothing where it has none."""
+    named: bool = True
+    """A query takes the external id as well."""
+
+    def objection(self, body: Any) -> tuple[int, str] | None:
+        """Why the documented rules refuse a create: (code, message)."""
+        if not isinstance(body, dict):
+            return 1200, "the body must be a JSON object"
+        model = body.get("model_name") or self.model
+        if not isinstance(model, str) or (self.model and not model.startswith(self.model)):
+            return 1203, f"model is not found: {model}"
+        if not self.model and "model_name" in body:
+            return 1201, "model_name is not supported"
+        wrong = next(filter(None, (check(body) for check in (self._odd, self._absent, self._long, *self.rules))), None)
+        wrong = wrong or self._bad_media(body)
+        return (1201, wrong) if wrong else None
+
+    def _odd(self, body: dict[str, Any]) -> str | None:
+        for name, allowed in self.allowed.items():
+            odd = [one for one in values(body, name) or [None] if one not in allowed]
+            if odd:
+                return f"{name} value {odd[0]!r} is invalid"
+        return None
+
+    def _absent(self, body: dict[str, Any]) -> str | None:
+        absent = [name for name in self.needs if not any(values(body, name))]
+        return f"{absent[0]} can not be empty" if absent else None
+
+    def _long(self, body: dict[str, Any]) -> str | None:
+        long = [name for name in ("prompt", "negative_prompt") if len(body.get(name) or "") > 2500]
+        return f"{long[0]} length must not be greater than 2500" if long else None
+
+    def _bad_media(self, body: dict[str, Any]) -> str | None:
+        for name in (*self.pictures, *self.urls):
+            for one in values(body, name):
+                if not one or one.startswith(("http://", "https://")):
+                    continue
+                if name in self.urls:
+                    return f"{name} must be a URL"
+                try:
+                    base64.b64decode(one, validate=True)
+                except binascii.Error:
+                    return "File is not in a valid base64 format"
+        return None
+
+
+def values(body: Any, path: str) -> list[Any]:
+    """All that stands at a path."""
+    return list(_values(body, path.split(".")))
+
+
+def _values(value: Any, names: list[str]) -> Iterator[Any]:
+    if not names:
+        yield value
+        return
+    name, many = names[0].removesuffix("[]"), names[0].endswith("[]")
+    found = value.get(name) if isinstance(value, dict) else None
+    for one in (found or ()) if many else () if found is None else (found,):
+        yield from _values(one, names[1:])
+
+
+def prompted(body: dict[str, Any]) -> str | None:
+    """A prompt, which several shots may stand for."""
+    return None if body.get("prompt") or body.get("multi_shot") else "prompt can not be empty"
+
+
+def framed(body: dict[str, Any]) -> str | None:
+    """A first or a last frame, and one way of moving at the most."""
+    if not body.get("image") and not body.get("image_tail"):
+        return "image and image_tail can not both be empty"
+    ways = [body.get("image_tail"), body.get("static_mask") or body.get("dynamic_masks"), body.get("camera_control")]
+    return "image_tail, masks and camera_control exclude each other" if sum(map(bool, ways)) > 1 else None
+
+
+MODE: Final = {"mode": (None, "std", "pro", "4k")}
+FRAME: Final = {"aspect_ratio": (None, "16:9", "9:16", "1:1", "21:9", "auto")}
+SOUND: Final = {"sound": (None, "on", "off", "music")}
+LENGTH: Final = {"duration": (None, *map(str, range(3, 16)))}
+ALL: Final = MODE | FRAME | SOUND | LENGTH
+OPERATIONS: Final[dict[str, FakeOperation]] = {
+    "videos/text2video": FakeOperation(allowed=ALL, rules=(prompted,), model="kling-"),
+    "videos/image2video": FakeOperation(
+        allowed=ALL,
+        pictures=("image", "image_tail", "static_mask", "dynamic_masks[].mask"),
+        rules=(framed,),
+        model="kling-",
+    ),
+}
+"""By the path behind `/v1/`."""
