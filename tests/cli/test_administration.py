@@ -165,6 +165,16 @@ def test_channels_are_listed_and_tested(served: Served, tmp_path: Path) -> None:
     assert (unknown.returncode, unknown.stderr) == (4, "error: There is no channel 'nope'.\n")
 
 
+def test_models_are_listed_and_shown(served: Served, tmp_path: Path) -> None:
+    listed = _data(good("models", "list", "--json", "--data", served.data, cwd=tmp_path))
+    assert ["sandbox"] in [one["channels"] for one in listed if one["name"] == "kling-v3"]
+    shown = good("models", "show", "kling-v3", "--data", served.data, cwd=tmp_path)
+    assert "text_to_video" in shown
+    assert "durations:" in shown
+    silent = telecine("models", "discover", "sandbox", "--data", served.data, cwd=tmp_path)
+    assert (silent.returncode, "does not tell" in silent.stderr) == (4, True)
+
+
 def test_a_channel_that_does_not_answer_is_exit_code_1(installed: Path) -> None:
     file = installed.parent / "telecine.toml"
     file.write_text(

@@ -45,6 +45,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Name the file to check: telecine workflows check FILE, --config or TELECINE_CONFIG.",
         "请指定要检查的文件：telecine workflows check FILE、--config 或 TELECINE_CONFIG。",
     ),
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
+    "models_unserved": (
+        "{number} model(s) are not served: name them in the models of the channel '{channel}'.",
+        "{number} 个模型尚未提供：请写入渠道 '{channel}' 的 models。",
+    ),
     "workflows_valid": ("{number} workflow(s): all is there.", "{number} 个工作流：检查通过。"),
     "workflow_added": ("The workflow '{name}' can be used.", "工作流 “{name}” 已可使用。"),
     "workflow_removed": ("The workflow '{name}' has been removed.", "工作流 “{name}” 已移除。"),

@@ -397,6 +397,15 @@ class Formed(Protocol):
         ...
 
 
+@runtime_checkable
+class Lister(Protocol):
+    """A provider some of whose upstreams tell which models they have."""
+
+    async def models(self, channel: Channel) -> Sequence[str] | None:
+        """Their names; None where this upstream is of a kind that does not tell. Raises as `Provider.ping` does."""
+        ...
+
+
 class Provider(Protocol):
     """One upstream service. Those that inherit it answer as stands here where a verb is none of theirs."""
 

@@ -12,6 +12,7 @@ from telecine import __version__
 from telecine.admin.accounts import Accounts
 from telecine.admin.configuration import Configuration
 from telecine.admin.keys import Admin
+from telecine.admin.models import ModelAdmin
 from telecine.admin.money import Money
 from telecine.admin.webhooks import Webhooks
 from telecine.admin.workflows import WorkflowAdmin
@@ -54,6 +55,7 @@ def _management(house: House, upkeep: Upkeep) -> list[Route]:
         *Admin(books.keys, house.upstreams.router, time.perf_counter).routes,
         *Money(books.balances, books.statement, lambda: books.prices().lines).routes,
         *Configuration(upkeep.configuration, upkeep.measure, base.secret.derive(MASK)).routes,
+        *ModelAdmin(base.known, house.upstreams.router, lambda: upkeep.running, books.prices).routes,
         *WorkflowAdmin(house.upstreams.apps, house.upstreams.workflows, house.upstreams.router.serving).routes,
         *Accounts(base.database, upkeep.erasure, books.keys).routes,
         *Webhooks(hooks.endpoints, log, hooks.deliverer, house.files.service).routes,

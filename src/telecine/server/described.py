@@ -13,6 +13,7 @@ from telecine.accounts.terms import AccountChanges, Changes
 from telecine.admin import webhooks
 from telecine.admin.accounts import AccountInfo, WantedErasure
 from telecine.admin.keys import ChannelProbe, ChannelTest, NewKey
+from telecine.admin.models import Discovery, ModelInfo, ModelInfos
 from telecine.admin.money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
 from telecine.admin.workflows import WantedWorkflow, WorkflowCheck, WorkflowInfo, WorkflowList
 from telecine.dialects.document import Entry, More, Query, Sent, moment, one_of, whole
@@ -103,7 +104,7 @@ def _admin() -> list[Entry]:
     top_up = {"amount": "12.5", "ref": "invoice 1"}
     erase = "Erase an account's prompts, media and deliveries; the ledger stays"
     account = {"name": "studio", "balance": "100"}
-    flows = "/admin/v1/workflows"
+    flows, models = "/admin/v1/workflows", "/admin/v1/models"
     flow = {"workflow": {"web_app_id": 37429, "name": "picture-book", "prompt": "6:CLIPTextEncode.text"}}
     new, test = {"name": "laptop"}, "Ask a channel's upstream something that costs nothing"
     probe = "Ask a channel's upstream in which forms it may be spoken to"
@@ -132,6 +133,15 @@ def _admin() -> list[Entry]:
         Entry("admin", "GET", channels, "List channels", answer=ChannelList),
         Entry("admin", "POST", f"{channels}/{{name}}/test", test, answer=ChannelTest),
         Entry("admin", "POST", f"{channels}/{{name}}/probe", probe, answer=ChannelProbe),
+        Entry(
+            "admin",
+            "POST",
+            f"{channels}/{{name}}/discover",
+            "Ask an upstream for its models",
+            answer=Discovery,
+        ),
+        Entry("admin", "GET", models, "List models", answer=ModelInfos),
+        Entry("admin", "GET", f"{models}/{{name}}", "Read a model", answer=ModelInfo),
         Entry("admin", "GET", accounts, "List accounts", answer=_ANY),
         Entry(
             "admin",

@@ -332,6 +332,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """A path whose answer costs nothing."""
     pinged: Callable[[Any], str] = lambda _said: ""
     """What the operator is told of a good answer to that, behind its HTTP status."""
+    listed: Getter | None = None
+    """In a good answer to `ping`: the names of the models that there are; None where it says no such thing."""
     known: Sequence[Objection] = ()
     """What only somebody is answered whom the upstream knows: as good as a good answer to `ping`."""
     genuine: Callable[[Channel, Mapping[str, str], bytes, float], bool] = _never

@@ -171,6 +171,10 @@ class FormedProvider(Provider):
         """What all forms have in common. Raises GatewayError and FetchError."""
         return await self._spoken(channel).ping(channel)
 
+    async def models(self, channel: Channel) -> Sequence[str] | None:
+        """What all forms have in common. Raises GatewayError and FetchError."""
+        return await self._spoken(channel).models(channel)
+
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """As the form has it."""
         return self._spoken(channel).read_callback(channel, headers, body)

@@ -34,7 +34,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.http.answers import done, pinged, polled, reported, stopping_refused, submitted
+from telecine.providers.http.answers import decoded, done, pinged, polled, reported, stopping_refused, submitted
 from telecine.providers.http.body import JSON, Draft, filled, translate
 from telecine.providers.http.facts import BEHIND, HttpOptions, Many, Op, Vendor
 from telecine.providers.http.files import stream
@@ -212,6 +212,15 @@ class HttpProvider(Provider):
     async def hear(self, channel: Channel, path: str, **names: str) -> Reply:
         """The answer to a question that changes nothing. Raises FetchError."""
         return await self._ask(channel, f"GET {path}", None, None, **names)
+
+    async def models(self, channel: Channel) -> Sequence[str] | None:
+        """The names in the answer to `ping`, where the vendor's has them. Raises GatewayError and FetchError."""
+        listed = self.vendor.listed
+        if listed is None:
+            return None
+        reply = await self._ask(channel, f"GET {self.vendor.ping}", None)
+        pinged(self.vendor, reply, channel)
+        return [name for name in listed(decoded(reply.body)) if isinstance(name, str)]
 
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the vendor's rule finds it genuine."""

@@ -135,4 +135,5 @@ OFFICIAL: Final = Vendor(
     link=link_of,
     ping="/v1/models",
     pinged=lambda said: f", {len(rows('data')(said))} models",
+    listed=lambda said: [one.get("id") for one in rows("data")(said)],
 )
