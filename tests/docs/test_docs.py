@@ -57,6 +57,7 @@ SECTIONS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
     ("`[[pools]]`", config.PoolConfig),
     ("`[[accounts]]`", config.AccountConfig),
     ("`[[models]]`", config.ModelConfig),
+    ("`[[models]]`", config.ModelConfig),
     ("`[[workflows]]`", config.WorkflowConfig),
     ("`[[keys]]`", config.KeyConfig),
     ("`[network]`", config.NetworkConfig),
