@@ -63,7 +63,7 @@ def _check_pools(config: Config) -> None:
 
 
 _CONDITIONS: Final = frozenset(
-    {"mode", "audio", "operation", "resolution", "size", "aspect_ratio", "duration", "count"}
+    {"mode", "audio", "operation", "quality", "resolution", "size", "aspect_ratio", "duration", "count"}
 )
 
 

@@ -27,6 +27,8 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     """`W:H`, in lowest terms."""
     duration: float | None = None
     """Seconds."""
+    quality: str | None = None
+    """Of pictures, where an upstream sells them by that."""
     audio: bool | str = False
     """A word where the upstream has more than with and without."""
     count: int | None = None

@@ -99,3 +99,22 @@ class ImageFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it says beside one of them."""
 
     revised_prompt: str | None = None
+
+
+BILLED: Final = frozenset(
+    {"model", "n", "size", "quality", "input_fidelity", "partial_images", "complexity", "frame_count", "svg"}
+)
+"""Fields that change the price; the last three are newer than what is known here."""
+OURS: Final = frozenset({"model", "prompt", "n", "size", "image", "images", "mask", "aspect_ratio", "response_format"})
+"""Fields that we alone write."""
+SIZES: Final = {
+    "dall-e-2": ("1024x1024", "512x512", "256x256"),
+    "dall-e-3": ("1024x1024", "1792x1024", "1024x1792"),
+    "gpt-image-1": ("1024x1024", "1536x1024", "1024x1536"),
+    "chatgpt-image": ("1024x1024", "1536x1024", "1024x1536"),
+}
+"""By how the names of models begin, the sizes that they make, the default first; all others make any."""
+DEFAULT_SIZED: Final = "dall-e-"
+"""Models whose names begin so make their default size where nothing is said; others decide by the prompt."""
+STEP: Final = 16
+"""Pixels: widths and heights are its multiples, where a model makes any."""

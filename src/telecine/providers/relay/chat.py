@@ -21,6 +21,7 @@ from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.http.getters import at, rows
 from telecine.providers.relay.answers import linked
+from telecine.providers.relay.chat_images import CHATTED
 from telecine.providers.relay.frame import billed
 from telecine.providers.relay.official import OFFICIAL
 from telecine.providers.relay.pictures import pictures_of
@@ -168,6 +169,7 @@ CHAT: Final[Vendor] = replace(
         "text_to_video": _ASKED,
         "image_to_video": replace(_ASKED, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
         "remix": replace(_ASKED, fields={**_FIELDS, "source": Field("messages", later)}, shape=_changed),
+        **CHATTED,
     },
     traits=replace(OFFICIAL.traits, listed=False, synchronous=True, submit_timeout=_LONGEST),
     sign="",

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from telecine.nouns.sizes import is_size, parse_size
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
+from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import task_of
 from telecine.providers.relay.frame import SAYING, agrees, billed, fitting
 from telecine.providers.relay.official import OFFICIAL
@@ -96,6 +97,7 @@ NEW_API: Final[Vendor] = replace(
         "text_to_video": _MADE,
         "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
         "remix": replace(OFFICIAL.ops["remix"], poll=f"GET {wire.GENERATIONS}/{{id}}"),
+        **IMAGES,
     },
     traits=replace(OFFICIAL.traits, listed=False),
     sign=f"{wire.GENERATIONS}/{{id}}",

@@ -17,6 +17,7 @@ from telecine.providers.base import Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Objection, Op, Picture, Status, Vendor, later, strip
 from telecine.providers.http.getters import at, rows
+from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import (
     at_once,
     blocked,
@@ -34,6 +35,7 @@ from telecine.providers.relay.frame import SAYING, billed, frame, said
 from telecine.providers.relay.pictures import pictures_of
 from telecine.providers.take import whole
 from telecine.wires import openai as wire
+from telecine.wires import openai_images as images
 from telecine.wires.openai import DONE, PATH, QUEUED, RETENTION, RUNNING
 
 _RELAYED: Final = ("seed", "negative_prompt")
@@ -116,9 +118,10 @@ OFFICIAL: Final = Vendor(
             shape=_remixed,
             form=False,
         ),
+        **IMAGES,
     },
     traits=Traits(RETENTION, usual=60.0, listed=True),
-    billed=wire.BILLED,
+    billed=wire.BILLED | images.BILLED,
     free=frozenset({"prompt", "negative_prompt", "seed"}),
     handle_header="idempotency-key",  # some relays know it; nothing here relies on it
     most_media=wire.MAX_IMAGES,

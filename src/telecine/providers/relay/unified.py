@@ -14,6 +14,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.sizes import is_size, parse_size, plain_resolution
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
+from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import linked
 from telecine.providers.relay.frame import SAYING, billed, fitting, said
 from telecine.providers.relay.official import OFFICIAL, earlier
@@ -106,10 +107,11 @@ UNIFIED: Final[Vendor] = replace(
         "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
         # Such relays document the official path for it (wire table C.4).
         "remix": replace(OFFICIAL.ops["remix"], poll=_POLL),
+        **IMAGES,
     },
     traits=replace(OFFICIAL.traits, listed=False),
     sign=f"{wire.QUERY}?id={{id}}",
-    billed=openai.BILLED | {"orientation"},
+    billed=OFFICIAL.billed | {"orientation"},
     inline="data",
     outputs=linked,
 )
