@@ -198,7 +198,7 @@ def of_kling(request: GenerationRequest) -> Any:
 
 def of_openai(request: GenerationRequest) -> Any:
     draft = translate(OPENAI_VENDOR, request, request.model)
-    return draft.encoded(), [(name, item) for _, name, item in draft.media]
+    return draft.op.create, draft.encoded(), [(name, item) for _, name, item in draft.media]
 
 
 def of_suno(request: GenerationRequest) -> Any:

@@ -8,7 +8,7 @@ has its files in is read tolerantly, for relays mix them: base64, links, or `dat
 from __future__ import annotations
 
 from binascii import Error, a2b_base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -36,6 +36,8 @@ _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 _LISTS: Final = tuple(rows(name) for name in ("data", "images", "output"))
 """Where the pictures of an answer are; the last two at relays [reconstructed]."""
+_NAMES: Final = ("b64_json", "url", "image_url")
+"""Where one of them has its file: the first as base64, the others as a link or a `data:` URL."""
 _DATA: Final = "data:image/"
 
 
@@ -131,13 +133,15 @@ def answer(told: Told) -> Succeeded | str:
 def _picture(item: Mapping[str, Any], told: Told) -> UpstreamOutput | None:
     revised = item.get("revised_prompt")
     facts = Facts.of("openai", ImageFacts(revised)) if isinstance(revised, str) and revised else None
-    for text in _texts(item):
-        if text in told.files or text.startswith(_DATA) or link(text) is None:
-            content = content_of(text, told.files) or _decoded(text)
-            if content:
-                return UpstreamOutput(kind="image", content=content, facts=facts)
-        else:
-            return UpstreamOutput(link(text) or "", "image", expires_at=told.now + wire.LINK_SECONDS, facts=facts)
+    for name in _NAMES:
+        text = item.get(name)
+        if not isinstance(text, str) or not text:
+            continue
+        if (url := link(text)) is not None:
+            return UpstreamOutput(url, "image", expires_at=told.now + wire.LINK_SECONDS, facts=facts)
+        within = name == _NAMES[0] or text in told.files or text.startswith(_DATA)
+        if within and (content := content_of(text, told.files) or _decoded(text)):
+            return UpstreamOutput(kind="image", content=content, facts=facts)
     return None
 
 
@@ -148,13 +152,6 @@ def _decoded(text: str) -> bytes | None:
         return a2b_base64(data, strict_mode=True) if head.startswith(_DATA) and head.endswith(";base64") else None
     except Error:
         return None
-
-
-def _texts(item: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("b64_json", "url", "image_url"):
-        text = item.get(name)
-        if isinstance(text, str) and text:
-            yield text
 
 
 def usage_of(said: object) -> ImagesUsage | None:

@@ -58,7 +58,7 @@ async def test_each_field_has_its_place(sent: Any, fields: dict[str, Any], body:
 @pytest.mark.parametrize(
     ("request_", "param"),
     [
-        (text(operation="text_to_image"), "operation"),
+        (text(operation="music"), "operation"),
         (text(prompt=" "), "prompt"),
         (text(duration=2.5), "duration"),
         (text(size="big"), "size"),

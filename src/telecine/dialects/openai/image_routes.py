@@ -91,7 +91,7 @@ IMAGES: Final = Dialect(
             "variation",
             {"model": "dall-e-2", "image": "https://pictures.example/boat.png"},
         ),
-        *(_read(path) for path in (_TASKS, GENERATIONS, EDITS, VARIATIONS)),
+        *(_read(path) for path in (_TASKS, GENERATIONS, EDITS)),
     ),
     id_form=IMAGE,
     errors=msgspec.structs.replace(ERRORS, fields=FIELDS),
