@@ -34,7 +34,7 @@ from telecine.providers.base import (
 from telecine.providers.http import HttpProvider
 from telecine.providers.http.answers import polled
 from telecine.providers.http.body import translate
-from telecine.providers.kling2 import KLING2
+from telecine.providers.kling.kling2 import KLING2
 from telecine.providers.known import VENDORS
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
@@ -145,7 +145,7 @@ def test_what_cannot_be_said_is_refused_by_name(request_: GenerationRequest, par
 
 
 def test_what_only_kling_knows_passes_where_it_stood() -> None:
-    fields = {"settings.fps": msgspec.Raw(b"60"), "contents": msgspec.Raw(b'[{"type":"depth","url":"https://a/d"}]')}
+    fields = {"settings.fps": msgspec.Raw(b"60"), "contents[]": msgspec.Raw(b'[{"type":"depth","url":"https://a/d"}]')}
     novel = {"resolution": Novel("8k", "no"), "duration": Novel("16", "no"), "audio": Novel("ambient", "no")}
     own = {"parameters.elements": ("contents", '[{"type":"element","element_id":12,"id":"boy"}]')}
     native = Native("kling2", fields, novel, own)

@@ -21,6 +21,7 @@ from telecine.dialects.billing.dashboard import DashboardRefusal
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.document import Entry, Query
 from telecine.dialects.kling import KLING
+from telecine.dialects.kling2 import KLING2
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import ERROR_CODES, GatewayError, TaskError
@@ -135,7 +136,7 @@ def test_query_parameters_are_those_that_are_read(
 
 def test_what_is_sent_is_in_the_document_and_on_the_page(sandbox: LiveServer) -> None:
     told = document()["webhooks"]
-    assert set(told) == {"task", "test", "video", "kling", "suno", "bizyair"}
+    assert set(told) == {"task", "test", "video", "kling", "kling2", "suno", "bizyair"}
     page = sandbox.call("GET", "/docs", key=None).content.decode()
     for one in told.values():
         assert escape(one["post"]["summary"]) in page
@@ -150,7 +151,9 @@ def test_what_is_sent_is_in_the_document_and_on_the_page(sandbox: LiveServer) ->
     assert all(f"&quot;{kind}&quot;" in page for kind in EVENTS)
 
 
-@pytest.mark.parametrize(("name", "dialect"), [("task", TASKS), ("video", OPENAI), ("kling", KLING)])
+@pytest.mark.parametrize(
+    ("name", "dialect"), [("task", TASKS), ("video", OPENAI), ("kling", KLING), ("kling2", KLING2)]
+)
 def test_what_is_sent_is_as_declared(name: str, dialect: Dialect) -> None:
     schema = document()["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
     house, wanted = House(dialect), GenerationRequest("text_to_video", "kling-v1", "a boat")

@@ -54,6 +54,16 @@ class Body(msgspec.Struct, frozen=True):
     files: tuple[tuple[str, UploadFile], ...] = ()
     parts: frozenset[str] = frozenset()
     """The names in a form, as they stand there: `image` and `image[]` are two."""
+    within: str = ""
+    """Where in the whole body it stands, as `settings.`; nothing: it is the whole."""
+
+    def inner(self, name: str) -> Body | None:
+        """The object in the field `name`, whose unknown fields are then called `name.field`; None where it is none."""
+        value = self.fields.get(name)
+        if not isinstance(value, dict):
+            return None
+        content = None if self.content is None else bytes(_RAW.decode(self.content)[name])
+        return Body(value, content, within=f"{self.within}{name}.")
 
     def known(self, known: Known) -> dict[str, Any]:
         """The fields in `known`."""
@@ -70,7 +80,8 @@ class Body(msgspec.Struct, frozen=True):
         for name in names:
             meant = known.folded.get(_folded(name))
             if meant is not None:
-                raise invalid(f"'{name}' differs from '{meant}' only in how it is written; write '{meant}'.", name)
+                at = f"{self.within}{name}"
+                raise invalid(f"'{at}' differs from '{meant}' only in how it is written; write '{meant}'.", at)
         _check_names({name: self.fields[name] for name in sorted(names)})
         if self.content is not None:
             # A copy, because a Raw keeps the whole body alive that it was read from.
@@ -80,7 +91,7 @@ class Body(msgspec.Struct, frozen=True):
             found = {name: msgspec.Raw(msgspec.json.encode(self.fields[name])) for name in sorted(names)}
         if sum(len(bytes(value)) for value in found.values()) > MAX_UNKNOWN:
             raise GatewayError("too_large", f"Unknown fields may hold {MAX_UNKNOWN} bytes at most: {', '.join(found)}.")
-        return found
+        return {f"{self.within}{name}": raw for name, raw in found.items()} if self.within else found
 
 
 def _folded(name: str) -> str:

@@ -61,12 +61,17 @@ class Row(Described, frozen=True):
         return found if isinstance(found, Response) else json_response(found, self.status)
 
 
+async def by_name(call: Call, name: str) -> View:
+    """The task with this id, in any dialect's form. Raises GatewayError (`not_found`)."""
+    task_id = parse_task_id(name)
+    if task_id is None:
+        raise missing(name)
+    return await call.edge.tasks.get(call.principal, task_id)
+
+
 async def by_id(call: Call) -> View:
     """The task that the path names, in any dialect's form. Raises GatewayError (`not_found`)."""
-    task_id = parse_task_id(call.id)
-    if task_id is None:
-        raise missing(call.id)
-    return await call.edge.tasks.get(call.principal, task_id)
+    return await by_name(call, call.id)
 
 
 def making(*kinds: Kind) -> Find:
@@ -213,18 +218,22 @@ class Read(Row, frozen=True, kw_only=True):
 
 
 class ReadMany(Row, frozen=True, kw_only=True):
-    """Show the tasks that a body names, in its order; what is not there, or another account's, is left out."""
+    """Show the tasks that a body names, or a query where the method is GET, in its order; what is not there, or another
+    account's, is left out."""
 
     method: Method = "POST"
     names: Callable[[Call, Body], Sequence[str]]
-    """The ids, in any dialect's form. Raises GatewayError."""
+    """What they are called. Raises GatewayError."""
+    find: Callable[[Call, str], Awaitable[View]] = by_name
+    """The task that is called so. Raises GatewayError."""
     show: Callable[[Call, list[View]], Any]
     kinds: tuple[Kind, ...] = ()
     """What the tasks make that this dialect can show; nothing for whatever they make."""
     most: int = 100
 
     async def serve(self, call: Call) -> Response:
-        names = list(dict.fromkeys(self.names(call, await read_object(call.request))))
+        body = Body({}) if self.method == "GET" else await read_object(call.request)
+        names = list(dict.fromkeys(self.names(call, body)))
         release(call.request.scope)
         if len(names) > self.most:
             raise invalid(f"{len(names)} tasks at once; ask for {self.most} at most.")
@@ -233,10 +242,8 @@ class ReadMany(Row, frozen=True, kw_only=True):
 
     async def _one(self, call: Call, name: str) -> View | None:
         """Reads that arrive together share a statement."""
-        if (task_id := parse_task_id(name)) is None:
-            return None
         try:
-            view = await call.edge.tasks.get(call.principal, task_id)
+            view = await self.find(call, name)
         except GatewayError as error:
             if error.code != "not_found":
                 raise

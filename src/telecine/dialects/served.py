@@ -8,6 +8,7 @@ from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.kling import KLING
+from telecine.dialects.kling2 import KLING2
 from telecine.dialects.openai import IMAGES, NEW_API, OPENAI
 from telecine.dialects.openai import RELAY as VIDEO_RELAY
 from telecine.dialects.suno import SUNO
@@ -16,6 +17,7 @@ from telecine.dialects.tasks import TASKS
 DIALECTS: Final[tuple[Dialect, ...]] = (
     KLING,
     KLING_COSTS,
+    KLING2,
     BIZYAIR,
     MODELS,
     SDK_MODELS,

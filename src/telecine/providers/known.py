@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from telecine.providers.base import Terms
 from telecine.providers.bizyair import BIZYAIR
 from telecine.providers.comfyui import ComfyProvider
 from telecine.providers.http import Vendor
 from telecine.providers.kling import KLING
-from telecine.providers.kling2 import KLING2
 from telecine.providers.openai import OPENAI
 from telecine.providers.relay.table import RELAY
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (replace(KLING, later=(KLING2,)), OPENAI, RELAY, SUNO, BIZYAIR)
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, RELAY, SUNO, BIZYAIR)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},

@@ -172,14 +172,28 @@ class Billing(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     package_type: Literal["video", "image", "audio"] | None = None
 
 
-class NewTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task in an answer, and the whole body of a callback. Times are milliseconds since the Unix epoch."""
+class Created(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as the answer to its create tells it. Times are milliseconds since the Unix epoch."""
 
     id: str
     status: str
-    message: str = ""
     create_time: int
     update_time: int
     external_id: str = ""
+
+
+class Task(Created, frozen=True, kw_only=True):
+    """A task in an answer to a question, and the whole body of a callback."""
+
+    message: str = ""
     outputs: list[VideoOutput | ImageOutput | AudioOutput] = []
     billing: list[Billing] = []
+
+
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list. `count` is how many tasks are on it [reconstructed]."""
+
+    result: list[Task]
+    count: int
+    next_cursor: str = ""
+    has_more: bool

@@ -239,12 +239,14 @@ def _result(view: View, media: Media) -> TaskResult:
     found = [(output, url) for output in results(view, kind) if (url := media.link(output)) is not None]
     match kind:
         case "image":
-            images = [KlingImage(number, url, _marked(view, one, media)) for number, (one, url) in enumerate(found)]
+            images = [KlingImage(number, url, watermarked(view, one, media)) for number, (one, url) in enumerate(found)]
             return TaskResult(images=images)
         case "audio":
             return TaskResult(audios=[_audio(view, one, media) for one, _ in found])
         case _:
-            videos = [KlingVideo(_name(one), url, _seconds(view, one), _marked(view, one, media)) for one, url in found]
+            videos = [
+                KlingVideo(_name(one), url, length_of(view, one), watermarked(view, one, media)) for one, url in found
+            ]
             return TaskResult(videos)
 
 
@@ -252,7 +254,8 @@ def _name(output: Output) -> str:
     return output_id(output.task_id, output.index)
 
 
-def _seconds(view: View, output: Output) -> str:
+def length_of(view: View, output: Output) -> str:
+    """Its seconds, as text; nothing where nobody knows."""
     made = made_seconds(view, output.index)
     seconds = made if made is not None else asked_seconds(view.task)
     return "" if seconds is None else f"{round(seconds, 3):g}"
@@ -260,16 +263,22 @@ def _seconds(view: View, output: Output) -> str:
 
 def _audio(view: View, main: Output, media: Media) -> KlingAudio:
     """By what the files are: a sound has one form or two."""
-    forms = [main, *(one for one in view.outputs if one.item == main.item and one.part == "wav")]
-    links: dict[str, tuple[str, str]] = {}
-    for one in forms:
-        form = "wav" if "wav" in (one.content_type or "") or one.part == "wav" else "mp3"
-        links.setdefault(form, (media.link(one) or "", _seconds(view, main)))
+    links = sound_links(view, main, media)
     (mp3, mp3_seconds), (wav, wav_seconds) = (links.get(form, ("", "")) for form in ("mp3", "wav"))
     return KlingAudio(_name(main), mp3, wav, mp3_seconds, wav_seconds)
 
 
-def _marked(view: View, main: Output, media: Media) -> str | UnsetType:
+def sound_links(view: View, main: Output, media: Media) -> dict[str, tuple[str, str]]:
+    """By `mp3` and `wav`, as far as a sound has that form, its link and its seconds."""
+    forms = [main, *(one for one in view.outputs if one.item == main.item and one.part == "wav")]
+    links: dict[str, tuple[str, str]] = {}
+    for one in forms:
+        form = "wav" if "wav" in (one.content_type or "") or one.part == "wav" else "mp3"
+        links.setdefault(form, (media.link(one) or "", length_of(view, main)))
+    return links
+
+
+def watermarked(view: View, main: Output, media: Media) -> str | UnsetType:
     """The copy with a watermark, where there is one."""
     copies = (one for one in view.outputs if one.item == main.item and one.part == "watermark")
     return next((url for one in copies if (url := media.link(one)) is not None), UNSET)

@@ -26,7 +26,7 @@ from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Op, Status, Told, Vendor, later
 from telecine.providers.http.frame import Frame
 from telecine.providers.http.getters import at, rows, says
-from telecine.providers.kling import KLING
+from telecine.providers.kling.vendor import KLING
 from telecine.providers.take import Take, whole
 from telecine.wires import kling2 as wire
 from telecine.wires.kling import MODES, RETENTION
@@ -117,7 +117,7 @@ def _contents(draft: Draft, types: Mapping[Role, str]) -> set[str]:
             found.append({"type": kind})
             draft.put("url", item, found[-1])
     found += body.pop("contents", ())  # the elements
-    native = request.native.fields.get("contents") if request.native is not None else None
+    native = request.native.fields.get("contents[]") if request.native is not None else None
     more = msgspec.json.decode(native) if native is not None else None
     body["contents"] = [*found, *(more if isinstance(more, list) else ())]
     return said
@@ -146,18 +146,20 @@ def _made(told: Told) -> Succeeded | str:
     """The videos, pictures and sounds; links work for as long as Kling keeps what it made."""
     until = told.now + RETENTION
     listed = [one for one in _outputs(told.job) if one.get("type") in _FILES]
-    found = [_output(one, until) for one in listed]
-    made = tuple(one for one in found if one is not None)
-    if not made or len(made) < len(listed):
+    found = [_parts(one, until) for one in listed]
+    if not found or any(parts[0] is None for parts in found):
         return "a success without a file"
+    made = tuple(one for parts in found for one in parts if one is not None)
     lasting = [one for one in listed if one["type"] != "image"]
     return Succeeded(made, Usage(seconds=total(lasting, _length) if lasting else None, units=_units(told.job)))
 
 
-def _output(one: dict[str, Any], until: float) -> UpstreamOutput | None:
-    kind = _FILES[one["type"]]
-    url = one.get("url") or one.get("mp3_url") or one.get("wav_url")
-    return file(url, kind, one.get("id"), until)
+def _parts(one: dict[str, Any], until: float) -> list[UpstreamOutput | None]:
+    """A result, and beside it its copy with a watermark, or its other form."""
+    kind, mp3, wav = _FILES[one["type"]], one.get("mp3_url"), one.get("wav_url")
+    main = file(one.get("url") or mp3 or wav, kind, one.get("id"), until)
+    copy = file(one.get("watermark_url"), kind, None, until, part="watermark")
+    return [main, copy, file(wav, kind, None, until, part="wav") if mp3 else None]
 
 
 def _length(one: dict[str, Any]) -> Any:
