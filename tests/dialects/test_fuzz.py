@@ -23,7 +23,7 @@ from telecine.dialects.inline import Source
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling.create import parse as parse_kling
 from telecine.dialects.kling.videos import VIDEOS
-from telecine.dialects.openai import OPENAI
+from telecine.dialects.openai import OPENAI, follow
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.suno import SUNO
@@ -40,7 +40,7 @@ SOURCE = GenerationRequest(operation="text_to_video", model="sora-2")
 
 
 def remix(body: Body) -> tuple[GenerationRequest, list[Source]]:
-    return openai.parse_remix(body, SOURCE, 7, catalogue.load()), []
+    return follow.parse_remix(body, SOURCE, 7, catalogue.load()), []
 
 
 CALL = Call(

@@ -121,17 +121,18 @@ IMAGE: Final = IdForm("image_", lambda task_id, _: image_id(task_id))
 TSK: Final = IdForm("tsk_", lambda task_id, _: tsk_id(task_id))
 UUID: Final = IdForm("uuid", lambda task_id, _: uuid_form(task_id))
 RELAY: Final = IdForm("model:task_", lambda task_id, model: f"{model}:task_{to_base32(task_id)}")
+CHARACTER: Final = IdForm("char_", lambda task_id, _: f"char_{to_base32(task_id)}")
 ALPHANUMERIC: Final = IdForm("alphanumeric", lambda task_id, _: to_base32(task_id))
 """Lower-case letters and digits alone."""
-ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, TSK, UUID, RELAY, ALPHANUMERIC)
+ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, CHARACTER, TSK, UUID, RELAY, ALPHANUMERIC)
 
 
 _UUID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f])00-0{12}")
 
 
 def parse_task_id(text: str) -> int | None:
-    """The task id in any dialect's form (decimal, `video_…`, `image_…`, `tsk_…`, `task_…`, `model:task_…`, a UUID, 13
-    letters and digits), or None."""
+    """The task id in any dialect's form (decimal, `video_…`, `image_…`, `char_…`, `tsk_…`, `task_…`, `model:task_…`, a
+    UUID, 13 letters and digits), or None."""
     if text.isascii() and text.isdigit() and len(text) != _WIDTH:
         number = int(text) if len(text) < 20 else MAX_ID + 1
         return number if number <= MAX_ID else None
@@ -142,7 +143,7 @@ def parse_task_id(text: str) -> int | None:
         return number if number <= MAX_ID else None
     _, _, tail = text.rpartition(":")
     prefix, _, digits = tail.partition("_")
-    return from_base32(digits) if prefix in {"video", "image", "tsk", "task"} else None
+    return from_base32(digits) if prefix in {"video", "image", "char", "tsk", "task"} else None
 
 
 def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> Reference:

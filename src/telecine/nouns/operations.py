@@ -16,6 +16,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.kinds import Kind as Kind  # noqa: PLC0414  what operations make is known by them
 from telecine.nouns.money import Unit
 from telecine.nouns.parameters import (
+    CharacterParameters,
     EffectsParameters,
     ExpandParameters,
     ImageParameters,
@@ -230,6 +231,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             unit="call",
             inputs={"video": _ONE},
             needs=("video",),
+            parameters=CharacterParameters,
             follows=_CLIPS,
             called="character",
             inferred=False,

@@ -156,6 +156,15 @@ class LipSyncParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="li
     watermark: bool | None = None
 
 
+class CharacterParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="character"):
+    """Of a character that is made of somebody in a video, to be seen in others."""
+
+    name: str | None = None
+    """How its maker calls it."""
+    timestamps: str | None = None
+    """`1,3`: from which second to which of the video they are seen."""
+
+
 class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="music"):
     """Of operations that make songs. The request's prompt says what a song is about; these say the rest."""
 
@@ -199,6 +208,7 @@ Parameters = (
     | ExpandParameters
     | EffectsParameters
     | LipSyncParameters
+    | CharacterParameters
     | MusicParameters
     | WorkflowParameters
 )

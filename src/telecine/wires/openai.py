@@ -13,6 +13,10 @@ import msgspec
 from telecine.wires.scalars import Number, Word
 
 PATH: Final = "/v1/videos"
+EDITS: Final = f"{PATH}/edits"
+EXTENSIONS: Final = f"{PATH}/extensions"
+CHARACTERS: Final = f"{PATH}/characters"
+RELAY_CHARACTERS: Final = "/sora/v1/characters"
 MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
 RETENTION: Final = 86400.0
@@ -109,3 +113,38 @@ class CreateVideo(msgspec.Struct):
     n: Number | None = None
     callback_url: str | None = None
     metadata: dict[str, Note] | None = None
+
+
+class FollowVideo(CreateVideo):
+    """An edit or an extension: the same fields, and the video that it is made from."""
+
+    video: Any = None
+    """A file, `{"id": …}`, an id, a URL or a data URL."""
+
+
+class CreateCharacter(msgspec.Struct):
+    """Official: `name` and `video`. Relays: `url` or `from_task`, and `timestamps` (wire table C.4)."""
+
+    name: str | None = None
+    video: Any = None
+    url: str | None = None
+    from_task: str | None = None
+    """The id of the video with somebody in it."""
+    timestamps: str | None = None
+    """`1,3`: from which second to which they are seen there."""
+    model: str | None = None
+    model_name: str | None = None
+    webhook_url: str | None = None
+    callback_url: str | None = None
+    notify_hook: str | None = None
+    metadata: dict[str, Note] | None = None
+
+
+class Character(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an upstream says of a character that it has made; as JSON, the text that the operation makes. `username` is
+    what a prompt calls it, behind an `@`."""
+
+    id: str | None = None
+    username: str | None = None
+    permalink: str | None = None
+    profile_picture_url: str | None = None

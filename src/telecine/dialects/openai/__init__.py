@@ -2,7 +2,7 @@
 
 Guarantees: status words, error envelope and ids are OpenAI's own, so the official clients' pollers work; `url`,
 `video_url` and `task_id` stand beside the official object, because relay applications show a video only with them.
-Not here yet: `edits`, `extensions` and `characters`, which answer 404.
+The relays' query with `detail`, their unified form and new-api's are dialects of their own over the same rows.
 """
 
 from telecine.dialects.openai.image_routes import IMAGES

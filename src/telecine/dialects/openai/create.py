@@ -1,9 +1,11 @@
-"""From OpenAI's create and remix bodies, JSON or form, to a GenerationRequest."""
+"""From OpenAI's create body, JSON or form, to a GenerationRequest."""
 
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Collection
+from functools import cache
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,8 +18,9 @@ from telecine.dialects.openai.pictures import sources
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import check_agreement
+from telecine.nouns.operations import inferred
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest, Native, Novel, Reference
+from telecine.nouns.request import GenerationRequest, Native, Novel
 from telecine.wires.openai import HOOKS, CreateVideo, Note
 from telecine.wires.scalars import Number
 
@@ -28,7 +31,7 @@ IN_METADATA: Final = ("resolution", "aspectRatio", "aspect_ratio", "seed")
 _SPAN: Final = (1, 3)
 """Seconds that the part of a video with a character in it lasts (wire table C.2)."""
 
-_KNOWN: Final = Known.of(CreateVideo)
+T = TypeVar("T", bound=CreateVideo)
 
 
 def hook_of(body: Body) -> str:
@@ -38,13 +41,24 @@ def hook_of(body: Body) -> str:
 
 def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list[Source]]:
     """The request, and the pictures that it still lacks. Raises GatewayError."""
-    wire, native = _read(body)
+    _, request, pictures = parse_fields(body, models, CreateVideo)
+    return request, pictures
+
+
+def parse_fields(
+    body: Body, models: Catalogue, kind: type[T], others: Collection[str] = ()
+) -> tuple[T, GenerationRequest, list[Source]]:
+    """The fields of a body of that `kind`, what all bodies have of them as a request, and the pictures that it still
+    lacks. Files in the fields `others` are no pictures. Raises GatewayError."""
+    wire, native = _read(body, kind)
     model = agreed(("model", wire.model), ("model_name", wire.model_name)) or DEFAULT_MODEL
-    pictures = sources(wire, body, model)
+    pictures = sources(wire, body, model, others)
+    known = models.find(model)
+    roles = [one.role for one in pictures]
     notes = wire.metadata or {}
     size, ratios, resolutions = frame(wire)
     request = GenerationRequest(
-        operation="image_to_video" if pictures else "text_to_video",
+        operation=inferred("video", roles, known.operations if known is not None else ()).name,
         model=model,
         prompt=wire.prompt or "",
         negative_prompt=wire.negative_prompt,
@@ -62,12 +76,12 @@ def parse_create(body: Body, models: Catalogue) -> tuple[GenerationRequest, list
         ),
         parameters=_parameters(wire),
         callback_url=agreed(*((name, getattr(wire, name)) for name in HOOKS)),
-        metadata=_notes(body),
+        metadata=notes_of(body),
         native=native,
     )
     request = with_novel(request, own(wire, request, ratios, resolutions), models)
     check_agreement(request, models.ability(request.model, request.operation))
-    return request, pictures
+    return wire, request, pictures
 
 
 def with_novel(request: GenerationRequest, own: dict[str, tuple[str, str]], models: Catalogue) -> GenerationRequest:
@@ -84,51 +98,24 @@ def with_novel(request: GenerationRequest, own: dict[str, tuple[str, str]], mode
     return msgspec.structs.replace(request, native=native)
 
 
-def parse_remix(
-    body: Body,
-    source: GenerationRequest,
-    source_task: int,
-    models: Catalogue,
-    *,
-    seconds: str | None = None,
-    size: str | None = None,
-) -> GenerationRequest:
-    """A remix of `source`: a new prompt, and whatever else the body may change. What it repeats of the source, whose
-    object shows `seconds` and `size`, is no change. Raises GatewayError."""
-    request, sources = parse_create(body, models)
-    if (body.fields.get("model") or body.fields.get("model_name")) and not models.alike(request.model, source.model):
-        raise invalid(f"model: a remix keeps that of its source, '{source.model}'; leave it out.", "model")
-    own = [source.duration] if seconds is None else [source.duration, float(seconds)]
-    if request.duration is not None and request.duration not in own:
-        raise invalid("seconds: a remix keeps those of its source; leave them out.", "seconds")
-    if sources:
-        raise invalid("input_reference: a remix takes no picture.", "input_reference")
-    asked = (request.size, request.aspect_ratio, request.resolution)
-    frame = source if asked in ((None, None, None), (size, None, None)) else request
-    made = msgspec.structs.replace(
-        request,
-        operation="remix",
-        model=source.model,
-        size=frame.size,
-        aspect_ratio=frame.aspect_ratio,
-        resolution=frame.resolution,
-        duration=source.duration,
-        source=Reference(task=source_task),
-    )
-    return with_novel(made, {}, models)
-
-
-def _read(body: Body) -> tuple[CreateVideo, Native | None]:
+def _read(body: Body, kind: type[T]) -> tuple[T, Native | None]:
     """The typed fields, and the fields of nobody's."""
-    unknown = body.unknown(_KNOWN)
-    known = body.known(_KNOWN)
-    wire = typed({name: value for name, value in known.items() if value is not None and value != ""}, CreateVideo)
+    names = known_to(kind)
+    unknown = body.unknown(names)
+    known = body.known(names)
+    wire = typed({name: value for name, value in known.items() if value is not None and value != ""}, kind)
     if wire.prompt is None or not wire.prompt.strip():
         raise invalid("prompt: is required.", "prompt")
     return wire, Native("openai", unknown) if unknown else None
 
 
-def _notes(body: Body) -> dict[str, str] | None:
+@cache
+def known_to(kind: type[msgspec.Struct]) -> Known:
+    """The fields of a body of that `kind`."""
+    return Known.of(kind)
+
+
+def notes_of(body: Body) -> dict[str, str] | None:
     """What the client keeps with the task, as it wrote it."""
     kept = {
         name: value if isinstance(value, str) else json.dumps(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -21,11 +22,11 @@ _MAX_IMAGES: Final = 9
 _PICTURE_TYPES: Final = (None, "image_url", "input_image", "image")
 
 
-def sources(wire: CreateVideo, body: Body, model: str) -> list[Source]:
+def sources(wire: CreateVideo, body: Body, model: str, others: Collection[str] = ()) -> list[Source]:
     """The pictures: one begins the video, two begin and end it, three or more are references (wire table C.7), as all
     are for a model that makes a video of components. The same picture under two names is one picture.
 
-    Raises GatewayError.
+    Files in the fields `others` are no pictures. Raises GatewayError.
     """
     by_name: dict[str, list[Source]] = {name: [] for name in REPEATABLE}
     for name in REPEATABLE:
@@ -33,6 +34,8 @@ def sources(wire: CreateVideo, body: Body, model: str) -> list[Source]:
         given = value if isinstance(value, list) else [] if value is None else [value]
         by_name[name] += [picture(one, name) for one in given]
     for name, file in body.files:
+        if name in others:
+            continue
         if name not in REPEATABLE:
             raise GatewayError("unsupported_parameter", f"'{name[:64]}' takes no file.", param=name[:64])
         by_name[name].append(Source("first_frame", name, file=file))

@@ -10,6 +10,9 @@ from msgspec.structs import replace
 from telecine.dialects import models
 from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Claim, Dialect, each_status
+from telecine.dialects.openai import characters
+from telecine.dialects.openai.characters import CharacterObject
+from telecine.dialects.openai.detail import RelayVideo, relay_video
 from telecine.dialects.openai.form import DETAILED, OFFICIAL
 from telecine.dialects.openai.image_render import ImageTask, image_task
 from telecine.dialects.openai.messages import RELAY_ERRORS
@@ -25,11 +28,20 @@ _ROOT: Final = "/relay"
 _WITH_MODEL: Final = re.compile(r".+:task_.*")
 
 
-def told(view: View, edge: Edge) -> Video | ImageTask:
+def told(view: View, edge: Edge) -> Video | ImageTask | CharacterObject:
     """What a webhook says of a task of this dialect's."""
+    if view.task.operation == characters.OPERATION:
+        return characters.character_object(view)
     if makes_of(view.task.request) == "image":
         return image_task(view, edge.media)
     return video(view, edge.media, edge.catalogue)
+
+
+def _told(view: View, edge: Edge) -> RelayVideo | CharacterObject:
+    """The same at relays."""
+    if view.task.operation == characters.OPERATION:
+        return characters.character_object(view)
+    return relay_video(view, edge.media, edge.catalogue)
 
 
 OPENAI: Final = Dialect(
@@ -37,8 +49,7 @@ OPENAI: Final = Dialect(
     title="OpenAI",
     about="The Videos API of the OpenAI SDKs, which work unchanged with this server as their base URL.",
     claimed=(Claim("/v1"),),
-    rows=(*rows(OFFICIAL), *models.ROWS),
-    reserved=("/v1/videos/edits", "/v1/videos/extensions", "/v1/videos/characters", "/v1/videos/characters/{id}"),
+    rows=(*characters.OFFICIAL, *rows(OFFICIAL), *models.ROWS),
     id_form=VIDEO,
     errors=ERRORS,
     # OpenAI documents no webhook for videos, and relays post what a read would show.
@@ -51,10 +62,13 @@ RELAY: Final = Dialect(
     about="The Videos API as relays answer it, with `detail`, and with ids that have the model before them.",
     claimed=(
         Claim(_ROOT),
+        Claim(characters.RELAYED.path),
         Claim("/v1/videos/", form=_WITH_MODEL),
         *(Claim(row.path) for row in UNIFIED),
     ),
     rows=(
+        characters.RELAYED,
+        *characters.created(f"{_ROOT}/v1/videos/characters"),
         *rows(DETAILED, f"{_ROOT}/v1/videos"),
         *UNIFIED,
         # In the document, these paths are OpenAI's.
@@ -62,5 +76,5 @@ RELAY: Final = Dialect(
     ),
     id_form=WITH_MODEL,
     errors=RELAY_ERRORS,
-    announce=each_status(DETAILED.show),
+    announce=each_status(_told),
 )

@@ -8,18 +8,18 @@ from msgspec import UNSET
 from starlette.responses import RedirectResponse, Response
 
 from telecine.dialects import scalars
-from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
-from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create, parse_remix
+from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create
+from telecine.dialects.openai.follow import MAX_VIDEO, VIDEO, edited, extended, remixed
 from telecine.dialects.openai.form import Form
 from telecine.dialects.openai.pictures import REPEATABLE
-from telecine.dialects.openai.render import STATUS, DeletedVideo, envelope, shown, video
-from telecine.dialects.rows import Cancel, Create, Parsed, Plain, Read, Row
+from telecine.dialects.openai.render import STATUS, DeletedVideo, envelope, shown
+from telecine.dialects.rows import Cancel, Create, Plain, Read, Row
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import video_id
-from telecine.wires.openai import CreateVideo
+from telecine.wires.openai import CreateVideo, FollowVideo
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",
@@ -28,6 +28,7 @@ _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
 }
 _FETCHED_IN: Final = 5
 """Seconds after which a file that is not stored yet may be asked for again."""
+_ID: Final = "video_06xx11d95wm5j"
 PROMPT: Final = "A paper boat sails through a flooded library"
 _REDIRECT: Final = Query("redirect", "Answer where the file is, in the place of the file.", {"type": "boolean"})
 PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
@@ -65,22 +66,6 @@ async def content(call: Call, form: Form) -> Response:
     return await call.edge.media.serve(call.request, output, variant)
 
 
-def remixed(call: Call, body: Body) -> Parsed:
-    """The same video again, under a new prompt."""
-    source = call.source
-    if source is None:
-        raise TypeError("a remix is of a video that its path names")
-    shown = video(source, call.edge.media, call.edge.catalogue)
-    before, models = source.task, call.edge.catalogue
-    wanted = parse_remix(body, before.request, before.id, models, seconds=shown.seconds, size=shown.size)
-    if source.task.status != "succeeded":
-        raise invalid(
-            f"Only a completed video can be remixed; '{video_id(source.task.id)}' is {STATUS[source.task.status]}.",
-            "video_id",
-        )
-    return wanted, []
-
-
 def _made(form: Form) -> dict[str, Any]:
     """What all rows have that make videos."""
     return {
@@ -91,6 +76,11 @@ def _made(form: Form) -> dict[str, Any]:
         "most": MAX_IMAGE,
         "show": form.shown,
     }
+
+
+def _following(form: Form) -> dict[str, Any]:
+    """The same of those that name a video in their body, which may be a file."""
+    return {**_made(form), "body": FollowVideo, "repeatable": (*REPEATABLE, VIDEO), "most": MAX_VIDEO}
 
 
 def created(form: Form, path: str, summary: str) -> Create:
@@ -106,6 +96,20 @@ def rows(form: Form, root: str = "/v1/videos") -> tuple[Row, ...]:
     one = f"{root}/{form.id}"
     return (
         created(form, root, "Create a video"),
+        Create(
+            f"{root}/edits",
+            "Change a video as a prompt says",
+            example={"prompt": f"{PROMPT}, in the rain", "video": {"id": _ID}},
+            parse=edited,
+            **_following(form),
+        ),
+        Create(
+            f"{root}/extensions",
+            "Have a video go on",
+            example={"prompt": f"{PROMPT}, and finds the sea", "seconds": "8", "video": {"id": _ID}},
+            parse=extended,
+            **_following(form),
+        ),
         List(
             root,
             "List videos",
