@@ -320,9 +320,8 @@ def test_a_server_starts_with_the_kling_channel_that_is_shown(source: str, tmp_p
 async def test_every_route_in_the_documents_is_served(served: Served) -> None:
     routes = {route for text in DOCS.values() for route in _ROUTE.findall(text)}
     paths = {route.path.replace(":path}", "}") for one in DIALECTS for route in one.routes}
-    silent = {path for path in paths if re.match(r"/v1/videos/(edits|extensions|characters)", path)}
     twins = {path for path in paths if path.startswith("/bizyair/") and path.removeprefix("/bizyair") in paths}
-    assert paths - silent - twins <= {path for _, path in routes}
+    assert paths - twins <= {path for _, path in routes}
     headers = {"authorization": f"Bearer {served.key('admin key')}"}
     async with aiohttp.ClientSession(served.address, headers=headers) as session:
         for method, path in sorted(routes):
