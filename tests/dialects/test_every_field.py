@@ -41,7 +41,8 @@ from telecine.providers.http.body import translate
 from telecine.providers.kling import KLING as KLING_VENDOR
 from telecine.providers.kling.kling2 import KLING2 as KLING2_VENDOR
 from telecine.providers.openai import OPENAI as OPENAI_VENDOR
-from telecine.providers.sandbox.plan import opening, plan
+from telecine.providers.sandbox.plan import plan
+from telecine.providers.sandbox.taking import opening
 from telecine.providers.suno import SUNO as SUNO_VENDOR
 from telecine.providers.take import ADVISORY
 from telecine.wires.bizyair import CreateTask as CreateApp

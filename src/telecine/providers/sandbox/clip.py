@@ -6,6 +6,7 @@ a 4 s clip of 1280x720 costs about 0.3 s of CPU, most of it x264's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from telecine.providers.sandbox import lettering
 from telecine.providers.sandbox.jobs import SandboxJob
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import AudioFrame, VideoFrame
     from PIL.Image import Image
 
 ROOM: Final = 1.15
@@ -22,6 +23,7 @@ ROOM: Final = 1.15
 _BLACK: Final = 22
 """Luma of the time code's ground; its digits are 235, white in the limited range."""
 _NEUTRAL: Final = b"\x80"
+_SOUND_RATE: Final = 44_100
 _X264: Final = {"preset": "ultrafast", "crf": "24"}
 
 
@@ -30,15 +32,28 @@ def still_size(width: int, height: int) -> tuple[int, int]:
     return round(width * ROOM / 2) * 2, round(height * ROOM / 2) * 2
 
 
-def encode(still: Image, target: Path, job: SandboxJob) -> None:
-    """Write an H.264 MP4 that browsers play while it loads, as long as the job says to the nearest frame."""
+def yuv(still: Image) -> VideoFrame:
+    """The picture as a frame of a video."""
     import av
 
-    width, height, frame_rate = job.width, job.height, job.frame_rate
-    frames = max(1, round(job.duration * frame_rate))
     raw: VideoFrame = av.VideoFrame.from_image(still)  # type: ignore[no-untyped-call]
-    frame = raw.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-    camera = _Camera(frame, width, height, frames, frame_rate)
+    return raw.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+
+
+def moving(still: Image, job: SandboxJob, frames: int) -> Iterator[VideoFrame]:
+    """So many frames of a camera that moves across `still`."""
+    camera = _Camera(yuv(still), job.width, job.height, frames, job.frame_rate)
+    return map(camera.shoot, range(frames))
+
+
+def encode(
+    shots: Iterable[VideoFrame], target: Path, job: SandboxJob, sound: Iterable[AudioFrame] | None = None
+) -> None:
+    """Write an H.264 MP4 of `shots` under a time code, which browsers play while it loads."""
+    import av
+    from av.video.frame import PictureType
+
+    width, height, frame_rate = job.width, job.height, job.frame_rate
     code = TimeCode(width, height, frame_rate)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=frame_rate, options=_X264)
@@ -48,11 +63,17 @@ def encode(still: Image, target: Path, job: SandboxJob) -> None:
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = 1  # ITU-R BT.709
         context.color_range = 1  # limited
-        for number in range(frames):
-            shot = camera.shoot(number)
+        heard = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo") if sound is not None else None
+        for number, shot in enumerate(shots):
+            shot.make_writable()
             code.burn(shot, number)
+            shot.pts, shot.time_base, shot.pict_type = number, Fraction(1, frame_rate), PictureType.NONE
             container.mux(stream.encode(shot))
         container.mux(stream.encode(None))
+        if heard is not None:
+            for frame in sound or ():
+                container.mux(heard.encode(frame))
+            container.mux(heard.encode(None))
 
 
 class _Camera:

@@ -68,11 +68,10 @@ class Drawings:
         await self.stop(list(self._tasks))
 
     async def _draw(self, job: SandboxJob) -> None:
-        picture = self._jobs.input(job.handle) if job.picture else None
-        targets = self._jobs.outputs(job)
+        inputs, targets = self._jobs.inputs(job), self._jobs.outputs(job)
         try:
             took = await self._workers.run(
-                render.render, job, picture, targets, seconds=render.seconds_for(job), account_id=job.account_id
+                render.render, job, inputs, targets, seconds=render.seconds_for(job), account_id=job.account_id
             )
         except WorkerError as error:
             await self._jobs.run(partial(self._jobs.change, job.handle, partial(_crashed, error)))

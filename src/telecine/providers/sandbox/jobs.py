@@ -1,9 +1,9 @@
 """The sandbox's jobs: rows of a database of its own, so that a job outlives the process, and what is drawn in files.
 
-`<root>/jobs.db` has the jobs, `<name>.input` the picture that one begins with, `<name>.<index>.<png|mp4|mp3>` an
-output; `name` is the handle, with whatever means something in a path quoted. Files appear whole or not at all. What is
-written is not synced to disk at once: a job that a power cut takes away is found missing by its handle, and costs
-nobody anything.
+`<root>/jobs.db` has the jobs, `<name>.input`, `<name>.input1` … what one is made of, and
+`<name>.<index>.<png|mp4|mp3|wav>` is an output; `name` is the handle, with whatever means something in a path quoted.
+Files appear whole or not at all. What is written is not synced to disk at once: a job that a power cut takes away is
+found missing by its handle, and costs nobody anything.
 
 Equal jobs of an account have equal files, so these are drawn once: the others' are links to them.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +28,7 @@ from msgspec.structs import replace
 from telecine.nouns.errors import ErrorCode, TaskError
 from telecine.nouns.operations import Kind
 from telecine.nouns.task import Tokens
+from telecine.providers.sandbox.recipes import Draws, Given
 from telecine.store.batcher import Batcher
 
 Result = TypeVar("Result")
@@ -68,6 +70,18 @@ class SandboxJob(msgspec.Struct, frozen=True):
     """Whose it is: the workers are shared among accounts."""
     error: TaskError | None = None
     picture_sha256: str = ""
+    draws: Draws = ""
+    """What is made of what is given; the rest of the request says what `draws` needs beside that."""
+    given: tuple[Given, ...] = ()
+    """What it is made of, in the input files, where that is more than the picture that it begins with."""
+    growth: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """By how much of its height a picture grows above and below, and of its width on the left and on the right."""
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """How its files are named: so many of the first as there are results, then so many of the next, which go with
+        them."""
+        return ("mp3", "wav") if self.draws == "sound" else _EXTENSIONS[self.kind]
 
     @property
     def done_at(self) -> float:
@@ -88,8 +102,6 @@ _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
     "text": (),
     "file": (),
 }
-"""By kind of job, its files: so many of the first as there are results, then so many of the next, which go with them.
-"""
 _SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -178,7 +190,7 @@ class Jobs:
 
     def outputs(self, job: SandboxJob) -> list[Path]:
         """Where the job's files lie, or will."""
-        extensions = [one for one in _EXTENSIONS[job.kind] for _ in range(job.count)]
+        extensions = [one for one in job.extensions for _ in range(job.count)]
         return [self._named(job.handle, f"{index}.{extension}") for index, extension in enumerate(extensions)]
 
     def rendered(self, job: SandboxJob) -> bool:
@@ -187,21 +199,28 @@ class Jobs:
 
     def output(self, handle: str, index: int) -> Path | None:
         """One output, where it is there."""
-        found = (self._named(handle, f"{index}.{extension}") for extension in ("mp4", "png", "mp3"))
+        found = (self._named(handle, f"{index}.{extension}") for extension in ("mp4", "png", "mp3", "wav"))
         return next((path for path in found if path.exists()), None)
 
-    def input(self, handle: str) -> Path:
-        """Where the picture lies that the job begins with, if it begins with one."""
-        return self._named(handle, "input")
+    def input(self, handle: str, number: int = 0) -> Path:
+        """Where what the job is made of lies: the picture that it begins with, or all that is given, by its number."""
+        return self._named(handle, f"input{number or ''}")
 
-    def keep_input(self, handle: str, file: Path) -> tuple[Path, str]:
-        """Keep a copy of that picture; the copy, and its SHA-256."""
-        path, content = self.input(handle), file.read_bytes()
+    def inputs(self, job: SandboxJob) -> list[Path]:
+        """All that it is made of."""
+        return [self.input(job.handle, number) for number in range(len(job.given) or job.picture)]
+
+    def keep_input(self, handle: str, file: Path, number: int = 0) -> tuple[Path, str]:
+        """Keep a copy of that; the copy, and its SHA-256."""
+        path = self.input(handle, number)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         self._root.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
+        with file.open("rb") as source, part.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        with part.open("rb") as copy:
+            digest = hashlib.file_digest(copy, "sha256").hexdigest()
         part.replace(path)
-        return path, hashlib.sha256(content).hexdigest()
+        return path, digest
 
     def try_folder(self) -> None:
         """Raises OSError where no jobs can be written."""

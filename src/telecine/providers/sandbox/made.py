@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from telecine.nouns.task import Facts, Usage
 from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.sandbox.jobs import SandboxJob
@@ -27,6 +29,9 @@ def result(job: SandboxJob) -> Succeeded:
 
 
 def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
+    if job.draws in ("faces", "objects", "character"):
+        yield _words(job)
+        return
     if job.kind == "text":
         said = Facts.of("suno", Lyrics(title=job.title))
         yield UpstreamOutput(kind="text", text=job.lyrics or "", facts=said)
@@ -34,6 +39,11 @@ def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
     until = job.created_at + RETENTION
     for index in range(job.count):
         url = f"sandbox:{job.handle}/{index}"
+        if job.draws == "sound":
+            yield UpstreamOutput(url, "audio", expires_at=until, item=index)
+            plain = f"sandbox:{job.handle}/{job.count + index}"
+            yield UpstreamOutput(plain, "audio", expires_at=until, item=index, part="wav")
+            continue
         if job.kind != "audio":
             yield UpstreamOutput(url, job.kind, expires_at=until)
             continue
@@ -43,3 +53,18 @@ def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
         yield UpstreamOutput(cover, "image", expires_at=until, item=index, part="cover")
         if job.lyrics is not None:
             yield UpstreamOutput(kind="text", item=index, part="lyrics", text=job.lyrics)
+
+
+def _words(job: SandboxJob) -> UpstreamOutput:
+    """What a call has found, as Kling says it; who it is made of goes on by the job's own name."""
+    until = round(job.duration * 1000)
+    face = {"face_id": "0", "face_image": "", "start_time": 0, "end_time": until}
+    said: dict[str, dict[str, object]] = {
+        "faces": {"session_id": job.handle, "face_data": [face]},
+        "objects": {"task_result": {"images": [{"type": "object_seg", "is_contain": False, "url": ""}]}},
+        "character": {"id": job.handle, "name": job.text},
+    }
+    told = said[job.draws]
+    name = None if job.draws == "objects" else job.handle
+    text = msgspec.json.encode(told).decode()
+    return UpstreamOutput(kind="text", text=text, upstream_id=name, facts=Facts.of("kling", told))

@@ -18,8 +18,8 @@ from telecine.net.exchange import CHUNK
 from telecine.nouns import catalogue
 from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import ErrorCode, GatewayError, TaskError, invalid
-from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
+from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import (
     Accepted,
     Cancelled,
@@ -46,15 +46,16 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.sandbox import directives, render
+from telecine.providers.sandbox import directives
 from telecine.providers.sandbox.drawings import Drawings
+from telecine.providers.sandbox.intake import Intake
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
 from telecine.providers.sandbox.made import RETENTION, result
-from telecine.providers.sandbox.plan import billed_of, opening, plan, wording
-from telecine.workers import WorkerError, Workers
+from telecine.providers.sandbox.plan import billed_of, plan, wording
+from telecine.providers.sandbox.recipes import recipe_of
+from telecine.providers.sandbox.taking import opening
+from telecine.workers import Workers
 
-_INPUT_BYTES: Final = 50 * 1024 * 1024
-_SIZE_SECONDS: Final = 20.0
 _SWEEP_SECONDS: Final = 3600.0
 _LOOKS: Final = 10
 """Polls in which a job that is to wait shows its progress."""
@@ -82,7 +83,7 @@ class SandboxProvider(Provider):
         self._jobs = Jobs(root)
         self._clock = clock
         self._known = catalogue.load() if known is None else known
-        self._workers = workers
+        self._intake = Intake(self._jobs, workers)
         self._drawings = Drawings(self._jobs, workers)
         self._swept_at = float("-inf")
 
@@ -102,11 +103,13 @@ class SandboxProvider(Provider):
             if code is not None:
                 return _refusal(code)
             await self._sweep()
-            item = opening(submission.request)
-            if item is not None and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
+            item, recipe = opening(submission.request), recipe_of(submission.request.operation)
+            has_files = item is not None or recipe.of
+            if has_files and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
                 return Accepted(submission.handle)
-            size, sha256 = (None, "") if item is None else await self._keep_picture(item, submission, media)
-            job = plan(submission.request, submission.handle, size, self._clock.now(), self._known)
+            size, sha256 = (None, "") if item is None else await self._intake.opening(item, submission, media)
+            given = await self._intake.all_of(submission, media) if recipe.of else ()
+            job = plan(submission.request, submission.handle, size, self._clock.now(), self._known, given=given)
             job = replace(job, account_id=submission.account_id, picture_sha256=sha256)
             submission.before_send()
             await self._jobs.run(partial(self._jobs.create, job))
@@ -171,20 +174,6 @@ class SandboxProvider(Provider):
         """Stop drawing; the jobs go on when they are next asked about, here or in another process."""
         await self._drawings.close()
         await self._jobs.close()
-
-    async def _keep_picture(
-        self, item: MediaInput, submission: Submission, media: MediaReader
-    ) -> tuple[tuple[int, int], str]:
-        """Size and SHA-256 of the picture that it begins with, which is now ours. Raises GatewayError, FetchError."""
-        file = await media.as_upload(item, _INPUT_BYTES)
-        path, sha256 = await asyncio.to_thread(self._jobs.keep_input, submission.handle, file)
-        try:
-            size = await self._workers.run(
-                render.picture_size, path, seconds=_SIZE_SECONDS, lane="look", account_id=submission.account_id
-            )
-        except WorkerError as error:
-            raise invalid(f"The picture cannot be used: {error}.", "inputs") from None
-        return size, sha256
 
     async def _verdict(self, handle: str) -> Running | Succeeded | Failed | Unreadable | NotFound:
         try:

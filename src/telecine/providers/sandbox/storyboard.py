@@ -69,7 +69,7 @@ def frame(job: SandboxJob, index: int, width: int, height: int) -> Image:
     that all of it stays in view wherever the camera is."""
     from PIL import ImageDraw
 
-    palette = _PALETTES[(crc32(job.text.encode()) + index) % len(_PALETTES)]
+    palette = _palette(job, index)
     picture = _background(palette, width, height)
     draw = ImageDraw.Draw(picture, "RGBA")
     # Each crop of the job's size leaves out at most what the canvas has more; the same again on the other side.
@@ -81,6 +81,27 @@ def frame(job: SandboxJob, index: int, width: int, height: int) -> Image:
         _labels(draw, box, unit, palette.accent, _words(job, index))
     _prompt(draw, box, unit, job.text)
     return picture
+
+
+def ground(job: SandboxJob, index: int, width: int, height: int) -> Image:
+    """What stands behind given pictures."""
+    return _background(_palette(job, index), width, height)
+
+
+def caption(picture: Image, box: tuple[int, int, int, int], text: str) -> None:
+    """`text` in the middle of a part of `picture`, as large as fits."""
+    from PIL import ImageDraw
+
+    room = (round((box[2] - box[0]) * 0.9), round((box[3] - box[1]) * 0.8))
+    setting = lettering.fit(text, *room, largest=max(6, room[1] // 2), smallest=6)
+    draw = ImageDraw.Draw(picture, "RGBA")
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2 - (len(setting.lines) - 1) * setting.leading / 2
+    for number, line in enumerate(setting.lines):
+        draw.text((x, y + number * setting.leading), line, fill=(*_INK, 255), font=setting.font, anchor="mm")
+
+
+def _palette(job: SandboxJob, index: int) -> Palette:
+    return _PALETTES[(crc32(job.text.encode()) + index) % len(_PALETTES)]
 
 
 def _background(palette: Palette, width: int, height: int) -> Image:

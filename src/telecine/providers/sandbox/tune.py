@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 import random
+import sys
+import wave
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from telecine.providers.sandbox.jobs import SandboxJob
+
+if TYPE_CHECKING:
+    from av import AudioFrame
 
 _RATE: Final = 22_050
 _BEATS: Final = 16
@@ -29,20 +35,43 @@ def encode(job: SandboxJob, index: int, target: Path) -> None:
     """Write the song number `index`, as long as the job says to within one frame of the format (26 ms)."""
     import av
 
-    phrase, left = _phrase(job.text, index), round(job.duration * _RATE)
-    sound = (phrase * (left // len(phrase) + 1))[:left]
     with av.open(str(target), "w", format="mp3") as container:
         container.metadata.update(title=job.title, genre=job.style, artist="Telecine sandbox")
         stream = container.add_stream("libmp3lame", rate=_RATE, layout="mono", options=_LAME)
         stream.bit_rate = 48_000
-        for start in range(0, left, _CHUNK):
-            samples = sound[start : start + _CHUNK].tobytes()
-            frame = av.AudioFrame("s16p", "mono", len(samples) // 2)
-            plane = frame.planes[0]
-            plane.update(samples + bytes(plane.buffer_size - len(samples)))
-            frame.sample_rate, frame.pts = _RATE, start
+        for frame in frames(job.text, index, job.duration):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def encode_plain(job: SandboxJob, index: int, target: Path) -> None:
+    """The same as a WAV."""
+    with wave.open(str(target), "wb") as file:
+        file.setparams((1, 2, _RATE, 0, "NONE", ""))
+        sound = _sound(job.text, index, job.duration)
+        if sys.byteorder == "big":
+            sound.byteswap()
+        file.writeframes(sound.tobytes())
+
+
+def frames(text: str, index: int, seconds: float) -> Iterator[AudioFrame]:
+    """The tune number `index` of `text`, for so long."""
+    import av
+
+    sound = _sound(text, index, seconds)
+    for start in range(0, len(sound), _CHUNK):
+        samples = sound[start : start + _CHUNK].tobytes()
+        frame = av.AudioFrame("s16p", "mono", len(samples) // 2)
+        plane = frame.planes[0]
+        plane.update(samples + bytes(plane.buffer_size - len(samples)))
+        frame.sample_rate, frame.pts = _RATE, start
+        yield frame
+
+
+def _sound(text: str, index: int, seconds: float) -> array[int]:
+    """The phrase again and again."""
+    phrase, length = _phrase(text, index), round(seconds * _RATE)
+    return (phrase * (length // len(phrase) + 1))[:length]
 
 
 def _phrase(text: str, index: int) -> array[int]:

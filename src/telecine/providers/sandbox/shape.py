@@ -1,0 +1,93 @@
+"""How large a job of the sandbox is, and how long it lasts: as asked for, or as what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from telecine.nouns import workflow
+from telecine.nouns.catalogue import Ability
+from telecine.nouns.errors import invalid
+from telecine.nouns.geometry import pixels
+from telecine.nouns.operations import makes_of
+from telecine.nouns.parameters import ExpandParameters
+from telecine.nouns.request import GenerationRequest
+from telecine.nouns.sizes import parse_size
+from telecine.providers.sandbox.recipes import Given, recipe_of
+
+_SIDE: Final = (16, 4096)
+_MOST_PIXELS: Final = 4096 * 2304
+_LONGEST: Final = 120.0
+_DURATION: Final = 5.0
+_SONG: Final = 120.0
+_LONGEST_SONG: Final = 480.0
+_COVER: Final = 512
+_MOST_COUNT: Final = 16
+_KEEPS_FRAME: Final = ("edited", "extended", "voiced")
+"""What has the size of the video that it is made of."""
+MEASURED: Final = ("edited", "voiced", "moved")
+"""What lasts as long as what it is made of."""
+
+
+def size(
+    request: GenerationRequest, ability: Ability | None, picture: tuple[int, int] | None, given: Sequence[Given]
+) -> tuple[int, int]:
+    """(width, height) in pixels. `picture`: the size of the one that it begins with. Raises GatewayError."""
+    kind, draws = makes_of(request), recipe_of(request.operation).draws
+    seen = picture or next(((one.width, one.height) for one in given if one.look != "audio"), None)
+    if kind in ("audio", "text"):
+        return _COVER, _COVER
+    if draws == "grown":
+        base = seen or parse_size(ability.default_size if ability else "1280x720")
+        up, down, left, right = growth(request)
+        width, height = _within(base[0] * (1 + left + right), base[1] * (1 + up + down))
+    elif draws in _KEEPS_FRAME and seen and not (request.size or request.aspect_ratio or request.resolution):
+        width, height = _within(*seen)
+    else:
+        width, height = pixels(request, ability, None if kind == "image" else seen)
+    if not (_SIDE[0] <= min(width, height) and max(width, height) <= _SIDE[1] and width * height <= _MOST_PIXELS):
+        raise invalid(f"The sandbox draws {_SIDE[0]} to {_SIDE[1]} pixels a side, not {width}x{height}.", "size")
+    return width, height
+
+
+def duration(request: GenerationRequest, ability: Ability | None, given: Sequence[Given]) -> float:
+    """Seconds of each file, where it lasts. Raises GatewayError."""
+    kind, draws = makes_of(request), recipe_of(request.operation).draws
+    sung = kind in ("audio", "text")
+    usual, longest = (_SONG, _LONGEST_SONG) if sung else (_DURATION, _LONGEST)
+    usual = _DURATION if draws == "sound" else usual
+    asked = request.duration or (float(ability.default_duration) if ability else usual)
+    there = next((one.seconds for one in reversed(given) if one.seconds), 0.0)  # a sound goes before a video
+    if draws == "extended":
+        asked += there
+    elif draws in MEASURED:
+        asked = there or asked
+    if kind in ("video", "audio") and not 0 < asked <= longest:
+        raise invalid(f"The sandbox makes {'songs' if sung else 'videos'} of up to {longest:g} seconds.", "duration")
+    return asked
+
+
+def check_count(request: GenerationRequest) -> None:
+    """Raise GatewayError for more results than the sandbox makes at a time."""
+    most = workflow.MOST_BATCH if request.operation == workflow.OPERATION else _MOST_COUNT
+    if not 1 <= request.count <= most:
+        raise invalid(f"The sandbox makes 1 to {most} at a time.", "count")
+
+
+def growth(request: GenerationRequest) -> tuple[float, float, float, float]:
+    """By how much a picture grows above, below, on the left and on the right. Raises GatewayError."""
+    told = request.parameters if isinstance(request.parameters, ExpandParameters) else ExpandParameters()
+    found = (told.up or 0.0, told.down or 0.0, told.left or 0.0, told.right or 0.0)
+    for name, share in zip(("up", "down", "left", "right"), found, strict=True):
+        if not 0 <= share <= _MOST_GROWTH:
+            raise invalid(f"A picture grows by 0 to {_MOST_GROWTH:g} of its size.", f"parameters.{name}")
+    return found
+
+
+_MOST_GROWTH: Final = 2.0
+
+
+def _within(width: float, height: float) -> tuple[int, int]:
+    """The size, even and made smaller until the sandbox draws it."""
+    most = min(_SIDE[1] / max(width, height), (_MOST_PIXELS / (width * height)) ** 0.5, 1.0)
+    return max(_SIDE[0], int(width * most) // 2 * 2), max(_SIDE[0], int(height * most) // 2 * 2)
