@@ -14,7 +14,7 @@ from tests.upstreams.faults import JSON, Fault
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
 SIZES: Final = ("720x1280", "1280x720", "1024x1792", "1792x1024")
-SECONDS: Final = ("4", "8", "10", "12", "15", "25")
+SECONDS: Final = ("4", "8", "10", "12", "15", "16", "20", "25")
 STATUS_OF: Final = {
     "invalid_value": 400,
     "missing_required_parameter": 400,
@@ -118,6 +118,8 @@ def objection(fields: dict[str, Any], files: list[tuple[str, Part]]) -> tuple[st
         if name in fields and fields[name] not in allowed:
             return "invalid_value", f"Invalid value: '{fields[name]}'. Supported values are: {allowed}.", name
     for name, part in files:
+        if name == "video" and part.content_type == "video/mp4":
+            continue
         if name != "input_reference" or part.content_type not in ("image/jpeg", "image/png", "image/webp"):
             return "invalid_value", f"Unsupported file '{name}' of type '{part.content_type}'.", name
     return None

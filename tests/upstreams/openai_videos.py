@@ -53,6 +53,7 @@ class FakeOpenAI(FaultyServer):
         """The fields of all creates, also of those that made nothing."""
         self.jobs: dict[str, FakeVideo] = {}
         """By id, in the order of their creation."""
+        self.characters: dict[str, dict[str, Any]] = {}
         self.max_parallel: int | None = None
         """More unfinished videos than this are refused with 429."""
         self.link_uses: int | None = None
@@ -92,25 +93,34 @@ class FakeOpenAI(FaultyServer):
             return await self._serve_file(request, request.path)
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return error("invalid_api_key", "Incorrect API key provided.")
+        return await (self._read(request) if request.method == "GET" else self._write(request))
+
+    async def _write(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.method, *request.path.split("/")[1:]:
-            case "GET", "v1", "models":
-                return answer({"object": "list", "data": [{"id": "sora-2", "object": "model"}]})
             case "POST", "v1", "videos":
                 return await self._create(request)
+            case "POST", ("v1" | "sora"), ("videos" | "v1"), "characters":
+                return await self._character(request)
             case "POST", "v1", "videos", source, "remix":
                 return await self._create(request, source)
-        return await self._read(request)
+            case "DELETE", "v1", "videos", name:
+                return self._delete(name)
+            case "POST", "v1", "videos", ("edits" | "extensions"):
+                return await self._create(request)
+        return error("not_found", f"Invalid URL ({request.method} {request.path})")
 
     async def _read(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.method, *request.path.split("/")[1:]:
+            case "GET", "v1", "models":
+                return answer({"object": "list", "data": [{"id": "sora-2", "object": "model"}]})
             case "GET", "v1", "videos":
                 return await self._list(request)
+            case "GET", "v1", "videos", "characters", name if name in self.characters:
+                return answer(self.characters[name])
             case "GET", "v1", "videos", name:
                 return await self._query(request, name)
             case "GET", "v1", "videos", name, "content":
                 return await self._content(request, name)
-            case "DELETE", "v1", "videos", name:
-                return self._delete(name)
         return error("not_found", f"Invalid URL ({request.method} {request.path})")
 
     async def _create(self, request: web.BaseRequest, source: str | None = None) -> web.StreamResponse:
@@ -148,6 +158,7 @@ class FakeOpenAI(FaultyServer):
     def _refusal(
         self, fields: dict[str, Any], files: list[tuple[str, Part]], source: str | None
     ) -> web.StreamResponse | None:
+        source = source or fields.get("video[id]")
         if source is not None:
             found = self.jobs.get(source)
             if found is None or found.status != "completed":
@@ -158,6 +169,26 @@ class FakeOpenAI(FaultyServer):
         if self.max_parallel is not None and running >= self.max_parallel:
             return error("rate_limit_exceeded", "Rate limit reached for videos in progress.", retry_after=1)
         return None
+
+    async def _character(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Somebody in a video, made at once: of a file, as OpenAI does, or of a link or a task, as relays do."""
+        fields, files = await read_body(request)
+        self.creates.append(fields)
+        if fault := await self.due_fault("create"):
+            return spoiled(request, fault)
+        made: dict[str, Any] = {"id": f"char_{secrets.token_hex(8)}"}
+        if request.path.startswith("/sora"):
+            if not (fields.get("url") or fields.get("from_task") in self.jobs):
+                return error("missing_required_parameter", "Missing required parameter: 'url'.", "url")
+            face = {"permalink": "https://sora.example/fox", "profile_picture_url": f"{self.base_url}/files/face.png"}
+            made |= {"username": "fox.1234", **face}
+        else:
+            if not fields.get("name") or [name for name, _ in files] != ["video"]:
+                return error("missing_required_parameter", "Missing required parameter: 'video'.", "video")
+            made |= {"created_at": int(time.time()), "name": fields["name"]}
+        self.characters[made["id"]] = made
+        self._note("accepted", None, request.headers.get("idempotency-key"), 200, made["id"])
+        return answer(made)
 
     async def _query(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
         self.queries += 1

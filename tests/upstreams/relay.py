@@ -53,15 +53,17 @@ class FakeRelay(FakeOpenAI):
         return error("", f"Invalid URL ({method} {path})", status=404)
 
     def _official(self, path: str) -> bool:
-        """Whether a path is as OpenAI has it: such relays have those of files and of remixes whatever their form."""
+        """Whether a path is as OpenAI has it: such relays have those of files and of what follows up whatever their
+        form."""
         videos = path == "/v1/videos" or path.startswith("/v1/videos/")
-        everywhere = path == "/v1/models" or path.startswith("/files/") or path.endswith(("/remix", "/content"))
+        everywhere = path == "/v1/models" or path.startswith(("/files/", "/sora/", "/v1/videos/characters"))
+        everywhere = everywhere or path.endswith(("/remix", "/content", "/edits", "/extensions"))
         return everywhere or (videos and "official" in self.serves)
 
     def _refusal(
         self, fields: dict[str, Any], files: list[tuple[str, Part]], source: str | None
     ) -> web.StreamResponse | None:
-        if source is not None or self.serves[0] == "official":
+        if source is not None or "video[id]" in fields or files or self.serves[0] == "official":
             return super()._refusal(fields, files, source)
         known = {"model": fields.get("model"), "prompt": fields.get("prompt") or fields.get("messages")}
         return super()._refusal(known, [], None)

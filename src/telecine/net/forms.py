@@ -21,6 +21,7 @@ _MAGIC: Final = (
     (b"\x89PNG", "image/png", "png"),
     (b"\xff\xd8\xff", "image/jpeg", "jpg"),
     (b"GIF8", "image/gif", "gif"),
+    (b"\x1a\x45\xdf\xa3", "video/webm", "webm"),
 )
 _OTHER: Final = ("application/octet-stream", "bin")
 _CHUNK: Final = 256 * 1024
@@ -100,8 +101,10 @@ def _disposition(name: str, filename: str | None = None) -> str:
 
 
 def _kind(content: bytes) -> tuple[str, str]:
-    """(content type, extension) of a picture: OpenAI refuses one whose part says something else."""
+    """(content type, extension) of a picture or a video: OpenAI refuses one whose part says something else."""
     for magic, content_type, extension in _MAGIC:
         if content.startswith(magic):
             return content_type, extension
+    if content[4:8] == b"ftyp":
+        return "video/mp4", "mp4"
     return ("image/webp", "webp") if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else _OTHER

@@ -13,6 +13,8 @@ QUERY: Final = "/v1/video/query"
 """The unified form; the job is named in the query (`id`)."""
 GENERATIONS: Final = "/v1/video/generations"
 """new-api."""
+CAMEOS: Final = "/sora/v1/characters"
+"""Characters as relays of Sora make them: of a link or a task, and a span of seconds (wire table C.4)."""
 CHAT: Final = "/v1/chat/completions"
 MODELS: Final = "/v1/models"
 

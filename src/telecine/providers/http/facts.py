@@ -125,6 +125,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     answer: Callable[[Told], Succeeded | str] | None = None
     """Where the job is done when its create is answered, and cannot be asked about: what that answer says that it has
     made, or why it cannot be told. None: the answer names a job."""
+    outputs: Callable[[Told], Succeeded | str] | None = None
+    """What a job of it that is done has made, where that is told otherwise than of the vendor's other jobs."""
     plain: Callable[[bytes], bytes] | None = None
     """The JSON in the answer to its create, where that is something else: a stream of events."""
     many: Many | None = None
@@ -348,6 +350,10 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
         """What an operation with a model is in this generation."""
         op = self.ops.get(operation)
         return op and (op.other(model) or op)
+
+    def making(self, op: Op) -> Vendor:
+        """The same, as the results of `op` are told."""
+        return self if op.outputs is None else msgspec.structs.replace(self, outputs=op.outputs)
 
     @property
     def terms(self) -> Terms:

@@ -117,7 +117,7 @@ class HttpProvider(Provider):
             return Unknown(error.reason) if error.sent else NeverSent(error.reason)
         if draft.op.plain is not None and 200 <= reply.status < 300:
             reply = msgspec.structs.replace(reply, body=draft.op.plain(reply.body))
-        return submitted(vendor, draft.op, reply, channel, self._clock.now())
+        return submitted(vendor.making(draft.op), draft.op, reply, channel, self._clock.now())
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
         """Ask by the vendor's own id."""
@@ -147,7 +147,7 @@ class HttpProvider(Provider):
         return outcome
 
     async def _query_at(self, channel: Channel, job: Job, name: str, op: Op, path: str) -> LookUpOutcome:
-        vendor, results = self.vendor.generation(job.model), None
+        vendor, results = self.vendor.generation(job.model).making(op), None
         try:
             reply = await self._ask(channel, path, None, job.spool, id=name)
             if op.results and done(vendor, reply):

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-from telecine.nouns.task import Tokens, Usage
+import msgspec
+
+from telecine.nouns.task import Facts, Tokens, Usage
 from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import link, number, seconds_since_epoch
@@ -35,6 +37,7 @@ _LISTS: Final = tuple(
     for one in ("data", "outputs", "videos", "video_urls", "task_result.videos", "creations", "detail.generations")
 )
 """Lists whose first entry is the file or has its link: what relays pass on of the vendors behind them."""
+_OF_CHARACTER: Final = frozenset({"id", "name", "username", "permalink", "created_at"})
 _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 
@@ -57,9 +60,15 @@ def task_of(said: Any) -> Any:
     return job.get("task_id") if job.get("task_id") not in (None, "") else job.get("id")
 
 
+def is_character(job: Any) -> bool:
+    """Whether it is no video but somebody who may be in one, who have names; where nobody says how far that is, it is
+    done."""
+    return job.get("object") == "character" or "username" in job or ("name" in job and "status" not in job)
+
+
 def status_of(job: Any) -> Any:
     """Its word in lower case; the detail form may know more than that."""
-    said = word(job.get("status")) or word(at("detail.status")(job))
+    said = word(job.get("status")) or word(at("detail.status")(job)) or ("completed" if is_character(job) else "")
     meanwhile = word(_pending_status(job))
     if said in QUEUED | RUNNING and text(pending_reason(job)):
         return "failed"
@@ -102,7 +111,7 @@ def link_of(said: Any) -> str | None:
 
 def at_once(job: Any) -> bool:
     """Whether the answer to a create is the result itself."""
-    return word(job.get("status")) in DONE and next(links_of(job), None) is not None
+    return status_of(job) in DONE and (is_character(job) or next(links_of(job), None) is not None)
 
 
 def outputs_of(told: Told) -> Succeeded:
@@ -126,6 +135,20 @@ def made_at(told: Told, url: str) -> Succeeded:
     until = seconds_since_epoch(job.get("expires_at")) or told.now + RETENTION
     usage = Usage(seconds=number(job.get("seconds")), tokens=_tokens(job.get("usage")))
     return Succeeded((UpstreamOutput(url, "video", told.name, until),), usage)
+
+
+def character_of(told: Told) -> Succeeded | str:
+    """Somebody who lives upstream: by the id that prompts and requests name them by, with what is said of them, and
+    their picture."""
+    job = told.job
+    facts = {name: one for name, one in job.items() if name in _OF_CHARACTER and isinstance(one, str | int)}
+    if not is_character(job):
+        return "a success without a character"
+    known = msgspec.json.encode({"id": told.name} | facts).decode()
+    made = UpstreamOutput(kind="text", text=known, upstream_id=told.name, item=0, facts=Facts.of("openai", facts))
+    url = link(job.get("profile_picture_url")) or link(job.get("avatar_url"))
+    face = (UpstreamOutput(url, "image", None, told.now + RETENTION, item=0, part="cover"),) if url else ()
+    return Succeeded((made, *face))
 
 
 def _tokens(usage: object) -> Tokens | None:

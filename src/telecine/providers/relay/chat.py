@@ -161,6 +161,7 @@ _ASKED: Final = Op(
     billed=billed,
     plain=told,
 )
+_CHANGED: Final = replace(_ASKED, fields={**_FIELDS, "source": Field("messages", later)}, shape=_changed)
 CHAT: Final[Vendor] = replace(
     OFFICIAL,
     name="relay",
@@ -168,7 +169,11 @@ CHAT: Final[Vendor] = replace(
     ops={
         "text_to_video": _ASKED,
         "image_to_video": replace(_ASKED, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
-        "remix": replace(_ASKED, fields={**_FIELDS, "source": Field("messages", later)}, shape=_changed),
+        "remix": _CHANGED,
+        "reference_to_video": replace(
+            _ASKED, fields={**_FIELDS, "inputs.reference": Field("messages")}, shape=_pictures
+        ),
+        "edit_video": _CHANGED,
         **CHATTED,
     },
     traits=replace(OFFICIAL.traits, listed=False, synchronous=True, submit_timeout=_LONGEST),

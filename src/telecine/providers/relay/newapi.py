@@ -16,7 +16,7 @@ from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, la
 from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import task_of
 from telecine.providers.relay.frame import SAYING, agrees, billed, fitting
-from telecine.providers.relay.official import OFFICIAL
+from telecine.providers.relay.official import OFFICIAL, beside
 from telecine.providers.relay.pictures import pictures_of
 from telecine.providers.take import Take
 from telecine.wires import openai
@@ -81,6 +81,7 @@ _PICTURES: Final[Fields] = {
     "inputs.last_frame": Picture("metadata", "last frame"),
     "inputs.reference": Field("images"),
 }
+_REFERENCES: Final[Fields] = {"inputs.reference": Field("images")}
 _MADE: Final = Op(
     create=f"POST {wire.GENERATIONS}",
     fields=_FIELDS,
@@ -96,7 +97,8 @@ NEW_API: Final[Vendor] = replace(
     ops={
         "text_to_video": _MADE,
         "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
-        "remix": replace(OFFICIAL.ops["remix"], poll=f"GET {wire.GENERATIONS}/{{id}}"),
+        "reference_to_video": replace(_MADE, fields={**_FIELDS, **_REFERENCES}, shape=_pictures),
+        **beside(f"GET {wire.GENERATIONS}/{{id}}"),
         **IMAGES,
     },
     traits=replace(OFFICIAL.traits, listed=False),

@@ -13,6 +13,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from telecine.nouns.billed import Billed
+from telecine.nouns.errors import invalid
 from telecine.providers.base import Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Objection, Op, Picture, Status, Vendor, later, strip
@@ -21,6 +23,7 @@ from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import (
     at_once,
     blocked,
+    character_of,
     job_of,
     link_of,
     name_of,
@@ -36,6 +39,7 @@ from telecine.providers.relay.pictures import pictures_of
 from telecine.providers.take import whole
 from telecine.wires import openai as wire
 from telecine.wires import openai_images as images
+from telecine.wires import relay
 from telecine.wires.openai import DONE, PATH, QUEUED, RETENTION, RUNNING
 
 _RELAYED: Final = ("seed", "negative_prompt")
@@ -74,6 +78,38 @@ def _remixed(draft: Draft) -> None:
         draft.body |= frame(draft)
 
 
+def _references(draft: Draft) -> None:
+    """Several pictures, none of which is a frame."""
+    _shape(draft)
+    for item in draft.take.inputs("reference"):
+        draft.put("input_reference", item)
+
+
+def _edited(draft: Draft) -> None:
+    """An edit and an extension have the frame of their source, too, unless they ask for another."""
+    _remixed(draft)
+    _of_video(draft, "video[id]")
+
+
+def _of_video(draft: Draft, name: str) -> None:
+    """The video that it is made of: a file, or one that is there already. Raises GatewayError."""
+    if bool(draft.media) == (draft.request.source is not None):
+        raise invalid(f"{draft.vendor.title} takes one video: a file, or one that it has made.", "source")
+    if draft.source is not None:
+        if draft.source.upstream_id is None:
+            raise invalid("What is to be followed up is not known to the upstream any more.", "source")
+        draft.body[name] = draft.source.upstream_id
+
+
+def _character(draft: Draft) -> None:
+    if not draft.media:
+        raise invalid(f"{draft.vendor.title} makes a character of a video.", "inputs.video")
+
+
+def _cameo(draft: Draft) -> None:
+    _of_video(draft, "from_task")
+
+
 _FIELDS: Final[Fields] = {
     "model": "model",
     "prompt": "prompt",
@@ -102,6 +138,37 @@ _MADE: Final = Op(
         ask=f"GET {PATH}?limit={{size}}{{page}}", id=name_of, items=under_way, most=wire.MOST_LISTED, turn=next_page
     ),
 )
+_OF_VIDEO: Final[Fields] = {
+    "prompt": "prompt",
+    "duration": Field("seconds", later),
+    "source": Field("video", later),
+    "inputs.video": Picture("video", "video"),
+}
+_EDITED: Final = replace(_MADE, create=f"POST {PATH}/edits", fields=_OF_VIDEO, shape=_edited, uploads=True)
+_CAMEO: Final = Op(
+    create=f"POST {relay.CAMEOS}",
+    poll=f"GET {PATH}/characters/{{id}}",
+    fields={
+        "parameters.timestamps": "timestamps",
+        "source": Field("from_task", later),
+        "inputs.video": Picture("url", "video"),
+    },
+    shape=_cameo,
+    billed=lambda _: Billed(),
+    traits=Traits(RETENTION, url_only=True),
+    outputs=character_of,
+    suits=lambda request, _: not getattr(request.parameters, "name", None),
+)
+"""What a relay answers whose characters take a while is reconstructed: they are asked about as OpenAI's are."""
+
+
+def beside(poll: str) -> dict[str, Op]:
+    """What relays that have a form of their own document at the official paths (wire table C.4), with how the jobs of
+    that form are asked about."""
+    kept = {name: replace(OFFICIAL.ops[name], poll=poll, many=None) for name in ("remix", "edit_video", "extend")}
+    return {**kept, "create_character": OFFICIAL.ops["create_character"]}
+
+
 OFFICIAL: Final = Vendor(
     name="openai",
     title="The OpenAI Videos API",
@@ -117,6 +184,23 @@ OFFICIAL: Final = Vendor(
             fields={"prompt": "prompt", "duration": Field("seconds", later), "source": Field("video_id", later)},
             shape=_remixed,
             form=False,
+        ),
+        "reference_to_video": replace(
+            _MADE, fields={**_FIELDS, "inputs.reference": Field("input_reference")}, shape=_references
+        ),
+        "edit_video": _EDITED,
+        "extend": replace(
+            _EDITED, create=f"POST {PATH}/extensions", fields={**_OF_VIDEO, "duration": _FIELDS["duration"]}
+        ),
+        "create_character": Op(
+            create=f"POST {PATH}/characters",
+            fields={"parameters.name": "name", "inputs.video": Picture("video", "video")},
+            shape=_character,
+            billed=lambda _: Billed(),
+            form=True,
+            uploads=True,
+            outputs=character_of,
+            ways=(_CAMEO,),
         ),
         **IMAGES,
     },

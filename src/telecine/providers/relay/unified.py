@@ -17,7 +17,7 @@ from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, la
 from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import linked
 from telecine.providers.relay.frame import SAYING, billed, fitting, said
-from telecine.providers.relay.official import OFFICIAL, earlier
+from telecine.providers.relay.official import OFFICIAL, beside, earlier
 from telecine.providers.relay.pictures import listed
 from telecine.providers.take import Take
 from telecine.wires import openai
@@ -45,6 +45,11 @@ def _shape(draft: Draft) -> None:
 def _pictures(draft: Draft) -> None:
     _shape(draft)
     listed(draft, "images")
+
+
+def _references(draft: Draft) -> None:
+    _shape(draft)
+    draft.put_all("images", draft.take.inputs("reference"))
 
 
 def _frame(draft: Draft) -> dict[str, str]:
@@ -88,6 +93,7 @@ _PICTURES: Final[Fields] = {
     "inputs.last_frame": Picture("images", "last frame"),
     "inputs.reference": Field("images"),
 }
+_REFERENCES: Final[Fields] = {"inputs.reference": Field("images")}
 _POLL: Final = f"GET {wire.QUERY}?id={{id}}"
 _MADE: Final = Op(
     create=f"POST {wire.CREATE}",
@@ -105,8 +111,8 @@ UNIFIED: Final[Vendor] = replace(
     ops={
         "text_to_video": _MADE,
         "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES}, shape=_pictures),
-        # Such relays document the official path for it (wire table C.4).
-        "remix": replace(OFFICIAL.ops["remix"], poll=_POLL),
+        "reference_to_video": replace(_MADE, fields={**_FIELDS, **_REFERENCES}, shape=_references),
+        **beside(_POLL),
         **IMAGES,
     },
     traits=replace(OFFICIAL.traits, listed=False),

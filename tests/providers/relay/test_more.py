@@ -1,0 +1,196 @@
+"""Edits, extensions, references and characters at a relay, in each form that has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.parameters import CharacterParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Reference
+from telecine.providers.base import Accepted, Channel, Finished, Provider, Refused, Source, Succeeded
+from telecine.providers.http.body import translate
+from telecine.providers.relay.chat import CHAT
+from telecine.providers.relay.newapi import NEW_API
+from telecine.providers.relay.official import OFFICIAL
+from telecine.providers.relay.unified import UNIFIED
+from tests.providers.openai.requests import PNG, job, submission, text
+from tests.providers.stand_ins import Shelf
+from tests.upstreams.relay import FakeRelay, Form
+
+CLIP = MediaInput("video", object_key="clip")
+LINK = "https://example.com/clip.mp4"
+ANN = MediaInput("reference", object_key="first")
+
+
+def of_source(operation: str, **fields: Any) -> GenerationRequest:
+    return text(operation=operation, source=Reference(task=1), **fields)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields", "body"),
+    [("edit_video", {}, {}), ("extend", {"duration": 16.0}, {"seconds": "16"})],
+)
+async def test_a_video_of_its_own_goes_on(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form, operation: str, fields: Any, body: Any
+) -> None:
+    first = await provider.submit(channel, submission(), Shelf())
+    assert isinstance(first, Accepted | Finished)
+    fake.finish()
+    request = of_source(operation, prompt="at night", **fields)
+    sent = submission(request, source=Source(first.upstream_id, text()))
+    if form == "chat" and operation == "extend":
+        with pytest.raises(GatewayError) as caught:
+            await provider.submit(channel, sent, Shelf())
+        assert caught.value.param == "operation"
+        return
+    made = await provider.submit(channel, sent, Shelf())
+    assert isinstance(made, Accepted | Finished), made
+    if form != "chat":
+        assert fake.creates[-1] == {"prompt": "at night", "video[id]": first.upstream_id} | body
+        fake.finish()
+        assert isinstance(await provider.poll(channel, job(made.upstream_id, operation)), Succeeded)
+
+
+async def test_a_file_goes_on(*, provider: Provider, fake: FakeRelay, channel: Channel, form: Form) -> None:
+    request = text(operation="edit_video", prompt="at night", inputs=(CLIP,))
+    if form == "chat":
+        with pytest.raises(GatewayError) as caught:
+            provider.check(request, "sora-2", channel)
+        assert caught.value.param == "inputs.video"
+        return
+    made = await provider.submit(channel, submission(request), Shelf(clip=fake.file))
+    assert isinstance(made, Accepted), made
+    ((name, part),) = fake.jobs[made.upstream_id].files
+    assert (name, part.filename, part.content_type, part.content) == ("video", "video.mp4", "video/mp4", fake.file)
+
+
+async def test_several_references_reach_it(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form
+) -> None:
+    request = text(operation="reference_to_video", inputs=(ANN, ANN))
+    made = await provider.submit(channel, submission(request), Shelf(first=PNG))
+    assert isinstance(made, Accepted | Finished)
+    sent = fake.creates[-1]
+    if form == "official":
+        assert [name for name, _ in fake.jobs[str(made.upstream_id)].files] == ["input_reference"] * 2
+    elif form == "chat":
+        assert [one["type"] for one in sent["messages"][0]["content"]] == ["text", "image_url", "image_url"]
+    else:
+        assert len(sent["images"]) == 2
+
+
+async def test_a_character_is_made_of_a_file(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form
+) -> None:
+    if form == "chat":
+        return
+    request = text(
+        operation="create_character", prompt="", inputs=(CLIP,), parameters=CharacterParameters(name="Mr Fox")
+    )
+    made = await provider.submit(channel, submission(request), Shelf(clip=fake.file))
+    assert isinstance(made, Finished), made
+    (output,) = made.result.outputs
+    assert (output.kind, output.upstream_id) == ("text", made.upstream_id)
+    assert msgspec.json.decode(output.text or "") == fake.characters[str(made.upstream_id)]
+    asked = await provider.poll(channel, job(made.upstream_id, "create_character"))
+    assert asked == made.result
+
+
+@pytest.mark.parametrize("source", [False, True])
+async def test_a_character_is_made_of_a_span(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form, source: bool
+) -> None:
+    if form == "chat":
+        return
+    span = CharacterParameters(timestamps="1,3")
+    fields: dict[str, Any] = {"inputs": (MediaInput("video", url=LINK),)}
+    told, body = None, {"timestamps": "1,3", "url": LINK}
+    if source:
+        first = await provider.submit(channel, submission(), Shelf())
+        assert isinstance(first, Accepted)
+        fields, told = {"source": Reference(task=1)}, Source(first.upstream_id)
+        body = {"timestamps": "1,3", "from_task": first.upstream_id}
+    request = text(operation="create_character", prompt="", parameters=span, **fields)
+    made = await provider.submit(channel, submission(request, source=told), Shelf())
+    assert isinstance(made, Finished), made
+    assert fake.creates[-1] == body
+    known, face = made.result.outputs
+    assert msgspec.json.decode(known.text or "")["username"] == "fox.1234"
+    assert (face.kind, face.part) == ("image", "cover")
+
+
+async def test_what_follows_up_nothing_that_is_there_is_refused_where_it_was_made(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form
+) -> None:
+    if form == "chat":
+        return
+    request = of_source("edit_video", prompt="at night")
+    outcome = await provider.submit(channel, submission(request, source=Source("video_0", text())), Shelf())
+    assert isinstance(outcome, Refused)
+    assert outcome.error.code == "invalid_request"
+    with pytest.raises(GatewayError) as caught:
+        await provider.submit(channel, submission(request, source=Source(None, text())), Shelf())
+    assert caught.value.param == "source"
+    assert fake.jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "unified", "newapi"),
+    [
+        ({}, {}, {}),
+        ({"duration": 8.0}, {"duration": 8}, {"duration": 8.0}),
+        ({"size": "1280x720"}, {"orientation": "landscape", "size": "small"}, {"width": 1280, "height": 720}),
+        ({"aspect_ratio": "9:16"}, {"orientation": "portrait", "size": "small"}, {"width": 720, "height": 1280}),
+        ({"aspect_ratio": "4:7"}, {"orientation": "portrait", "size": "large"}, {"width": 1024, "height": 1792}),
+        ({"resolution": "720p"}, {"orientation": "portrait", "size": "small"}, {"width": 720, "height": 1280}),
+        ({"size": "1920x1080"}, {"orientation": "landscape", "size": "large"}, {"width": 1920, "height": 1080}),
+    ],
+)
+def test_each_field_has_its_place(fields: Any, unified: Any, newapi: Any) -> None:
+    for vendor, body in ((UNIFIED, unified), (NEW_API, newapi)):
+        assert translate(vendor, text(**fields), "sora-2").body == {"model": "sora-2", "prompt": "a fox"} | body
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"aspect_ratio": "16:9"}, {"aspect_ratio": "16:9"}),
+        ({"aspect_ratio": "16:9", "resolution": "1080p"}, {"aspect_ratio": "16:9", "size": "1080P"}),
+        ({"size": "1280x720"}, {"aspect_ratio": "16:9", "size": "720P"}),
+    ],
+)
+def test_other_models_are_told_a_ratio(fields: Any, body: Any) -> None:
+    assert translate(UNIFIED, text(**fields), "veo3.1").body == {"model": "veo3.1", "prompt": "a fox"} | body
+
+
+@pytest.mark.parametrize(
+    ("vendor", "request_", "param"),
+    [
+        (UNIFIED, text(size="500x500"), "size"),
+        (UNIFIED, text(aspect_ratio="1:1"), "aspect_ratio"),
+        (UNIFIED, text(duration=2.5), "duration"),
+        (UNIFIED, text(audio=True), "audio"),
+        (UNIFIED, text(operation="text_to_image"), "operation"),
+        (NEW_API, text(size="1280x720", aspect_ratio="9:16"), "aspect_ratio"),
+        (NEW_API, text(audio=True), "audio"),
+        (CHAT, text(duration=4.0), "duration"),
+        (CHAT, text(size="1280x720"), "size"),
+        (CHAT, text(negative_prompt="rain"), "negative_prompt"),
+        (CHAT, text(prompt=" "), "prompt"),
+        (OFFICIAL, text(operation="edit_video", size="1280x720", source=Reference(task=1), inputs=(CLIP,)), "source"),
+        (OFFICIAL, text(operation="extend", duration=2.5, inputs=(CLIP,)), "duration"),
+        (OFFICIAL, text(operation="reference_to_video", inputs=(ANN, CLIP)), "inputs.video"),
+        (
+            OFFICIAL,
+            text(operation="create_character", prompt="", parameters=CharacterParameters(name="A")),
+            "inputs.video",
+        ),
+    ],
+)
+def test_what_a_form_cannot_say_is_refused_by_name(vendor: Any, request_: GenerationRequest, param: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        translate(vendor, request_, "sora-2")
+    assert caught.value.param == param
