@@ -22,6 +22,7 @@ from tests.upstreams.relay import FakeRelay, Form
 
 CLIP = MediaInput("video", object_key="clip")
 LINK = "https://example.com/clip.mp4"
+NAMED = CharacterParameters(name="Mr Fox")
 ANN = MediaInput("reference", object_key="first")
 
 
@@ -87,9 +88,7 @@ async def test_a_character_is_made_of_a_file(
 ) -> None:
     if form == "chat":
         return
-    request = text(
-        operation="create_character", prompt="", inputs=(CLIP,), parameters=CharacterParameters(name="Mr Fox")
-    )
+    request = text(operation="create_character", prompt="", inputs=(CLIP,), parameters=NAMED)
     made = await provider.submit(channel, submission(request), Shelf(clip=fake.file))
     assert isinstance(made, Finished), made
     (output,) = made.result.outputs
