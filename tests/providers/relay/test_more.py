@@ -172,7 +172,7 @@ def test_other_models_are_told_a_ratio(fields: Any, body: Any) -> None:
         (UNIFIED, text(aspect_ratio="1:1"), "aspect_ratio"),
         (UNIFIED, text(duration=2.5), "duration"),
         (UNIFIED, text(audio=True), "audio"),
-        (UNIFIED, text(operation="text_to_image"), "operation"),
+        (UNIFIED, text(operation="music"), "operation"),
         (NEW_API, text(size="1280x720", aspect_ratio="9:16"), "aspect_ratio"),
         (NEW_API, text(audio=True), "audio"),
         (CHAT, text(duration=4.0), "duration"),
