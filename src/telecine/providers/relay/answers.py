@@ -144,9 +144,10 @@ def character_of(told: Told) -> Succeeded | str:
     facts = {name: one for name, one in job.items() if name in _OF_CHARACTER and isinstance(one, str | int)}
     if not is_character(job):
         return "a success without a character"
-    known = msgspec.json.encode({"id": told.name} | facts).decode()
-    made = UpstreamOutput(kind="text", text=known, upstream_id=told.name, item=0, facts=Facts.of("openai", facts))
     url = link(job.get("profile_picture_url")) or link(job.get("avatar_url"))
+    known = {"id": told.name} | facts | ({"profile_picture_url": url} if url else {})
+    words, kept = msgspec.json.encode(known).decode(), Facts.of("openai", facts)
+    made = UpstreamOutput(kind="text", text=words, upstream_id=told.name, item=0, facts=kept)
     face = (UpstreamOutput(url, "image", None, told.now + RETENTION, item=0, part="cover"),) if url else ()
     return Succeeded((made, *face))
 

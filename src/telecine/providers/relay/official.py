@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
+from telecine.nouns.parameters import CharacterParameters
+from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Objection, Op, Picture, Status, Vendor, later, strip
@@ -106,6 +108,13 @@ def _character(draft: Draft) -> None:
         raise invalid(f"{draft.vendor.title} makes a character of a video.", "inputs.video")
 
 
+def _spans(request: GenerationRequest) -> bool:
+    """Whether it is a character as relays of Sora make them: OpenAI's have a name, and are made of a file."""
+    given = request.parameters
+    named = given if isinstance(given, CharacterParameters) else CharacterParameters()
+    return request.source is not None or named.timestamps is not None or not named.name
+
+
 def _cameo(draft: Draft) -> None:
     _of_video(draft, "from_task")
 
@@ -150,6 +159,7 @@ _CAMEO: Final = Op(
     poll=f"GET {PATH}/characters/{{id}}",
     fields={
         "parameters.timestamps": "timestamps",
+        "parameters.name": Field("", later),  # what its maker calls it stays here
         "source": Field("from_task", later),
         "inputs.video": Picture("url", "video"),
     },
@@ -157,7 +167,7 @@ _CAMEO: Final = Op(
     billed=lambda _: Billed(),
     traits=Traits(RETENTION, url_only=True),
     outputs=character_of,
-    suits=lambda request, _: not getattr(request.parameters, "name", None),
+    suits=lambda request, _: _spans(request),
 )
 """What a relay answers whose characters take a while is reconstructed: they are asked about as OpenAI's are."""
 
