@@ -36,7 +36,9 @@ def main() -> int:
     """Exit status 1 where a lock file is not as it should be."""
     peers = ROOT / "bench" / "peers"
     files = [*sorted(ROOT.glob("*.lock")), peers / "requirements.lock"]
-    found = [problem for file in files for problem in problems(file)] + npm_problems(peers / "package-lock.json")
+    found = [problem for file in files for problem in problems(file)]
+    for folder in (peers, ROOT / "tests" / "npm"):
+        found += npm_problems(folder / "package-lock.json")
     sys.stderr.writelines(f"{problem}\n" for problem in found)
     return 1 if found else 0
 
