@@ -10,5 +10,5 @@ from tests.npm.packages import installed
 if __name__ == "__main__":
     try:
         installed()
-    except subprocess.SubprocessError as error:
+    except (ImportError, subprocess.SubprocessError) as error:
         sys.stderr.write(f"npm's packages are not here ({error}); tests of clients in JavaScript are skipped.\n")

