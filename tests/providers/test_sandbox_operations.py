@@ -18,10 +18,17 @@ from PIL import Image
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.operations import OPERATIONS
-from telecine.nouns.parameters import EffectsParameters, ExpandParameters, ImageParameters, VideoParameters
+from telecine.nouns.parameters import (
+    CharacterParameters,
+    EffectsParameters,
+    ExpandParameters,
+    ImageParameters,
+    VideoParameters,
+)
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.providers.base import Accepted, Channel, Failed, Job, Refused, Source, Submission, Succeeded
 from telecine.providers.sandbox.provider import SandboxProvider
+from telecine.wires.openai import Character
 from telecine.workers import Workers
 from tests.clock import HandClock
 from tests.operations import least
@@ -191,10 +198,12 @@ async def test_lip_sync_puts_the_sound_under_the_video(sandbox: Sandbox) -> None
 
 
 async def test_a_face_in_a_session_moves_its_lips(sandbox: Sandbox) -> None:
-    found, _ = await sandbox.made(asked("kling:identify_face", "video", size=None))
-    told = msgspec.json.decode(found.outputs[0].text or "")
-    assert (told["session_id"], found.outputs[0].upstream_id) == (str(sandbox.number),) * 2
-    assert [one["end_time"] for one in told["face_data"]] == [500]
+    found, pictures = await sandbox.made(asked("kling:identify_face", "video", size=None))
+    text, face = found.outputs
+    assert text.upstream_id == str(sandbox.number)
+    assert msgspec.json.decode(text.text or "") == [{"face_id": "0", "start_time": 0, "end_time": 500}]
+    assert (face.kind, face.part, face.upstream_id) == ("image", "face", "0")
+    assert still(pictures[0]).size == (512, 512)
     session = Source(str(sandbox.number), output_id=str(sandbox.number))
     request = replace(asked("lip_sync", "audio", size=None), source=Reference(task=7, kind="session"))
     _, (content,) = await sandbox.made(request, session)
@@ -237,14 +246,19 @@ async def test_a_sound_is_a_real_file_in_two_forms(sandbox: Sandbox) -> None:
     assert outcome.usage.seconds == 3.0
 
 
-@pytest.mark.parametrize("operation", ["kling:recognize_image", "create_character"])
-async def test_a_call_answers_facts(sandbox: Sandbox, operation: str) -> None:
-    role: Role = "image" if operation == "kling:recognize_image" else "video"
-    outcome, _ = await sandbox.made(asked(operation, role, size=None))
+async def test_what_a_picture_shows_is_cut_out(sandbox: Sandbox) -> None:
+    outcome, (content,) = await sandbox.made(asked("kling:recognize_image", "image", size=None))
+    assert [(one.kind, one.part) for one in outcome.outputs] == [("text", "main"), ("image", "cutout")]
+    assert msgspec.json.decode(outcome.outputs[0].text or "") == [{"type": "object_seg", "is_contain": True}]
+    assert near(still(content).getpixel((256, 256)), RED)
+
+
+async def test_a_character_has_a_name(sandbox: Sandbox) -> None:
+    request = asked("create_character", "video", size=None, prompt="", parameters=CharacterParameters(name="mika"))
+    outcome, _ = await sandbox.made(request)
     (output,) = outcome.outputs
-    assert output.kind == "text"
-    assert isinstance(msgspec.json.decode(output.text or ""), dict)
-    assert output.facts is not None
+    assert output.upstream_id == str(sandbox.number)
+    assert msgspec.json.decode(output.text or "", type=Character).username == "mika"
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ class SandboxJob(msgspec.Struct, frozen=True):
     def extensions(self) -> tuple[str, ...]:
         """How its files are named: so many of the first as there are results, then so many of the next, which go with
         them."""
+        if self.draws in ("faces", "objects"):
+            return ("png",)
         return ("mp3", "wav") if self.draws == "sound" else _EXTENSIONS[self.kind]
 
     @property

@@ -10,6 +10,8 @@ import msgspec
 from telecine.nouns.task import Facts, Usage
 from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.sandbox.jobs import SandboxJob
+from telecine.providers.sandbox.recipes import CALLS
+from telecine.wires.openai import Character
 from telecine.wires.suno import Clip, ClipMetadata, Lyrics
 
 RETENTION: Final = 30 * 86400.0
@@ -29,8 +31,8 @@ def result(job: SandboxJob) -> Succeeded:
 
 
 def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
-    if job.draws in ("faces", "objects", "character"):
-        yield _words(job)
+    if job.draws in CALLS:
+        yield from _call(job)
         return
     if job.kind == "text":
         said = Facts.of("suno", Lyrics(title=job.title))
@@ -55,16 +57,19 @@ def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
             yield UpstreamOutput(kind="text", item=index, part="lyrics", text=job.lyrics)
 
 
-def _words(job: SandboxJob) -> UpstreamOutput:
-    """What a call has found, as Kling says it; who it is made of goes on by the job's own name."""
-    until = round(job.duration * 1000)
-    face = {"face_id": "0", "face_image": "", "start_time": 0, "end_time": until}
-    said: dict[str, dict[str, object]] = {
-        "faces": {"session_id": job.handle, "face_data": [face]},
-        "objects": {"task_result": {"images": [{"type": "object_seg", "is_contain": False, "url": ""}]}},
-        "character": {"id": job.handle, "name": job.text},
-    }
-    told = said[job.draws]
-    name = None if job.draws == "objects" else job.handle
-    text = msgspec.json.encode(told).decode()
-    return UpstreamOutput(kind="text", text=text, upstream_id=name, facts=Facts.of("kling", told))
+def _call(job: SandboxJob) -> Iterator[UpstreamOutput]:
+    """What a call has found, and a picture of it, as Kling's calls and the relays' characters are told; what goes on
+    from it names it by the job."""
+    if job.draws == "character":
+        text = msgspec.json.encode(Character(username=job.title)).decode()
+        yield UpstreamOutput(kind="text", text=text, upstream_id=job.handle)
+        return
+    faces = job.draws == "faces"
+    name, part = ("0", "face") if faces else ("object_seg", "cutout")
+    told: dict[str, object] = {"type": name, "is_contain": True}
+    if faces:
+        told = {"face_id": name, "start_time": 0, "end_time": round(job.duration * 1000)}
+    text = msgspec.json.encode([told]).decode()
+    yield UpstreamOutput(kind="text", text=text, upstream_id=job.handle if faces else None, item=0)
+    url, until = f"sandbox:{job.handle}/0", job.created_at + RETENTION
+    yield UpstreamOutput(url, "image", name, until, item=0, part=part)

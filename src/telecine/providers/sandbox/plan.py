@@ -11,13 +11,19 @@ from telecine.nouns import workflow
 from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.operations import makes_of
-from telecine.nouns.parameters import EffectsParameters, MusicParameters, VideoParameters, WorkflowParameters
+from telecine.nouns.parameters import (
+    CharacterParameters,
+    EffectsParameters,
+    MusicParameters,
+    VideoParameters,
+    WorkflowParameters,
+)
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.sizes import short_side
 from telecine.providers.sandbox import directives, shape
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.lyrics import style_of, title_of, write
-from telecine.providers.sandbox.recipes import Given, recipe_of
+from telecine.providers.sandbox.recipes import CALLS, Given, recipe_of
 from telecine.providers.sandbox.taking import opening, take, undrawn
 from telecine.wires.kling import MODES
 from telecine.wires.suno import CLIPS
@@ -68,8 +74,8 @@ def plan(
         given=tuple(given),
         growth=shape.growth(request),
     )
-    if draws in ("faces", "objects", "character"):
-        return replace(job, compute_seconds=0.0, duration=given[0].seconds if given else 0.0)  # nothing is drawn
+    if draws in CALLS:
+        return _call(request, job)
     return _song(request, job) if kind in ("audio", "text") and draws != "sound" else job
 
 
@@ -99,6 +105,14 @@ def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
         style=music.style or style_of(job.text),
         lyrics=None if music.instrumental else sung,
     )
+
+
+def _call(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+    """What a call answers: of a character nothing is drawn."""
+    name = request.parameters.name if isinstance(request.parameters, CharacterParameters) else None
+    long = max((one.seconds for one in job.given), default=0.0)
+    drawn = None if job.draws != "character" else 0.0
+    return replace(job, count=1, duration=long, title=name or job.text, compute_seconds=drawn)
 
 
 def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:

@@ -14,7 +14,9 @@ Draws = Literal[
 ]
 """What a drawing is made of: the prompt or the picture that a video begins with (""); pictures side by side under the
 prompt; a picture on a larger ground; a video under a band with the prompt; one that goes on; one with another sound; a
-picture that moves as long as a sound or a video lasts; a sound. The last three are no drawings, but words."""
+picture that moves as long as a sound or a video lasts; a sound. The last three are words, and a picture
+of what they are about."""
+CALLS: Final[tuple[Draws, ...]] = ("faces", "objects", "character")
 Look = Literal["image", "video", "audio"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from telecine.providers.sandbox.jobs import SandboxJob
+from telecine.providers.sandbox.recipes import CALLS
 from telecine.workers import DeclinedError
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _still(job: SandboxJob, index: int, inputs: list[Path], width: int, height: 
     if job.picture or job.draws == "moved":
         return storyboard.fitted(inputs[0], width, height)
     seen = [collage.picture(path, one.look) for path, one in zip(inputs, job.given, strict=True) if one.look != "audio"]
+    if job.draws in CALLS:
+        return storyboard.fit(seen[0], width, height)
     if job.draws == "grown":
         return collage.grown(job, index, seen[0], width, height)
     if seen:

@@ -59,9 +59,14 @@ def read_picture(path: Path) -> Image:
 
 def fitted(path: Path, width: int, height: int) -> Image:
     """The picture in `path` scaled until it covers the size, what sticks out cut off evenly. Raises DeclinedError."""
+    return fit(read_picture(path), width, height)
+
+
+def fit(picture: Image, width: int, height: int) -> Image:
+    """The same for a picture that has been read."""
     from PIL import Image, ImageOps
 
-    return ImageOps.fit(read_picture(path), (width, height), Image.Resampling.BICUBIC)
+    return ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
 
 
 def frame(job: SandboxJob, index: int, width: int, height: int) -> Image:
