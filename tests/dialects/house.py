@@ -27,7 +27,7 @@ from telecine.dialects.rows import Create
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError, TaskError, invalid
 from telecine.nouns.ids import EPOCH_MS, RANDOM_BITS
-from telecine.nouns.operations import OPERATIONS
+from telecine.nouns.operations import OPERATIONS, makes_of
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output, State, Task, Usage
 from telecine.tasks.events import News
@@ -171,6 +171,7 @@ class FakeTasks:
                 task_id=task_id,
                 index=index,
                 item=index,
+                kind=makes_of(request),
                 state="stored",
                 object_key="k",
                 poster_key="p",

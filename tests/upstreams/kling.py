@@ -95,6 +95,11 @@ class FakeKling(FaultyServer):
         """Let one job, or all that have not ended, fail."""
         self._move(name, "failed", message)
 
+    def forget(self) -> None:
+        """Know none of its jobs any more, by whatever name."""
+        self.jobs.clear()
+        self._by_handle.clear()
+
     # What it answers.
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -105,6 +105,40 @@ def framed(body: dict[str, Any]) -> str | None:
     return "image_tail, masks and camera_control exclude each other" if sum(map(bool, ways)) > 1 else None
 
 
+def omni(body: dict[str, Any]) -> str | None:
+    """Frames, counts, and a shape where nothing else gives one."""
+    types = [one.get("type") for one in body.get("image_list") or ()]
+    edits = "base" in [one.get("refer_type", "base") for one in body.get("video_list") or ()]
+    things = len(types) + len(body.get("element_list") or ())
+    if things > (4 if body.get("video_list") else 7):
+        return "too many images and elements"
+    if "end_frame" in types and ("first_frame" not in types or len(types) > 2):
+        return "end_frame needs a first_frame, and no more than 2 images"
+    if not body.get("aspect_ratio") and "first_frame" not in types and not edits:
+        return "aspect_ratio can not be empty"
+    return prompted(body)
+
+
+def exactly(*names: str) -> Rule:
+    """One of these, and no other of them."""
+
+    def check(body: dict[str, Any]) -> str | None:
+        there = [name for name in names if any(values(body, name))]
+        return None if len(there) == 1 else f"exactly one of {', '.join(names)} is required"
+
+    return check
+
+
+def spoken(body: dict[str, Any]) -> str | None:
+    """A text with a voice, or a sound."""
+    given = body.get("input") or {}
+    wanted = ["text", "voice_id"] if given.get("mode") == "text2video" else ["audio_type"]
+    if given.get("mode") == "audio2video":
+        wanted.append("audio_file" if given.get("audio_type") == "file" else "audio_url")
+    absent = [name for name in wanted if not given.get(name)]
+    return f"input.{absent[0]} can not be empty" if absent else None
+
+
 MODE: Final = {"mode": (None, "std", "pro", "4k")}
 FRAME: Final = {"aspect_ratio": (None, "16:9", "9:16", "1:1", "21:9", "auto")}
 SOUND: Final = {"sound": (None, "on", "off", "music")}
@@ -117,6 +151,52 @@ OPERATIONS: Final[dict[str, FakeOperation]] = {
         pictures=("image", "image_tail", "static_mask", "dynamic_masks[].mask"),
         rules=(framed,),
         model="kling-",
+    ),
+    "videos/multi-image2video": FakeOperation(
+        needs=("image_list[].image", "prompt"),
+        allowed=MODE | FRAME | LENGTH,
+        pictures=("image_list[].image",),
+        model="kling-v1-6",
+    ),
+    "videos/omni-video": FakeOperation(
+        allowed=ALL
+        | {
+            "image_list[].type": (None, "first_frame", "end_frame"),
+            "video_list[].refer_type": (None, "base", "feature"),
+            "video_list[].keep_original_sound": (None, "yes", "no"),
+        },
+        pictures=("image_list[].image_url",),
+        urls=("video_list[].video_url",),
+        rules=(omni,),
+        model="kling-v",
+    ),
+    "videos/video-extend": FakeOperation(needs=("video_id",), named=False),
+    "videos/effects": FakeOperation(
+        needs=("effect_scene", "input"),
+        pictures=("input.image", "input.images[]"),
+        rules=(exactly("input.image", "input.images[]"),),
+    ),
+    "videos/lip-sync": FakeOperation(
+        needs=("input.mode",),
+        allowed={"input.mode": ("text2video", "audio2video"), "input.audio_type": (None, "file", "url")},
+        pictures=("input.audio_file",),
+        urls=("input.video_url", "input.audio_url"),
+        rules=(exactly("input.video_id", "input.video_url"), spoken),
+        named=False,
+    ),
+    "videos/avatar/image2video": FakeOperation(
+        needs=("image",),
+        allowed=MODE,
+        pictures=("image", "sound_file"),
+        rules=(exactly("audio_id", "sound_file"),),
+    ),
+    "videos/motion-control": FakeOperation(
+        needs=("image_url", "video_url", "character_orientation", "mode"),
+        allowed=MODE
+        | {"character_orientation": ("image", "video", "both"), "keep_original_sound": (None, "yes", "no")},
+        pictures=("image_url",),
+        urls=("video_url",),
+        model="kling-v",
     ),
 }
 """By the path behind `/v1/`."""

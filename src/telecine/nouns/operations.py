@@ -186,6 +186,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             unit="second",
             inputs={"image": _EXACTLY_ONE, "audio": _ONE},
             parameters=VideoParameters,
+            follows=frozenset({"sound"}),
         ),
         Operation(
             name="motion_control",

@@ -129,6 +129,7 @@ class EffectsParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="ef
     scene: str | None = None
     """Which pattern (Kling, `effect_scene`): an open list, which changes every month."""
     mode: Annotated[str | None, BILLED] = None
+    watermark: bool | None = None
 
 
 class LipSyncParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="lip_sync"):

@@ -123,7 +123,7 @@ async def source_of(context: Context, task: Task) -> Source | None:
     work = await context.reads.work(reference.task)
     if work is None or work.attempt is None:
         return None
-    output = _output(work, reference)
+    output = _output(work, reference) or _only(work, reference)
     source = Source(work.attempt.upstream_id, work.task.request, output.upstream_id if output is not None else None)
     return None if source.upstream_id is None and source.output_id is None else source
 
@@ -176,6 +176,12 @@ def _handle(task: Task, attempt: Attempt, kind: ReferenceKind, name: str, output
 
 def _output(work: Work, reference: Reference) -> Output | None:
     return next((one for one in work.outputs if one.index == reference.output), None)
+
+
+def _only(work: Work, reference: Reference) -> Output | None:
+    """The one thing that a task made which is named as a whole."""
+    made = [one for one in work.outputs if one.main] if reference.output is None else []
+    return made[0] if len(made) == 1 else None
 
 
 def _at(there: Attempt | Handle | None) -> Place | None:

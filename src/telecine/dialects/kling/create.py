@@ -14,7 +14,8 @@ from telecine.dialects.kling.rules import said
 from telecine.dialects.rows import Parsed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import invalid
-from telecine.nouns.request import GenerationRequest, Native, Novel
+from telecine.nouns.ids import parse_task_id, reference_to
+from telecine.nouns.request import GenerationRequest, Native, Novel, Reference
 from telecine.wires.kling.parts import words_of
 
 
@@ -47,10 +48,24 @@ def _request(op: Operation, wire: Any) -> GenerationRequest:
         (given if room == "parameters" else core)[neutral] = meaning.read(value, name)
     return GenerationRequest(
         operation=operation,
-        model=agreed(("model_name", wire.model_name), ("model", wire.model)) or op.path.model,
+        model=agreed(*((name, said(wire, name)) for name in ("model_name", "model", *op.models))) or op.path.model,
         parameters=parameters_of(operation)(**given) if given else None,
+        source=_source(op, wire),
         **core,
     )
+
+
+def _source(op: Operation, wire: Any) -> Reference | None:
+    """What it goes on from. Some relays want to be told its task as well; both have to agree."""
+    name = said(wire, op.source) if op.source else None
+    if name is None:
+        return None
+    found = reference_to(name, "clip")
+    param = op.source.replace("video_id", "task_id").replace("audio_id", "task_id")
+    task = said(wire, param)
+    if task is not None and found.task is not None and parse_task_id(task) != found.task:
+        raise invalid(f"{param}: is not the task of {op.source}.", param)
+    return found
 
 
 def _novel(op: Operation, wire: Any, request: GenerationRequest, models: Catalogue) -> dict[str, Novel]:

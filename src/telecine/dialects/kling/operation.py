@@ -38,6 +38,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Where a field, or one within another (`input.text`), says something else than usual; None: it is documented as
     ignored."""
     media: Media = {}
+    models: tuple[str, ...] = ()
+    """Further fields that name the model."""
+    source: str = ""
+    """The field with the id of the video or the sound that it goes on from."""
+    keeps_model: bool = False
+    """It is made with the model, and in the mode, of what it goes on from."""
     rules: tuple[Rule, ...] = ()
     never: Mapping[str, str] = {}
     """Fields of another path that are refused here, and what to do instead: a client has taken the wrong path."""

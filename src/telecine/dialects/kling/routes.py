@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.kling.create import parse
@@ -13,9 +16,10 @@ from telecine.dialects.kling.render import ERRORS, SENT, Envelope, created, ok, 
 from telecine.dialects.kling.videos import VIDEOS
 from telecine.dialects.lists import List, Numbered
 from telecine.dialects.lookup import made_by, missing
-from telecine.dialects.rows import Create, Read, Row, by_id
-from telecine.nouns.errors import GatewayError
+from telecine.dialects.rows import Create, Parsed, Read, Row, by_id
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.operations import makes_of
+from telecine.nouns.parameters import VideoParameters
 from telecine.tasks.view import View
 from telecine.wires.kling import MOST_LISTED
 
@@ -45,7 +49,7 @@ def rows_of(op: Operation) -> tuple[Row, ...]:
             answer=Envelope,
             body=op.path.body,
             example=op.example,
-            parse=lambda call, body: parse(op, body, call.edge.catalogue),
+            parse=lambda call, body: _parsed(op, call, body),
             form=form,
             most=op.most,
             look=check_media,
@@ -67,6 +71,22 @@ def rows_of(op: Operation) -> tuple[Row, ...]:
             show=lambda call, view: ok(call, task_data(view, call.edge.media)),
         ),
     )
+
+
+async def _parsed(op: Operation, call: Call, body: Body) -> Parsed:
+    """The request, with the model and the mode of what it goes on from where it has to have those."""
+    request, media = parse(op, body, call.edge.catalogue)
+    if not op.keeps_model or request.source is None:
+        return request, media
+    made = await call.edge.tasks.source(call.principal, request.source)
+    if made is None:
+        return request, media
+    before = made.task.request
+    given, mode = request.parameters or VideoParameters(), getattr(before.parameters, "mode", None)
+    parameters = replace(given, mode=mode) if isinstance(given, VideoParameters) and mode else request.parameters
+    if request.model not in (op.path.model, before.model):
+        raise invalid(f"model_name: what goes on was made with {before.model}, and stays with that.", "model")
+    return replace(request, model=before.model, parameters=parameters), media
 
 
 async def _named(call: Call) -> View:

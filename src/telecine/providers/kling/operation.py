@@ -45,9 +45,9 @@ def _camera(move: CameraMove, take: Take) -> parts.CameraControl:
     return parts.CameraControl(move.type, config if axes else None)
 
 
-def yes_no(param: str) -> Field:
-    """A switch that Kling writes as a word: `keep_original_sound`."""
-    return Field(param, lambda on, take: "yes" if on else "no")
+def yes_no(name: str) -> Field:
+    """A switch that is a word on the wire."""
+    return Field(name, lambda on, _: "yes" if on else "no")
 
 
 SAYS: Final[Fields] = {
@@ -71,6 +71,8 @@ SAYS: Final[Fields] = {
     ),
     "parameters.voices": Field("voice_list", lambda ids, _: [parts.Voice(one) for one in ids]),
     "parameters.elements": Field("element_list", lambda ids, _: [parts.Element(one) for one in ids]),
+    "parameters.orientation": "character_orientation",
+    "parameters.keep_sound": yes_no("keep_original_sound"),
     "parameters.watermark": Field("watermark_info", lambda on, _: parts.WatermarkInfo(on)),
 }
 """By neutral name, the field that says it, wherever a body has that."""
@@ -124,7 +126,12 @@ def operation(
 
 def _model(path: Path) -> Field:
     """Its name, but for what stands for one here where Kling has no models."""
-    return Field("model_name", lambda name, _: None if name == path.model and not path.models else name)
+    return model_at("model_name", path)
+
+
+def model_at(name: str, path: Path) -> Field:
+    """The same where the model is named elsewhere in the body."""
+    return Field(name, lambda model, _: None if model == path.model and not path.models else model)
 
 
 def _listed(said: Any) -> list[Any]:
@@ -146,18 +153,24 @@ def _chosen(table: Sequence[Row]) -> Callable[[str], Op | None]:
 
 
 def billed(
-    mode: str | None = "std", seconds: float | None = 5.0, *, follows: Callable[[Draft], bool] = lambda _: False
+    mode: str | None = "std",
+    seconds: float | None = 5.0,
+    *,
+    follows: Callable[[Draft], bool] = lambda _: False,
+    within: str = "",
 ) -> Callable[[Draft], Billed]:
-    """What a body with a mode comes to, with Kling's defaults for that and for its length (None: nobody knows).
-    `follows`: the shape is a picture's, which is not known here."""
+    """What a body comes to, with Kling's defaults for its mode and its length (None: it has none, or nobody knows).
+    `follows`: the shape is that of what it is made from, which is not known here; `within`: the object in the body in
+    which these fields are."""
 
     def found(draft: Draft) -> Billed:
         body = draft.body
-        told = FRAME.billed(body if "mode" in body or mode is None else {**body, "mode": mode}, follows=follows(draft))
-        length, sound = body.get("duration", seconds), body.get("sound", "off")
+        said, length = body.get(f"{within}mode", mode), body.get(f"{within}duration", seconds)
+        told = Billed() if said is None else FRAME.billed({**body, "mode": said}, follows=follows(draft))
+        sound = body.get("sound", "off")
         return replace(
             told,
-            mode=body.get("mode", mode),
+            mode=said,
             duration=None if length is None else float(length),
             audio=_AUDIO.get(sound, sound),
         )

@@ -28,6 +28,7 @@ KLING: Final = Vendor(
     traits=TRAITS,
     billed=wire.BILLED,
     free=frozenset({"prompt", "negative_prompt", "seed"}),
+    objects=frozenset({"input"}),
     handle="external_task_id",
     callback="callback_url",
     most_media=wire.MAX_IMAGE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Final, get_args, get_type_hints
+from typing import Annotated, Final, Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -38,7 +38,6 @@ Text = Annotated[str, msgspec.Meta(max_length=2500)]
 """A prompt."""
 Mode = Annotated[Word, words("std", "pro")]
 Sound = Annotated[Word, words("on", "off")]
-YesNo = Annotated[Word, words("yes", "no")]
 Ratio = Annotated[Word, words("16:9", "9:16", "1:1")]
 ShotType = Annotated[Word, words("customize", "intelligence")]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -95,6 +94,27 @@ class Voice(msgspec.Struct, forbid_unknown_fields=True):
     """`voice_list[]`: a voice that the prompt names as `<<<voice_1>>>`."""
 
     voice_id: str
+
+
+class ListedImage(msgspec.Struct, forbid_unknown_fields=True):
+    """`image_list[]` of multi-image2video."""
+
+    image: str
+
+
+class OmniImage(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`image_list[]` of omni-video: a frame by its type, or what the prompt names as `<<<image_1>>>`."""
+
+    image_url: str
+    type: Literal["first_frame", "end_frame"] | None = None
+
+
+class OmniClip(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`video_list[]`: what is edited (`base`), or what the prompt names as `<<<video_1>>>` (`feature`)."""
+
+    video_url: str
+    refer_type: Literal["base", "feature"] = "base"
+    keep_original_sound: Literal["yes", "no"] | None = None
 
 
 class WatermarkInfo(msgspec.Struct, forbid_unknown_fields=True):
