@@ -117,7 +117,7 @@ OWN: dict[str, Any] = {
         "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True,
         "orientation": "video", "keep_sound": False,
         "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"], "character_url": OTHER,
-        "character_timestamps": "1,3", "orientation": "video", "keep_sound": True}.items()},
+        "character_timestamps": "1,3"}.items()},
 }  # fmt: skip
 IMAGES: dict[str, Any] = {
     **{f"inputs:{role}": [{"role": "image", "url": URL}, {"role": role, "url": OTHER}] for role in
