@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from telecine.dialects import models
 from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Claim, Dialect, each_status
-from telecine.dialects.openai import characters
+from telecine.dialects.openai import characters, chat
 from telecine.dialects.openai.characters import CharacterObject
 from telecine.dialects.openai.detail import RelayVideo, relay_video
 from telecine.dialects.openai.form import DETAILED, OFFICIAL
@@ -49,7 +49,7 @@ OPENAI: Final = Dialect(
     title="OpenAI",
     about="The Videos API of the OpenAI SDKs, which work unchanged with this server as their base URL.",
     claimed=(Claim("/v1"),),
-    rows=(*characters.OFFICIAL, *rows(OFFICIAL), *models.ROWS),
+    rows=(*characters.OFFICIAL, *rows(OFFICIAL), chat.ROW, *models.ROWS),
     id_form=VIDEO,
     errors=ERRORS,
     # OpenAI documents no webhook for videos, and relays post what a read would show.

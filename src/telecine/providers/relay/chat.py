@@ -45,11 +45,11 @@ def told(body: bytes) -> bytes:
     """A chat's whole answer, streamed or not, as the video that it tells of, in the words of the official form.
 
     A video is done where the answer has come to its end and has a link; the last that is a film's, else the last that
-    is marked as a link and is not to something else. Without one it has failed where it says so; whatever else it says
-    is nothing that can be concluded from.
+    is marked as a link and is not to something else. Without one it has failed where it says so, in words or by an
+    error in the place of an answer or behind such words; whatever else it says is nothing that can be concluded from.
     """
     words, ended, error, chat = _joined(body)
-    if error is not None and not words:
+    if error is not None and (not words or _FAILED.search(words)):
         return msgspec.json.encode({"error": error})
     if not ended or error is not None:
         return b"{}"
