@@ -41,7 +41,8 @@ async def listed(call: Call) -> dict[str, str]:
 OTHER = Dialect(
     name="other",
     claimed=(Claim("/other"),),
-    roots=("/other",),
+    roots=("/other", ""),
+    lent=(PATH,),
     rows=(create("other", "text"), Plain(PATH, "List them", handle=listed)),
     errors=KLING.errors,
 )
@@ -95,6 +96,7 @@ async def test_what_only_the_other_has_is_lent(house: House) -> None:
 
 
 async def test_the_document_says_what_either_answers() -> None:
+    assert {entry.path for entry in OTHER.entries} == {f"/other{PATH}"}
     entry = next(one for one in OWN.entries if one.method == "GET")
     assert (entry.group, entry.error) == ("own", OTHER.errors.shape)
     assert msgspec.structs.replace(entry, error=None).answer is OTHER.rows[1].answer

@@ -64,6 +64,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Where errors are rendered in this dialect's envelope. The longest prefix wins; of equal ones, the narrow."""
     roots: tuple[str, ...] = ("",)
     rows: tuple[Row, ...]
+    lent: tuple[str, ...] = ()
+    """Paths, with their root, that another dialect has too, whose table serves them and hands over what is this one's
+    (`telecine.dialects.shared`)."""
     folded: tuple[str, ...] = ()
     """Paths that are served in whatever case they are written; these are in lower case."""
     reserved: tuple[str, ...] = ()
@@ -101,7 +104,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def entries(self) -> list[Entry]:
         """What the document says."""
-        return [_entry(self.name, root, row) for root in self.roots for row in self.rows if not row.hidden]
+        rows = [(root, row) for root in self.roots for row in self.rows if self._serves(root, row) and not row.hidden]
+        return [_entry(self.name, root, row) for root, row in rows]
 
     @property
     def routes(self) -> list[Route]:
@@ -109,7 +113,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         paths: dict[str, dict[str, Row]] = {}
         for root in self.roots:
             for row in self.rows:
-                paths.setdefault(root + row.path, {})[row.method] = row
+                if self._serves(root, row):
+                    paths.setdefault(root + row.path, {})[row.method] = row
         narrow = any(claim.narrow for claim in self.claimed)
         kind = _Claimed if narrow else Route
         found = [kind(root + path, _reserved, methods=_RESERVED) for root in self.roots for path in self.reserved]
@@ -119,6 +124,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(route, _Claimed):
                 route.dialect = self
         return found
+
+    def _serves(self, root: str, row: Row) -> bool:
+        return root + row.path not in self.lent
 
     def _served(self, methods: Mapping[str, Row]) -> Callable[[Request], Awaitable[Response]]:
         known = (
