@@ -20,6 +20,8 @@ from telecine.dialects.call import Call
 from telecine.dialects.fields import Fields
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import render as kling_render
+from telecine.dialects.kling.images import IMAGES as KLING_IMAGES
+from telecine.dialects.kling.sounds import SOUNDS as KLING_SOUNDS
 from telecine.dialects.kling.create import parse as parse_kling
 from telecine.dialects.kling.routes import OPERATIONS as KLINGS
 from telecine.dialects.kling2 import create as kling2
@@ -119,6 +121,16 @@ OWN: dict[str, Any] = {
         "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"], "character_url": OTHER,
         "character_timestamps": "1,3"}.items()},
 }  # fmt: skip
+KLING_MORE: dict[str, Any] = {
+    "model_name": "kling-v2-1", "model": "kling-v2-1", "prompt": "another", "negative_prompt": "fog", "image": OTHER,
+    "image_reference": "face", "image_fidelity": 0.3, "human_fidelity": 0.3, "element_list": [{"element_id": 1}],
+    "resolution": "2k", "n": 3, "aspect_ratio": "3:4", "image_list": [{"image": OTHER}], "result_type": "series",
+    "series_amount": 5, "subject_image_list": [{"subject_image": OTHER}], "scene_image": OTHER, "style_image": OTHER,
+    **{f"{way}_expansion_ratio": 0.2 for way in ("up", "down", "left", "right")}, "human_image": OTHER,
+    "cloth_image": URL, "duration": 7, "watermark_info": {"enabled": True}, "callback_url": "https://me.test/h",
+    "external_task_id": "mine", "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
+"""Of Kling's paths for pictures and sounds."""
 IMAGES: dict[str, Any] = {
     **{f"inputs:{role}": [{"role": "image", "url": URL}, {"role": role, "url": OTHER}] for role in
        ("image", "reference", "scene", "style", "mask")},
@@ -182,6 +194,7 @@ ALIKE = {
 IGNORED = {
     ("kling/image2video", "aspect_ratio"),
     ("kling2/image", "settings:aspect_ratio"),
+    ("kling/omni-image", "series_amount"),
     ("suno", "task_id"),
     ("bizyair", "suppress_preview_output"),
 }
@@ -231,6 +244,10 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
     "kling2/motion": (lambda body: kling2.OPERATIONS[2].parse("kling-2.6", body, MODELS),
                       {"contents": [{"type": "image", "url": URL}, {"type": "video", "url": URL}],
                        "settings": {"character_orientation": "image"}}, MOTION, kling2_render.FIELDS),
+    **{f"kling/{op.title}": (by_kling(op.title), op.example,
+                             {name: KLING_MORE[name] for name in
+                              (*op.path.body.__struct_encode_fields__, "a_field_of_nobody")}, kling_render.FIELDS)
+       for op in (*KLING_IMAGES, *KLING_SOUNDS)},
     "suno": (suno.parse_music, {"prompt": "la", "mv": "chirp-v4"}, SUNO, suno_render.FIELDS),
     "bizyair": (lambda body: bizyair.parse_app(CALL, body),
                 {"web_app_id": 37429, "input_values": {"6:CLIPTextEncode.text": "a"}}, BIZYAIR, bizyair_render.FIELDS),
@@ -242,7 +259,7 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
 
 def of_kling(request: GenerationRequest) -> Any:
     draft = translate(KLING_VENDOR, request, request.model)
-    return draft.encoded(), [(name, item) for _, name, item in draft.media]
+    return draft.op.create, draft.encoded(), [(name, item) for _, name, item in draft.media]
 
 
 def of_kling2(request: GenerationRequest) -> Any:

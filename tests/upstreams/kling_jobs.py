@@ -56,7 +56,15 @@ class FakeJob:
     @property
     def count(self) -> int:
         """How many files it makes."""
-        return int(self.body.get("n", 1))
+        if not self.series:
+            return int(self.body.get("n", 1))
+        amount = self.body.get("series_amount", 4)
+        return 3 if amount == "auto" else int(amount)
+
+    @property
+    def series(self) -> bool:
+        """Its pictures belong together, and are told in another list."""
+        return self.body.get("result_type") == "series"
 
     def created(self) -> dict[str, Any]:
         """The `data` object of a create's answer."""
@@ -74,7 +82,9 @@ class FakeJob:
         data["updated_at"] = self.updated_at or self.created_at
         if self.status == "succeed":
             seconds = seconds or str(self.body.get("duration", "5"))
-            data["task_result"] = {self.made: [self._result(base, number, seconds) for number in range(self.count)]}
+            files = [self._result(base, number, seconds) for number in range(self.count)]
+            made = {"result_type": "series", "series_images": files} if self.series else {self.made: files}
+            data["task_result"] = made
             data["final_unit_deduction"] = self.units
         return data
 

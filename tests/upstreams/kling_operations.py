@@ -144,6 +144,43 @@ FRAME: Final = {"aspect_ratio": (None, "16:9", "9:16", "1:1", "21:9", "auto")}
 SOUND: Final = {"sound": (None, "on", "off", "music")}
 LENGTH: Final = {"duration": (None, *map(str, range(3, 16)))}
 ALL: Final = MODE | FRAME | SOUND | LENGTH
+RATIOS: Final = (None, "16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
+PICTURE: Final = {"aspect_ratio": (*RATIOS, "5:4"), "n": (None, *range(1, 10))}
+GROWTH: Final = tuple(f"{way}_expansion_ratio" for way in ("up", "down", "left", "right"))
+
+
+def one_picture(body: dict[str, Any]) -> str | None:
+    """Beside a picture no negative prompt; without one, nothing about it."""
+    if body.get("image") and body.get("negative_prompt"):
+        return "negative_prompt is not supported for image to image"
+    return None if body.get("image") or not body.get("image_reference") else "image can not be empty"
+
+
+def series(body: dict[str, Any]) -> str | None:
+    """Of pictures that belong together there are two to nine."""
+    pictures, amount = len(body.get("image_list", ())), body.get("series_amount", 4)
+    if pictures + len(body.get("element_list", ())) > 10:
+        return "the sum of images and elements must not exceed 10"
+    return None if amount == "auto" or amount in range(2, 10) else "series_amount value is invalid"
+
+
+def grown(body: dict[str, Any]) -> str | None:
+    """By up to twice a side, and to three times the area."""
+    up, down, left, right = (body.get(name, -1.0) for name in GROWTH)
+    if not all(0 <= one <= 2 for one in (up, down, left, right)):
+        return "expansion_ratio must be in [0, 2]"
+    return None if (1 + up + down) * (1 + left + right) <= 3.001 else "the expanded area must not exceed 3 times"
+
+
+def short(body: dict[str, Any]) -> str | None:
+    """A short prompt, and seconds in tenths."""
+    length = body.get("duration")
+    if len(body["prompt"]) > 200:
+        return "prompt length must not be greater than 200"
+    good = isinstance(length, float | int) and 3 <= length <= 10 and round(length, 1) == length
+    return None if good else "duration must be in [3.0, 10.0]"
+
+
 OPERATIONS: Final[dict[str, FakeOperation]] = {
     "videos/text2video": FakeOperation(allowed=ALL, rules=(prompted,), model="kling-"),
     "videos/image2video": FakeOperation(
@@ -198,5 +235,45 @@ OPERATIONS: Final[dict[str, FakeOperation]] = {
         urls=("video_url",),
         model="kling-v",
     ),
+    "images/generations": FakeOperation(
+        "images",
+        needs=("prompt",),
+        allowed=PICTURE
+        | {"resolution": (None, "1k", "2k", "8k"), "image_reference": (None, "subject", "face", "pose")},
+        pictures=("image",),
+        rules=(one_picture,),
+        model="kling-",
+    ),
+    "images/omni-image": FakeOperation(
+        "images",
+        needs=("prompt",),
+        allowed=PICTURE
+        | {
+            "aspect_ratio": (*RATIOS, "auto", "5:4"),
+            "resolution": (None, "1k", "2k", "4k", "8k"),
+            "result_type": (None, "single", "series", "grid"),
+        },
+        pictures=("image_list[].image",),
+        rules=(series,),
+        model="kling-",
+    ),
+    "images/multi-image2image": FakeOperation(
+        "images",
+        needs=("subject_image_list[].subject_image",),
+        allowed=PICTURE,
+        pictures=("subject_image_list[].subject_image", "scene_image", "style_image"),
+        model="kling-",
+    ),
+    "images/editing/expand": FakeOperation(
+        "images", needs=("image",), allowed={"n": PICTURE["n"]}, pictures=("image",), rules=(grown,)
+    ),
+    "images/kolors-virtual-try-on": FakeOperation(
+        "images",
+        needs=("human_image", "cloth_image"),
+        pictures=("human_image", "cloth_image"),
+        model="kolors-virtual-try-on-",
+        named=False,
+    ),
+    "audio/text-to-audio": FakeOperation("audios", needs=("prompt",), rules=(short,)),
 }
 """By the path behind `/v1/`."""

@@ -15,6 +15,7 @@ from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
+    IMAGES,
     KLING,
     KLING_COSTS,
     KLING2,
@@ -26,7 +27,6 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     ACCOUNT,
     DASHBOARD,
     RELAY,
-    IMAGES,
     VIDEO_RELAY,
     NEW_API,
     OPENAI,

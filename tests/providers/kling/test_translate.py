@@ -130,7 +130,7 @@ async def test_image_to_video_becomes(provider: Provider, request_: GenerationRe
     ("request_", "code", "param"),
     [
         (text(operation="remix", source=Reference(task=1)), "unsupported_parameter", "operation"),
-        (text(operation="text_to_image"), "unsupported_parameter", "operation"),
+        (text(operation="music"), "unsupported_parameter", "operation"),
         (text(prompt=""), "invalid_request", "prompt"),
         (text(count=2), "unsupported_parameter", "count"),
         (text(inputs=(FRAME,)), "unsupported_parameter", "inputs.image"),

@@ -80,6 +80,12 @@ FIELDS: Final[Mapping[str, Said]] = {
     "voice_list": Said("parameters.voices", _voices),
     "element_list": Said("parameters.elements", _elements),
     "watermark_info": Said("parameters.watermark", _enabled),
+    "n": Said("count"),
+    "resolution": Said("resolution", lambda word, _: word.lower()),
+    "image_reference": Said("parameters.image_reference"),
+    "image_fidelity": Said("parameters.image_fidelity"),
+    "human_fidelity": Said("parameters.human_fidelity"),
+    "result_type": Said("parameters.series", lambda word, _: word != "single"),
     "external_task_id": Said("external_id"),
     "callback_url": Said("callback_url"),
 }

@@ -17,6 +17,8 @@ tell it by the object in which that stands."""
 _MIN_SIDE: Final = 300
 _MAX_RATIO: Final = 2.5
 _PICTURES: Final = ("image/jpeg", "image/png")
+_ANY_SHAPE: Final = ("person", "garment")
+"""Kling documents no proportions for these (virtual try-on)."""
 
 
 def sources(media: Media, wire: Any) -> list[Source]:
@@ -63,5 +65,5 @@ def check_media(item: MediaInput, param: str) -> None:
     width, height = item.width or 0, item.height or 0
     if min(width, height) < _MIN_SIDE:
         raise invalid(f"{param}: {width}x{height} pixels; each side needs {_MIN_SIDE} at least.", param)
-    if max(width, height) > _MAX_RATIO * min(width, height):
+    if item.role not in _ANY_SHAPE and max(width, height) > _MAX_RATIO * min(width, height):
         raise invalid(f"{param}: {width}x{height} pixels; the aspect ratio must be within 1:2.5 to 2.5:1.", param)

@@ -10,9 +10,11 @@ from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.kling.create import parse
+from telecine.dialects.kling.images import IMAGES
 from telecine.dialects.kling.media import check_media
 from telecine.dialects.kling.operation import Operation
 from telecine.dialects.kling.render import ERRORS, SENT, Envelope, created, ok, task_data
+from telecine.dialects.kling.sounds import SOUNDS
 from telecine.dialects.kling.videos import VIDEOS
 from telecine.dialects.lists import List, Numbered
 from telecine.dialects.lookup import made_by, missing
@@ -22,11 +24,15 @@ from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import VideoParameters
 from telecine.tasks.view import View
 from telecine.wires.kling import MOST_LISTED
+from telecine.wires.kling.images import GENERATION
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 ROOTS: Final = ("/kling", "")
-OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS,)
+OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS, *IMAGES, *SOUNDS)
 """All of the legacy generation."""
+_BARE: Final = tuple(op.path.path for op in OPERATIONS)
+LENT: Final = (GENERATION.path,)
+"""Bare paths that OpenAI has too: its table serves them, and hands over what is Kling's (`bare.py`)."""
 _PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=MOST_LISTED)
 
 
@@ -104,8 +110,9 @@ KLING: Final = Dialect(
     title="Kling",
     about="Kling's own API, under /kling and bare.",
     # The bare paths lie inside OpenAI's: they have to be mounted, and matched, before `/v1/videos/{id}`.
-    claimed=(Claim("/kling"), *(Claim(op.path.path) for op in OPERATIONS)),
+    claimed=(Claim("/kling"), *(Claim(f"{path}/" if path in LENT else path) for path in _BARE)),
     roots=ROOTS,
+    lent=LENT,
     rows=tuple(row for op in OPERATIONS for row in rows_of(op)),
     errors=ERRORS,
     # The `data` object, flat (Kling API documents, "Callback Protocol").

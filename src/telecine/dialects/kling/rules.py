@@ -44,6 +44,17 @@ def apart(*ways: tuple[str, ...]) -> Rule:
     return check
 
 
+def together(most: int, *names: str) -> Rule:
+    """So many of these at the most; what is no list counts as one."""
+
+    def check(wire: Any, _: Catalogue) -> None:
+        found = [(name, one) for name in names if (one := said(wire, name)) is not None]
+        if sum(len(one) if isinstance(one, list) else 1 for _, one in found) > most:
+            raise invalid(f"{found[-1][0]}: {' and '.join(names)} may hold {most} together at the most.", found[-1][0])
+
+    return check
+
+
 def only_with(name: str, other: str) -> Rule:
     """A field that says nothing without another one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -10,11 +11,14 @@ from telecine.dialects.bodies import json_response
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect
 from telecine.dialects.document import More, Query
+from telecine.dialects.kling import KLING
+from telecine.dialects.kling.bare import is_klings
 from telecine.dialects.openai.create import hook_of
 from telecine.dialects.openai.image_render import FIELDS, Images, ImageTask, events, image_task, images
 from telecine.dialects.openai.images import REPEATABLE, Verb, manner_of, parse_image
 from telecine.dialects.openai.render import ERRORS
 from telecine.dialects.rows import Create, Read, making
+from telecine.dialects.shared import Lent, Shared
 from telecine.dialects.waiting import COMMENT, Wait
 from telecine.nouns.ids import IMAGE
 from telecine.tasks.view import View
@@ -60,13 +64,18 @@ def _create(path: str, summary: str, verb: Verb, example: dict[str, Any]) -> Cre
     )
 
 
+def _shared(create: Create) -> Shared:
+    """The same, handing over what is Kling's."""
+    return Shared(**msgspec.structs.asdict(create), other=KLING, others=is_klings)
+
+
 def _accepted(call: Call, view: View) -> Any:
     return json_response(image_task(view, call.edge.media), 202)
 
 
 def _read(path: str) -> Read:
     return Read(
-        f"{path}/{{id}}",
+        path,
         "Read a task that makes pictures",
         answer=ImageTask,
         find=making("image"),
@@ -76,9 +85,11 @@ def _read(path: str) -> Read:
 
 IMAGES: Final = Dialect(
     name="openai",
-    claimed=(Claim("/v1/images"),),
+    # Kling makes pictures at the same path; below it are its tasks, but for those that are called as we call them.
+    claimed=(Claim("/v1/images"), Claim(f"{GENERATIONS}/", re.compile(r"image_\w+"))),
     rows=(
-        _create(GENERATIONS, "Make pictures", "generation", {"model": "gpt-image-2", "prompt": _PROMPT}),
+        _shared(_create(GENERATIONS, "Make pictures", "generation", {"model": "gpt-image-2", "prompt": _PROMPT})),
+        Lent(GENERATIONS, "List Kling's tasks that make pictures", other=KLING),
         _create(
             EDITS,
             "Make pictures of pictures",
@@ -91,7 +102,8 @@ IMAGES: Final = Dialect(
             "variation",
             {"model": "dall-e-2", "image": "https://pictures.example/boat.png"},
         ),
-        *(_read(path) for path in (_TASKS, GENERATIONS, EDITS)),
+        *(_read(f"{path}/{{id}}") for path in (_TASKS, EDITS)),
+        _read(f"{GENERATIONS}/image_{{id}}"),
     ),
     id_form=IMAGE,
     errors=msgspec.structs.replace(ERRORS, fields=FIELDS),

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
+from telecine.nouns.globs import matches
 from telecine.nouns.parameters import CameraMove
+from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Op, Picture, later
@@ -85,9 +87,11 @@ class Row(msgspec.Struct, frozen=True):
     does: tuple[str, ...]
     """The operations that it serves, which the request says and not the path."""
     op: Op
-    models: frozenset[str] = frozenset()
-    """The upstream's models of these operations that are at this path, where others are at another; the first line that
-    does an operation is for all that no later one names."""
+    models: tuple[str, ...] = ()
+    """Globs of the upstream's models of these operations that are at this path, where others are at another; the first
+    line that does an operation is for all that no later one names."""
+    a_way: bool = False
+    """It is the request that decides whether it is made here."""
 
 
 def operation(
@@ -99,9 +103,10 @@ def operation(
     needs: Collection[str] = (),
     shape: Callable[[Draft], None] | None = None,
     traits: Traits | None = None,
+    suits: Callable[[GenerationRequest, str], bool] | None = None,
 ) -> Row:
     """The line for `path`, which says what its body can: by `SAYS`, and by `fields` where that is not so (None: not
-    here)."""
+    here). `suits`: the request decides, and not the model, whether it is made here or at the first line's path."""
     body = path.body.__struct_fields__
     usual = {neutral: one for neutral, one in SAYS.items() if (one if isinstance(one, str) else one.name) in body}
     says = {"model": _model(path), **usual, **(fields or {})}
@@ -121,7 +126,7 @@ def operation(
             turn=lambda said, page, size: f"&pageNum={page + 1}" if len(rows("data")(said)) == size else "",
         ),
     )
-    return Row(path, does, op, frozenset(models))
+    return Row(path, does, op if suits is None else replace(op, suits=suits), tuple(models), suits is not None)
 
 
 def _model(path: Path) -> Field:
@@ -145,11 +150,15 @@ def operations(table: Iterable[Row]) -> Mapping[str, Op]:
     for row in table:
         for name in row.does:
             lines.setdefault(name, []).append(row)
-    return {name: replace(found[0].op, other=_chosen(found[1:])) for name, found in lines.items()}
+    return {
+        name: replace(found[0].op, other=_chosen(found[1:]), ways=[row.op for row in found if row.a_way])
+        for name, found in lines.items()
+    }
 
 
 def _chosen(table: Sequence[Row]) -> Callable[[str], Op | None]:
-    return lambda model: next((row.op for row in table if model in row.models), None)
+    named = [(row.op, glob) for row in table for glob in row.models]
+    return lambda model: next((op for op, glob in named if matches(glob, model)), None)
 
 
 def billed(

@@ -28,7 +28,9 @@ MODES: Final = {"std": "720p", "pro": "1080p"}
 """Kling sells resolutions as modes (text2video, `mode`)."""
 RATIOS: Final = ("16:9", "9:16", "1:1")
 """The shapes of its videos (text2video, `aspect_ratio`)."""
-BILLED: Final = frozenset({"model_name", "model", "mode", "duration", "sound", "n", "resolution"})
+BILLED: Final = frozenset(
+    {"model_name", "model", "mode", "duration", "sound", "n", "resolution", "result_type", "series_amount"}
+)
 """Fields that change the price."""
 
 
