@@ -20,10 +20,10 @@ from telecine.dialects.call import Call
 from telecine.dialects.fields import Fields
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import render as kling_render
-from telecine.dialects.kling.images import IMAGES as KLING_IMAGES
-from telecine.dialects.kling.sounds import SOUNDS as KLING_SOUNDS
 from telecine.dialects.kling.create import parse as parse_kling
+from telecine.dialects.kling.images import IMAGES as KLING_IMAGES
 from telecine.dialects.kling.routes import OPERATIONS as KLINGS
+from telecine.dialects.kling.sounds import SOUNDS as KLING_SOUNDS
 from telecine.dialects.kling2 import create as kling2
 from telecine.dialects.kling2 import render as kling2_render
 from telecine.dialects.openai import create as openai
@@ -122,7 +122,7 @@ OWN: dict[str, Any] = {
         "character_timestamps": "1,3"}.items()},
 }  # fmt: skip
 KLING_MORE: dict[str, Any] = {
-    "model_name": "kling-v2-1", "model": "kling-v2-1", "prompt": "another", "negative_prompt": "fog", "image": OTHER,
+    "model_name": "kling-v9", "model": "kling-v9", "prompt": "another", "negative_prompt": "fog", "image": OTHER,
     "image_reference": "face", "image_fidelity": 0.3, "human_fidelity": 0.3, "element_list": [{"element_id": 1}],
     "resolution": "2k", "n": 3, "aspect_ratio": "3:4", "image_list": [{"image": OTHER}], "result_type": "series",
     "series_amount": 5, "subject_image_list": [{"subject_image": OTHER}], "scene_image": OTHER, "style_image": OTHER,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
-from telecine.dialects.dialect import Claim, Dialect
+from telecine.dialects.dialect import Claim, Claims, Dialect
 from telecine.dialects.kling import KLING
 from telecine.dialects.rows import Create, Plain
-from telecine.dialects.shared import Lent, Shared
+from telecine.dialects.shared import Shared
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
@@ -40,9 +39,9 @@ async def listed(call: Call) -> dict[str, str]:
 
 OTHER = Dialect(
     name="other",
-    claimed=(Claim("/other"),),
+    claimed=(Claim("/other"), Claim(PATH, method="GET")),
     roots=("/other", ""),
-    lent=(PATH,),
+    lent=(("POST", PATH),),
     rows=(create("other", "text"), Plain(PATH, "List them", handle=listed)),
     errors=KLING.errors,
 )
@@ -55,7 +54,6 @@ OWN = Dialect(
             other=OTHER,
             others=lambda _, body: "model_name" in body.fields,
         ),
-        Lent(PATH, "List them", other=OTHER),
     ),
     errors=TASKS.errors,
 )
@@ -89,14 +87,17 @@ async def test_a_form_is_never_the_others(house: House) -> None:
     assert answer.json() == {"dialect": "own"}
 
 
-async def test_what_only_the_other_has_is_lent(house: House) -> None:
+async def test_what_only_the_other_has_is_its_own(house: House) -> None:
     assert (await house.call("GET", f"{PATH}?page=1")).json() == {"listed": "other"}
-    refused = await house.call("GET", PATH)
-    assert (refused.status_code, refused.json()["code"]) == (400, 1201)
+    claims = Claims((OWN, OTHER))
+    for method, whose in (("GET", OTHER), ("HEAD", OTHER), ("POST", OWN), ("DELETE", OWN)):
+        assert claims.of({"type": "http", "path": PATH, "method": method, "headers": []}) is whose
 
 
-async def test_the_document_says_what_either_answers() -> None:
-    assert {entry.path for entry in OTHER.entries} == {f"/other{PATH}"}
-    entry = next(one for one in OWN.entries if one.method == "GET")
-    assert (entry.group, entry.error) == ("own", OTHER.errors.shape)
-    assert msgspec.structs.replace(entry, error=None).answer is OTHER.rows[1].answer
+def test_the_document_says_once_what_a_path_answers() -> None:
+    assert {(one.method, one.path) for one in OTHER.entries} == {
+        ("POST", f"/other{PATH}"),
+        ("GET", f"/other{PATH}"),
+        ("GET", PATH),
+    }
+    assert [(one.method, one.path) for one in OWN.entries] == [("POST", PATH)]

@@ -60,7 +60,7 @@ def is_exactly(content: bytes, kind: type[msgspec.Struct]) -> None:
 @pytest.mark.parametrize("operation", ENTRIES, ids=lambda one: f"{one.method} {one.path}")
 def test_errors_are_rendered_as_declared(sandbox: LiveServer, operation: Entry) -> None:
     path = operation.path.replace("{", "").replace("}", "")
-    asked = {"type": "http", "path": path, "headers": []}
+    asked: dict[str, Any] = {"type": "http", "method": operation.method, "path": path, "headers": []}
     dialect = sandbox.gateway.app._claims.of(asked) or sandbox.gateway.app._fallback
     for code in ERROR_CODES:
         for param in ("id", None):

@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from telecine.dialects.base import Edge, edge_of
 from telecine.dialects.call import Call
-from telecine.dialects.document import Entry, Sent
+from telecine.dialects.document import Entry, Method, Sent
 from telecine.dialects.errors import Errors
 from telecine.dialects.lookup import refuse_unknown
 from telecine.dialects.rows import Row
@@ -30,18 +30,25 @@ _RESERVED: Final = ("GET", "POST", "DELETE")
 _CONVERTER: Final = re.compile(r":\w+\}")
 
 
+def _plain(scope: Scope) -> str:
+    """The method, which for a head alone is that of the whole."""
+    method: str = scope.get("method", "GET")
+    return "GET" if method == "HEAD" else method
+
+
 class Claim(msgspec.Struct, frozen=True):
     """Requests that are a dialect's: under `prefix`; of those, where it says so, the ones whose path goes on in `form`
-    (an id's form, a `:verb`), and the ones that carry `header` (in lower case)."""
+    (an id's form, a `:verb`), the ones that carry `header` (in lower case), and the ones with this method."""
 
     prefix: str
     form: re.Pattern[str] | None = None
     header: str | None = None
+    method: str | None = None
 
     @property
     def narrow(self) -> bool:
         """The path's beginning alone does not decide."""
-        return self.form is not None or self.header is not None
+        return self.form is not None or self.header is not None or self.method is not None
 
     def holds(self, scope: Scope) -> bool:
         """Whether the request of `scope` is one of these."""
@@ -49,6 +56,8 @@ class Claim(msgspec.Struct, frozen=True):
         if not path.startswith(self.prefix):
             return False
         if self.form is not None and not self.form.fullmatch(path, len(self.prefix)):
+            return False
+        if self.method is not None and _plain(scope) != self.method:
             return False
         return self.header is None or any(name == self.header.encode() for name, _ in scope["headers"])
 
@@ -64,9 +73,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Where errors are rendered in this dialect's envelope. The longest prefix wins; of equal ones, the narrow."""
     roots: tuple[str, ...] = ("",)
     rows: tuple[Row, ...]
-    lent: tuple[str, ...] = ()
-    """Paths, with their root, that another dialect has too, whose table serves them and hands over what is this one's
-    (`telecine.dialects.shared`)."""
+    lent: tuple[tuple[Method, str], ...] = ()
+    """Methods of paths, with their root, that another dialect has too, whose table serves them and hands over what is
+    this one's (`telecine.dialects.shared`)."""
     folded: tuple[str, ...] = ()
     """Paths that are served in whatever case they are written; these are in lower case."""
     reserved: tuple[str, ...] = ()
@@ -126,7 +135,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def _serves(self, root: str, row: Row) -> bool:
-        return root + row.path not in self.lent
+        return (row.method, root + row.path) not in self.lent
 
     def _served(self, methods: Mapping[str, Row]) -> Callable[[Request], Awaitable[Response]]:
         known = (
@@ -136,12 +145,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         )
 
         async def serve(request: Request) -> Response:
-            method = "GET" if request.method == "HEAD" else request.method
-            row = methods.get(method)
+            row = methods.get(_plain(request.scope))
             if row is None:
-                raise GatewayError("not_found", f"The method {method} is not served here.", param="method")
+                raise GatewayError("not_found", f"The method {request.method} is not served here.", param="method")
             if self.strict:
-                refuse_unknown(request, known[method])
+                refuse_unknown(request, known[row.method])
             request.scope["creates"] = row.creates
             principal: Any = request.scope.get("principal")
             return await row.serve(Call(request, self.name, edge_of(request), principal))

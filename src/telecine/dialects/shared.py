@@ -8,7 +8,7 @@ tells its errors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from starlette.responses import Response
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Shared(Create, frozen=True, kw_only=True):
-    """A create whose path another dialect has too."""
+    """A create whose path another dialect has too, with a row of its own, which its `Dialect.lent` names."""
 
     other: Dialect
     others: Callable[[Call, Body], bool]
@@ -36,26 +36,11 @@ class Shared(Create, frozen=True, kw_only=True):
         theirs = self.others(call, body)
         keep_read(call.request, body)
         del body  # the create may wait for a while, and needs no more of it
-        return await (lend(call, self.other, self) if theirs else super().serve(call))
+        return await (_lend(call, self.other, self) if theirs else super().serve(call))
 
 
-class Lent(Row, frozen=True, kw_only=True):
-    """A method that only the other dialect has, of a path that both have."""
-
-    other: Dialect
-
-    async def serve(self, call: Call) -> Response:
-        return await lend(call, self.other, self)
-
-    def described(self) -> dict[str, Any]:
-        return {**_row(self.other, self).described(), "error": self.other.errors.shape}
-
-
-async def lend(call: Call, other: Dialect, row: Row) -> Response:
-    """The answer of `other` to a request for the path and method of `row`. Raises GatewayError."""
+async def _lend(call: Call, other: Dialect, like: Row) -> Response:
+    """The answer of `other` to a request for the path and method of `like`. Raises GatewayError."""
     call.request.scope["dialect"] = other
-    return await _row(other, row).serve(replace(call, dialect=other.name))
-
-
-def _row(dialect: Dialect, like: Row) -> Row:
-    return next(one for one in dialect.rows if (one.method, one.path) == (like.method, like.path))
+    row = next(one for one in other.rows if (one.method, one.path) == (like.method, like.path))
+    return await row.serve(replace(call, dialect=other.name))

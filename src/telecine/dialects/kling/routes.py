@@ -31,8 +31,8 @@ ROOTS: Final = ("/kling", "")
 OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS, *IMAGES, *SOUNDS)
 """All of the legacy generation."""
 _BARE: Final = tuple(op.path.path for op in OPERATIONS)
-LENT: Final = (GENERATION.path,)
-"""Bare paths that OpenAI has too: its table serves them, and hands over what is Kling's (`bare.py`)."""
+_SHARED: Final = GENERATION.path
+"""Bare, OpenAI makes pictures there too: its table has that, and hands over what is Kling's (`bare.py`)."""
 _PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=MOST_LISTED)
 
 
@@ -110,9 +110,14 @@ KLING: Final = Dialect(
     title="Kling",
     about="Kling's own API, under /kling and bare.",
     # The bare paths lie inside OpenAI's: they have to be mounted, and matched, before `/v1/videos/{id}`.
-    claimed=(Claim("/kling"), *(Claim(f"{path}/" if path in LENT else path) for path in _BARE)),
+    claimed=(
+        Claim("/kling"),
+        *(Claim(path) for path in _BARE if path != _SHARED),
+        Claim(_SHARED, method="GET"),
+        Claim(f"{_SHARED}/"),
+    ),
     roots=ROOTS,
-    lent=LENT,
+    lent=(("POST", _SHARED),),
     rows=tuple(row for op in OPERATIONS for row in rows_of(op)),
     errors=ERRORS,
     # The `data` object, flat (Kling API documents, "Callback Protocol").

@@ -18,7 +18,7 @@ from telecine.dialects.openai.image_render import FIELDS, Images, ImageTask, eve
 from telecine.dialects.openai.images import REPEATABLE, Verb, manner_of, parse_image
 from telecine.dialects.openai.render import ERRORS
 from telecine.dialects.rows import Create, Read, making
-from telecine.dialects.shared import Lent, Shared
+from telecine.dialects.shared import Shared
 from telecine.dialects.waiting import COMMENT, Wait
 from telecine.nouns.ids import IMAGE
 from telecine.tasks.view import View
@@ -85,11 +85,11 @@ def _read(path: str) -> Read:
 
 IMAGES: Final = Dialect(
     name="openai",
-    # Kling makes pictures at the same path; below it are its tasks, but for those that are called as we call them.
+    # Kling makes pictures at the same path, and lists them there; below it are its tasks, but for those that are called
+    # as we call them.
     claimed=(Claim("/v1/images"), Claim(f"{GENERATIONS}/", re.compile(r"image_\w+"))),
     rows=(
         _shared(_create(GENERATIONS, "Make pictures", "generation", {"model": "gpt-image-2", "prompt": _PROMPT})),
-        Lent(GENERATIONS, "List Kling's tasks that make pictures", other=KLING),
         _create(
             EDITS,
             "Make pictures of pictures",
