@@ -1,0 +1,119 @@
+"""Kling's dialect, served by one Telecine, and consumed by the provider of another, operation by operation: whatever
+the table of one has, the other speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from telecine.dialects.kling.operation import Operation
+from telecine.dialects.kling.routes import OPERATIONS
+from tests.server.live import KEY, LiveServer, kling_channel
+from tests.server.receiver import Receiver
+from tests.upstreams.kling import API_KEY, FakeKling, Fault
+
+TEXT: Final = "/kling/v1/videos/text2video"
+
+
+def channel(address: str, key: str) -> str:
+    return kling_channel(address, key).replace('["kling-*"]', '["kling-*", "kolors-*"]')
+
+
+@pytest.fixture(scope="module")
+def kling() -> Iterator[FakeKling]:
+    with FakeKling(video=(64, 64, 1)).in_thread() as fake:
+        fake.autofinish(0.05)
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def there(kling: FakeKling, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The one that stands where Kling would."""
+    with LiveServer(tmp_path_factory.mktemp("there"), channel(kling.base_url, API_KEY)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def here(there: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The one that clients speak to; it has nothing but the other, which calls it back."""
+    config = channel(there.address, KEY)
+    with LiveServer(tmp_path_factory.mktemp("here"), f'public_url = "{{address}}"\n{config}') as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def clip(here: LiveServer) -> str:
+    """The id of a video that was made here, and so there."""
+    body = {"model_name": "kling-v1", "prompt": "a boat", "duration": "5"}
+    answer = here.call("POST", TEXT, body)
+    assert answer.status == 200, answer
+    data = ended(here, f"{TEXT}/{answer.json['data']['task_id']}")
+    (video,) = data["task_result"]["videos"]
+    return str(video["id"])
+
+
+def ended(server: LiveServer, path: str) -> Any:
+    found = server.until(path, lambda said: said["data"]["task_status"] in ("succeed", "failed"), 60)
+    return found["data"]
+
+
+def example(op: Operation, clip: str) -> dict[str, Any]:
+    """The example of an operation, with a source that there is."""
+    return {**op.example, op.source: clip} if op.source in op.example else op.example
+
+
+def newest(server: LiveServer) -> tuple[Any, ...]:
+    return server.rows("SELECT form, operation, model, state FROM tasks ORDER BY id DESC LIMIT 1")[0]
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.title)
+def test_every_operation_goes_round(
+    op: Operation, here: LiveServer, there: LiveServer, kling: FakeKling, clip: str
+) -> None:
+    before, body = there.count("tasks"), example(op, clip)
+    with Receiver().in_thread() as receiver:
+        answer = here.call("POST", f"/kling{op.path.path}", {**body, "callback_url": receiver.url})
+        assert answer.status == 200, answer
+        data = ended(here, f"/kling{op.path.path}/{answer.json['data']['task_id']}")
+        assert data["task_status"] == "succeed", data
+        last = receiver.wait(1)
+        while last[-1]["task_status"] != "succeed":
+            last = receiver.wait(len(last) + 1)
+    assert last[-1] == data
+    assert there.count("tasks") == before + 1
+    form, operation, model, state = newest(there)
+    assert (form, state) == (op.path.form, "succeeded")
+    assert (operation, model) == newest(here)[1:3]
+    (made,) = data["task_result"].values()
+    for one in made:
+        links = [said for name, said in one.items() if name.startswith("url") and said]
+        assert links
+        for link in links:
+            assert link.startswith(here.address)
+            assert here.call("GET", link, key=None).status == 200
+    listed = here.call("GET", f"/kling{op.path.path}?pageSize=1").json["data"]
+    assert [one["task_id"] for one in listed] == [data["task_id"]]
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.title)
+def test_a_refusal_of_every_operation_goes_round(
+    op: Operation, here: LiveServer, there: LiveServer, kling: FakeKling, clip: str
+) -> None:
+    kling.faults.append(Fault("create", "refuse", code=1301, message="not this one"))
+    answer = here.call("POST", op.path.path, {**example(op, clip), "a_field_of_nobody": {"a": 1}})
+    assert (answer.status, answer.json["code"]) == (400, 1301), answer
+    assert "not this one" in answer.json["message"]
+    assert b'"a_field_of_nobody":{"a":1}' in kling.creates[-1].replace(b" ", b""), "what we do not know passes through"
+    assert newest(here)[3] == newest(there)[3] == "failed"
+
+
+def test_a_failure_goes_round(here: LiveServer, kling: FakeKling) -> None:
+    kling.autofinish(None)
+    answer = here.call("POST", TEXT, {"model_name": "kling-v1", "prompt": "a boat"})
+    kling.fail(message="Failure to pass the risk control system")
+    kling.autofinish(0.05)
+    data = ended(here, f"{TEXT}/{answer.json['data']['task_id']}")
+    assert (data["task_status"], "task_result" in data) == ("failed", False)
+    assert data["task_status_msg"] == "Failure to pass the risk control system"
