@@ -23,6 +23,8 @@ from telecine.dialects.inline import Source
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling.create import parse as parse_kling
 from telecine.dialects.kling.videos import VIDEOS
+from telecine.dialects.kling2 import KLING2
+from telecine.dialects.kling2.create import OPERATIONS as KLINGS2
 from telecine.dialects.openai import OPENAI, follow
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai.pictures import REPEATABLE
@@ -80,6 +82,20 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
             "static_mask": "AAAA",
             "dynamic_masks": [{"mask": "AAAA", "trajectories": [{"x": 1, "y": 1}, {"x": 2, "y": 2}]}],
             "element_list": [{"element_id": 5}],
+        },
+    ),
+    "kling2": (
+        lambda body: KLINGS2[1].parse("kling-3.0", body, catalogue.load()),
+        KLING2,
+        {
+            "contents": [
+                {"type": "prompt", "text": "a"},
+                {"type": "first_frame", "url": "https://a"},
+                {"type": "element", "element_id": 5, "id": "x"},
+                {"type": "new", "url": "https://b"},
+            ],
+            "settings": {"duration": 5, "resolution": "720p", "multi_shot": True, "audio": "native", "new": [1]},
+            "options": {"watermark_info": {"enabled": True}, "callback_url": "https://a", "external_task_id": "x"},
         },
     ),
     "openai": (

@@ -1,5 +1,5 @@
 // Calls kling-api as its users do: {baseUrl, accessKey, secretKey, calls: [[name, ...arguments]]} on standard input.
-// An argument `$0.data.task_id` is what an earlier call answered, `@name` a function of its own. Answers {value} or {error} for each call.
+// A text `$0.data.task_id` is what an earlier call answered, `@name` a function of the client's. Answers {value} or {error} for each call.
 import { readFileSync } from 'node:fs';
 import { KlingAPI } from 'kling-api';
 
@@ -10,6 +10,9 @@ const answers = [];
 
 function meant(given) {
   if (typeof given === 'string' && given.startsWith('@')) return api[given.slice(1)].bind(api);
+  if (given !== null && typeof given === 'object' && !Array.isArray(given)) {
+    return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, meant(value)]));
+  }
   if (typeof given !== 'string' || !given.startsWith('$')) return given;
   const [number, ...path] = given.slice(1).split('.');
   return path.reduce((value, name) => value?.[name], answers[number].value);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,34 +57,57 @@ def called(server: LiveServer, *calls: Any, secret: str = SECRET) -> list[Any]:
     return found
 
 
+def works(photo: str, sound: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """What its users may ask for: how it is asked for, how about, the operation at Kling, and with what."""
+    text = {"prompt": "a paper boat", "model_name": "kling-v1-6"}
+    return [
+        ("textToVideo", "queryTextToVideoTask", "text2video", {**text, "mode": "pro", "external_task_id": "mine"}),
+        ("imageToVideo", "queryImageToVideoTask", "image2video", {**text, "image": photo, "duration": "10"}),
+        ("extendVideo", "queryExtendVideoTask", "video-extend", {"video_id": "$1.data.task_result.videos.0.id"}),
+        (
+            *("multiImageToVideo", "queryMultiImageToVideoTask", "multi-image2video"),
+            {**text, "image_list": [{"image": photo}, {"image": photo}]},
+        ),
+        (
+            *("omniVideo", "queryOmniVideoTask", "omni-video"),
+            {"prompt": "<<<image_1>>> sails", "image_list": [{"image_url": photo, "type": "first_frame"}]},
+        ),
+        (
+            "createAvatar",
+            "queryAvatarTask",
+            "avatar/image2video",
+            {"image": photo, "sound_file": sound},
+        ),
+    ]
+
+
 def test_its_users_have_only_another_host(server: LiveServer, kling: FakeKling2, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(picture("JPEG", (480, 480)))
-    text = {"prompt": "a paper boat", "model_name": "kling-v2-6", "mode": "pro", "external_task_id": "mine"}
-    image = {"prompt": "it sails", "model_name": "kling-v2-6", "image": str(photo), "duration": "10"}
-    answers = called(
-        server,
-        ["textToVideo", text],
-        ["waitForVideoResult", "$0.data.task_id", "@queryTextToVideoTask", POLLING],
-        ["queryTextToVideoTask", "mine"],
-        ["imageToVideo", image],
-        ["waitForVideoResult", "$3.data.task_id", "@queryImageToVideoTask", POLLING],
-        ["getAccountInfo", 0, 4_000_000_000_000],
-        ["queryTextToVideoTask", "12"],
-        ["textToVideo", {**text, "prompt": "another"}],
-    )
-    assert all("value" in one for one in answers[:6]), answers
-    made, done, named, _, moved, costs = (one["value"] for one in answers[:6])
-    assert (made["code"], made["data"]["task_status"]) == (0, "submitted")
-    assert done["data"]["task_status"] == moved["data"]["task_status"] == "succeed"
-    assert named["data"] == done["data"]
-    (video,) = done["data"]["task_result"]["videos"]
-    assert server.call("GET", video["url"], key=None).content == kling.file
-    assert [job.operation for job in kling.jobs.values()] == ["text2video", "image2video"]
-    assert list(kling.jobs.values())[1].body["duration"] == "10"
-    assert costs["data"]["resource_pack_subscribe_infos"][0]["status"] == "online"
-    refusals = [one["error"] for one in answers[6:]]
-    assert [(one["code"], one["status"]) for one in refusals] == [(1203, 404), (1201, 400)]
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(3 * 2 * 8000))
+    calls: list[Any] = []
+    for create, query, _, given in works(str(photo), str(sound)):
+        calls += [[create, given], ["waitForVideoResult", f"${len(calls)}.data.task_id", f"@{query}", POLLING]]
+    count = len(calls)
+    calls += [["queryTextToVideoTask", "mine"], ["getAccountInfo", 0, 4_000_000_000_000]]
+    calls += [["queryTextToVideoTask", "12"], ["textToVideo", {**works("", "")[0][3], "prompt": "another"}]]
+    answers = called(server, *calls)
+    refusals = [one["error"] for one in answers if "error" in one]
+    assert [(one["code"], one["status"]) for one in refusals] == [(1203, 404), (1201, 400)], refusals
+    told = [one["value"] for one in answers[:-2]]
+    for (create, _, operation, _), made, done in zip(works("", ""), told[:count:2], told[1:count:2], strict=True):
+        assert (made["code"], made["data"]["task_status"]) == (0, "submitted"), create
+        (video,) = done["data"]["task_result"]["videos"]
+        assert server.call("GET", video["url"], key=None).content == kling.file, create
+        assert [job.operation for job in kling.jobs.values()].count(operation) == 1
+    assert told[count]["data"] == told[1]["data"]
+    assert told[count + 1]["data"]["resource_pack_subscribe_infos"][0]["status"] == "online"
+    extended = next(job for job in kling.jobs.values() if job.operation == "video-extend")
+    source = next(job for job in kling.jobs.values() if job.operation == "text2video")
+    assert extended.body["video_id"] == f"v{source.task_id}", "Kling's own name of what it is to extend"
 
 
 def test_a_wrong_secret_is_told_as_kling_tells_it(server: LiveServer, kling: FakeKling2) -> None:
