@@ -126,6 +126,15 @@ def test_an_image_is_asked_for_by_its_name_and_several_are_numbered(served: Serv
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_an_operation_is_given_its_files_by_their_roles(served: Served, boat: Path) -> None:
+    arguments = ("--operation=try_on", "--input=person=boat.png", "--input=garment=boat.png", "-o", "worn.png")
+    done = telecine("generate", *arguments, "--data", served.data, cwd=boat.parent)
+    assert done.returncode == 0, done.stderr
+    assert "kolors-virtual-try-on-v1" in done.stderr
+    with Image.open(boat.parent / "worn.png") as image:
+        assert image.size == (768, 1024)
+
+
 def test_nothing_is_overwritten_without_force_and_nothing_is_made_in_vain(served: Served, tmp_path: Path) -> None:
     (tmp_path / "boat.png").write_text("mine")
     before = good("tasks", "list", "--limit", "1", "--json", "--data", served.data, cwd=tmp_path)
@@ -158,6 +167,8 @@ def test_nothing_is_overwritten_without_force_and_nothing_is_made_in_vain(served
         (["x", "--server", "http://127.0.0.1:9"], 2, "--server needs an API key"),
         (["x", "--server", "ftp://127.0.0.1", "--key", "k"], 2, "not an http(s) URL"),
         (["x", "--count", "0"], 2, "--count"),
+        (["--seconds", "5"], 2, "Missing argument 'PROMPT'"),
+        (["--operation", "expand", "--model", "kling-expand"], 4, "The operation expand needs an inputs.image."),
     ],
 )
 def test_every_other_end_has_its_code_and_says_why(

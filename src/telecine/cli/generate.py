@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 
 import typer
 
 from telecine.cli import printing
-from telecine.cli.asking import body_input, fitting_model
+from telecine.cli.asking import fitting_model, frame_inputs, kind_of, parameters_of, role_inputs, source_of
 from telecine.cli.connection import Connection, connect
 from telecine.cli.failure import INTERRUPTED, Failure
 from telecine.cli.options import Json, Target
@@ -19,24 +19,29 @@ from telecine.cli.texts import text
 from telecine.cli.watching import Display, display, wait
 from telecine.cli.wire import Output, Task
 
-if TYPE_CHECKING:
-    from telecine.nouns.operations import Kind
-
-_MADE: Final[Mapping[str, Kind]] = {
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "image"),
-    **dict.fromkeys((".mp3", ".wav", ".m4a"), "audio"),
-    ".txt": "text",
-}
-"""By how the file's name ends, what is wanted; anything else is a video."""
-
 
 def generate(
     *,
-    prompt: Annotated[str, typer.Argument(help="What to make.")],
+    prompt: Annotated[str, typer.Argument(help="What to make; may be left out where --operation needs none.")] = "",
     model: Annotated[str | None, typer.Option("--model", "-m", help="The model; a fitting one where left out.")] = None,
     image: Annotated[
         list[str] | None,
         typer.Option("--image", "-i", metavar="FILE|URL", help="The first frame; given twice, also the last."),
+    ] = None,
+    operation: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What to do: extend, try_on …; told by the inputs where left out."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="ROLE=FILE|URL", help="What it is made of: person=me.png, video=clip.mp4 …"),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="ID", help="The task, or the output, that it goes on from.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="What only this operation has: scene=hug_pro …"),
     ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", "-s", help="The length.", min=0.1)] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="The size in pixels, such as 1280x720.")] = None,
@@ -61,17 +66,24 @@ def generate(
 ) -> None:
     """Make a video and save it, with a progress bar and a clear end; or an image, a song, a text.
 
-    Without --model, what is made is told by how the file's name ends: .png, .mp3, .txt …, else a video.
+    Without --model and --operation, what is made is told by how the file's name ends: .png, .mp3, .txt …, else a video.
+    Files have a role: --input image=…, reference=…, person=…, garment=…, video=…, audio=…; --image is short for the
+    frames.
 
     Exit codes: 0 saved, 1 the task failed or was cancelled, 2 wrong usage, 3 the server cannot be reached, 4 the
     server refused, 124 --timeout is over, 130 Ctrl-C (the task goes on after both).
     """
+    if not prompt and operation is None:
+        raise typer.BadParameter("Missing argument 'PROMPT'.")
     if output is not None and not output.is_dir():
         check_free(names(output, count), force=force)
     fields: dict[str, object] = {
         "model": model,
         "prompt": prompt,
-        "inputs": [body_input(one, number) for number, one in enumerate(image or [])],
+        "operation": operation,
+        "inputs": [*frame_inputs(image or []), *role_inputs(inputs or [])],
+        "source": source_of(source),
+        "parameters": parameters_of(parameter or []),
         "duration": seconds,
         "size": size,
         "aspect_ratio": aspect_ratio,
@@ -81,12 +93,13 @@ def generate(
         "count": count,
     }
     body = {field: value for field, value in fields.items() if value is not None}
+    ending = output.suffix.lower() if output is not None else ""
+    makes = kind_of(operation, ending) if model is None else None
     with connect(target, work=True) as connection:
         with display(quiet=json or no_wait) as shown:
             shown.show("submitting", None)
-            if model is None:
-                ending = output.suffix.lower() if output is not None else ""
-                body["model"] = fitting_model(connection, body, _MADE.get(ending, "video"))
+            if makes is not None:
+                body["model"] = fitting_model(connection, body, makes)
             task = connection.ask(Task, "POST", "/v1/tasks", body)
             if not no_wait:
                 with _picked_up_later(connection, task):

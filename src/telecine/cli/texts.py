@@ -139,6 +139,16 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "exists": ("{path} exists already; use --force to overwrite it.", "{path} 已存在；使用 --force 覆盖。"),
     "no_folder": ("There is no folder {path}.", "文件夹 {path} 不存在。"),
     "no_image": ("The image {path} cannot be read: {reason}.", "无法读取图片 {path}：{reason}。"),
+    "no_file_there": ("The file {path} cannot be read: {reason}.", "无法读取文件 {path}：{reason}。"),
+    "no_role": (
+        "--input {given}: write it as ROLE=FILE or ROLE=URL; the roles are {roles}.",
+        "--input {given}：请写作 角色=文件 或 角色=网址；角色有 {roles}。",
+    ),
+    "no_parameter": ("--parameter {given}: write it as NAME=VALUE.", "--parameter {given}：请写作 名称=值。"),
+    "no_operation": (
+        "--operation {given}: it must be one of {known}.",
+        "--operation {given}：只能是 {known} 之一。",
+    ),
     "not_ready": ("The task {id} has no files yet: it is {status}.", "任务 {id} 尚无文件：{status}。"),
     "lost": ("Output {index} of the task {id} is lost.", "任务 {id} 的第 {index} 个输出已丢失。"),
     "damaged": (

@@ -314,12 +314,11 @@ def check(request: GenerationRequest) -> None:
     for role, slot in operation.inputs.items():
         count = sum(1 for _ in request.with_role(role))
         if count < slot.least:
-            raise invalid(f"The operation {operation.title} needs a {_words(role)}.", f"inputs.{role}")
+            raise invalid(f"The operation {operation.title} needs {_one(role)}.", f"inputs.{role}")
         if slot.most is not None and count > slot.most:
             raise invalid(f"The operation {operation.title} takes {slot.most} {_words(role)}, not {count}.", "inputs")
     if operation.needs and request.source is None and not any(request.with_role(*operation.needs)):
-        named = [_words(one) for one in operation.needs] + (["source"] if operation.follows else [])
-        what = " or ".join(f"an {one}" if one[0] in "aeiou" else f"a {one}" for one in named)
+        what = " or ".join(map(_one, (*operation.needs, *(["source"] if operation.follows else []))))
         raise invalid(f"The operation {operation.title} needs {what}.", f"inputs.{operation.needs[0]}")
     if request.source is None and operation.needs_source:
         raise invalid(f"The operation {operation.title} needs a source.", "source")
@@ -336,6 +335,10 @@ def check_source(name: str, source: str) -> None:
 
 def _unsupported(message: str, param: str) -> GatewayError:
     return GatewayError("unsupported_parameter", message, param=param)
+
+
+def _one(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {_words(name)}"
 
 
 def _words(name: str) -> str:
