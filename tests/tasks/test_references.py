@@ -148,12 +148,12 @@ async def test_a_session_and_a_sound_are_known_where_they_were_made(tmp_path: Pa
         ]
         assert clip.id != session.id
         sound = await made_clip(house, "a1")
-        house.trouble("a", 30)
+        house.trouble("a", 3)
         house.provider.submits = [Accepted("u5")]
         for named, said in ((output_id(session.id, 0), output_id(sound.id, 0)), ("s1", "a1")):
             request = synced(reference_to(named, "session"), said)
             task = (await house.tasks.create(house.me, request, "kling")).task
-            await house.pass_time(60)
+            await house.pass_time(5)
             told = house.provider.sent[-1]
             assert (told.source, told.named.get(said, said)) == (Source(None, look_of(told), "s1"), "a1")
             assert task.source_task == session.id

@@ -134,7 +134,7 @@ class FakeKling(FaultyServer):
             self._note("refused", None, handle, refusal[0])
             return error(*refusal)
         job = self._made(operation, body, handle)
-        answer = envelope(0, "SUCCEED", job.created())
+        answer = envelope(0, "SUCCEED", self._found(job) if job.made in ("faces", "cutouts") else job.created())
         if fault and fault.act == "twice":
             self._made(operation, body, handle)
         elif fault:
@@ -265,6 +265,12 @@ class FakeKling(FaultyServer):
                     self.packs.deduct(job.units)
             if url := self._hook(job):
                 self.soon(functools.partial(self._callbacks.send, job, url, self._data(job)))
+
+    def _found(self, job: FakeJob) -> dict[str, Any]:
+        """What a call answers at once; it can be asked about no more."""
+        job.status, job.link, job.link_uses, job.link_until = "succeed", 1, FOREVER, float("inf")
+        self.packs.deduct("0.05")
+        return job.found(self.base_url)
 
     def _hook(self, job: FakeJob) -> str | None:
         """Where callbacks about it go."""

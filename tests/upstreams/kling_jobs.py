@@ -66,6 +66,16 @@ class FakeJob:
         """Its pictures belong together, and are told in another list."""
         return self.body.get("result_type") == "series"
 
+    def found(self, base: str) -> dict[str, Any]:
+        """The `data` object of a call's answer."""
+        cost = {"final_unit_deduction": "0.05", "final_balance_deduction": {"quota": "0.35", "list_price": "0.5"}}
+        if self.made == "faces":
+            face = {"face_id": "0", "face_image": self.file_at(base, "png"), "start_time": 0, "end_time": 5200}
+            return {"session_id": f"s{self.task_id}", **cost, "face_data": [face]}
+        parts = [{"type": one, "is_contain": one != "cloth_seg"} for one in ("object_seg", "head_seg", "cloth_seg")]
+        links = [one | ({"url": self.file_at(base, "png")} if one["is_contain"] else {}) for one in parts]
+        return {"task_result": {"images": links}, **cost}
+
     def created(self) -> dict[str, Any]:
         """The `data` object of a create's answer."""
         return {

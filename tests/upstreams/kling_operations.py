@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Made = Literal["videos", "images", "audios"]
+Made = Literal["videos", "images", "audios", "faces", "cutouts"]
+"""What it makes; the last two are what a call answers at once."""
 Rule = Callable[[dict[str, Any]], str | None]
 """What is wrong with a body, if anything is."""
 
@@ -137,6 +138,18 @@ def spoken(body: dict[str, Any]) -> str | None:
         wanted.append("audio_file" if given.get("audio_type") == "file" else "audio_url")
     absent = [name for name in wanted if not given.get(name)]
     return f"input.{absent[0]} can not be empty" if absent else None
+
+
+def unnamed(body: dict[str, Any]) -> str | None:
+    """A call has no name, and calls nobody back."""
+    odd = body.keys() & {"external_task_id", "callback_url"}
+    return f"{min(odd)} is not supported" if odd else None
+
+
+def one_sound(body: dict[str, Any]) -> str | None:
+    """One face, and one sound for it."""
+    one = exactly("face_choose[].audio_id", "face_choose[].sound_file")(body)
+    return one if len(body["face_choose"]) == 1 else "face_choose supports one face"
 
 
 MODE: Final = {"mode": (None, "std", "pro", "4k")}
@@ -275,5 +288,18 @@ OPERATIONS: Final[dict[str, FakeOperation]] = {
         named=False,
     ),
     "audio/text-to-audio": FakeOperation("audios", needs=("prompt",), rules=(short,)),
+    "videos/identify-face": FakeOperation(
+        made="faces", urls=("video_url",), rules=(exactly("video_id", "video_url"), unnamed)
+    ),
+    "videos/image-recognize": FakeOperation(made="cutouts", needs=("image",), pictures=("image",), rules=(unnamed,)),
+    "videos/advanced-lip-sync": FakeOperation(
+        needs=(
+            "session_id",
+            *(f"face_choose[].{one}" for one in ("face_id", "sound_end_time", "sound_insert_time")),
+        ),
+        pictures=("face_choose[].sound_file",),
+        rules=(one_sound,),
+        named=False,
+    ),
 }
 """By the path behind `/v1/`."""

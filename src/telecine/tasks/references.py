@@ -31,6 +31,8 @@ _KINDS: Final[dict[str, ReferenceKind]] = {
     "file": "file",
 }
 """By kind of output, what a reference calls it."""
+_THINGS: Final = frozenset(one.called for one in OPERATIONS.values() if one.called is not None)
+"""What a reference calls by another name than that of a file."""
 _FIELDS: Final = {"voice": "parameters.voices", "element": "parameters.elements", "clip": "parameters.sound"}
 """Where a reference of a kind stands in a request, where it is not its source."""
 
@@ -88,6 +90,8 @@ async def _own(context: Context, principal: Principal, reference: Reference) -> 
     """The reference to a task of the caller's, and where that ran last; None where there is no such task or output."""
     work = await context.reads.work(reference.task) if reference.task is not None else None
     if work is None or work.task.deleted_at is not None or not owns(principal, work.task):
+        return None
+    if reference.kind in _THINGS and OPERATIONS[work.task.operation].called != reference.kind:
         return None
     if reference.output is not None:
         output = _output(work, reference)

@@ -60,9 +60,9 @@ def _source(op: Operation, wire: Any) -> Reference | None:
     name = said(wire, op.source) if op.source else None
     if name is None:
         return None
-    found = reference_to(name, "clip")
+    found = reference_to(name, op.goes_on)
     param = op.source.replace("video_id", "task_id").replace("audio_id", "task_id")
-    task = said(wire, param)
+    task = said(wire, param) if param != op.source else None
     if task is not None and found.task is not None and parse_task_id(task) != found.task:
         raise invalid(f"{param}: is not the task of {op.source}.", param)
     return found

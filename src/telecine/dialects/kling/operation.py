@@ -14,7 +14,7 @@ from telecine.dialects.kling.rules import Rule
 from telecine.nouns.kinds import Kind
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import Parameters
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, ReferenceKind
 from telecine.wires.kling import MAX_IMAGE, Path
 
 
@@ -40,6 +40,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     media: Media = {}
     models: tuple[str, ...] = ()
     """Further fields that name the model."""
+    goes_on: ReferenceKind = "clip"
+    """What `source` names."""
     source: str = ""
     """The field with the id of the video or the sound that it goes on from."""
     keeps_model: bool = False
@@ -64,6 +66,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         says |= self.fields
         msgspec.structs.force_setattr(self, "says", {name: one for name, one in says.items() if one is not None})
         msgspec.structs.force_setattr(self, "known", Known((*names, *self.never)))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What its body calls neutral fields, for errors that come from below."""
+        said = {one.neutral: name for name, one in self.says.items()}
+        if self.source:
+            said["source"] = self.source
+        return said | {f"inputs.{role}": path for path, role in self.media.items() if isinstance(role, str)}
 
     @property
     def title(self) -> str:

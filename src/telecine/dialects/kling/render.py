@@ -88,6 +88,12 @@ FIELDS: Final = Fields(
         "parameters.series": "result_type",
         "parameters.fewer": "series_amount",
         **{f"parameters.{way}": f"{way}_expansion_ratio" for way in ("up", "down", "left", "right")},
+        "parameters.face": "face_id",
+        "parameters.sound": "audio_id",
+        "parameters.sound_start": "sound_start_time",
+        "parameters.sound_end": "sound_end_time",
+        "parameters.insert_at": "sound_insert_time",
+        "parameters.original_volume": "original_audio_volume",
     },
     media="image",
 )
@@ -225,8 +231,10 @@ def _finer(error: GatewayError) -> tuple[int, int] | None:
 
 def _envelope(told: Told) -> KlingError:
     """Its message has to name the field, because nothing else in it can."""
-    about = told.error.param if told.error.code not in ("authentication", "not_found") else None
-    return KlingError(int(told.code), FIELDS.message(told.error.message, about), told.request_id)
+    error = told.error
+    about = error.param if error.code != "authentication" else None
+    code: ErrorCode = "not_found" if error.code == "not_found" else "invalid_request"
+    return KlingError(int(told.code), FIELDS.message(error.message, about, code), told.request_id)
 
 
 ERRORS: Final = Errors(envelope=_envelope, shape=KlingError, codes=_ERRORS, finer=_finer, fields=FIELDS)

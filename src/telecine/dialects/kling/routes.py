@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
+from telecine.dialects.kling.calls import CALL_ROWS, CALLS, FOLDED, SYNCED
 from telecine.dialects.kling.create import parse
 from telecine.dialects.kling.images import IMAGES
 from telecine.dialects.kling.media import check_media
@@ -28,9 +29,9 @@ from telecine.wires.kling.images import GENERATION
 
 # Relays put Kling's paths under /kling; Kling's own clients and the Vercel SDK use them bare.
 ROOTS: Final = ("/kling", "")
-OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS, *IMAGES, *SOUNDS)
+OPERATIONS: Final[tuple[Operation, ...]] = (*VIDEOS, SYNCED, *IMAGES, *SOUNDS)
 """All of the legacy generation."""
-_BARE: Final = tuple(op.path.path for op in OPERATIONS)
+_BARE: Final = tuple(op.path.path for op in (*OPERATIONS, *CALLS))
 _SHARED: Final = GENERATION.path
 """Bare, OpenAI makes pictures there too: its table has that, and hands over what is Kling's (`bare.py`)."""
 _PAGES: Final = Numbered(number="pageNum", size="pageSize", default=30, most=MOST_LISTED)
@@ -59,6 +60,7 @@ def rows_of(op: Operation) -> tuple[Row, ...]:
             form=form,
             most=op.most,
             look=check_media,
+            names=op.names,
             show=lambda call, view: ok(call, created(view)),
         ),
         List(
@@ -118,7 +120,8 @@ KLING: Final = Dialect(
     ),
     roots=ROOTS,
     lent=(("POST", _SHARED),),
-    rows=tuple(row for op in OPERATIONS for row in rows_of(op)),
+    rows=(*(row for op in OPERATIONS for row in rows_of(op)), *CALL_ROWS),
+    folded=FOLDED,
     errors=ERRORS,
     # The `data` object, flat (Kling API documents, "Callback Protocol").
     announce=each_status(lambda view, edge: task_data(view, edge.media)),

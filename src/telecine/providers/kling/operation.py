@@ -80,6 +80,20 @@ SAYS: Final[Fields] = {
 """By neutral name, the field that says it, wherever a body has that."""
 
 
+def followed(field: str) -> Callable[[Draft], None]:
+    """Write the upstream's id of the video, the sound or the session that is gone on from, once that is known."""
+
+    def shape(draft: Draft) -> None:
+        source = draft.source
+        if source is None:
+            return
+        if source.output_id is None:
+            raise invalid("source: is nothing that Kling knows by an id.", "source")
+        draft.body[field] = source.output_id
+
+    return shape
+
+
 class Row(msgspec.Struct, frozen=True):
     """One line of the table: a path, and what it does."""
 

@@ -11,6 +11,7 @@ from telecine.providers.http.facts import Account, Objection, Status, Vendor
 from telecine.providers.http.getters import at, says
 from telecine.providers.http.signatures import genuine
 from telecine.providers.kling.answers import HANDLE, NO_TASK, POLICY_TEXT, TWICE, VERDICTS, outputs_of, used_of
+from telecine.providers.kling.calls import CALLS, LIP_SYNC
 from telecine.providers.kling.images import IMAGES
 from telecine.providers.kling.operation import TRAITS, Row, operations
 from telecine.providers.kling.sounds import SOUNDS
@@ -18,7 +19,7 @@ from telecine.providers.kling.videos import VIDEOS
 from telecine.wires import kling as wire
 from telecine.wires.kling.videos import TEXT2VIDEO
 
-TABLE: Final[tuple[Row, ...]] = (*VIDEOS, *IMAGES, *SOUNDS)
+TABLE: Final[tuple[Row, ...]] = (*VIDEOS, *CALLS, LIP_SYNC, *IMAGES, *SOUNDS)
 """All of the legacy generation."""
 KLING: Final = Vendor(
     name="kling",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from telecine.nouns.billed import Billed
@@ -11,7 +11,7 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import MediaInput
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Picture, later
-from telecine.providers.kling.operation import FRAME, billed, model_at, operation
+from telecine.providers.kling.operation import FRAME, billed, followed, model_at, operation
 from telecine.providers.take import whole
 from telecine.wires.kling import videos as wire
 
@@ -115,25 +115,11 @@ def _omni_billed(draft: Draft) -> Billed:
     return billed("pro", seconds, follows=lambda _: "aspect_ratio" not in draft.body)(draft)
 
 
-def _from(field: str) -> Callable[[Draft], None]:
-    """Write the upstream's id of the video or the sound that is gone on from, once that is known."""
-
-    def shape(draft: Draft) -> None:
-        source = draft.source
-        if source is None:
-            return
-        if source.output_id is None:
-            raise invalid("source: is nothing that Kling knows by an id.", "source")
-        draft.body[field] = source.output_id
-
-    return shape
-
-
 def _extended(draft: Draft) -> None:
     """Its model and its mode are those of what goes on: neither is sent."""
     if draft.request.source is None and not draft.request.inputs:
         raise invalid("Kling extends a video that it has made: name that as the source.", "source")
-    _from("video_id")(draft)
+    followed("video_id")(draft)
 
 
 def _mode_of(draft: Draft) -> str | None:
@@ -172,7 +158,7 @@ def _spoken(draft: Draft) -> None:
         draft.put("input.audio_file" if stored else "input.audio_url", sound)
     if bool(list(request.with_role("video"))) == (request.source is not None):
         raise invalid("Kling needs one video: at a URL, or one that it has made.", "source")
-    _from("input.video_id")(draft)
+    followed("input.video_id")(draft)
 
 
 def _speaking(draft: Draft) -> None:
@@ -180,7 +166,7 @@ def _speaking(draft: Draft) -> None:
     FRAME.write(draft)
     if bool(list(draft.request.with_role("audio"))) == (draft.request.source is not None):
         raise invalid("Kling needs one sound: a file, or one that it has made.", "inputs")
-    _from("audio_id")(draft)
+    followed("audio_id")(draft)
 
 
 def _moving(draft: Draft) -> None:
