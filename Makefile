@@ -48,9 +48,10 @@ $(VENV)/.installed: $(BIN)/python requirements.lock pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock tests/npm/package-lock.json
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock tests/npm/package-lock.json tests/clients/requirements.lock
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m tests.npm
+	$(BIN)/python -m tests.clients
 	@touch $@
 
 # Lock files: pip's own format, with hashes and without addresses. Needs `pip install uv` in any environment, and npm.
@@ -59,7 +60,7 @@ lock:
 		--group build -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--group build --group dev -o requirements-dev.lock pyproject.toml
-	cd bench/peers && $(CURDIR)/$(BIN)/python lock.py
+	for folder in bench/peers tests/clients; do (cd $$folder && $(CURDIR)/$(BIN)/python $(CURDIR)/tools/lock_pip.py); done
 	for folder in bench/peers tests/npm; do $(BIN)/python tools/lock_npm.py $$folder; done
 
 clean:

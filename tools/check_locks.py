@@ -35,7 +35,11 @@ def npm_problems(file: Path) -> list[str]:
 def main() -> int:
     """Exit status 1 where a lock file is not as it should be."""
     peers = ROOT / "bench" / "peers"
-    files = [*sorted(ROOT.glob("*.lock")), peers / "requirements.lock"]
+    files = [
+        *sorted(ROOT.glob("*.lock")),
+        peers / "requirements.lock",
+        ROOT / "tests" / "clients" / "requirements.lock",
+    ]
     found = [problem for file in files for problem in problems(file)]
     for folder in (peers, ROOT / "tests" / "npm"):
         found += npm_problems(folder / "package-lock.json")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from telecine.accounts.principal import Principal
 from telecine.dialects.openai import OPENAI, RELAY
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import RELAY as WITH_MODEL
@@ -167,8 +168,8 @@ async def test_a_completed_video_has_its_link_and_its_size(house: House) -> None
 
 async def test_the_id_chooses_the_form() -> None:
     """As the server's gate does it: by the id in the path."""
-    held = [claim for claim in RELAY.claimed if claim.prefix == "/v1/videos/"]
-    (ids,) = held
+    (ids,) = [claim for claim in RELAY.claimed if claim.prefix == "/v1/videos/"]
+    (keyed,) = [claim for claim in RELAY.claimed if claim.video_format is not None]
     for path, relays in [
         ("/v1/videos/sora-2:task_06xx11d95wm5j", True),
         ("/v1/videos/sora-2:task_06xx11d95wm5j/content", True),
@@ -178,6 +179,18 @@ async def test_the_id_chooses_the_form() -> None:
         ("/v1/videos", False),
     ]:
         assert ids.holds({"path": path, "headers": []}) is relays, path
+        assert not keyed.holds({"path": path, "headers": [], "principal": Principal(1, None, "me")})
+    asked = Principal(1, None, "me", video_format="relay")
+    for path, relays in [
+        ("/v1/videos", True),
+        ("/v1/videos/edits", True),
+        ("/v1/videos/task_06xx11d95wm5j", True),
+        ("/v1/videos/video_06xx11d95wm5j", False),
+        ("/v1/videos/video_06xx11d95wm5j/content", False),
+        ("/v1/videos/video_06xx11d95wm5j/remix", True),
+        ("/v1/videosx", False),
+    ]:
+        assert keyed.holds({"path": path, "headers": [], "principal": asked}) is relays, path
 
 
 @pytest.mark.parametrize("path", ["/v1/videos/{}", "/relay/v1/videos/{}", "/v1/video/query?id={}"])

@@ -101,6 +101,7 @@ def _sync_keys(
             allow_unknown=key.allow_unknown_parameters,
             terms=Terms.configured(key),
         )
+        row["video_format"] = key.video_format
         if digest in there:
             made[key.name] = there[digest].id
             connection.execute(update(table).where(table.c.id == there[digest].id).values(row))

@@ -18,7 +18,7 @@ from telecine.accounts.pairs import NO_PAIR, Pair, check_token, columns_of, sign
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
-from telecine.config import Limits
+from telecine.config import Limits, VideoFormat
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.names import check_name, named
@@ -49,6 +49,7 @@ class KeyInfo(Terms, frozen=True, kw_only=True):
     revoked_at: float | None
     access_key: str | None = None
     """Of the pair with which its client may sign tokens."""
+    video_format: VideoFormat = "official"
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -118,6 +119,7 @@ class Keys:
         allow_unknown: bool = False,
         limits: Limits = NO_LIMITS,
         pair: Pair | None = None,
+        video_format: VideoFormat = "official",
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show.
 
@@ -139,6 +141,7 @@ class Keys:
             account_id = holders.named(connection, account, self._ids, now)
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
+                "video_format": video_format,
                 "source": source,
                 "created_at": now,
             }
@@ -275,6 +278,7 @@ def _known(row: Any, now: float) -> _Known:
         admin=row["admin"],
         metered=row["limited"],
         allow_unknown=row["allow_unknown"],
+        video_format=row["video_format"] or "official",
         bounds=bounds_of(row),
         account_bounds=bounds_of(account),
     )
@@ -300,5 +304,6 @@ def _info(row: Any) -> KeyInfo:
         **msgspec.structs.asdict(Terms.kept(row)),
         **{name: row[name] for name in ("name", "account", "admin", "source", "created_at", "revoked_at")},
         access_key=row["access_key"],
+        video_format=row["video_format"] or "official",
         id=str(row["id"]),
     )

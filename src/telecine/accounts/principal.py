@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from telecine.config import VideoFormat
 from telecine.nouns.rate import Rate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -56,6 +57,7 @@ class Principal(msgspec.Struct, frozen=True):
     """The account has a balance, so what is spent is limited."""
     allow_unknown: bool = False
     """Fields that Telecine does not know may pass through all the same."""
+    video_format: VideoFormat = "official"
     bounds: Bounds = Bounds()
     account_bounds: Bounds = Bounds()
     """Those of the account; a request has to stay within both."""

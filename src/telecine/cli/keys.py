@@ -28,6 +28,9 @@ def create(
     ] = None,
     new_account: Annotated[bool, typer.Option("--new-account", help="Make the account where it is new.")] = False,
     jwt: Annotated[bool, typer.Option("--jwt", help="With a pair to sign tokens with, as Kling's clients do.")] = False,
+    video_format: Annotated[
+        str | None, typer.Option(help="How /v1/videos answers: official or relay.", show_default="official")
+    ] = None,
     bounds: limits.Bounds,
     target: Target,
     json: Json = False,
@@ -40,6 +43,8 @@ def create(
     wanted: dict[str, object] = {"name": name, "admin": admin, **terms}
     if jwt:
         wanted["jwt"] = True
+    if video_format is not None:
+        wanted["video_format"] = video_format
     if account is not None:
         wanted |= {"account": account, "new_account": new_account}
     made = answered(target, Key, "POST", "/admin/v1/keys", wanted, json=json)

@@ -18,6 +18,7 @@ from telecine.config.file import (
     PriceConfig,
     ReadWorkflow,
     RetentionConfig,
+    VideoFormat,
     WorkflowConfig,
 )
 from telecine.config.lines import located
@@ -42,6 +43,7 @@ __all__ = [
     "ReadWorkflow",
     "RetentionConfig",
     "Settings",
+    "VideoFormat",
     "WorkflowConfig",
     "catalogue_of",
     "fault_of",

@@ -120,6 +120,10 @@ class HolderConfig(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True
     """From when on it no longer works."""
 
 
+VideoFormat = Literal["official", "relay"]
+"""How `/v1/videos` answers where the request does not say: as OpenAI does, or as relays do, with their ids."""
+
+
 class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     """`[[keys]]`: an API key that the operator chose."""
 
@@ -132,6 +136,7 @@ class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     secret_key: str | None = None
     allow_unknown_parameters: bool = False
     """Fields that Telecine does not know may pass through although the account has a balance."""
+    video_format: VideoFormat = "official"
 
     def __repr__(self) -> str:
         return f"KeyConfig({self.name!r})"

@@ -44,16 +44,20 @@ class Claim(msgspec.Struct, frozen=True):
     form: re.Pattern[str] | None = None
     header: str | None = None
     method: str | None = None
+    video_format: str | None = None
+    """Only those whose key asks for its videos in this format; it is known once the key has been checked."""
 
     @property
     def narrow(self) -> bool:
         """The path's beginning alone does not decide."""
-        return self.form is not None or self.header is not None or self.method is not None
+        return not all(one is None for one in (self.form, self.header, self.method, self.video_format))
 
     def holds(self, scope: Scope) -> bool:
         """Whether the request of `scope` is one of these."""
         path: str = scope["path"]
         if not path.startswith(self.prefix):
+            return False
+        if self.video_format is not None and getattr(scope.get("principal"), "video_format", None) != self.video_format:
             return False
         if self.form is not None and not self.form.fullmatch(path, len(self.prefix)):
             return False

@@ -139,6 +139,7 @@ keys = Table(  # written by accounts/
     Column("revoked_at", Double),
     Column("access_key", Text, unique=True, index=True),  # of the pair that its client signs tokens with
     Column("secret_key", LargeBinary),  # the other half, sealed
+    Column("video_format", Text),  # of the answers to its creates of videos; null for the official one
     *_terms(),
 )
 

@@ -25,6 +25,8 @@ from telecine.nouns.operations import makes_of
 from telecine.tasks.view import View
 
 _ROOT: Final = "/relay"
+_ANY_OTHER: Final = re.compile(r"|/[^/]+/remix|/(?!video_).*")
+"""What does not say by its id that the answer is to be OpenAI's; a remix is another video, with an id of its own."""
 _WITH_MODEL: Final = re.compile(r".+:task_.*")
 
 
@@ -64,6 +66,7 @@ RELAY: Final = Dialect(
         Claim(_ROOT),
         Claim(characters.RELAYED.path),
         Claim("/v1/videos/", form=_WITH_MODEL),
+        Claim("/v1/videos", form=_ANY_OTHER, video_format="relay"),
         *(Claim(row.path) for row in UNIFIED),
     ),
     rows=(
@@ -72,7 +75,7 @@ RELAY: Final = Dialect(
         *rows(DETAILED, f"{_ROOT}/v1/videos"),
         *UNIFIED,
         # In the document, these paths are OpenAI's.
-        *(replace(row, hidden=True) for row in rows(DETAILED)),
+        *(replace(row, hidden=True) for row in (*characters.OFFICIAL, *rows(DETAILED))),
     ),
     id_form=WITH_MODEL,
     errors=RELAY_ERRORS,

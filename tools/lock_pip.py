@@ -1,4 +1,4 @@
-"""Write the lock file of the peers in Python anew: `make lock` runs it, in this folder."""
+"""Write `requirements.lock` of the folder in which it runs anew, from its `requirements.in`: `make lock` does."""
 
 from __future__ import annotations
 
