@@ -1,4 +1,4 @@
-"""The applications: they create jobs in two dialects, retry as careful clients do, and note what they were told."""
+"""The applications: they create jobs in several dialects, retry as careful clients do, and note what they were told."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ from typing import Any
 import aiohttp
 
 from chaos.evidence import Answer, Wish
+from chaos.forms import FORMS
 from telecine.nouns.ids import parse_task_id
 
 PATIENCE = 120.0
 """Seconds for which a client tries to get an answer to one request."""
 _AGAIN = frozenset({409, 425, 429, 500, 502, 503, 504})
 """What the official SDKs try again, unless `x-should-retry` says no."""
-_WRONG: dict[str, tuple[dict[str, Any], ...]] = {
-    "kling": ({"cfg_scale": 7}, {"duration": "-5"}, {"negative_prompt": "no" * 2000}, {"surprise": 1}),
-    "openai": ({"seconds": "soon"}, {"size": "0x0"}, {"n": 99}, {"surprise": 1}),
-}
-"""Requests that must be refused. Unknown fields could change what a job costs."""
 
 
 class Clients:
     """Creates jobs and asks about them. `addresses` are where the servers are, any of which will do; `keys` are
     the API keys by account."""
 
-    def __init__(self, addresses: Sequence[str], callbacks: str, model: str, keys: dict[str, str]) -> None:
+    def __init__(self, addresses: Sequence[str], callbacks: str, keys: dict[str, str]) -> None:
         self._addresses = addresses
         self._callbacks = callbacks
-        self._model = model
         self._keys = keys
         self._session: aiohttp.ClientSession | None = None
 
@@ -58,28 +53,21 @@ class Clients:
         headers = {"idempotency-key": f"key-{wish.name}"} if wish.keyed else {}
         last = Answer(0)
         async for status, answer, retry in self._tries("POST", path, wish.account, body, headers):
-            if status == 200:
-                name = answer["data"]["task_id"] if wish.dialect == "kling" else answer["id"]
-                return Answer(200, parse_task_id(name))
+            if status in (200, 202):
+                return Answer(200, parse_task_id(FORMS[wish.form].task(answer)))
             last = Answer(status, None, status not in _AGAIN or not retry, f"{status} {answer}")
             if last.final:
                 break
         return last
 
     def _request(self, wish: Wish) -> tuple[str, dict[str, Any]]:
-        hook = f"{self._callbacks}/hooks/{wish.name}"
-        body: dict[str, Any] = {"prompt": wish.name}
-        if wish.dialect == "kling":
-            path = "/kling/v1/videos/text2video"
-            body |= {"model_name": self._model, "duration": "10", "callback_url": hook}
-            body |= {"external_task_id": wish.name} if wish.external else {}
-        else:
-            path = "/v1/videos"
-            body |= {"model": self._model, "seconds": "10", "webhook_url": hook}
+        form = FORMS[wish.form]
+        body = form.body(wish.name, f"{self._callbacks}/hooks/{wish.name}")
+        if form.called is not None and wish.external:
+            body = form.called(body, wish.name)
         if wish.wrong:
-            ways = _WRONG[wish.dialect]
-            body |= ways[sum(wish.name.encode()) % len(ways)]
-        return path, body
+            body |= form.wrong[sum(wish.name.encode()) % len(form.wrong)]
+        return form.path, body
 
     async def cancel(self, task: int, account: str) -> str | None:
         """Say that the job is not wanted any more; what is said of that."""

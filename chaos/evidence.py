@@ -9,7 +9,6 @@ from typing import Literal
 
 import msgspec
 
-Dialect = Literal["kling", "openai"]
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -17,12 +16,13 @@ class Wish(msgspec.Struct, frozen=True):
     """What one client wants. `name` is its prompt, by which everything else is found again."""
 
     name: str
-    dialect: Dialect = "openai"
+    form: str = "openai videos"
+    """What it sends, by its name in `FORMS`."""
     account: str = "default"
     keyed: bool = True
     """It sends an `Idempotency-Key`."""
     external: bool = False
-    """It sends an `external_task_id` (Kling only)."""
+    """It sends a name of its own for the job, where the form has such a thing."""
     twice: bool = False
     """It sends the create twice, the second time before or after the first is answered."""
     cancel_after: float | None = None

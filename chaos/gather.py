@@ -11,6 +11,7 @@ from typing import Any
 
 from chaos.clients import Clients
 from chaos.evidence import Account, Answer, Case, Evidence, Job, Task, Wish
+from chaos.forms import FORMS
 from chaos.receiver import Receiver
 from chaos.upstreams import GOOD, Upstream
 from chaos.world import KEYS, World
@@ -24,7 +25,7 @@ async def gather(
 ) -> Evidence:
     """`said`: by name, what each client wanted and was told, of its create and of its cancel. All must be at rest."""
     jobs = _jobs(world.upstreams)
-    asked = {name: upstream.asked() for name, upstream in world.upstreams.items()}
+    asked = {name: upstream.prompts() for name, upstream in world.upstreams.items()}
     tasks = {name: found for account in KEYS for name, found in (await _tasks(world, clients, account)).items()}
     cases = [
         Case(
@@ -51,12 +52,12 @@ def _jobs(upstreams: dict[str, Upstream]) -> dict[str, list[Job]]:
     """Every job of every upstream, by the client's name of it."""
     found: dict[str, list[Job]] = {}
     for upstream, fake in upstreams.items():
-        file = hashlib.sha256(fake.file).hexdigest()
         journal = fake.journal[:]
         made = {entry.task_id: entry.at for entry in journal if entry.kind == "accepted"}
         dropped = {entry.task_id for entry in journal if entry.kind == "dropped"}
         for name, wish, job in fake.named():
             status = "good" if job.status in GOOD else "failed" if job.status == "failed" else "open"
+            file = hashlib.sha256(fake.file_of(job)).hexdigest()
             one = Job(upstream, status, made[name], job.told_at, name not in dropped, file)  # type: ignore[arg-type]
             found.setdefault(wish, []).append(one)
     return found
@@ -67,6 +68,10 @@ async def _tasks(world: World, clients: Clients, account: str) -> dict[str, list
     prompts = {parse_task_id(one["id"]): one["prompt"] for one in await clients.pages("/v1/videos", account)}
     limit = asyncio.Semaphore(_AT_ONCE)
 
+    def name_of(number: int, one: dict[str, Any]) -> str:
+        """Only videos are listed with their prompts."""
+        return prompts.get(number) or one["external_id"] or str(one["metadata"].get("name"))
+
     async def fetched(url: str) -> str:
         async with limit:
             status, content = await clients.get("/" + url.split("/", 3)[3], account)
@@ -76,7 +81,7 @@ async def _tasks(world: World, clients: Clients, account: str) -> dict[str, list
         number = parse_task_id(one["id"])
         assert number is not None
         files = await asyncio.gather(*(fetched(output["url"]) for output in one["outputs"]))
-        return prompts[number], Task(
+        return name_of(number, one), Task(
             id=number,
             status=one["status"],
             created_at=world.machine_time(one["created_at"]),
@@ -116,6 +121,7 @@ def _happened(cases: Sequence[Case], world: World) -> dict[str, int]:
         "callbacks taken": sum(entry.kind == "callback" and entry.code == 200 for entry in journals),
         "forged callbacks refused": forged[401] + forged[404],
         "forged callbacks taken": forged[200],
+        **{f"asked for: {form}": sum(case.wish.form == form for case in cases) for form in FORMS},
         **{f"cancels: {word}": cancels[word] for word in sorted(cancels)},
         **{f"fault: {kind}": faults[kind] for kind in sorted(faults)},
         **{f"jobs at {name}": len(fake.named()) for name, fake in world.upstreams.items()},

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from tests.upstreams.server import ThreadedServer
 
-ENDED = frozenset({"succeed", "succeeded", "completed", "failed", "cancelled"})
-"""The last words of Kling, of our own events and of OpenAI."""
+ENDED = frozenset({"succeed", "succeeded", "completed", "success", "failed", "failure", "cancelled"})
+"""The last words of Kling's generations, of our own events, of OpenAI and of new-api."""
 
 
 class Receiver(ThreadedServer):
@@ -40,4 +40,4 @@ class Receiver(ThreadedServer):
 def _word(body: dict[str, Any]) -> str:
     """The status in Kling's flat form, in OpenAI's or in ours."""
     found = body.get("task_status") or body.get("status") or body.get("data", {}).get("status") or ""
-    return str(found)
+    return str(found).lower()

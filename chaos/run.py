@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from chaos.clients import Clients
 from chaos.evidence import Answer, Wish
+from chaos.forms import FORMS
 from chaos.gather import gather
 from chaos.receiver import Receiver
 from chaos.verdict import Verdict, judge
-from chaos.world import KEYS, MODEL, World
+from chaos.world import KEYS, World
 
 Progress = Callable[[str, float], None]
 """Told what is being done and how far it is, from 0 to 1."""
@@ -48,7 +49,7 @@ async def _drive(
 ) -> tuple[Verdict, dict[str, int]]:
     tasks, kills = size
     seconds = max(2.0, tasks / _PER_SECOND, kills * 1.5)
-    async with Clients(world.addresses, receiver.base_url, MODEL, KEYS) as clients:
+    async with Clients(world.addresses, receiver.base_url, KEYS) as clients:
         trouble = asyncio.create_task(asyncio.to_thread(world.trouble, kills, seconds))
         plan = sorted(((chance.uniform(0, seconds), one) for one in _wishes(tasks, chance)), key=lambda pair: pair[0])
         said = await _create(clients, plan, world, chance, progress)
@@ -67,16 +68,17 @@ async def _drive(
 
 
 def _wishes(tasks: int, chance: random.Random) -> list[Wish]:
-    """Jobs in both dialects for two accounts, some of them sent twice, cancelled, or wrong."""
+    """Jobs in all forms for two accounts, some of them sent twice, cancelled, or wrong."""
     wishes = []
     for number in range(tasks):
-        kling = chance.random() < 0.5
-        external = kling and chance.random() < 0.6
+        name = chance.choice(list(FORMS))
+        form = FORMS[name]
+        external = form.called is not None and (form.always_called or chance.random() < 0.6)
         wrong = chance.random() < 0.03
         wishes.append(
             Wish(
                 name=f"job-{number:05d}",
-                dialect="kling" if kling else "openai",
+                form=name,
                 account="other" if chance.random() < 0.25 else "default",
                 keyed=not external or chance.random() < 0.5,
                 external=external,

@@ -1,4 +1,4 @@
-"""Three upstreams that go wrong in every way they can, and keep journals of it."""
+"""The upstreams that go wrong in every way they can, and keep journals of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from tests.upstreams.faults import Act, Entry, Fault, Place
-from tests.upstreams.kling import FakeKling
+from tests.upstreams.kling2 import FakeKling2
 from tests.upstreams.kling_callbacks import Callbacks
 from tests.upstreams.kling_jobs import FakeJob
 from tests.upstreams.openai_jobs import FakeVideo
-from tests.upstreams.openai_videos import FakeOpenAI
+from tests.upstreams.relay import FakeRelay, Form
 
 SUBMIT_TIMEOUT = 3.0
 """Seconds for which the server waits for the answer to a submit."""
@@ -58,13 +58,17 @@ class Upstream(Protocol):
         """Of every job: its id, the client's own name of it (the prompt), and the job."""
         ...
 
-    def asked(self) -> set[str]:
+    def prompts(self) -> set[str]:
         """The names in all creates that came, also in those that made nothing."""
         ...
 
+    def file_of(self, job: Any) -> bytes:
+        """What a job has made."""
+        ...
 
-class KlingUpstream(FakeKling):
-    """Kling: it can be asked about our handle, refuses a second job with the same one, and calls back."""
+
+class KlingUpstream(FakeKling2):
+    """Kling, both generations: it can be asked about our handle, refuses a second job with it, and calls back."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(honest=True, journal_queries=False, **options)
@@ -103,19 +107,23 @@ class KlingUpstream(FakeKling):
     def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
         return [(job.task_id, job.body["prompt"], job) for job in list(self.jobs.values())]
 
-    def asked(self) -> set[str]:
+    def prompts(self) -> set[str]:
         return {json.loads(body)["prompt"] for body in self.creates[:]}
+
+    def file_of(self, job: FakeJob) -> bytes:
+        return self._content("png" if job.made == "images" else "mp4")
 
     async def closing(self) -> None:
         await self._forger.close()
         await super().closing()
 
 
-class OpenAIUpstream(FakeOpenAI):
-    """OpenAI: it knows nothing of our handle, so whoever loses its answer never learns whether a job was made."""
+class OpenAIUpstream(FakeRelay):
+    """OpenAI, or a relay in another of its forms: it knows nothing of our handle, so whoever loses its answer never
+    learns whether a job was made."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(honest=True, journal_queries=False, **options)
+    def __init__(self, form: Form, **options: Any) -> None:
+        super().__init__(form, honest=True, journal_queries=False, **options)
 
     def start(self) -> Self:
         super().start()
@@ -133,8 +141,11 @@ class OpenAIUpstream(FakeOpenAI):
     def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
         return [(job.id, job.fields["prompt"], job) for job in list(self.jobs.values())]
 
-    def asked(self) -> set[str]:
+    def prompts(self) -> set[str]:
         return {fields["prompt"] for fields in self.creates[:]}
+
+    def file_of(self, job: FakeVideo) -> bytes:
+        return self.file
 
 
 # Anything that an upstream does wrong, but for making two jobs of one request, which nobody could prevent.

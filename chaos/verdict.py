@@ -14,13 +14,15 @@ from decimal import Decimal
 import msgspec
 
 from chaos.evidence import ENDED, Case, Evidence, Job, Task
+from chaos.forms import FORMS
 from chaos.upstreams import KINDS
 
 PRICE = Decimal("0.07")
-"""For a second of what was really made."""
+"""For a second of what was really made, or a picture."""
 SECONDS = 1
 """The length of every upstream's file."""
-CANNOT_BE_ASKED = "openai-main"
+CANNOT_BE_ASKED = frozenset({"openai-main", "relay-main"})
+"""The upstreams that know no name of ours."""
 LEAST_SUCCESSES = 0.6
 """Of the jobs that nobody cancelled. A server that says no to everything breaks no other promise."""
 EVENTS = frozenset(
@@ -40,10 +42,11 @@ EVENTS = frozenset(
         "forged callbacks refused",
         "forged callbacks taken",
         *(f"fault: {kind}" for kind in KINDS),
+        *(f"asked for: {form}" for form in FORMS),
     }
 )
 """What a run of full size has to have survived."""
-_GOOD_WORDS = frozenset({"succeed", "succeeded", "completed"})
+_GOOD_WORDS = frozenset({"succeed", "succeeded", "completed", "success"})
 _BEFORE, _AFTER = 0.5, 3.0
 """Seconds around a break within which an answer that had left may not have been read."""
 
@@ -156,7 +159,9 @@ def _just(case: Case, task: Task, evidence: Evidence) -> bool:
         return case.cancelled is not None and not good
     broken = any(task.created_at <= moment <= (task.ended_at or 0.0) + _AFTER for moment in evidence.breaks)
     if task.code == "submission_unknown":
-        return all(_unknowable(job, evidence) for job in good) and (CANNOT_BE_ASKED in case.asked or broken)
+        return all(_unknowable(job, evidence) for job in good) and (
+            not CANNOT_BE_ASKED.isdisjoint(case.asked) or broken
+        )
     if task.code in ("upstream_failed", "upstream_refused"):
         return not good and (bool(case.asked) or broken)
     return False
@@ -164,7 +169,7 @@ def _just(case: Case, task: Task, evidence: Evidence) -> bool:
 
 def _unknowable(job: Job, evidence: Evidence) -> bool:
     """Whether nobody on our side can have learned that the upstream made the job."""
-    if job.upstream != CANNOT_BE_ASKED:
+    if job.upstream not in CANNOT_BE_ASKED:
         return False
     return not job.answered or any(-_BEFORE <= moment - job.made_at <= _AFTER for moment in evidence.breaks)
 

@@ -13,6 +13,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from chaos.forms import UNITS, VIDEO
 from chaos.upstreams import SUBMIT_TIMEOUT, KlingUpstream, OpenAIUpstream, Upstream
 from chaos.verdict import PRICE
 from tests import postgres
@@ -20,7 +21,6 @@ from tests.server.process import KEY, OTHER_KEY, ServerProcess
 from tests.upstreams.kling import API_KEY as KLING_KEY
 from tests.upstreams.openai_videos import API_KEY as OPENAI_KEY
 
-MODEL = "kling-v2-5-turbo"
 KEYS = {"default": KEY, "other": OTHER_KEY}
 """The API key of each account."""
 BALANCE = 100_000
@@ -50,7 +50,8 @@ class World:
         self._chance = chance
         # Files of different sizes, so that a file tells which upstream it came from. The first signs its callbacks.
         self.klings = [KlingUpstream(file_bytes=5000, webhook_secret=_SECRET), KlingUpstream(file_bytes=6000)]
-        self._openai = OpenAIUpstream(file_bytes=7000)
+        self._openai = OpenAIUpstream("official", file_bytes=7000)
+        self._relay = OpenAIUpstream("unified", file_bytes=8000)
         self._folder = folder
         self._on_postgres = on_postgres
         self._database = ""
@@ -71,7 +72,12 @@ class World:
     @property
     def upstreams(self) -> dict[str, Upstream]:
         """By the name of the channel."""
-        return {"kling-main": self.klings[0], "kling-spare": self.klings[1], "openai-main": self._openai}
+        return {
+            "kling-main": self.klings[0],
+            "kling-spare": self.klings[1],
+            "openai-main": self._openai,
+            "relay-main": self._relay,
+        }
 
     @property
     def addresses(self) -> list[str]:
@@ -219,7 +225,17 @@ base_url = "{self._openai.base_url}/v1"
 api_key = "{OPENAI_KEY}"
 allow_private = true
 max_in_flight = 20
-models = [{{ public = "{MODEL}", upstream = "sora-2" }}]
+models = [{{ public = "{VIDEO}", upstream = "sora-2" }}]
+
+[[channels]]
+name = "relay-main"
+provider = "relay"
+base_url = "{self._relay.base_url}"
+api_key = "{OPENAI_KEY}"
+allow_private = true
+max_in_flight = 20
+models = [{{ public = "{VIDEO}", upstream = "sora-2" }}]
+options = {{ form = "unified" }}
 
 [[accounts]]
 name = "default"
@@ -229,16 +245,18 @@ balance = {BALANCE}
 name = "other"
 balance = {BALANCE}
 
-[[prices]]
-model = "{MODEL}"
-unit = "second"
-price = {PRICE}
-
+{_prices()}
 [limits]
 failovers = 1
 unreachable = 3600
 shutdown = 3
 """
+
+
+def _prices() -> str:
+    return "".join(
+        f'[[prices]]\nmodel = "{model}"\nunit = "{unit}"\nprice = {PRICE}\n' for model, unit in UNITS.items()
+    )
 
 
 def _free_port() -> int:
