@@ -85,6 +85,44 @@ async def test_pictures_come_with_the_answer(
     assert fake.jobs[0].fields == {"model": "gpt-image-2", "prompt": "a boat", "n": 2, "size": "512x512"}
 
 
+async def test_unfinished_pictures_come_in_a_stream(
+    provider: HttpProvider, channel: Channel, fake: FakeImages, tmp_path: Path
+) -> None:
+    fake.size = "512x512"  # so large that files are split off the events
+    asked = ImageParameters(partial_images=2)
+    async with Spool(tmp_path) as spool:
+        for inputs in ((), (A,)):
+            outcome = await submitted(provider, channel, wanted(*inputs, parameters=asked), spool)
+            assert isinstance(outcome, Finished)
+            assert [one.part for one in outcome.result.outputs] == ["main", "partial", "partial"]
+            expected = [drawn("512x512"), drawn("512x512", 7), drawn("512x512", 7)]
+            assert [bytes_of(one) for one in outcome.result.outputs] == expected
+            assert outcome.result.usage == Usage(images=1, tokens=Tokens(input=50, output=1000))
+    assert [job.fields["partial_images"] for job in fake.jobs] == [2, "2"]
+    fake.faults.append(Fault("create", "refuse", code="moderation_blocked"))
+    assert isinstance(await submitted(provider, channel, wanted(parameters=asked)), Refused)
+    for request, model in ((wanted(parameters=asked, count=2), "gpt-image-2"), (wanted(parameters=asked), "flux")):
+        await submitted(provider, channel, request, model=model)
+        assert "stream" not in fake.asked[-1].fields
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b'data: {"type": "image_generation.partial_image", "b64_json": "AAAA"}\n\n', Unknown),
+        (b'data: {"error": {"code": "moderation_blocked", "message": "no"}}\n\n', Refused),
+        (b'data: {"error": {"code": "server_error", "message": "no"}}\n\n', Unknown),
+        (b"", Unknown),
+    ],
+)
+async def test_a_stream_without_a_picture(provider: HttpProvider, said: bytes, expected: type) -> None:
+    async with FileServer() as server:
+        server.answers["/v1/images/generations"] = Answer(said, headers={"content-type": "text/event-stream"})
+        asked = wanted(parameters=ImageParameters(partial_images=1))
+        outcome = await submitted(provider, Channel("s", server.url(""), api_key="k"), asked)
+    assert isinstance(outcome, expected)
+
+
 @pytest.mark.parametrize("form", ["url", "data"])
 async def test_pictures_come_in_other_ways(
     provider: HttpProvider, channel: Channel, fake: FakeImages, form: Form

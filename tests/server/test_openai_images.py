@@ -140,12 +140,25 @@ def test_variation(client: openai.OpenAI) -> None:
 
 
 def test_stream(client: openai.OpenAI) -> None:
-    made = list(client.images.generate(model="gpt-image-2", prompt="a boat", size="256x256", stream=True))
+    wanted: Any = {"model": "gpt-image-2", "prompt": "a boat", "size": "256x256"}
+    made = list(client.images.generate(**wanted, stream=True, partial_images=2))
+    assert [one.type for one in made[:-1]] == ["image_generation.partial_image"] * 2
+    assert [one.partial_image_index for one in made[:-1]] == [0, 1]
+    assert [decoded(one.b64_json).size for one in made[:-1]] == [(256, 256)] * 2
     assert made[-1].type == "image_generation.completed"
     assert (decoded(made[-1].b64_json).size, made[-1].size) == ((256, 256), "256x256")
     edited = list(client.images.edit(model="gpt-image-2", image=PHOTO, prompt="a boat", size="256x256", stream=True))
     assert edited[-1].type == "image_edit.completed"
     assert decoded(edited[-1].b64_json).size == (256, 256)
+
+
+@pytest.mark.parametrize(("form", "kind"), [("webp", "WEBP"), ("jpeg", "JPEG")])
+def test_formats(client: openai.OpenAI, form: Any, kind: str) -> None:
+    made = client.images.generate(
+        model="gpt-image-2", prompt="a boat", size="256x256", output_format=form, output_compression=50
+    )
+    assert decoded((made.data or [])[0].b64_json).format == kind
+    assert made.output_format == form
 
 
 def test_errors(client: openai.OpenAI, pair: Pair) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import json
 import time
 from dataclasses import dataclass, field
 from functools import cache
@@ -114,7 +115,9 @@ class FakeImages(FaultyServer):
             return hung_up(request)
         if left(request):
             self._note("dropped", detail="left")
-        return answer(await asyncio.to_thread(self._chat if verb == "chat" else self._images, drawing))
+        made = await asyncio.to_thread(self._chat if verb == "chat" else self._images, drawing)
+        stream = str(drawing.fields.get("stream", "")).lower() == "true"
+        return self._events(drawing, made) if stream else answer(made)
 
     def _refusal(self, drawing: Drawing) -> web.StreamResponse | None:
         fields, verb = drawing.fields, drawing.verb
@@ -154,6 +157,20 @@ class FakeImages(FaultyServer):
                     data.append({"url": f"data:image/png;base64,{text}"})
         about = {"size": "64x64", "quality": "high", "background": "opaque", "output_format": "png"}
         return {"created": int(time.time()), "data": data, **(about | {"usage": USAGE} if self.form == "b64" else {})}
+
+    def _events(self, drawing: Drawing, made: dict[str, Any]) -> web.StreamResponse:
+        """As many unfinished pictures as were asked for, and the picture."""
+        noun = "image_generation" if drawing.verb == "generations" else "image_edit"
+        (last,) = made["data"]
+        unfinished = base64.b64encode(drawn(self.size, 7)).decode()
+        told = [
+            {"type": f"{noun}.partial_image", "partial_image_index": number, "b64_json": unfinished}
+            for number in range(int(drawing.fields["partial_images"]))
+        ]
+        about = {name: made[name] for name in ("size", "quality", "usage")}
+        told.append({"type": f"{noun}.completed", **last, **about})
+        lines = [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in told]
+        return web.Response(text=": hello\n\n" + "".join(lines), content_type="text/event-stream")
 
     def _chat(self, drawing: Drawing) -> dict[str, Any]:
         """As OpenRouter has it where pictures are base64, else as text with Markdown in it."""

@@ -11,6 +11,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from telecine.net.inlined import content_of
@@ -21,11 +22,12 @@ from telecine.nouns.task import Facts, Tokens, Usage
 from telecine.providers.base import Succeeded, Traits, UpstreamOutput
 from telecine.providers.http.answers import link
 from telecine.providers.http.body import Draft
+from telecine.providers.http.events import events
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, later
 from telecine.providers.http.getters import at, rows
 from telecine.providers.take import Take
 from telecine.wires import openai_images as wire
-from telecine.wires.openai_images import ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
+from telecine.wires.openai_images import PARTIAL, ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
 
 TITLE: Final = "The OpenAI Images API"
 SYNCHRONOUS: Final = Traits(wire.LINK_SECONDS, synchronous=True, submit_timeout=600.0, deadline=600.0, usual=30.0)
@@ -36,6 +38,8 @@ _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
 _LISTS: Final = tuple(rows(name) for name in ("data", "images", "output"))
 """Where the pictures of an answer are; the last two at relays [reconstructed]."""
+_PARTIAL: Final = rows(PARTIAL)
+_ABOUT: Final = ("background", "output_format", "quality", "size")
 _NAMES: Final = ("b64_json", "url", "image_url")
 """Where one of them has its file: the first as base64, the others as a link or a `data:` URL."""
 _DATA: Final = "data:image/"
@@ -43,11 +47,34 @@ _DATA: Final = "data:image/"
 
 def framed(draft: Draft) -> None:
     """The size, and what relays alone have of what an OpenAI client said."""
-    draft.body |= _frame(draft)
+    draft.body |= _frame(draft) | _streaming(draft)
     for name in _RELAYED:
         value = getattr(draft.request, name)
         if value is not None and draft.take.own(name) is not None:
             draft.body[name] = draft.take.field(name)
+
+
+def _streaming(draft: Draft) -> dict[str, Any]:
+    """Unfinished pictures come in a stream alone, and are asked for where the answer is about one picture: the usage of
+    an event is that of one."""
+    wanted = getattr(draft.request.parameters, "partial_images", None)
+    if not wanted or draft.request.count != 1 or wire.STREAMED not in draft.model:
+        return {}
+    return {"stream": True, "partial_images": wanted}
+
+
+def streamed(body: bytes) -> bytes:
+    """The answer that a stream comes to; any other stays as it is."""
+    told = [event for event in events(body) if event is not None]
+    by_end: dict[str, list[dict[str, Any]]] = {}
+    for event in told:
+        by_end.setdefault(str(event.get("type")).rpartition(".")[2], []).append(event)
+    made = by_end.get("completed", [])
+    if made:
+        about = {name: made[-1].get(name) for name in ("usage", *_ABOUT)}
+        return msgspec.json.encode({"data": made, PARTIAL: by_end.get("partial_image", []), **about})
+    error = next((event for event in told if event.get("error")), None)
+    return body if error is None else msgspec.json.encode(error)
 
 
 def _edited(draft: Draft) -> None:
@@ -120,14 +147,16 @@ def _count(value: int, _take: Take) -> int | None:
 def answer(told: Told) -> Succeeded | str:
     """The pictures of an answer, and what it says beside them."""
     items = next((found for one in _LISTS if (found := one(told.job))), [])
-    made = tuple(one for item in items if (one := _picture(item, told)) is not None)
+    made = [one for item in items if (one := _picture(item, told)) is not None]
     if not made:
         return "an answer without a picture"
+    count = len(made)
+    made += [replace(one, part=PARTIAL) for item in _PARTIAL(told.job) if (one := _picture(item, told)) is not None]
     usage = usage_of(told.job.get("usage"))
     tokens = None if usage is None else Tokens(input=usage.input_tokens, output=usage.output_tokens)
-    words = {name: told.job.get(name) for name in ("background", "output_format", "quality", "size")}
+    words = {name: told.job.get(name) for name in _ABOUT}
     facts = ImagesFacts(**{name: one for name, one in words.items() if isinstance(one, str)}, usage=usage)
-    return Succeeded(made, Usage(images=len(made), tokens=tokens), Facts.of("openai", facts))
+    return Succeeded(tuple(made), Usage(images=count, tokens=tokens), Facts.of("openai", facts))
 
 
 def _picture(item: Mapping[str, Any], told: Told) -> UpstreamOutput | None:
@@ -182,6 +211,7 @@ _FIELDS: Final[Fields] = {
     "count": Field("n", _count),
     **{name: Field("size", later) for name in _SAYING},
     **{f"parameters.{name}": name for name in (*_WORDS, "user", "safety_identifier", "watermark")},
+    "parameters.partial_images": Field("partial_images", later),
 }
 _MADE: Final = Op(
     create=f"POST {wire.GENERATIONS}",
@@ -192,6 +222,7 @@ _MADE: Final = Op(
     billed=billed,
     traits=SYNCHRONOUS,
     answer=answer,
+    plain=streamed,
 )
 IMAGES: Final[Mapping[str, Op]] = {
     "text_to_image": _MADE,

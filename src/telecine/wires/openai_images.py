@@ -22,6 +22,8 @@ MAX_IMAGES: Final = 16
 """Pictures of an edit."""
 MOST_PARTIAL: Final = 3
 """Unfinished pictures of a stream (`partial_images`)."""
+PARTIAL: Final = "partial"
+"""The part of an item that shows it before it was done."""
 LINK_SECONDS: Final = 3600.0
 """How long the `url` of a result works."""
 LINKED: Final = "dall-e-"
@@ -105,7 +107,9 @@ BILLED: Final = frozenset(
     {"model", "n", "size", "quality", "input_fidelity", "partial_images", "complexity", "frame_count", "svg"}
 )
 """Fields that change the price; the last three are newer than what is known here."""
-OURS: Final = frozenset({"model", "prompt", "n", "size", "image", "images", "mask", "aspect_ratio", "response_format"})
+OURS: Final = frozenset(
+    {"model", "prompt", "n", "size", "image", "images", "mask", "aspect_ratio", "response_format", "stream"}
+)
 """Fields that we alone write."""
 SIZES: Final = {
     "dall-e-2": ("1024x1024", "512x512", "256x256"),
@@ -116,5 +120,7 @@ SIZES: Final = {
 """By how the names of models begin, the sizes that they make, the default first; all others make any."""
 DEFAULT_SIZED: Final = "dall-e-"
 """Models whose names begin so make their default size where nothing is said; others decide by the prompt."""
+STREAMED: Final = "gpt-image"
+"""Models with this in their names may stream (and `chatgpt-image-latest`)."""
 STEP: Final = 16
 """Pixels: widths and heights are its multiples, where a model makes any."""

@@ -21,7 +21,7 @@ from telecine.nouns.ids import image_id
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.task import Output
 from telecine.tasks.view import View, results
-from telecine.wires.openai_images import ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
+from telecine.wires.openai_images import PARTIAL, ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
 
 _VENDOR: Final = "openai"
 _HOLE: Final = "\x00"
@@ -31,8 +31,6 @@ _GAP: Final = _BEFORE + msgspec.json.encode(_HOLE)[1:-1] + _AFTER
 _JOINED: Final = 500.0
 """Seconds: a request that is sent again within them is surely told from a new one (`tasks/idempotency.py`)."""
 _FORMS: Final = {"image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp", "image/gif": "gif"}
-PARTIAL: Final = "partial"
-"""The part of an item that shows it before it was done."""
 FIELDS: Final = Fields(
     {
         "inputs": "image",

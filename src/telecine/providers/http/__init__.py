@@ -11,6 +11,7 @@
 | `answers` | from an HTTP answer to an outcome |
 | `lists` | one question about many jobs |
 | `signatures` | callbacks that are signed |
+| `events` | answers that come as a stream of events |
 | `files` | the bytes of results |
 | `provider` | the verbs |
 | `forms` | the verbs, where an upstream is spoken to in one of several forms |

@@ -8,7 +8,6 @@ How relays write such answers is in no document: what is read of them is reconst
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -16,8 +15,8 @@ from msgspec.structs import replace
 
 from telecine.nouns.errors import invalid
 from telecine.providers.complaint import text
-from telecine.providers.http.answers import decoded
 from telecine.providers.http.body import Draft
+from telecine.providers.http.events import events
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.http.getters import at, rows
 from telecine.providers.relay.answers import linked
@@ -88,7 +87,7 @@ def _joined(body: bytes) -> tuple[str, bool, Any, dict[str, Any]]:
     words: list[str] = []
     chat: dict[str, Any] = {}
     ended, error = False, None
-    for event in _events(body):
+    for event in events(body):
         if event is None:
             ended = True
             continue
@@ -99,21 +98,6 @@ def _joined(body: bytes) -> tuple[str, bool, Any, dict[str, Any]]:
             words.append(said if isinstance(said, str) else "")
             ended = ended or bool(choice.get("finish_reason"))
     return "".join(words), ended, error, chat
-
-
-def _events(body: bytes) -> Iterator[dict[str, Any] | None]:
-    """The objects in a stream of events, None for its end; of a single answer, that."""
-    if (whole := decoded(body)) is not None:
-        yield whole
-        return
-    for line in body.splitlines():
-        name, _, data = line.partition(b":")
-        if name.strip() != b"data":
-            continue
-        if data.strip() == b"[DONE]":
-            yield None
-        elif (event := decoded(data.strip())) is not None:
-            yield event
 
 
 def _shape(draft: Draft) -> None:

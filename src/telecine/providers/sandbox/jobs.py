@@ -1,7 +1,7 @@
 """The sandbox's jobs: rows of a database of its own, so that a job outlives the process, and what is drawn in files.
 
-`<root>/jobs.db` has the jobs, `<name>.input`, `<name>.input1` … what one is made of, and
-`<name>.<index>.<png|mp4|mp3|wav>` is an output; `name` is the handle, with whatever means something in a path quoted.
+`<root>/jobs.db` has the jobs, `<name>.input`, `<name>.input1` … what one is made of, and `<name>.<index>.<extension>`
+is an output; `name` is the handle, with whatever means something in a path quoted.
 Files appear whole or not at all. What is written is not synced to disk at once: a job that a power cut takes away is
 found missing by its handle, and costs nobody anything.
 
@@ -77,12 +77,21 @@ class SandboxJob(msgspec.Struct, frozen=True):
     growth: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """By how much of its height a picture grows above and below, and of its width on the left and on the right."""
 
+    form: str = "png"
+    """How the file of a picture is named."""
+    compression: int = 100
+    """Its quality, per cent, where that can be said."""
+    partial: int = 0
+    """How many pictures go with each that show it before it was done."""
+
     @property
     def extensions(self) -> tuple[str, ...]:
         """How its files are named: so many of the first as there are results, then so many of the next, which go with
         them."""
         if self.draws in ("faces", "objects"):
             return ("png",)
+        if self.kind == "image":
+            return (self.form, *("png" for _ in range(self.partial)))
         return ("mp3", "wav") if self.draws == "sound" else _EXTENSIONS[self.kind]
 
     @property
@@ -98,12 +107,13 @@ class SandboxJob(msgspec.Struct, frozen=True):
 
 
 _EXTENSIONS: Final[dict[Kind, tuple[str, ...]]] = {
-    "image": ("png",),
+    "image": (),
     "video": ("mp4",),
     "audio": ("mp3", "png"),
     "text": (),
     "file": (),
 }
+_NAMED: Final = ("mp4", "png", "mp3", "wav", "jpg", "webp")
 _SCHEMA: Final = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -201,7 +211,7 @@ class Jobs:
 
     def output(self, handle: str, index: int) -> Path | None:
         """One output, where it is there."""
-        found = (self._named(handle, f"{index}.{extension}") for extension in ("mp4", "png", "mp3", "wav"))
+        found = (self._named(handle, f"{index}.{extension}") for extension in _NAMED)
         return next((path for path in found if path.exists()), None)
 
     def input(self, handle: str, number: int = 0) -> Path:

@@ -12,6 +12,7 @@ from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.recipes import CALLS
 from telecine.wires.openai import Character
+from telecine.wires.openai_images import PARTIAL
 from telecine.wires.suno import Clip, ClipMetadata, Lyrics
 
 RETENTION: Final = 30 * 86400.0
@@ -48,6 +49,9 @@ def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
             continue
         if job.kind != "audio":
             yield UpstreamOutput(url, job.kind, expires_at=until)
+            for stage in range(1, job.partial + 1):
+                shown = f"sandbox:{job.handle}/{job.count * stage + index}"
+                yield UpstreamOutput(shown, "image", expires_at=until, part=PARTIAL)
             continue
         said = Facts.of("suno", Clip(title=job.title, metadata=ClipMetadata(tags=job.style, prompt=job.lyrics or "")))
         cover = f"sandbox:{job.handle}/{job.count + index}"

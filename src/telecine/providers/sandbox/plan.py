@@ -14,6 +14,7 @@ from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import (
     CharacterParameters,
     EffectsParameters,
+    ImageParameters,
     MusicParameters,
     VideoParameters,
     WorkflowParameters,
@@ -29,6 +30,7 @@ from telecine.wires.kling import MODES
 from telecine.wires.suno import CLIPS
 
 _FRAME_RATE: Final = 24
+_FORMS: Final = {"jpeg": "jpg", "jpg": "jpg", "webp": "webp"}
 _PRO: Final = short_side(MODES["pro"])
 
 
@@ -76,7 +78,20 @@ def plan(
     )
     if draws in CALLS:
         return _call(request, job)
+    if kind == "image":
+        return _picture(request, job)
     return _song(request, job) if kind in ("audio", "text") and draws != "sound" else job
+
+
+def _picture(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+    """In the format that is asked for, as far as it is drawn here."""
+    asked = request.parameters if isinstance(request.parameters, ImageParameters) else ImageParameters()
+    return replace(
+        job,
+        form=_FORMS.get((asked.output_format or "").lower(), job.form),
+        compression=max(1, job.compression if asked.output_compression is None else asked.output_compression),
+        partial=asked.partial_images or 0,
+    )
 
 
 def wording(request: GenerationRequest) -> str:
@@ -129,6 +144,8 @@ def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
     if job.draws in shape.MEASURED:
         duration = request.duration
     billed = replace(Billed.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
+    if isinstance(request.parameters, ImageParameters):
+        billed = replace(billed, quality=request.parameters.quality)
     given = opening(request) is not None or (bool(job.draws) and (job.kind == "video" or job.draws == "grown"))
     follows = given and request.size is None and request.aspect_ratio is None
     return replace(billed, size=None, aspect_ratio=None) if follows else billed

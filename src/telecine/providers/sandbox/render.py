@@ -56,8 +56,9 @@ def render(job: SandboxJob, inputs: list[Path], targets: list[Path]) -> float:
                 case ".wav":
                     tune.encode_plain(job, index % job.count, part)
                 case _:
-                    # Covers come behind the songs that they are of.
-                    _still(job, index % job.count, inputs, job.width, job.height).save(part, "PNG", compress_level=4)
+                    # Covers come behind the songs that they are of, and what shows a picture on the way behind that.
+                    still = _still(job, index % job.count, inputs, job.width, job.height)
+                    _save(_unfinished(still, job, index // job.count), job, target.suffix, part)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -77,6 +78,26 @@ def _still(job: SandboxJob, index: int, inputs: list[Path], width: int, height: 
     if seen:
         return collage.side_by_side(job, index, seen, width, height)
     return storyboard.frame(job, index, width, height)
+
+
+def _unfinished(still: Image, job: SandboxJob, stage: int) -> Image:
+    """A picture as it is at one of the stages on the way to it; 0 when it is done."""
+    from PIL import ImageFilter
+
+    if not stage or not job.partial:
+        return still
+    left = (job.partial + 1 - stage) / (job.partial + 1)
+    return still.filter(ImageFilter.BoxBlur(min(still.size) * left / 16))
+
+
+def _save(still: Image, job: SandboxJob, suffix: str, part: Path) -> None:
+    match suffix:
+        case ".jpg":
+            still.convert("RGB").save(part, "JPEG", quality=job.compression)
+        case ".webp":
+            still.save(part, "WEBP", quality=job.compression, method=0)
+        case _:
+            still.save(part, "PNG", compress_level=4)
 
 
 def _film(job: SandboxJob, index: int, inputs: list[Path], part: Path) -> None:
