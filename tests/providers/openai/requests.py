@@ -20,10 +20,10 @@ PNG = base64.b64decode(
 )
 
 
-def drawn(kind: str) -> bytes:
+def drawn(kind: str, side: int = 4) -> bytes:
     """A small picture of a format that Pillow knows."""
     target = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(target, kind)
+    Image.new("RGB", (side, side)).save(target, kind)
     return target.getvalue()
 
 
