@@ -54,9 +54,15 @@ def made(pair: Pair, form: str, **fields: Any) -> tuple[Any, Any]:
     return task, theirs
 
 
+@pytest.fixture(scope="module")
+def videos(pair: Pair) -> dict[str, tuple[Any, Any]]:
+    """One that was made in each form, and the one that it was there."""
+    return {form: made(pair, form, size="1280x720") for form in FORMS}
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_a_video_goes_round(pair: Pair, form: str) -> None:
-    task, theirs = made(pair, form, size="1280x720")
+def test_a_video_goes_round(pair: Pair, videos: dict[str, tuple[Any, Any]], form: str) -> None:
+    task, theirs = videos[form]
     assert (task["status"], theirs["status"]) == ("succeeded", "succeeded"), task
     (output,), (original,) = task["outputs"], theirs["outputs"]
     assert output["sha256"] == original["sha256"]
@@ -64,17 +70,36 @@ def test_a_video_goes_round(pair: Pair, form: str) -> None:
     assert pair.there.address not in str(task)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["unified", "new-api"])
 def test_a_picture_goes_round(pair: Pair, form: str) -> None:
     task, theirs = made(pair, form, inputs=[{"role": "first_frame", "data": PICTURE}])
     assert (task["status"], theirs["operation"]) == ("succeeded", "image_to_video"), task
 
 
-@pytest.mark.parametrize("form", ["unified"])
-def test_a_remix_goes_round(pair: Pair, form: str) -> None:
-    task, _ = made(pair, form)
-    remix, followed = made(pair, form, operation="remix", source={"task": task["id"]}, prompt="a paper plane")
-    assert (remix["status"], followed["operation"]) == ("succeeded", "remix"), remix
+@pytest.mark.parametrize(
+    ("form", "operation"), [("official", "edit_video"), ("unified", "remix"), ("new-api", "extend")]
+)
+def test_what_goes_on_from_a_video_goes_round(
+    pair: Pair, videos: dict[str, tuple[Any, Any]], form: str, operation: str
+) -> None:
+    source = {"task": videos[form][0]["id"]}
+    task, theirs = made(pair, form, operation=operation, source=source, prompt="at night")
+    assert (task["status"], theirs["operation"]) == ("succeeded", operation), task
+
+
+def test_references_go_round(pair: Pair) -> None:
+    inputs = [{"role": "reference", "data": PICTURE}, {"role": "reference", "data": PICTURE}]
+    task, theirs = made(pair, "official", operation="reference_to_video", inputs=inputs)
+    assert (task["status"], len(task["outputs"])) == ("succeeded", 1), task
+    assert theirs["status"] == "succeeded"
+
+
+def test_a_character_goes_round(pair: Pair, videos: dict[str, tuple[Any, Any]]) -> None:
+    said = {"model": "by-official", "from_task": videos["official"][0]["id"], "timestamps": "0,1"}
+    here = pair.here.call("POST", "/sora/v1/characters", said)
+    (theirs,) = pair.there.call("GET", "/v1/tasks?limit=1").json["data"]
+    assert (here.status, theirs["operation"], theirs["status"]) == (200, "create_character", "succeeded"), here
+    assert here.json["status"] == "completed"
 
 
 @pytest.mark.parametrize("form", FORMS)
