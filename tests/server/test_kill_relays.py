@@ -70,14 +70,18 @@ def ended(process: ServerProcess, number: int) -> list[Any]:
 
 
 def test_killed_while_submits_are_in_flight(process: ServerProcess, relays: Relays) -> None:
-    begun(process, relays, (*ASKED, "chat"), "create")
+    begun(process, relays, ("official",), "create")
+    begun(process, relays, ("unified", "new-api"), "accepted")
+    with closing(process.send("POST", "/v1/tasks", {"model": "by-chat", "prompt": "a paper boat"})):
+        eventually(lambda: relays["chat"].jobs, "a job")
     process.kill()
-    for relay in relays.values():
-        relay.release("create", drop=True)
+    relays["chat"].finish()
+    for form, held in (("official", "create"), ("unified", "accepted"), ("new-api", "accepted")):
+        relays[form].release(held, drop=True)
     process.start()
     assert {one["error"]["code"] for one in ended(process, 4)} == {"submission_unknown"}
     time.sleep(0.5)
-    assert [len(relay.jobs) for relay in relays.values()] == [0, 0, 0, 0]
+    assert [len(relay.jobs) for relay in relays.values()] == [0, 1, 1, 1]
 
 
 def test_killed_while_jobs_run_and_while_files_come(process: ServerProcess, relays: Relays) -> None:
@@ -103,14 +107,3 @@ def test_killed_while_jobs_run_and_while_files_come(process: ServerProcess, rela
     files = process.files("*.mp4")
     assert [file.read_bytes() for file in files] == [relay.file for relay in relays.values()]
     assert list((process.data / "tmp").iterdir()) == []
-
-
-def test_killed_while_a_chat_goes_on(process: ServerProcess, relays: Relays) -> None:
-    with closing(process.send("POST", "/v1/tasks", {"model": "by-chat", "prompt": "a paper boat"})):
-        eventually(lambda: relays["chat"].jobs, "a job")
-    process.kill()
-    relays["chat"].finish()
-    process.start()
-    (task,) = ended(process, 1)
-    assert task["error"]["code"] == "submission_unknown"
-    assert len(relays["chat"].jobs) == 1
