@@ -11,6 +11,7 @@ import pytest
 from tests.server.live import KEY, OTHER_KEY, LiveServer, eventually, kling_channel
 from tests.server.pictures import picture
 from tests.server.receiver import Receiver
+from tests.upstreams.clip import mp4
 from tests.upstreams.kling import API_KEY
 from tests.upstreams.kling2 import FakeKling2
 
@@ -120,10 +121,15 @@ def test_other_dialects_run_on_the_new_generation(server: LiveServer, kling: Fak
 
 
 PHOTO = base64.b64encode(picture("JPEG", (480, 480))).decode()
+CLIP = base64.b64encode(mp4(64, 64, 3, None)).decode()
 FRAME = {"type": "first_frame", "url": PHOTO}
 LOOP = {
     "text-to-video": BODY,
     "image-to-video": {"contents": [{"type": "prompt", "text": "a boat"}, FRAME], "settings": {"duration": 3}},
+    "motion-control": {
+        "contents": [{**FRAME, "type": "image"}, {"type": "video", "url": CLIP}],
+        "settings": {"character_orientation": "video", "audio": "off"},
+    },
 }
 
 
