@@ -102,6 +102,16 @@ def test_a_line_prices_only_what_is_counted_by_its_unit() -> None:
     with pytest.raises(GatewayError) as caught:
         quoted(book(line("0.1", model="kling-v1")), PICTURE)
     assert caught.value.code == "permission"
+    anything = book(line("0.02", "image", model="*", mode="std"), line("0.1", model="*"))
+    assert [one.hold for one in (quoted(anything, text_to_video(duration=5.0)),) if one] == [500_000]
+
+
+def test_lines_for_pictures_and_for_videos_stand_side_by_side() -> None:
+    lines = '[[prices]]\nmodel = "m"\nunit = "{}"\nprice = 1\n[[prices]]\nmodel = "m"\nunit = "{}"\nprice = 1\n'
+    assert len(parse(lines.format("image", "second").encode(), Path("f"), {}).prices) == 2
+    for one, other in (("second", "track"), ("image", "call"), ("image", "image")):
+        with pytest.raises(ConfigError, match="exclude each other"):
+            parse(lines.format(one, other).encode(), Path("f"), {})
 
 
 def test_a_line_may_be_for_one_operation() -> None:

@@ -102,6 +102,7 @@ class PriceBook:
         supposed = replace(told, duration=told.duration or default)
         lines = [line for line in self.of(priced.model) if self._is_for(line, priced)]
         fitting = [line for line in lines if _applies(line, priced, supposed)]
+        fitting = [line for line in fitting if priced.makes is None or counts(line.unit, priced.makes)] or fitting
         lines = deciding([line for line in fitting if all(_names(line, name) for name in named)], priced.model)
         if not lines:
             return None

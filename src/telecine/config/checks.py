@@ -21,6 +21,7 @@ from telecine.nouns.money import (
     cost,
     micros_of,
 )
+from telecine.nouns.operations import apart
 from telecine.nouns.rate import QUOTA_LINE, rate_of
 
 _Path = tuple[str | int, ...]
@@ -111,7 +112,10 @@ def _check_most(line: PriceConfig, most: Decimal, at: _Path) -> None:
 
 
 def _check_together(one: PriceConfig, other: PriceConfig, at: _Path) -> None:
-    """Of two lines of one model under the same conditions, both can count only where they add up."""
+    """Of two lines of one model under the same conditions, both can count only where they add up, or where they are for
+    different things: its pictures, and its videos."""
+    if apart(one.unit, other.unit):
+        return
     if one.unit == other.unit or not (one.unit in TOKEN_UNITS and other.unit in TOKEN_UNITS):
         raise ConfigError(
             f"Two prices of '{one.model}' exclude each other: {_line(one)}, {_line(other)}. Under the same conditions "

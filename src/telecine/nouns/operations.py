@@ -283,6 +283,11 @@ def counts(unit: Unit, makes: Kind) -> bool:
     return makes in _COUNTED.get(unit, (makes,))
 
 
+def apart(unit: Unit, other: Unit) -> bool:
+    """Whether nothing can be priced by either of two units: a picture has no seconds, a video is no image."""
+    return unit in _COUNTED and other in _COUNTED and _COUNTED[unit].isdisjoint(_COUNTED[other])
+
+
 def known_to_make(request: GenerationRequest) -> Kind | None:
     """What the main part of the results of `request` is; None for a workflow of which nobody knows."""
     if isinstance(request.parameters, WorkflowParameters):
