@@ -10,6 +10,7 @@ import pytest
 
 from telecine.dialects.kling.operation import Operation
 from telecine.dialects.kling.routes import OPERATIONS
+from telecine.wires.kling.calls import IDENTIFY_FACE, RECOGNIZE_IMAGE
 from tests.server.live import KEY, LiveServer, kling_channel
 from tests.server.receiver import Receiver
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
@@ -59,9 +60,17 @@ def ended(server: LiveServer, path: str) -> Any:
     return found["data"]
 
 
-def example(op: Operation, clip: str) -> dict[str, Any]:
+def example(op: Operation, here: LiveServer, clip: str) -> dict[str, Any]:
     """The example of an operation, with a source that there is."""
-    return {**op.example, op.source: clip} if op.source in op.example else op.example
+    if op.source not in op.example:
+        return op.example
+    return {**op.example, op.source: clip if op.goes_on == "clip" else faces(here, clip)["session_id"]}
+
+
+def faces(server: LiveServer, clip: str) -> Any:
+    answer = server.call("POST", IDENTIFY_FACE.path, {"video_id": clip})
+    assert answer.status == 200, answer
+    return answer.json["data"]
 
 
 def newest(server: LiveServer) -> tuple[Any, ...]:
@@ -72,7 +81,8 @@ def newest(server: LiveServer) -> tuple[Any, ...]:
 def test_every_operation_goes_round(
     op: Operation, here: LiveServer, there: LiveServer, kling: FakeKling, clip: str
 ) -> None:
-    before, body = there.count("tasks"), example(op, clip)
+    body = example(op, here, clip)
+    before = there.count("tasks")
     with Receiver().in_thread() as receiver:
         answer = here.call("POST", f"/kling{op.path.path}", {**body, "callback_url": receiver.url})
         assert answer.status == 200, answer
@@ -101,12 +111,30 @@ def test_every_operation_goes_round(
 def test_a_refusal_of_every_operation_goes_round(
     op: Operation, here: LiveServer, there: LiveServer, kling: FakeKling, clip: str
 ) -> None:
+    body = example(op, here, clip)
     kling.faults.append(Fault("create", "refuse", code=1301, message="not this one"))
-    answer = here.call("POST", op.path.path, {**example(op, clip), "a_field_of_nobody": {"a": 1}})
+    answer = here.call("POST", op.path.path, {**body, "a_field_of_nobody": {"a": 1}})
     assert (answer.status, answer.json["code"]) == (400, 1301), answer
     assert "not this one" in answer.json["message"]
     assert b'"a_field_of_nobody":{"a":1}' in kling.creates[-1].replace(b" ", b""), "what we do not know passes through"
     assert newest(here)[3] == newest(there)[3] == "failed"
+
+
+def test_what_answers_at_once_goes_round(here: LiveServer, there: LiveServer, kling: FakeKling, clip: str) -> None:
+    found = faces(here, clip)
+    assert (
+        newest(here) == newest(there) == (IDENTIFY_FACE.form, "kling:identify_face", IDENTIFY_FACE.model, "succeeded")
+    )
+    (face,) = found["face_data"]
+    assert (face["face_id"], face["end_time"], found["final_unit_deduction"]) == ("0", 5200, "0.05")
+    seen = here.call("POST", RECOGNIZE_IMAGE.path, {"image": "https://example.com/boat.png"}).json["data"]
+    assert [one["type"] for one in seen["task_result"]["images"]] == ["object_seg", "head_seg", "cloth_seg"]
+    for link in (face["face_image"], seen["task_result"]["images"][0]["url"]):
+        assert link.startswith(here.address)
+        assert here.call("GET", link, key=None).status == 200
+    kling.faults.append(Fault("create", "refuse", code=1301, message="not this one"))
+    answer = here.call("POST", IDENTIFY_FACE.path, {"video_id": clip})
+    assert (answer.status, answer.json["code"]) == (400, 1301), answer
 
 
 def test_a_failure_goes_round(here: LiveServer, kling: FakeKling) -> None:

@@ -13,8 +13,6 @@ from msgspec import UNSET, UnsetType
 from telecine.wires.kling import Path
 from telecine.wires.kling.parts import Common
 
-SESSION: Final = 86400.0
-"""Seconds for which a session is good."""
 CALL: Final = 60.0
 """Seconds that a call takes at the very most; Kling names none, so this is reconstructed."""
 
