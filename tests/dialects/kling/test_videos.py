@@ -18,7 +18,8 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import output_id
 from telecine.nouns.parameters import EffectsParameters, LipSyncParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference
-from tests.dialects.house import REQUEST_ID, House, base64_of, picture
+from telecine.webhooks.delivery import Tidings
+from tests.dialects.house import NOW, REQUEST_ID, House, base64_of, picture
 
 A, B, C = (f"https://pictures.test/{name}.png" for name in "abc")
 CLIP, SOUND = "https://pictures.test/a.mp4", "https://pictures.test/a.mp3"
@@ -254,14 +255,18 @@ async def test_each_operation_is_created_queried_listed_and_refused(op: Operatio
     assert found["task_status"] == "succeed"
     (made,) = found["task_result"].values()
     assert len(made) == 1
-    listed = (await house.call("GET", f"{op.path.path}?pageSize=5")).json()["data"]
+    assert KLING.announce is not None
+    message = KLING.announce(done, Tidings("task.succeeded", NOW + 9), house.edge)
+    assert message is not None
+    assert json.loads(message.body) == found
+    listed = (await house.call("GET", f"{path}?pageSize=5")).json()["data"]
     assert [one["task_id"] for one in listed] == [str(done.task.id), str(view.task.id)]
     by_name = await house.call("GET", f"{path}/mine")
     assert by_name.status_code == (200 if op.path.named else 404)
     other = next(one for one in OPERATIONS if one is not op)
-    assert (await house.call("GET", f"{other.path.path}/{done.task.id}")).json()["code"] == 1203
+    assert (await house.call("GET", f"/kling{other.path.path}/{done.task.id}")).json()["code"] == 1203
 
-    refused = await house.call("POST", op.path.path, json={**example, "callback_url": "ftp://me.test"})
+    refused = await house.call("POST", path, json={**example, "callback_url": "ftp://me.test"})
     assert (refused.status_code, refused.json()["code"]) == (400, 1201)
     assert set(refused.json()) == {"code", "message", "request_id"}
     assert refused.json()["request_id"] == REQUEST_ID
