@@ -36,6 +36,8 @@ async def body_of(asked: GenerationRequest, shelf: Shelf | None = None) -> tuple
     return draft.op.create.removeprefix("POST /v1/videos/"), msgspec.json.decode(content), draft.op.billed(draft)
 
 
+REF: tuple[Role, str] = ("reference", A)
+IMAGE: tuple[Role, str] = ("image", A)
 FRAMES: list[tuple[Role, str]] = [("first_frame", A), ("last_frame", B)]
 SENT: list[tuple[GenerationRequest, str, dict[str, Any]]] = [
     (request("reference_to_video", "kling-v1-6", ("reference", A), ("reference", B), prompt="a", size="1080x1920"),
@@ -89,10 +91,10 @@ async def test_a_request_of_any_dialect_becomes(asked: GenerationRequest, path: 
 
 
 REFUSED: list[tuple[GenerationRequest, str]] = [
-    (request("reference_to_video", "kling-v1-6", *[("reference", A)] * 5, prompt="a"), "inputs"),
+    (request("reference_to_video", "kling-v1-6", *[REF] * 5, prompt="a"), "inputs"),
     (request("reference_to_video", "kling-v1-6", ("reference", A)), "prompt"),
     (request("reference_to_video", "kling-v1-6", ("reference", A), ("video", CLIP), prompt="a"), "inputs.video"),
-    (request("reference_to_video", "kling-video-o1", *[("reference", A)] * 8, prompt="a"), "inputs"),
+    (request("reference_to_video", "kling-video-o1", *[REF] * 8, prompt="a"), "inputs"),
     (request("edit_video", "kling-video-o1", ("reference", A), prompt="a"), "inputs"),
     (request("edit_video", "kling-video-o1", ("video", CLIP), ("video", CLIP), prompt="a"), "inputs"),
     (request("edit_video", "kling-video-o1", ("video", CLIP), prompt="a", duration=5.0), "duration"),
@@ -103,7 +105,7 @@ REFUSED: list[tuple[GenerationRequest, str]] = [
     (request("extend", "kling-v1"), "source"),
     (request("extend", "kling-v1", source=OURS, duration=5.0), "duration"),
     (request("kling:effects", "kling-effects", ("image", A)), "parameters.scene"),
-    (request("kling:effects", "kling-effects", *[("image", A)] * 3, parameters=EffectsParameters("x")), "inputs"),
+    (request("kling:effects", "kling-effects", *[IMAGE] * 3, parameters=EffectsParameters("x")), "inputs"),
     (request("lip_sync", "kling-lip-sync", ("video", CLIP)), "prompt"),
     (request("lip_sync", "kling-lip-sync", ("video", CLIP), prompt="hello"), "parameters.voice"),
     (request("lip_sync", "kling-lip-sync", ("audio", SOUND)), "source"),
