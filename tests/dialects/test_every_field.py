@@ -346,9 +346,9 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
         return
     before = request_of(dialect, plain)
     if dialect in {"openai/images", "openai/edits"} and field in MANNERS:
-        assert images.manner_of(CALL, parse_object(json.dumps({field: fields[name]}).encode())) != images.Manner(
-            "b64_json"
-        )
+        assert images.manner_of(
+            "edit", CALL, parse_object(json.dumps({field: fields[name]}).encode())
+        ) != images.Manner("b64_json")
         return
     assert request != before or (dialect, name) in IGNORED, "not even read"
     carried = sent != PROVIDERS[provider](before)

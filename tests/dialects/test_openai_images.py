@@ -202,6 +202,11 @@ async def test_files_or_links_by_the_model(fields: dict[str, Any], linked: bool)
     assert one == {**shown, "revised_prompt": "a boat \0, revised"}
 
 
+async def test_a_variation_without_a_model_is_a_link() -> None:
+    (one,) = (await Drawn().call("POST", PATHS["variation"], json={"image": URL})).json()["data"]
+    assert list(one) == ["url"]
+
+
 async def test_what_is_not_in_storage_is_a_link() -> None:
     answer = await Drawn(stored=False).post("generation")
     assert set(answer.json()["data"][0]) <= {"url"}

@@ -15,6 +15,7 @@ import openai
 import pytest
 from PIL import Image
 
+from tests.clients import packages
 from tests.server.live import KEY, OTHER_KEY, LiveServer, eventually
 from tests.server.pictures import picture
 from tests.upstreams.openai_images import API_KEY, USAGE, FakeImages, Fault, drawn
@@ -177,6 +178,21 @@ def test_errors(client: openai.OpenAI, pair: Pair) -> None:
     assert policy.value.code == "content_policy_violation"
     with pytest.raises(openai.APIError, match="content_policy"):
         list(client.images.generate(model="gpt-image-2", prompt="[[delay:5]] [[fail:content_policy]]", stream=True))
+
+
+def test_the_previous_major_version_of_the_client(pair: Pair) -> None:
+    given = {"address": pair.there.address, "key": KEY, "picture": base64.b64encode(PHOTO[1]).decode()}
+    found = packages.run("images.py", given)
+    assert found.pop("version").startswith("2.")
+    assert found == {
+        "made": ["PNG", "PNG"],
+        "size": "256x256",
+        "linked": True,
+        "edited": ["PNG", "PNG"],
+        "varied": True,
+        "streamed": [["image_generation.partial_image", "PNG"], ["image_generation.completed", "PNG"]],
+        "failed": "content_policy_violation",
+    }
 
 
 def post(pair: Pair, key: str = KEY, headers: dict[str, str] | None = None, **fields: Any) -> Any:

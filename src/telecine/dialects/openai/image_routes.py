@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -55,7 +56,7 @@ def _create(path: str, summary: str, verb: Verb, example: dict[str, Any]) -> Cre
         query=(_ASYNC,),
         more=(More(202, "The task, where the request asks for it."),),
         parse=lambda call, body: parse_image(verb, body, call.edge.catalogue),
-        manner=manner_of,
+        manner=partial(manner_of, verb),
         wait=wait_of,
         most=MAX_IMAGE,
         hook=hook_of,

@@ -47,8 +47,8 @@ class Manner(msgspec.Struct, frozen=True):
     """At once, with a task that is asked about."""
 
 
-def manner_of(call: Call, body: Body) -> Manner:
-    """Raises GatewayError."""
+def manner_of(verb: Verb, call: Call, body: Body) -> Manner:
+    """How a body wants to be answered. Raises GatewayError."""
     said = body.fields.get
     wanted = said("response_format") or None
     if wanted not in (None, *wire.FORMATS):
@@ -58,7 +58,7 @@ def manner_of(call: Call, body: Body) -> Manner:
     later = asked or scalars.flag(said("async") or None, "async") is True
     if stream and later:
         raise invalid("async: an answer that is streamed comes now; send one of stream and async.", "async")
-    linked = str(said("model") or "").startswith(wire.LINKED)
+    linked = str(said("model") or _default(verb)).startswith(wire.LINKED)
     return Manner(wanted or ("url" if linked else "b64_json"), stream, later)
 
 
@@ -75,7 +75,7 @@ def parse_image(verb: Verb, body: Body, models: Catalogue) -> tuple[GenerationRe
     size, ratio, resolution, own = _frame(fields)
     request = GenerationRequest(
         operation="image_variation" if verb == "variation" else "image_to_image" if sources else "text_to_image",
-        model=fields.model or (VARIED if verb == "variation" else DEFAULT_MODEL),
+        model=fields.model or _default(verb),
         prompt=fields.prompt or "",
         negative_prompt=fields.negative_prompt,
         count=scalars.integer(fields.n, "n", least=1) or 1,
@@ -90,6 +90,10 @@ def parse_image(verb: Verb, body: Body, models: Catalogue) -> tuple[GenerationRe
     request = _with_native(request, unknown, own, models)
     check_agreement(request, models.ability(request.model, request.operation))
     return request, sources
+
+
+def _default(verb: Verb) -> str:
+    return VARIED if verb == "variation" else DEFAULT_MODEL
 
 
 def _parameters(fields: CreateImage) -> ImageParameters | None:
