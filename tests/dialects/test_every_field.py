@@ -27,7 +27,7 @@ from telecine.dialects.kling.sounds import SOUNDS as KLING_SOUNDS
 from telecine.dialects.kling2 import create as kling2
 from telecine.dialects.kling2 import render as kling2_render
 from telecine.dialects.openai import create as openai
-from telecine.dialects.openai import image_render, images
+from telecine.dialects.openai import image_render, images, newapi
 from telecine.dialects.openai import render as openai_render
 from telecine.dialects.suno import create as suno
 from telecine.dialects.suno import render as suno_render
@@ -67,6 +67,12 @@ OPENAI: dict[str, Any] = {
     "notify_hook": "https://me.test/h", "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"],
     "character_url": OTHER, "character_timestamps": "1,3", "orientation": "landscape", "tier": "1080p",
     "reference_images": [OTHER], "a_field_of_nobody": {"a": 1},
+}  # fmt: skip
+NEW_API: dict[str, Any] = {
+    "prompt": "another", "model": "sora-2-pro", "image": OTHER, "duration": 8, "seed": 7, "n": 2, "fps": 24,
+    "response_format": "url", "user": "me", "metadata": {"camera": "slow"}, "metadata:cfg": {"cfg": 1},
+    "metadata:resolution": {"resolution": "1080p"}, "metadata:ratio": {"ratio": "16:9"},
+    "metadata:negative_prompt": {"negative_prompt": "fog"},
 }  # fmt: skip
 KLING: dict[str, Any] = {
     "model_name": "kling-v2-6", "model": "kling-v2-6", "prompt": "another", "negative_prompt": "fog", "cfg_scale": 0.3,
@@ -225,6 +231,7 @@ def to_own(body: Body) -> Parsed:
 
 DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, Any], Fields]] = {
     "openai": (partial(openai.parse_create, models=MODELS), {"prompt": "a"}, OPENAI, openai_render.FIELDS),
+    "openai/new-api": (partial(newapi.parse_generation, models=MODELS), {"prompt": "a"}, NEW_API, openai_render.FIELDS),
     "openai/images": (partial(images.parse_image, "generation", models=MODELS), {"prompt": "a", "model": "gpt-image-2"},
                       PICTURES, image_render.FIELDS),
     "openai/edits": (partial(images.parse_image, "edit", models=MODELS),
@@ -358,6 +365,8 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
 
 def test_no_field_is_left_out_of_this_walk() -> None:
     nobodys = "a_field_of_nobody"
+    told = {*newapi.Generation.__struct_encode_fields__} - {"width", "height"}  # which go together
+    assert {name.partition(":")[0] for name in NEW_API} == told
     for one, fields in zip(kling2.OPERATIONS, (KLING2, KLING2 | CONTENTS, MOTION), strict=True):
         for name in one.inner:
             walked = {part for field, _, part in (said.partition(":") for said in fields) if field == name}

@@ -69,6 +69,16 @@ def house() -> House:
         ({"orientation": "landscape"}, request(aspect_ratio="16:9")),
         ({"orientation": "Portrait", "size": "9x16"}, request(aspect_ratio="9:16")),
         ({"notify_hook": "https://me.test/h"}, request(callback_url="https://me.test/h")),
+        ({"model": "veo3.1", "input_reference": URL},
+         request(model="veo3.1", operation="image_to_video", inputs=(MediaInput("first_frame", url=URL),))),
+        *(({"model": model, "input_reference": [URL, OTHER], "seconds": "8", "size": "16x9"},
+           request(model=model, operation="image_to_video", duration=8.0, aspect_ratio="16:9",
+                   inputs=(MediaInput("first_frame", url=URL), MediaInput("last_frame", url=OTHER))))
+          for model in ("veo3.1", "veo3.1-frames", "veo-3.1-fl")),
+        *(({"model": "veo3.1-components", "input_reference": urls},
+           request(model="veo3.1-components", operation="reference_to_video",
+                   inputs=tuple(MediaInput("reference", url=url) for url in urls)))
+          for urls in ([URL], [URL, OTHER], [URL, OTHER, THIRD])),
         ({"reference_images": [URL]},
          request(operation="image_to_video", inputs=(MediaInput("reference", url=URL),))),
         ({"webhook_url": "https://me.test/h"}, request(callback_url="https://me.test/h")),

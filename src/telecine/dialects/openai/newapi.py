@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from telecine.dialects import scalars
 from telecine.dialects.base import Edge
 from telecine.dialects.bodies import Body
-from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.errors import Errors
 from telecine.dialects.openai.create import hook_of, parse_create
@@ -27,6 +26,7 @@ from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.openai.render import FIELDS, Video, answer, error_of, shown, video
 from telecine.dialects.openai.rows import PROMPT
 from telecine.dialects.rows import Create, Parsed, Read
+from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError, invalid
 from telecine.nouns.ids import VIDEO, video_id
 from telecine.nouns.request import Native
@@ -192,7 +192,7 @@ def task_answer(view: View, edge: Edge, *, best: bool = False) -> TaskAnswer:
     return TaskAnswer("success", "", dto)
 
 
-def parse(call: Call, body: Body) -> Parsed:
+def parse_generation(body: Body, models: Catalogue) -> Parsed:
     """The request, and its media. Raises GatewayError."""
     fields = {**body.fields}
     vendors = _vendors(fields)
@@ -203,7 +203,7 @@ def parse(call: Call, body: Body) -> Parsed:
     if width is not None:
         _say(fields, "size", f"{width}x{height}", "width")
     _tail(fields, vendors)
-    request, media = parse_create(Body(fields, files=body.files), call.edge.catalogue)
+    request, media = parse_create(Body(fields, files=body.files), models)
     if not vendors:
         return request, media
     native = request.native or Native("openai", {})
@@ -267,7 +267,7 @@ def _rows(root: str) -> tuple[Create, Read]:
             answer=GeneratedVideo,
             body=Generation,
             example={"model": "sora-2", "prompt": PROMPT, "duration": 4},
-            parse=parse,
+            parse=lambda call, body: parse_generation(body, call.edge.catalogue),
             hook=hook_of,
             repeatable=REPEATABLE,
             show=lambda call, view: answer(view, generated(view, call.edge)),
