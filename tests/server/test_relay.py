@@ -11,6 +11,7 @@ import pytest
 from tests.server.live import ADMIN_KEY, LiveServer, eventually
 from tests.upstreams.faults import Fault
 from tests.upstreams.relay import API_KEY, FORMS, FakeRelay, Form
+from tests.upstreams.trap import trap
 
 REACHABLE = '[network]\nallow_private = ["127.0.0.1/32"]\n'
 
@@ -33,7 +34,6 @@ name = "{name}"
 provider = "relay"
 base_url = "{base_url}"
 api_key = "{API_KEY}"
-allow_private = true
 models = [{{ public = "by-{name}", upstream = "sora-2" }}]
 {options}
 """
@@ -87,6 +87,7 @@ def test_an_unknown_submit_is_never_sent_again(house: House, form: Form) -> None
 @pytest.mark.parametrize("form", FORMS)
 def test_what_cannot_be_read_or_had_now_is_asked_for_again(house: House, form: Form) -> None:
     fake = house.relays[form]
+    fake.faults += [Fault("create", "refuse", code="rate_limit_exceeded", retry_after=1)]
     fake.faults += [Fault("file", "status", status=503), Fault("file", "cut")]
     if form != "chat":
         fake.faults += [Fault("query", "html"), Fault("query", "word", message="dreamt"), Fault("query", "broken")]
@@ -94,6 +95,54 @@ def test_what_cannot_be_read_or_had_now_is_asked_for_again(house: House, form: F
     assert task["status"] == "succeeded", task
     assert house.server.call("GET", task["outputs"][0]["url"]).content == fake.file
     eventually(lambda: not fake.faults, "all of them have happened")
+
+
+@pytest.mark.parametrize("form", ["unified", "chat"])
+def test_a_redirect_to_a_private_address_is_never_followed(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    with trap() as (address, asked):
+        fake.faults.append(Fault("file", "redirect", message=f"{address}/secret"))
+        task = made(house, form)
+        assert task["status"] == "succeeded", task
+        assert asked == []
+        assert address not in str(task)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_refusal_is_told_in_its_own_words(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    before = len(fake.jobs)
+    said = f"No, says {fake.base_url} to {API_KEY}."
+    fake.faults.append(Fault("create", "refuse", code="moderation_blocked", message=said))
+    answer = house.server.call("POST", "/v1/tasks", {"model": f"by-{form}", "prompt": "a fox"})
+    assert (answer.status, answer.json["error"]["code"]) == (400, "content_policy"), answer
+    assert answer.json["error"]["message"] == "No, says *** to ***."
+    assert len(fake.jobs) == before
+
+
+@pytest.mark.parametrize("form", FORMS[:3])
+def test_a_link_that_has_expired_is_asked_for_anew(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    fake.link_uses = 1
+    fake.faults.append(Fault("file", "cut"))
+    try:
+        task = made(house, form)
+    finally:
+        fake.link_uses = None
+    assert house.server.call("GET", task["outputs"][0]["url"]).content == fake.file
+
+
+@pytest.mark.parametrize("form", FORMS[:3])
+def test_a_failure_is_told_with_its_reason(house: House, form: Form) -> None:
+    fake = house.relays[form]
+    fake.autofinish(None)
+    try:
+        answer = house.server.call("POST", "/v1/tasks", {"model": f"by-{form}", "prompt": "a fox"})
+        fake.fail(message="GPU on fire")
+        task = house.server.ended(answer.json["id"])
+    finally:
+        fake.autofinish(0.05)
+    assert (task["status"], task["error"]["message"]) == ("failed", "GPU on fire")
 
 
 def test_a_probe_tells_which_form_it_is(house: House) -> None:

@@ -125,8 +125,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     answer: Callable[[Told], Succeeded | str] | None = None
     """Where the job is done when its create is answered, and cannot be asked about: what that answer says that it has
     made, or why it cannot be told. None: the answer names a job."""
-    outputs: Callable[[Told], Succeeded | str] | None = None
-    """What a job of it that is done has made, where that is told otherwise than of the vendor's other jobs."""
+    unlike: Mapping[str, Any] = {}
+    """The vendor's facts that are others for its jobs, by their names: `outputs`, `status` …"""
     plain: Callable[[bytes], bytes] | None = None
     """The JSON in the answer to its create, where that is something else: a stream of events."""
     many: Many | None = None
@@ -352,8 +352,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
         return op and (op.other(model) or op)
 
     def making(self, op: Op) -> Vendor:
-        """The same, as the results of `op` are told."""
-        return self if op.outputs is None else msgspec.structs.replace(self, outputs=op.outputs)
+        """The same, as it is of the jobs of `op`."""
+        return msgspec.structs.replace(self, **op.unlike) if op.unlike else self
 
     @property
     def terms(self) -> Terms:

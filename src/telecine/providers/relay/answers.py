@@ -37,6 +37,8 @@ _LISTS: Final = tuple(
     for one in ("data", "outputs", "videos", "video_urls", "task_result.videos", "creations", "detail.generations")
 )
 """Lists whose first entry is the file or has its link: what relays pass on of the vendors behind them."""
+_NAMES: Final = frozenset({"name", "username"})
+"""One of these is there where somebody is told of who may be in videos."""
 _OF_CHARACTER: Final = frozenset({"id", "name", "username", "permalink", "created_at"})
 _MOST_TOKENS: Final = 10**12
 """An upstream that counts more is not believed."""
@@ -60,15 +62,9 @@ def task_of(said: Any) -> Any:
     return job.get("task_id") if job.get("task_id") not in (None, "") else job.get("id")
 
 
-def is_character(job: Any) -> bool:
-    """Whether it is no video but somebody who may be in one, who have names; where nobody says how far that is, it is
-    done."""
-    return job.get("object") == "character" or "username" in job or ("name" in job and "status" not in job)
-
-
 def status_of(job: Any) -> Any:
     """Its word in lower case; the detail form may know more than that."""
-    said = word(job.get("status")) or word(at("detail.status")(job)) or ("completed" if is_character(job) else "")
+    said = word(job.get("status")) or word(at("detail.status")(job))
     meanwhile = word(_pending_status(job))
     if said in QUEUED | RUNNING and text(pending_reason(job)):
         return "failed"
@@ -111,7 +107,7 @@ def link_of(said: Any) -> str | None:
 
 def at_once(job: Any) -> bool:
     """Whether the answer to a create is the result itself."""
-    return status_of(job) in DONE and (is_character(job) or next(links_of(job), None) is not None)
+    return status_of(job) in DONE and next(links_of(job), None) is not None
 
 
 def outputs_of(told: Told) -> Succeeded:
@@ -137,12 +133,18 @@ def made_at(told: Told, url: str) -> Succeeded:
     return Succeeded((UpstreamOutput(url, "video", told.name, until),), usage)
 
 
+def how_far(job: Any) -> Any:
+    """The word for a character: OpenAI, and relays that are done at once, say none, and who the character is."""
+    said = job.get("status")
+    return "completed" if said is None and not _NAMES.isdisjoint(job) else word(said)
+
+
 def character_of(told: Told) -> Succeeded | str:
     """Somebody who lives upstream: by the id that prompts and requests name them by, with what is said of them, and
     their picture."""
     job = told.job
     facts = {name: one for name, one in job.items() if name in _OF_CHARACTER and isinstance(one, str | int)}
-    if not is_character(job):
+    if _NAMES.isdisjoint(job):
         return "a success without a character"
     url = link(job.get("profile_picture_url")) or link(job.get("avatar_url"))
     known = {"id": told.name} | facts | ({"profile_picture_url": url} if url else {})

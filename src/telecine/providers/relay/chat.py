@@ -25,6 +25,7 @@ from telecine.providers.relay.frame import billed
 from telecine.providers.relay.official import OFFICIAL
 from telecine.providers.relay.pictures import pictures_of
 from telecine.wires import relay as wire
+from telecine.wires.openai import PATH
 
 _LONGEST: Final = 3600.0
 """Seconds for which an answer is waited for."""
@@ -138,6 +139,7 @@ _PICTURES: Final[Fields] = {
 }
 _ASKED: Final = Op(
     create=f"POST {wire.CHAT}",
+    poll=f"GET {PATH}/{{id}}",  # reconstructed, for a link that has expired: where there is no such path, it is lost
     fields=_FIELDS,
     needs=("prompt",),
     shape=_shape,

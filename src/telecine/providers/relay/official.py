@@ -26,6 +26,7 @@ from telecine.providers.relay.answers import (
     at_once,
     blocked,
     character_of,
+    how_far,
     job_of,
     link_of,
     name_of,
@@ -154,6 +155,13 @@ _OF_VIDEO: Final[Fields] = {
     "inputs.video": Picture("video", "video"),
 }
 _EDITED: Final = replace(_MADE, create=f"POST {PATH}/edits", fields=_OF_VIDEO, shape=_edited, uploads=True)
+_WORDS: Final = Status(how_far, queued=QUEUED, running=RUNNING, done=DONE, failed=wire.FAILED)
+_CHARACTER: Final = {
+    "outputs": character_of,
+    "status": _WORDS,
+    "at_once": lambda job: how_far(job) in DONE,
+    "progress": None,
+}
 _CAMEO: Final = Op(
     create=f"POST {relay.CAMEOS}",
     poll=f"GET {PATH}/characters/{{id}}",
@@ -166,7 +174,7 @@ _CAMEO: Final = Op(
     shape=_cameo,
     billed=lambda _: Billed(),
     traits=Traits(RETENTION, url_only=True),
-    outputs=character_of,
+    unlike=_CHARACTER,
     suits=lambda request, _: _spans(request),
 )
 """What a relay answers whose characters take a while is reconstructed: they are asked about as OpenAI's are."""
@@ -209,7 +217,7 @@ OFFICIAL: Final = Vendor(
             billed=lambda _: Billed(),
             form=True,
             uploads=True,
-            outputs=character_of,
+            unlike=_CHARACTER,
             ways=(_CAMEO,),
         ),
         **IMAGES,
