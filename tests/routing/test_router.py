@@ -300,6 +300,8 @@ def test_what_is_no_generation_goes_to_whoever_has_nothing_against_it() -> None:
     assert (route.channel.name, route.model, route.billed, route.weight) == ("b", "talker-2", Billed(mode="loud"), 3)
     with pytest.raises(GatewayError, match="no such voices here"):
         one.choose("talker", fits, slots=5)  # the first objection; the other one is that b has four slots
+    (route,) = one.choose("talker", fits, slots=5, fewer=True)
+    assert route.weight == 4
     with pytest.raises(GatewayError, match="There is no model 'nobody'"):
         one.choose("nobody", fits)
 

@@ -47,10 +47,10 @@ class Route(msgspec.Struct, frozen=True):
     pool: str
     slots: int | None
     """The size of the pool; None: without limit."""
-    weight: int
-    """Slots that this job takes."""
     billed: Billed
     """What the upstream will be asked for, as far as prices depend on it."""
+    weight: int = 1
+    """Slots that this job takes."""
     quota: Quota = UNLIMITED
 
 
@@ -205,11 +205,19 @@ class Router:
         return [config.name for config, _ in self._serving(model)]
 
     def choose(
-        self, model: str, fits: Fits, *, slots: int = 1, after: Place | None = None, without: str | None = None
+        self,
+        model: str,
+        fits: Fits,
+        *,
+        slots: int = 1,
+        fewer: bool = False,
+        after: Place | None = None,
+        without: str | None = None,
     ) -> list[Route]:
         """The channels of the public name `model` that `fits` does not object to, best first; never empty.
 
-        `slots`: how many a job takes of a pool, where its channel says nothing else.
+        `slots`: how many a job takes of a pool, where its channel says nothing else; `fewer`: at the most, so that it
+        takes the whole of a smaller pool.
         `after` keeps to the channel and the address of what is followed up: it is known nowhere else.
         `without` puts the channel that was tried last at the end.
         Raises GatewayError: `not_found` for a model that nobody serves, or the first objection when every channel has
@@ -221,7 +229,8 @@ class Router:
             if after is not None and _place(self._channels[config.name]) != after:
                 continue
             try:
-                route = self._route(config, mapping, model, fits, slots)
+                route = self._route(config, mapping, model, fits)
+                route = msgspec.structs.replace(route, weight=_weight(route, mapping.slots * slots, fewer=fewer))
             except GatewayError as error:
                 objection = objection or error
                 continue
@@ -260,23 +269,20 @@ class Router:
     def _terms(self, config: ChannelConfig) -> Terms:
         return self._providers[config.provider].terms
 
-    def _route(self, config: ChannelConfig, mapping: ModelMap, model: str, fits: Fits, slots: int) -> Route:
-        """How the channel would do it. Raises GatewayError where it cannot."""
+    def _route(self, config: ChannelConfig, mapping: ModelMap, model: str, fits: Fits) -> Route:
+        """How the channel would do it, in one slot. Raises GatewayError where it cannot."""
         name = mapping.upstream or (model if is_glob(mapping.public) else mapping.public)
         pool = mapping.pool or config.pool or config.name
         channel, provider = self._channels[config.name], self._providers[config.provider]
-        route = Route(
+        return Route(
             channel=channel,
             provider=provider,
             model=name,
             pool=pool,
             slots=self.pools.get(pool),
-            weight=mapping.slots * slots,
             billed=fits(provider, channel, name),
             quota=Quota(rate_of(config.rate_limit) if config.rate_limit else None, config.daily_cap),
         )
-        _check_slots(route)
-        return route
 
     def nobody(self, model: str, *, followed: bool = False) -> GatewayError:
         """The error for a model that no channel serves, naming those that exist."""
@@ -306,10 +312,14 @@ class Router:
         return found
 
 
-def _check_slots(route: Route) -> None:
-    """Raise GatewayError for a job that would wait for ever. A pool of no slots is one that was shut on purpose."""
-    if route.slots and route.weight > route.slots:
-        raise invalid(f"This takes {route.weight} slots at once, and its channel has {route.slots}.", "count")
+def _weight(route: Route, wanted: int, *, fewer: bool) -> int:
+    """The slots of a job that wants so many. Raises GatewayError for one that would wait for ever. A pool of no slots
+    is one that was shut on purpose."""
+    if not route.slots or wanted <= route.slots:
+        return wanted
+    if fewer:
+        return route.slots
+    raise invalid(f"This takes {wanted} slots at once, and its channel has {route.slots}.", "count")
 
 
 def channels_of(config: Config) -> Sequence[ChannelConfig]:

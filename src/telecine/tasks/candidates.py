@@ -30,6 +30,7 @@ def routes_of(
         request.model,
         fits,
         slots=request.count if OPERATIONS[request.operation].slots == "count" else 1,
+        fewer=bool(getattr(request.parameters, "fewer", None)),
         after=after,
         without=without,
     )
