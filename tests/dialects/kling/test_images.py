@@ -233,12 +233,25 @@ async def test_a_picture_is_judged_by_what_it_is_for() -> None:
         assert good or not house.media.stored
 
 
-async def test_pictures_are_shown_by_their_number() -> None:
+@pytest.mark.parametrize(
+    ("title", "series", "shown"),
+    [
+        ("generations", None, {"images"}),
+        ("omni-image", None, {"images", "result_type"}),
+        ("omni-image", True, {"series_images", "result_type"}),
+    ],
+)
+async def test_pictures_are_shown_by_their_number(title: str, series: bool | None, shown: set[str]) -> None:
     house = House(KLING)
-    request = GenerationRequest(operation="text_to_image", model="kling-v3", prompt="a", count=2)
+    parameters = None if series is None else ImageParameters(series=series)
+    request = GenerationRequest(operation="text_to_image", model="m", prompt="a", count=2, parameters=parameters)
     view = house.tasks.add(
-        request, form="kling:generations", state="succeeded", started_at=NOW, ended_at=NOW + 9, outputs=2
+        request, form=f"kling:{title}", state="succeeded", started_at=NOW, ended_at=NOW + 9, outputs=2
     )
-    data = (await house.call("GET", f"/kling/v1/images/generations/{view.task.id}")).json()["data"]
-    assert [one["index"] for one in data["task_result"]["images"]] == [0, 1]
-    assert all(one["url"].startswith("https://media.test/") for one in data["task_result"]["images"])
+    data = (await house.call("GET", f"/kling/v1/images/{title}/{view.task.id}")).json()["data"]
+    result = data["task_result"]
+    assert set(result) == shown
+    assert result.get("result_type") == (None if title == "generations" else "series" if series else "single")
+    images = result["series_images" if series else "images"]
+    assert [one["index"] for one in images] == [0, 1]
+    assert all(one["url"].startswith("https://media.test/") for one in images)

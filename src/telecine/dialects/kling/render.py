@@ -19,6 +19,7 @@ from telecine.nouns.request import Reference
 from telecine.nouns.task import Output, Status, Task
 from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, asked_seconds, made_seconds, results
+from telecine.wires.kling.images import OMNI
 from telecine.wires.kling.parts import WatermarkInfo
 
 STATUS: Final[dict[Status, str]] = {
@@ -146,6 +147,9 @@ class TaskResult(msgspec.Struct, frozen=True):
     videos: list[KlingVideo] | UnsetType = UNSET
     images: list[KlingImage] | UnsetType = UNSET
     audios: list[KlingAudio] | UnsetType = UNSET
+    result_type: str | UnsetType = UNSET
+    """Of omni-image alone: `single`, or `series`, whose pictures are in the other list."""
+    series_images: list[KlingImage] | UnsetType = UNSET
 
 
 class TaskData(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +269,9 @@ def _result(view: View, media: Media) -> TaskResult:
     match kind:
         case "image":
             images = [KlingImage(number, url, watermarked(view, one, media)) for number, (one, url) in enumerate(found)]
-            return TaskResult(images=images)
+            if getattr(view.task.request.parameters, "series", None):
+                return TaskResult(result_type="series", series_images=images)
+            return TaskResult(images=images, result_type="single" if view.task.form == OMNI.form else UNSET)
         case "audio":
             return TaskResult(audios=[_audio(view, one, media) for one, _ in found])
         case _:
