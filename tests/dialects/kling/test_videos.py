@@ -253,8 +253,8 @@ async def test_each_operation_is_created_queried_listed_and_refused(op: Operatio
     done = house.tasks.done(view.task.request, dialect="kling", form=op.path.form)
     found = (await house.call("GET", f"{path}/{done.task.id}")).json()["data"]
     assert found["task_status"] == "succeed"
-    (made,) = (files for files in found["task_result"].values() if isinstance(files, list))
-    assert len(made) == 1
+    (files,) = (one for one in found["task_result"].values() if isinstance(one, list))
+    assert len(files) == 1
     assert KLING.announce is not None
     message = KLING.announce(done, Tidings("task.succeeded", NOW + 9), house.edge)
     assert message is not None
