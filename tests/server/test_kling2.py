@@ -34,16 +34,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, kling: FakeKling2) -> Itera
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with LiveServer(tmp_path_factory.mktemp("sandbox")) as found:
+def front(tmp_path_factory: pytest.TempPathFactory, server: LiveServer, kling: FakeKling2) -> Iterator[LiveServer]:
+    """A gateway whose Kling is `server`, behind which jobs end by themselves from now on."""
+    kling.autofinish(0.1)
+    with LiveServer(tmp_path_factory.mktemp("front"), kling_channel(server.address, KEY)) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory, sandbox: LiveServer) -> Iterator[LiveServer]:
-    """A gateway whose Kling is `sandbox`."""
-    with LiveServer(tmp_path_factory.mktemp("front"), kling_channel(sandbox.address, KEY)) as found:
-        yield found
+    kling.autofinish(None)
 
 
 def made(server: LiveServer, path: str, body: Any) -> str:
@@ -94,6 +90,11 @@ def test_a_task_of_each_answer(server: LiveServer, kling: FakeKling2) -> None:
         assert server.call("GET", video["url"], key=None).content == kling.file
         assert shown["billing"] == [{"charge_type": "unit", "amount": "1.5", "package_type": "video"}]
         assert kling.count("accepted") == 1
+        kling.wait_noted("callback", 20, 2)
+        assert [(one.code, one.detail) for one in kling.entries("callback")] == [
+            (200, "processing"),
+            (200, "succeeded"),
+        ]
         assert server.call("GET", f"/kling/tasks?task_ids={name}", key=OTHER_KEY).json["data"] == []
         assert "callback_url" not in str(shown)
 
@@ -123,9 +124,9 @@ def test_other_dialects_run_on_the_new_generation(server: LiveServer, kling: Fak
 PHOTO = base64.b64encode(picture("JPEG", (480, 480))).decode()
 CLIP = base64.b64encode(mp4(64, 64, 3, None)).decode()
 FRAME = {"type": "first_frame", "url": PHOTO}
-LOOP = {
+LOOP: dict[str, dict[str, Any]] = {
     "text-to-video": BODY,
-    "image-to-video": {"contents": [{"type": "prompt", "text": "a boat"}, FRAME], "settings": {"duration": 3}},
+    "image-to-video": {"contents": [{"type": "prompt", "text": "a boat"}, FRAME], "settings": {"multi_shot": False}},
     "motion-control": {
         "contents": [{**FRAME, "type": "image"}, {"type": "video", "url": CLIP}],
         "settings": {"character_orientation": "video", "audio": "off"},
@@ -134,12 +135,18 @@ LOOP = {
 
 
 @pytest.mark.parametrize("path", LOOP)
-def test_the_dialect_is_an_upstream_of_the_provider(front: LiveServer, sandbox: LiveServer, path: str) -> None:
+def test_the_dialect_is_an_upstream_of_the_provider(
+    front: LiveServer, server: LiveServer, kling: FakeKling2, path: str
+) -> None:
+    """What a client says to one Telecine reaches the Kling behind another, and what that made comes back."""
     name = made(front, f"/kling/{path}/{MODEL}", LOOP[path])
     found = ended(front, name)
     assert (found["status"], found["message"]) == ("succeeded", "")
     (video,) = found["outputs"]
-    assert front.call("GET", video["url"], key=None).content[4:8] == b"ftyp"
-    theirs = sandbox.call("POST", "/kling/tasks", {"limit": 1}).json["data"]["result"][0]
-    assert theirs["outputs"][0]["duration"] == video["duration"]
-    assert sandbox.address not in str(found)
+    assert front.call("GET", video["url"], key=None).content == kling.file
+    theirs = server.call("POST", "/kling/tasks", {"limit": 1}).json["data"]["result"][0]
+    assert (theirs["outputs"][0]["duration"], theirs["billing"]) == (video["duration"], found["billing"])
+    job = list(kling.jobs.values())[-1]
+    assert job.operation == path
+    assert {name: job.body[name] for name in LOOP[path]} == LOOP[path]
+    assert server.address not in str(found)
