@@ -16,6 +16,29 @@ from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import Parameters
 from telecine.nouns.request import GenerationRequest, ReferenceKind
 from telecine.wires.kling import MAX_IMAGE, Path
+from telecine.wires.kling.parts import words_of
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One of the fields of an operation, looked at once so that no request need do so."""
+
+    name: str
+    field: str
+    """Of the body, in which it stands or which it is."""
+    meaning: Said
+    parameter: bool
+    neutral: str
+    """Of the request, or of its parameters."""
+    word: str
+    """Where a word stands that only Kling can judge unless it is one of `words`."""
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, meaning: Said, documented: Mapping[str, tuple[str, ...]]) -> Line:
+        """The line for a field, with the words of its body that are documented."""
+        room, _, neutral = meaning.neutral.rpartition(".")
+        word = f"{name}.{meaning.inner}" if meaning.inner else name
+        return cls(name, name.partition(".")[0], meaning, room == "parameters", neutral, word, documented.get(word, ()))
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +80,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of one file within the body."""
     says: Mapping[str, Said] = {}
     """What the fields of its body say; made here."""
+    lines: tuple[Line, ...] = ()
+    """The same, one by one; made here."""
     known: Known = Known(())
     """The names of its fields; made here."""
 
@@ -64,7 +89,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         names = self.path.body.__struct_encode_fields__
         says: dict[str, Said | None] = {name: FIELDS[name] for name in names if name in FIELDS}
         says |= self.fields
-        msgspec.structs.force_setattr(self, "says", {name: one for name, one in says.items() if one is not None})
+        told, documented = {name: one for name, one in says.items() if one is not None}, words_of(self.path.body)
+        lines = tuple(Line.of(name, one, documented) for name, one in told.items())
+        msgspec.structs.force_setattr(self, "says", told)
+        msgspec.structs.force_setattr(self, "lines", lines)
         msgspec.structs.force_setattr(self, "known", Known((*names, *self.never)))
 
     @property

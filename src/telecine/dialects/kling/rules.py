@@ -16,9 +16,11 @@ the field at fault."""
 
 def said(wire: Any, path: str) -> Any:
     """What stands at a path of a body (`input.image`); None where nothing does."""
-    for name in path.split("."):
-        wire = getattr(wire, name, None)
-    return wire if wire not in ("", [], ()) else None
+    if "." in path:
+        outer, _, path = path.rpartition(".")
+        wire = said(wire, outer)
+    found = getattr(wire, path, None)
+    return found if found or isinstance(found, int | float) else None  # false and 0 say something
 
 
 def needs(*names: str, unless: str = "") -> Rule:
