@@ -167,11 +167,11 @@ def test_what_only_kling_knows_passes_where_it_stood() -> None:
 @pytest.mark.parametrize(
     ("request_", "billed"),
     [
-        (text(), replace(Billed.sized(1280, 720), duration=5.0)),
-        (text(size="1080x1920", duration=3.0), replace(Billed.sized(1080, 1920), duration=3.0)),
-        (picture(resolution="4k", audio=True), Billed(resolution="4k", duration=5.0, audio=True)),
-        (motion(), Billed(resolution="720p")),
-        (motion(parameters=VideoParameters(orientation="image", mode="pro")), Billed(resolution="1080p")),
+        (text(), Billed.sized(1280, 720, mode="std", duration=5.0)),
+        (text(size="1080x1920", duration=3.0), Billed.sized(1080, 1920, mode="pro", duration=3.0)),
+        (picture(resolution="4k", audio=True), Billed(mode="4k", resolution="4k", duration=5.0, audio=True)),
+        (motion(), Billed(mode="std", resolution="720p")),
+        (motion(parameters=VideoParameters(orientation="image", mode="pro")), Billed(mode="pro", resolution="1080p")),
     ],
 )
 def test_what_it_comes_to(request_: GenerationRequest, billed: Billed) -> None:

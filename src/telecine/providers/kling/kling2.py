@@ -129,17 +129,24 @@ def _elements(ids: tuple[int, ...], take: Take) -> list[Any]:
 
 
 def _billed(draft: Draft) -> Billed:
-    """What the body comes to, with Kling's defaults. A picture's own shape is not known here."""
+    """What the body comes to, with Kling's defaults, also in the words of the generation before it: prices may go by
+    either. A picture's own shape is not known here."""
     body = draft.body
     frame = _FRAME.billed(body, follows=draft.request.operation != "text_to_video")
     sound = body.get("settings.audio", "off")
     seconds = float(body.get("settings.duration", wire.SECONDS))
-    return replace(frame, duration=seconds, audio={"native": True, "off": False}.get(sound, sound))
+    return replace(frame, mode=_mode(draft), duration=seconds, audio={"native": True, "off": False}.get(sound, sound))
 
 
 def _billed_motion(draft: Draft) -> Billed:
     """The same, of what is as long as its video."""
-    return Billed(resolution=draft.body.get("settings.resolution", RESOLUTIONS[0]))
+    return Billed(mode=_mode(draft), resolution=draft.body.get("settings.resolution", RESOLUTIONS[0]))
+
+
+def _mode(draft: Draft) -> str:
+    """As what the generation before it sells the resolution; one that it does not sell is its own word."""
+    said: str = draft.body.get("settings.resolution", RESOLUTIONS[0])
+    return next((mode for mode, resolution in MODES.items() if resolution == said), said)
 
 
 def _made(told: Told) -> Succeeded | str:
