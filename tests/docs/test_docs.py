@@ -148,14 +148,37 @@ def test_every_setting_is_documented_with_its_default(heading: str, kind: type[m
 def test_the_table_of_operations_is_the_one_that_is_read() -> None:
     said = re.findall(r"^\| (`.*) \|$", section("docs/dialects.md", "Operations"), re.MULTILINE)
     assert said == [" | ".join(cells(one)) for one in OPERATIONS.values()]
+    families = dict.fromkeys(one.parameters for one in OPERATIONS.values() if one.parameters)
+    said = re.findall(r"^\| (`.*) \|$", section("docs/dialects.md", "Parameters"), re.MULTILINE)
+    assert said == [f"`{tag(one)}` | " + ", ".join(f"`{name}`" for name in one.__struct_fields__) for one in families]
+
+
+def tag(family: type[msgspec.Struct]) -> str:
+    """What the documents call a struct of parameters: as a stored request does."""
+    return str(family.__struct_config__.tag)
 
 
 def cells(one: Operation) -> tuple[str, ...]:
     """What the documents say of an operation."""
-    inputs = [f"`{role}`" + ("" if slot.most is None else f" ({slot.most})") for role, slot in one.inputs.items()]
-    parameters = [f"`{name}`" for name in (one.parameters.__struct_fields__ if one.parameters else ())]
-    follows = [f"`{name}`" for name in sorted(one.follows)] + (["always"] if one.needs_source else [])
-    return f"`{one.name}`", one.makes, *(", ".join(names) or "–" for names in (inputs, parameters, follows))
+    inputs = [
+        f"`{role}`"
+        + (" (needed)" if slot.least or role in one.needs[:1] else "")
+        + ("" if slot.most is None else f" ({slot.most})")
+        for role, slot in one.inputs.items()
+    ]
+    parameters = [f"`{tag(one.parameters)}`"] if one.parameters else []
+    return f"`{one.name}`", one.makes, *(", ".join(names) or "–" for names in (inputs, parameters, followed(one)))
+
+
+def followed(one: Operation) -> list[str]:
+    """What it goes on from: of the kinds all of which it takes, the kind alone."""
+    left, said = set(one.follows), []
+    for kind, word in (("video", "any video"), ("image", "any picture")):
+        alike = {name for name, other in OPERATIONS.items() if other.makes == kind and name != "workflow"}
+        if alike <= left:
+            left -= alike
+            said.append(word)
+    return [*said, *(f"`{name}`" for name in sorted(left)), *(["always"] if one.needs_source else [])]
 
 
 def test_every_command_and_option_is_documented() -> None:
