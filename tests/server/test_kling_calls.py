@@ -234,6 +234,8 @@ def test_a_session_leads_back_to_where_it_lives(server: LiveServer, kling: FakeK
     assert told[-1]["task_result"]["videos"][0]["id"] == found["task_result"]["videos"][0]["id"]
     listed = good(server.call("GET", f"{SYNC}?pageSize=5"))
     assert [one["task_id"] for one in listed] == [data["task_id"]]
+    back = [entry.code for entry in kling.entries("callback") if entry.task_id == job.task_id]
+    assert back == [200] * len(back) != [], "what Kling calls back is taken"
     refused(server.call("GET", f"{TEXT}/{data['task_id']}"), 404, 1203)
 
 
@@ -268,7 +270,16 @@ def test_what_is_anothers_or_was_made_elsewhere_is_refused_by_name(
     other, calls = made(server, "kling-v1"), len(kling.creates)
     sync = {"session_id": session, "face_choose": [chosen()]}
     kling_name = clip_of(kling)
+    extend, lips, avatar = (f"/kling/v1/videos/{one}" for one in ("video-extend", "lip-sync", "avatar/image2video"))
+    said = {"mode": "text2video", "text": "hello", "voice_id": "v"}
+    face = {"image": "https://example.com/face.png"}
     for answer, name in (
+        (server.call("POST", extend, {"video_id": video}, key=OTHER_KEY), "video_id"),
+        (server.call("POST", extend, {"video_id": "nobody's"}), "video_id"),
+        (server.call("POST", lips, {"input": {**said, "video_id": video}}, key=OTHER_KEY), "input.video_id"),
+        (server.call("POST", lips, {"input": {**said, "video_id": other}}), "input.video_id"),
+        (server.call("POST", avatar, {**face, "audio_id": "nobody's"}), "audio_id"),
+        (server.call("POST", avatar, {**face, "audio_id": other}), "audio_id"),
         (server.call("POST", FACE, {"video_id": video}, key=OTHER_KEY), "video_id"),
         (server.call("POST", FACE, {"video_id": kling_name}, key=OTHER_KEY), "video_id"),
         (server.call("POST", FACE, {"video_id": "nobody's"}), "video_id"),

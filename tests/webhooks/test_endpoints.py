@@ -18,6 +18,7 @@ from telecine.store.sealing import Seal
 from telecine.webhooks.delivery import EVENTS, Message, line_of
 from telecine.webhooks.endpoints import MOST, MOST_OLD, TWO_SECRETS, Endpoints
 from telecine.webhooks.sealing import reseal
+from telecine.webhooks.signing import secret_of, signed
 from telecine.webhooks.tries import GONE
 from tests.tasks.scripted import DONE, refusal, text_to_video
 from tests.webhooks.house import KEY, Hooks, Receiver, until
@@ -146,6 +147,38 @@ async def test_the_accounts_own_secret_is_made_once_and_can_be_rotated(tmp_path:
         assert verified(receiver, 3, secret)
         assert verified(receiver, 3, newer)
         assert await hooks.endpoints.list(hooks.account) == []
+
+
+async def test_an_account_may_bring_the_secret_that_its_receivers_know(tmp_path: Path) -> None:
+    secret = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
+    async with Hooks(tmp_path).opened() as hooks, Receiver().listening() as receiver:
+        for _ in range(2):  # also where there is none yet
+            endpoint, shown = await hooks.endpoints.set_own(hooks.account, secret_of(secret))
+            assert (shown, endpoint.previous_until) == (secret, hooks.clock.now() + TWO_SECRETS)
+        await hooks.run_task(Running(started=False), url=receiver.url)
+        await hooks.deliverer.drain()
+        assert verified(receiver, 0, secret)
+
+
+def test_messages_are_signed_as_kling_signs_its_callbacks() -> None:
+    """The vendor's own vector (Kling, callback protocol)."""
+    body = (
+        b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}'
+    )
+    key = secret_of("whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=")
+    assert signed("9876543210", body, 1781080794.9, [key]) == {
+        "webhook-id": "9876543210",
+        "webhook-timestamp": "1781080794",
+        "webhook-signature": "v1,UsKlJP00XoQyOn410NM9xv34sP+Gl0jnOO9Lcpr7NJ4=",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", "whsec_", "whsec_AAAA", "dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=", "whsec_é" * 9]
+)
+def test_what_is_no_secret(text: str) -> None:
+    with pytest.raises(ValueError, match=r"whsec_|ASCII|base64"):
+        secret_of(text)
 
 
 async def test_two_processes_agree_about_the_accounts_own_secret(tmp_path: Path) -> None:

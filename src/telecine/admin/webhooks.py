@@ -5,7 +5,7 @@ A key sees and changes what belongs to its own account; anything else is `not_fo
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -23,6 +23,7 @@ from telecine.webhooks.deliverer import Deliverer
 from telecine.webhooks.delivery import line_of
 from telecine.webhooks.endpoints import Endpoint, Endpoints
 from telecine.webhooks.log import DeliveryLog, DeliveryState, Logged
+from telecine.webhooks.signing import secret_of
 
 _MOST: Final = 100
 _MOST_EVENTS: Final = 20
@@ -62,6 +63,12 @@ class WebhookObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     previous_secret_until: float | None = None
     """Until when deliveries carry a signature with the secret before the last rotation too."""
     secret: str | None = None
+
+
+class OwnSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`PUT /v1/webhooks/secret`: `whsec_…`, as Standard Webhooks, and Kling's console, write one."""
+
+    secret: Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class SecretObject(msgspec.Struct, frozen=True):
@@ -138,6 +145,7 @@ class Webhooks:
             Route("/v1/webhooks", self.create, methods=["POST"]),
             Route("/v1/webhooks", self.list, methods=["GET"]),
             Route("/v1/webhooks/secret/rotate", self.rotate_own, methods=["POST"]),
+            Route("/v1/webhooks/secret", self.set_own, methods=["PUT"]),
             Route("/v1/webhooks/{id}", self.retrieve, methods=["GET"]),
             Route("/v1/webhooks/{id}", self.change, methods=["PATCH"]),
             Route("/v1/webhooks/{id}", self.delete, methods=["DELETE"]),
@@ -189,6 +197,17 @@ class Webhooks:
         """A new secret for the URLs that requests name themselves."""
         endpoint, secret = await self._endpoints.rotate_own(_account(request))
         return json_response(SecretObject(secret, endpoint.previous_until))
+
+    async def set_own(self, request: Request) -> Response:
+        """A secret that the receivers behind those URLs know already, as where they were called by a vendor."""
+        wanted = typed((await read_object(request)).fields, OwnSecret)
+        try:
+            secret = secret_of(wanted.secret)
+        except ValueError:
+            message = "secret: must be 'whsec_' and 24 to 64 random bytes in base64."
+            raise invalid(message, "secret") from None
+        endpoint, shown = await self._endpoints.set_own(_account(request), secret)
+        return json_response(SecretObject(shown, endpoint.previous_until))
 
     async def test(self, request: Request) -> Response:
         """Send the endpoint an event of the type `webhook.test`; the delivery tells what came of it."""

@@ -184,8 +184,13 @@ class Endpoints:
         own = self._own(account_id)
         return await self._rotate(own) if own is not None else await self._make_own(account_id, show=True)
 
-    async def _rotate(self, old: Endpoint) -> tuple[Endpoint, str]:
-        secret, now = new_secret(), self._clock.now()
+    async def set_own(self, account_id: int, secret: bytes) -> tuple[Endpoint, str]:
+        """The same with a secret that the account's receivers know already."""
+        own = self._own(account_id) or (await self._make_own(account_id))[0]
+        return await self._rotate(own, secret)
+
+    async def _rotate(self, old: Endpoint, secret: bytes | None = None) -> tuple[Endpoint, str]:
+        secret, now = secret or new_secret(), self._clock.now()
 
         def values(one: Endpoint) -> dict[str, Any]:
             # Each keeps its own promised time: a rotation whose answer was lost is sent again at once.
