@@ -67,6 +67,12 @@ def newest(kling: FakeKling) -> FakeJob:
     return list(kling.jobs.values())[-1]
 
 
+def slots(server: LiveServer, job: FakeJob) -> int:
+    """How many the attempt that made the job took."""
+    ((weight,),) = server.rows("SELECT weight FROM attempts WHERE upstream_id = ?", job.task_id)
+    return int(weight)
+
+
 def klings(answer: Answer) -> str:
     """The id of the task that was made; fails unless the answer is in Kling's words."""
     assert (answer.status, answer.json.get("code"), answer.json.get("message")) == (200, 0, "SUCCEED"), answer
@@ -126,6 +132,7 @@ def test_an_openai_client_draws_at_kling(
     job = newest(kling)
     assert job.path == path
     assert {name: job.body.get(name) for name in sent} == sent
+    assert slots(server, job) == body.get("n", 1)
 
 
 def test_an_openai_client_edits_several_pictures_at_kling(server: LiveServer, kling: FakeKling) -> None:
@@ -177,6 +184,7 @@ def test_a_series_is_held_for_at_its_longest_and_charged_as_it_is(server: LiveSe
         name = klings(server.call("POST", "/kling/v1/images/omni-image", body))
         held = server.call("GET", f"/v1/tasks/{name}").json
         assert held["cost"]["held"] == "0.090000"
+        assert slots(server, newest(kling)) == 9
         kling.finish()
         done = server.ended(name)
         assert (done["cost"]["charged"], len(done["outputs"])) == ("0.030000", 3)

@@ -17,7 +17,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ExpandParameters, ImageParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
-from tests.dialects.house import NOW, REQUEST_ID, House, base64_of, picture
+from tests.dialects.house import NOW, House, base64_of, picture
 
 URL, OTHER = "https://pictures.test/a.jpg", "https://pictures.test/b.jpg"
 BY_TITLE = {op.title: op for op in (*IMAGES, *SOUNDS)}
@@ -195,27 +195,6 @@ def test_words_that_are_new_are_for_kling_to_judge(title: str, body: dict[str, A
     native = read(BY_TITLE[title], body).native
     assert native is not None
     assert set(native.novel) == {neutral}
-
-
-@pytest.mark.parametrize("op", BY_TITLE.values(), ids=lambda op: op.title)
-async def test_each_is_created_listed_and_read(op: Operation) -> None:
-    house, path = House(KLING), f"/kling{op.path.path}"
-    answer = await house.call("POST", path, json={**op.example, "external_task_id": "mine/1"})
-    assert answer.status_code == 200, answer.text
-    (task_id,) = house.tasks.views
-    data = answer.json()["data"]
-    assert (data["task_id"], data["task_status"]) == (str(task_id), "submitted")
-    assert data["task_info"] == {"external_task_id": "mine/1"}
-    assert house.tasks.views[task_id].task.form == op.path.form
-    for name in (str(task_id), *(["mine%2F1"] if op.path.named else [])):
-        found = await house.call("GET", f"{path}/{name}")
-        assert (found.status_code, found.json()["request_id"]) == (200, REQUEST_ID), name
-    listed = await house.call("GET", f"{path}?pageNum=1&pageSize=30")
-    assert [one["task_id"] for one in listed.json()["data"]] == [str(task_id)]
-    for other in BY_TITLE.values():
-        if other is not op:
-            missed = await house.call("GET", f"/kling{other.path.path}/{task_id}")
-            assert (missed.status_code, missed.json()["code"]) == (404, 1203), other.title
 
 
 async def test_a_picture_is_judged_by_what_it_is_for() -> None:
