@@ -120,7 +120,7 @@ class FakeKling(FaultyServer):
     async def _create(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
         self.creates.append(await request.content.read())
         body = _json(self.creates[-1])
-        handle = body.get("external_task_id") or None if isinstance(body, dict) else None
+        handle = self._handle(operation, body)
         if not await self.gates.passed("create"):
             self._note("dropped", None, handle, detail="hold")
             return hung_up(request)
@@ -150,13 +150,20 @@ class FakeKling(FaultyServer):
     def _refusal(
         self, request: web.BaseRequest, operation: str, body: Any, handle: str | None
     ) -> tuple[int, str] | None:
-        refusal = self._unauthorized(request) or OPERATIONS[operation].objection(body)
+        refusal = self._unauthorized(request) or self._objection(operation, body)
         if refusal is None and handle in self._by_handle:
             return 1201, f"external_task_id {handle} already exists"
         if refusal is None and self.max_parallel is not None:
             running = sum(not job.ended for job in self.jobs.values())
             return (1303, "parallel task over resource pack limit") if running >= self.max_parallel else None
         return refusal
+
+    def _handle(self, _operation: str, body: Any) -> str | None:
+        """What the caller calls the job."""
+        return body.get("external_task_id") or None if isinstance(body, dict) else None
+
+    def _objection(self, operation: str, body: Any) -> tuple[int, str] | None:
+        return OPERATIONS[operation].objection(body)
 
     async def _query(self, request: web.BaseRequest, operation: str, name: str) -> web.StreamResponse:
         self.queries += 1

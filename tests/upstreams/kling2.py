@@ -1,4 +1,4 @@
-"""Kling's new generation on the fake's socket: the model in the path, questions by ids, a list with a cursor."""
+"""Kling's new generation on the fake's socket: the model in the path, questions by ids."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
-from tests.upstreams.faults import JSON, hung_up, left
+from tests.upstreams.faults import JSON, hung_up
 from tests.upstreams.kling import FakeKling
 from tests.upstreams.kling_faults import error, spoiled
 from tests.upstreams.kling_jobs import FakeJob, envelope
 
-_PATHS: Final = re.compile(r"/(text-to-video|image-to-video|motion-control)/([^/]+)")
+_NEW: Final = ("text-to-video", "image-to-video", "motion-control")
+_PATHS: Final = re.compile(rf"/({'|'.join(_NEW)})/([^/]+)")
 _WORDS: Final = {"succeed": "succeeded"}
 # The last of each is not documented yet: a vendor has new things before we know of them.
 _ALLOWED: Final[dict[str, tuple[Any, ...]]] = {
@@ -70,41 +70,23 @@ class FakeKling2(FakeKling):
         path = request.path.removeprefix("/kling")
         found = _PATHS.fullmatch(path)
         if found is not None and request.method == "POST":
-            return await self._create_new(request, found[1])
+            return await self._create(request, found[1])
         if path == "/tasks" and request.method == "GET":
             return await self._ask(request)
         return await super().handle(request)
 
-    async def _create_new(self, request: web.BaseRequest, operation: str) -> web.StreamResponse:
-        self.creates.append(await request.content.read())
-        body = _json(self.creates[-1])
-        handle = _options(body).get("external_task_id") or None
-        if not await self.gates.passed("create"):
-            self._note("dropped", None, handle, detail="hold")
-            return hung_up(request)
-        fault = await self.due_fault("create")
-        if fault and not fault.created and fault.act != "twice":
-            refused = fault.act in ("refuse", "shape")
-            self._note("refused" if refused else "dropped", None, handle, -1, fault.act)
-            return spoiled(request, fault)
-        refusal = self._unauthorized(request) or objection(operation, body)
-        if refusal is None and handle in self._by_handle:
-            refusal = 1201, f"external_task_id {handle} already exists"
-        if refusal:
-            self._note("refused", None, handle, refusal[0])
-            return error(*refusal)
-        job = self._kept(NewJob(str(next(self._numbers)), handle, operation, body))
-        if fault and fault.act == "twice":
-            self._kept(NewJob(str(next(self._numbers)), handle, operation, body))
-        elif fault:
-            self._note("dropped", job, code=-1, detail=fault.act)
-            return spoiled(request, fault)
-        if not await self.gates.passed("accepted"):
-            self._note("dropped", job, detail="hold")
-            return hung_up(request)
-        if left(request):
-            self._note("dropped", job, detail="left")
-        return web.Response(body=envelope(0, "SUCCEED", job.created()), headers=JSON)
+    def _handle(self, operation: str, body: Any) -> str | None:
+        if operation not in _NEW:
+            return super()._handle(operation, body)
+        return _options(body).get("external_task_id") or None
+
+    def _objection(self, operation: str, body: Any) -> tuple[int, str] | None:
+        return objection(operation, body) if operation in _NEW else super()._objection(operation, body)
+
+    def _made(self, operation: str, body: dict[str, Any], handle: str | None) -> FakeJob:
+        if operation not in _NEW:
+            return super()._made(operation, body, handle)
+        return self._kept(NewJob(str(next(self._numbers)), handle, operation, body))
 
     async def _ask(self, request: web.BaseRequest) -> web.StreamResponse:
         """Those of the tasks that are known, in the order in which they are asked for."""
@@ -159,10 +141,3 @@ def objection(operation: str, body: Any) -> tuple[int, str] | None:
 def _options(body: Any) -> dict[str, Any]:
     found = body.get("options") if isinstance(body, dict) else None
     return found if isinstance(found, dict) else {}
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
