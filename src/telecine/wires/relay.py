@@ -27,6 +27,9 @@ ORIENTED: Final = {
     "1920x1080": ("landscape", "large"),
 }
 """The unified form's `orientation` and `size` of Sora's models: small is about 720p, large the best that there is."""
+LARGE: Final = "1080p"
+ORIENTATIONS: Final = {"16:9": "landscape", "9:16": "portrait"}
+"""The same where no size is said."""
 RATIOS: Final = {"1280x720": "16:9", "720x1280": "9:16", "1920x1080": "16:9", "1080x1920": "9:16"}
 """Its `aspect_ratio` of all other models, by size."""
 

@@ -83,7 +83,8 @@ async def test_it_is_asked_once_and_spoken_to_in_what_it_serves(
     provider: FormedProvider, relay: FakeRelay, form: Form
 ) -> None:
     there = channel(relay, form)
-    assert provider.traits_of("text_to_video", "sora-2", there).prepares
+    traits = provider.traits_of("text_to_video", "sora-2", there)
+    assert (traits.prepares, traits.synchronous, traits.submit_timeout) == (True, True, 3600.0)
     assert await provider.prepare(there, submission(), Shelf()) is None
     traits = provider.traits_of("text_to_video", "sora-2", there)
     assert (traits.prepares, traits.synchronous) == (False, form == "chat")

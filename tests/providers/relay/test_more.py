@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.parameters import CharacterParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Reference
+from telecine.nouns.parameters import CharacterParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference
 from telecine.providers.base import Accepted, Channel, Finished, Provider, Refused, Source, Succeeded
 from telecine.providers.http.body import translate
 from telecine.providers.relay.chat import CHAT
@@ -22,6 +22,9 @@ from tests.upstreams.relay import FakeRelay, Form
 
 CLIP = MediaInput("video", object_key="clip")
 LINK = "https://example.com/clip.mp4"
+OWN = Native("openai", {}, own={"seed": ("metadata[seed]", "7")})
+NOVEL = Native("openai", {}, novel={"size": Novel("huge", "size: is none.")})
+RATIO = Native("openai", {}, own={"aspect_ratio": ("aspectRatio", "1:1")})
 NAMED = CharacterParameters(name="Mr Fox")
 ANN = MediaInput("reference", object_key="first")
 
@@ -146,11 +149,35 @@ async def test_what_follows_up_nothing_that_is_there_is_refused_where_it_was_mad
         ({"aspect_ratio": "4:7"}, {"orientation": "portrait", "size": "large"}, {"width": 1024, "height": 1792}),
         ({"resolution": "720p"}, {"orientation": "portrait", "size": "small"}, {"width": 720, "height": 1280}),
         ({"size": "1920x1080"}, {"orientation": "landscape", "size": "large"}, {"width": 1920, "height": 1080}),
+        (
+            {"aspect_ratio": "16:9", "resolution": "1080P"},
+            {"orientation": "landscape", "size": "large"},
+            {"metadata": {"aspectRatio": "16:9", "resolution": "1080P"}},
+        ),
+        ({"resolution": "1080p"}, {"size": "large"}, {"metadata": {"resolution": "1080p"}}),
+        ({"seed": 7}, {}, {"seed": 7}),
+        ({"native": OWN, "seed": 7}, {"seed": 7}, {"seed": 7}),
+        ({"native": NOVEL, "size": "huge"}, {"size": "huge"}, {"size": "huge"}),
+        ({"native": RATIO, "aspect_ratio": "1:1"}, {"aspectRatio": "1:1"}, {"metadata": {"aspectRatio": "1:1"}}),
     ],
 )
 def test_each_field_has_its_place(fields: Any, unified: Any, newapi: Any) -> None:
     for vendor, body in ((UNIFIED, unified), (NEW_API, newapi)):
         assert translate(vendor, text(**fields), "sora-2").body == {"model": "sora-2", "prompt": "a fox"} | body
+
+
+def test_what_a_client_says_to_the_vendor_behind_new_api_reaches_it() -> None:
+    native = Native("openai", {"metadata": msgspec.Raw(b'{"fancy": [1], "watermark": true}')})
+    request = text(native=native, parameters=VideoParameters(watermark=False))
+    assert translate(NEW_API, request, "sora-2").body["metadata"] == {"fancy": [1], "watermark": False}
+
+
+@pytest.mark.parametrize("inputs", [(ANN,), (ANN, ANN)])
+def test_references_are_never_taken_for_frames(inputs: Any) -> None:
+    for vendor in (UNIFIED, NEW_API):
+        draft = translate(vendor, text(operation="reference_to_video", inputs=inputs), "veo3.1-components")
+        assert draft.body["images"] == [""] * len(inputs)
+        assert "image" not in draft.body
 
 
 @pytest.mark.parametrize(
@@ -169,12 +196,16 @@ def test_other_models_are_told_a_ratio(fields: Any, body: Any) -> None:
     ("vendor", "request_", "param"),
     [
         (UNIFIED, text(size="500x500"), "size"),
+        (UNIFIED, text(size="huge"), "size"),
+        (UNIFIED, text(size="1280x720", aspect_ratio="9:16"), "aspect_ratio"),
+        (UNIFIED, text(resolution="4k"), "resolution"),
         (UNIFIED, text(aspect_ratio="1:1"), "aspect_ratio"),
         (UNIFIED, text(duration=2.5), "duration"),
         (UNIFIED, text(audio=True), "audio"),
         (UNIFIED, text(operation="music"), "operation"),
         (NEW_API, text(size="1280x720", aspect_ratio="9:16"), "aspect_ratio"),
         (NEW_API, text(audio=True), "audio"),
+        (NEW_API, text(native=Native("openai", {"metadata": msgspec.Raw(b'{"Duration": 20}')})), "metadata.Duration"),
         (CHAT, text(duration=4.0), "duration"),
         (CHAT, text(size="1280x720"), "size"),
         (CHAT, text(negative_prompt="rain"), "negative_prompt"),

@@ -106,9 +106,18 @@ class FormedProvider(Provider):
         return self._forms[known[0] if known else self._first]
 
     def traits_of(self, operation: str, model: str, channel: Channel | None = None) -> Traits:
-        """Those of the form. Where that is still to be found out, it is before a submit."""
+        """Those of the form. Where that is still to be found out, it is before a submit; and what another process has
+        sent may be answered as late as in any form."""
         traits = self._spoken(channel).traits_of(operation, model, channel)
-        return traits if channel is None or self._known(channel) else replace(traits, prepares=True)
+        if channel is None or self._known(channel):
+            return traits
+        all_of = [form.traits_of(operation, model, channel) for form in self._forms.values()]
+        return replace(
+            traits,
+            prepares=True,
+            synchronous=any(one.synchronous for one in all_of),
+            submit_timeout=max(one.submit_timeout for one in all_of),
+        )
 
     def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
         """As the form has it; where nobody knows which that is, as the first has it that can express it."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
-from telecine.nouns.sizes import is_size, parse_size
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.sizes import is_size, parse_size, plain_resolution
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.openai_images import IMAGES
@@ -36,30 +38,48 @@ def _shape(draft: Draft) -> None:
     that the relays' own clients use."""
     take, request = draft.take, draft.request
     size, ratio, resolution = (take.field(name) or None for name in SAYING)
+    words = {name for name in SAYING if take.novel(name)}
+    lines = plain_resolution(resolution) if resolution and "resolution" not in words else None
     more: dict[str, Any] = {}
     if size and is_size(size):
         width, height = parse_size(size)
-        agrees(f"{width}x{height}", ratio, resolution)
+        agrees(f"{width}x{height}", None if "aspect_ratio" in words else ratio, None if lines is None else resolution)
+        more |= {"aspectRatio": ratio if "aspect_ratio" in words else None, "resolution": None if lines else resolution}
         draft.body |= {"width": width, "height": height}
     elif size:
         draft.body["size"] = size
-    elif fits := fitting(ratio, resolution):
+    elif fits := fitting(ratio, lines or resolution):
         draft.body |= dict(zip(("width", "height"), parse_size(fits), strict=True))
     else:
         more |= {"aspectRatio": ratio, "resolution": resolution}
     more |= {"negative_prompt": request.negative_prompt}
     more |= {name: getattr(request.parameters, name, None) for name in _METADATA}
-    if kept := {name: one for name, one in more.items() if one is not None}:
+    if kept := _vendors(draft) | {name: one for name, one in more.items() if one is not None}:
         draft.body["metadata"] = kept
 
 
+def _vendors(draft: Draft) -> dict[str, Any]:
+    """What a client of this form has said there to the vendor behind it. Raises GatewayError for what is paid for."""
+    native = draft.request.native if draft.take.speaks else None
+    raw = native.fields.get("metadata") if native is not None else None
+    said = msgspec.json.decode(raw) if raw is not None else None
+    told = said if isinstance(said, dict) else {}
+    for name in told:
+        if name.strip().lower() in draft.vendor.billed:
+            param = f"metadata.{name[:64]}"
+            raise GatewayError(
+                "unsupported_parameter", f"'{param}' changes the price and is not passed on.", param=param
+            )
+    return told
+
+
 def _pictures(draft: Draft) -> None:
-    """One as `image`, a last frame in `metadata`; references as a list, which new-api reads beside it [reconstructed
-    from its code's request struct]."""
+    """A first frame as `image`, a last one in `metadata`; references as a list, which new-api reads beside it
+    [reconstructed]."""
     _shape(draft)
     items = pictures_of(draft)
     draft.media.clear()
-    if items[0].role == "reference" and len(items) > 1:
+    if items[0].role == "reference":
         draft.put_all("images", items)
         return
     draft.put("image", items[0])

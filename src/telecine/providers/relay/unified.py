@@ -16,7 +16,7 @@ from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import linked
-from telecine.providers.relay.frame import SAYING, billed, fitting, said
+from telecine.providers.relay.frame import SAYING, agrees, billed, fitting, said
 from telecine.providers.relay.official import OFFICIAL, beside, earlier
 from telecine.providers.relay.pictures import listed
 from telecine.providers.take import Take
@@ -37,9 +37,9 @@ def seconds(value: float, take: Take) -> Any:
 def _shape(draft: Draft) -> None:
     """The frame in the words that the model is told it in."""
     draft.body |= _frame(draft) | earlier(draft)
-    relayed = said(draft, "seed", "negative_prompt")
-    draft.take.all_of(frozenset(relayed) & {"seed", "negative_prompt"})
-    draft.body |= relayed
+    for name in ("seed", "negative_prompt"):
+        if draft.take.own(name) is not None:  # a client of the same dialect, whose relays have them
+            draft.body[name] = draft.take.field(name)
 
 
 def _pictures(draft: Draft) -> None:
@@ -53,29 +53,51 @@ def _references(draft: Draft) -> None:
 
 
 def _frame(draft: Draft) -> dict[str, str]:
-    """`orientation` and `size`, or `aspect_ratio` (and `size`, as `720P`). Raises GatewayError where neither can say
-    it."""
+    """The fields that say size, aspect ratio and resolution. What cannot be said goes to the relay of an OpenAI client
+    in its own words. Raises GatewayError of any other."""
     size, ratio, resolution = (draft.take.field(name) or None for name in SAYING)
-    if own := said(draft, *SAYING):
-        return own  # a client of the same dialect: in its own words
+    words = {name for name in SAYING if draft.take.novel(name)}
+    plain = "x".join(map(str, parse_size(size))) if size and is_size(size) else None
+    if plain:
+        agrees(plain, None if "aspect_ratio" in words else ratio, None if "resolution" in words else resolution)
+    lines = plain_resolution(resolution) if resolution else None
     sora = draft.model.startswith("sora")
-    if size is None and not sora:
-        lines = plain_resolution(resolution).upper() if resolution else None
-        return {name: one for name, one in (("aspect_ratio", ratio), ("size", lines)) if one}
-    plain = "x".join(map(str, parse_size(size))) if size and is_size(size) else size
-    shape = plain or fitting(ratio, resolution and plain_resolution(resolution))
-    if shape == "":
-        return {}
-    if sora and shape in wire.ORIENTED:
-        return dict(zip(("orientation", "size"), wire.ORIENTED[shape], strict=True))
-    if not sora and shape in wire.RATIOS:
-        return {"aspect_ratio": wire.RATIOS[shape], "size": f"{min(parse_size(shape))}P"}
+    found = (_oriented if sora else _shaped)(plain, ratio, lines) if plain or not size else None
+    if found is not None:
+        return found
+    own = {name: one for name, one in said(draft, "aspect_ratio", "resolution").items() if "[" not in name}
+    if size and "size" in words:
+        own["size"] = size
+    if own:
+        return own
     raise GatewayError(
         "unsupported_parameter",
         f"The relay's unified form makes {', '.join(sorted(wire.ORIENTED if sora else wire.RATIOS))}; none of them is "
         f"'{' '.join(filter(None, (size, ratio, resolution)))[:40]}'.",
         param=next(name for name in SAYING if getattr(draft.request, name)),
     )
+
+
+def _oriented(size: str | None, ratio: str | None, lines: str | None) -> dict[str, str] | None:
+    """What Sora's models are told; None where it cannot be said."""
+    shape = size or fitting(ratio, lines)
+    if shape == "":
+        return {}
+    if shape in wire.ORIENTED:
+        return dict(zip(("orientation", "size"), wire.ORIENTED[shape], strict=True))
+    if size or lines != wire.LARGE or ratio not in (None, *wire.ORIENTATIONS):
+        return None
+    return {"size": "large"} | ({"orientation": wire.ORIENTATIONS[ratio]} if ratio else {})
+
+
+def _shaped(size: str | None, ratio: str | None, lines: str | None) -> dict[str, str] | None:
+    """The same of all others."""
+    if size is not None and size not in wire.RATIOS:
+        return None
+    if size is not None:
+        ratio, lines = wire.RATIOS[size], f"{min(parse_size(size))}p"
+    told = {"aspect_ratio": ratio, "size": lines.upper() if lines else None}
+    return {name: one for name, one in told.items() if one}
 
 
 _FIELDS: Final[Fields] = {
