@@ -109,6 +109,22 @@ async def test_a_key_made_here_may_be_written_into_the_configuration_too(tmp_pat
         assert (await house.keys.check(text)).admin
 
 
+async def test_a_key_says_in_which_form_its_videos_are_told(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        made, text = await house.keys.create("relayed", video_format="relay")
+        plain, other = await house.keys.create("plain")
+        assert (made.video_format, plain.video_format) == ("relay", "official")
+        assert {one.name: one.video_format for one in await house.keys.list()} == {
+            "relayed": "relay", "plain": "official",
+        }  # fmt: skip
+        assert (await house.keys.check(text)).video_format == "relay"
+        assert (await house.keys.check(other)).video_format == "official"
+        for said in ("relay", "official"):
+            await house.configure(keys=[KeyConfig(name="filed", key="k" * 40, video_format=said)])
+            house.keys.check_anew()
+            assert (await house.keys.check("k" * 40)).video_format == said
+
+
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a" * 101, "a\0b", "a\nb", " a", "..", "\ud800"])
 async def test_names_that_nobody_could_show_are_refused(tmp_path: Path, name: str) -> None:
     async with House(tmp_path).opened() as house:

@@ -184,6 +184,11 @@ async def test_a_character_is_read(house: House) -> None:
             "name": "Mara",
             **{name: said[name] for name in ("username", "permalink", "profile_picture_url")},
         }
+    task_id = view.task.id
+    face = Output(task_id=task_id, index=1, part="cover", kind="image", state="stored", object_key="k")
+    house.tasks.views[task_id] = msgspec.structs.replace(view, outputs=(*view.outputs, face))
+    kept = (await house.call("GET", f"/v1/videos/characters/{task_id}")).json()
+    assert kept["profile_picture_url"] == house.media.link(face)
     unreadable = await house.call("GET", f"/v1/videos/characters/{character(house, 'mara').task.id}")
     assert "username" not in unreadable.json()
 

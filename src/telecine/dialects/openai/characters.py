@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from telecine.dialects.aliases import agreed
+from telecine.dialects.base import Media
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.call import Call
 from telecine.dialects.inline import Source
@@ -50,8 +51,8 @@ class CharacterObject(msgspec.Struct, frozen=True, kw_only=True):
     error: VideoError | UnsetType = UNSET
 
 
-def character_object(view: View) -> CharacterObject:
-    """The character that the task of `view` makes."""
+def character_object(view: View, media: Media) -> CharacterObject:
+    """The character that the task of `view` makes. Their picture is at our link, where it was kept."""
     task = view.task
     given, made, error = task.request.parameters, _made(view), error_of(task)
     return CharacterObject(
@@ -62,9 +63,14 @@ def character_object(view: View) -> CharacterObject:
         name=given.name if isinstance(given, CharacterParameters) else None,
         username=made.username or UNSET,
         permalink=made.permalink or UNSET,
-        profile_picture_url=made.profile_picture_url or UNSET,
+        profile_picture_url=_picture(view, media) or made.profile_picture_url or UNSET,
         error=UNSET if error is None else error,
     )
+
+
+def _picture(view: View, media: Media) -> str | None:
+    faces = (one for one in view.outputs if one.kind == "image" and one.state == "stored")
+    return next((media.link(one) for one in faces), None)
 
 
 def _made(view: View) -> Character:
@@ -137,7 +143,7 @@ def _relayed(call: Call, view: View) -> CharacterObject:
     if error is not None:
         code = view.task.error.code if view.task.error is not None else "cancelled"
         raise GatewayError(code, error.message, param=None, may_retry=False)
-    return character_object(view)
+    return character_object(view, call.edge.media)
 
 
 def created(path: str) -> tuple[Create, Read]:
@@ -153,14 +159,14 @@ def created(path: str) -> tuple[Create, Read]:
             most=MAX_VIDEO,
             hook=hook_of,
             repeatable=("video",),
-            show=lambda _, view: answer(view, character_object(view)),
+            show=lambda call, view: answer(view, character_object(view, call.edge.media)),
         ),
         Read(
             f"{path}/{{id}}",
             "Read a character",
             answer=CharacterObject,
             find=found,
-            show=lambda _, view: answer(view, character_object(view)),
+            show=lambda call, view: answer(view, character_object(view, call.edge.media)),
         ),
     )
 

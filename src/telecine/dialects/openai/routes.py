@@ -33,7 +33,7 @@ _WITH_MODEL: Final = re.compile(r".+:task_.*")
 def told(view: View, edge: Edge) -> Video | ImageTask | CharacterObject:
     """What a webhook says of a task of this dialect's."""
     if view.task.operation == characters.OPERATION:
-        return characters.character_object(view)
+        return characters.character_object(view, edge.media)
     if makes_of(view.task.request) == "image":
         return image_task(view, edge.media)
     return video(view, edge.media, edge.catalogue)
@@ -42,7 +42,7 @@ def told(view: View, edge: Edge) -> Video | ImageTask | CharacterObject:
 def _told(view: View, edge: Edge) -> RelayVideo | CharacterObject:
     """The same at relays."""
     if view.task.operation == characters.OPERATION:
-        return characters.character_object(view)
+        return characters.character_object(view, edge.media)
     return relay_video(view, edge.media, edge.catalogue)
 
 
