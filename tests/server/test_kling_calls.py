@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -322,3 +323,11 @@ def test_our_own_api_can_do_the_same(server: LiveServer, kling: FakeKling, video
 def test_its_tasks_are_in_the_books(server: LiveServer) -> None:
     assert server.call("GET", "/admin/v1/doctor", key=ADMIN_KEY).status == 200
     assert money(server)[1] == "0.000000"
+
+
+def test_the_sandbox_looks_at_pictures_too(folder: Path) -> None:
+    inline = base64.b64encode(picture("PNG", (320, 320))).decode()
+    with LiveServer(folder) as server:
+        parts = good(server.call("POST", LOOK, {"image": inline}))["task_result"]["images"]
+        assert [(one["type"], one["is_contain"]) for one in parts] == [("object_seg", True)]
+        assert server.call("GET", parts[0]["url"], key=None).headers["content-type"].startswith("image/")
