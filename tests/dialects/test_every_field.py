@@ -137,6 +137,17 @@ KLING_MORE: dict[str, Any] = {
     "external_task_id": "mine", "a_field_of_nobody": {"a": 1},
 }  # fmt: skip
 """Of Kling's paths for pictures and sounds."""
+KLING_FILMS: dict[str, dict[str, Any]] = {
+    "multi-image2video": {"image_list": [{"image": OTHER}], "aspect_ratio": "9:16"},
+    "omni-video": {"image_list": [{"image_url": OTHER}], "video_list": [{"video_url": OTHER}], "aspect_ratio": "1:1"},
+    "video-extend": {"video_id": "v2", "task_id": "7"},
+    "effects": {"effect_scene": "another", "input": {"images": [OTHER, OTHER], "mode": "pro"}},
+    "avatar/image2video": {"audio_id": "a2", "sound_file": OTHER},
+    "motion-control": {"image_url": OTHER, "video_url": OTHER, "character_orientation": "image",
+                       "keep_original_sound": "no", "model_name": "kling-v3", "model": "kling-v3"},
+    "lip-sync": {"input": {"mode": "text2video", "video_url": OTHER, "text": "hello", "voice_id": "v"}},
+}  # fmt: skip
+"""Of its paths for videos, what is theirs alone."""
 IMAGES: dict[str, Any] = {
     **{f"inputs:{role}": [{"role": "image", "url": URL}, {"role": role, "url": OTHER}] for role in
        ("image", "reference", "scene", "style", "mask")},
@@ -186,7 +197,13 @@ ALIKE = {
         {"character_url", "character_timestamps"},
         {"input_reference", "images", "image", "reference_images"},
     ],
-    "kling": [set(MULTI), {"model", "model_name"}, {"static_mask", "dynamic_masks"}],
+    "kling": [
+        set(MULTI),
+        {"model", "model_name"},
+        {"static_mask", "dynamic_masks"},
+        {"audio_id", "sound_file"},
+        {"image_list", "video_list"},
+    ],
     "kling2": [],
     "suno": [
         {"tags", "style"},
@@ -201,11 +218,12 @@ IGNORED = {
     ("kling/image2video", "aspect_ratio"),
     ("kling2/image", "settings:aspect_ratio"),
     ("kling/omni-image", "series_amount"),
+    *(("kling/video-extend", name) for name in ("task_id", "video_id", "model_name", "model")),
     ("suno", "task_id"),
     ("bizyair", "suppress_preview_output"),
 }
 """What the client's own vendor documents as ignored; what only says again which clip goes on; and what asks to leave
-out what is left out in any case."""
+out what is left out in any case. What goes on is known by its own channel alone, and keeps its model."""
 Parsed = tuple[GenerationRequest, list[Source]]
 
 
@@ -255,6 +273,10 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
                              {name: KLING_MORE[name] for name in
                               (*op.path.body.__struct_encode_fields__, "a_field_of_nobody")}, kling_render.FIELDS)
        for op in (*KLING_IMAGES, *KLING_SOUNDS)},
+    **{f"kling/{op.title}": (by_kling(op.title), op.example,
+                             {name: (KLING | KLING_FILMS[op.title])[name] for name in
+                              (*op.path.body.__struct_encode_fields__, "a_field_of_nobody")}, Fields(op.names))
+       for op in KLINGS if op.title in KLING_FILMS},
     "suno": (suno.parse_music, {"prompt": "la", "mv": "chirp-v4"}, SUNO, suno_render.FIELDS),
     "bizyair": (lambda body: bizyair.parse_app(CALL, body),
                 {"web_app_id": 37429, "input_values": {"6:CLIPTextEncode.text": "a"}}, BIZYAIR, bizyair_render.FIELDS),
@@ -265,7 +287,10 @@ DIALECTS: dict[str, tuple[Callable[[Body], Parsed], dict[str, Any], dict[str, An
 
 
 def of_kling(request: GenerationRequest) -> Any:
-    draft = translate(KLING_VENDOR, request, request.model)
+    """A video or a sound of the upstream's, as it is told once it is known where that is."""
+    source = request.source
+    made = Followed(upstream_id="job", output_id=source.upstream_id) if source is not None else None
+    draft = translate(KLING_VENDOR, request, request.model, made)
     return draft.op.create, draft.encoded(), [(name, item) for _, name, item in draft.media]
 
 

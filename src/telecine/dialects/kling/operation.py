@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,9 +14,12 @@ from telecine.dialects.kling.rules import Rule
 from telecine.nouns.kinds import Kind
 from telecine.nouns.operations import OPERATIONS
 from telecine.nouns.parameters import Parameters
-from telecine.nouns.request import GenerationRequest, ReferenceKind
+from telecine.nouns.request import GenerationRequest, ReferenceKind, Role
 from telecine.wires.kling import MAX_IMAGE, Path
 from telecine.wires.kling.parts import words_of
+
+_PICTURES: Final[tuple[Role, ...]] = ("first_frame", "last_frame", "image", "reference")
+"""The roles that one field may tell of, where what stands beside it says which."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -101,7 +104,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         said = {one.neutral: name for name, one in self.says.items()}
         if self.source:
             said["source"] = self.source
-        return said | {f"inputs.{role}": path for path, role in self.media.items() if isinstance(role, str)}
+        for path, role in self.media.items():
+            said |= {f"inputs.{one}": path for one in ([role] if isinstance(role, str) else _PICTURES)}
+        return said
 
     @property
     def title(self) -> str:
