@@ -10,6 +10,7 @@ import pytest
 
 from telecine.dialects.kling.operation import Operation
 from telecine.dialects.kling.routes import OPERATIONS
+from telecine.nouns.ids import parse_output_id, tsk_id
 from telecine.wires.kling.calls import IDENTIFY_FACE, RECOGNIZE_IMAGE
 from tests.server.live import KEY, LiveServer, kling_channel
 from tests.server.receiver import Receiver
@@ -96,7 +97,7 @@ def test_every_operation_goes_round(
     form, operation, model, state = newest(there)
     assert (form, state) == (op.path.form, "succeeded")
     assert (operation, model) == newest(here)[1:3]
-    (made,) = data["task_result"].values()
+    (made,) = [one for one in data["task_result"].values() if isinstance(one, list)]
     for one in made:
         links = [said for name, said in one.items() if name.startswith("url") and said]
         assert links
@@ -135,6 +136,26 @@ def test_what_answers_at_once_goes_round(here: LiveServer, there: LiveServer, kl
     kling.faults.append(Fault("create", "refuse", code=1301, message="not this one"))
     answer = here.call("POST", IDENTIFY_FACE.path, {"video_id": clip})
     assert (answer.status, answer.json["code"]) == (400, 1301), answer
+
+
+def test_what_is_asked_for_in_our_own_form_is_done_at_kling(here: LiveServer, kling: FakeKling, clip: str) -> None:
+    made = parse_output_id(clip)
+    assert made is not None
+    video, picture = ({"role": role, "url": "https://example.com/a"} for role in ("video", "image"))
+    wanted: dict[str, dict[str, Any]] = {
+        "videos/video-extend": {"model": "kling-v1", "operation": "extend", "source": {"task": tsk_id(made[0])}},
+        "videos/omni-video": {"model": "kling-video-o1", "operation": "edit_video", "prompt": "a", "inputs": [video]},
+        "videos/motion-control": {"model": "kling-v3", "operation": "motion_control", "inputs": [video, picture]},
+    }
+    for path, body in wanted.items():
+        answer = here.call("POST", "/v1/tasks", body)
+        assert answer.status == 200, answer
+        assert here.ended(answer.json["id"])["status"] == "succeeded"
+        job = list(kling.jobs.values())[-1]
+        assert job.path == path
+        if "source" in body:
+            first = next(iter(kling.jobs.values()))
+            assert job.body["video_id"] == f"v{first.task_id}", "a task stands for the one thing that it made"
 
 
 def test_a_failure_goes_round(here: LiveServer, kling: FakeKling) -> None:

@@ -20,6 +20,7 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from tests.upstreams.kling import ACCESS_KEY, API_KEY, FOREVER, SECRET_KEY, FakeKling, Fault
+from tests.upstreams.kling_operations import OPERATIONS
 from tests.upstreams.server import ThreadedServer
 
 T2V = "/v1/videos/text2video"
@@ -380,3 +381,12 @@ async def test_a_caller_that_hangs_up_is_noted(fake: FakeKling) -> None:
     (entry,) = fake.entries("dropped")
     assert (entry.task_id, entry.detail) == (next(iter(fake.jobs)), "left")
     assert fake.fired == {"create delay": 1}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_every_path_objects_to_an_empty_body_and_is_listed(api: Api, name: str) -> None:
+    path = f"/v1/{name}"
+    status, body = await api("POST", path, {})
+    assert (status, body["code"]) == (400, 1201)
+    assert (await api("GET", path))[1]["data"] == []
+    assert (await api("GET", f"{path}/1"))[1]["code"] == 1203
