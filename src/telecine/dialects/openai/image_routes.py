@@ -88,7 +88,7 @@ IMAGES: Final = Dialect(
     name="openai",
     # Kling makes pictures at the same path, and lists them there; below it are its tasks, but for those that are called
     # as we call them.
-    claimed=(Claim("/v1/images"), Claim(f"{GENERATIONS}/", re.compile(r"image_\w+"))),
+    claimed=(Claim("/v1/images"), Claim(f"{GENERATIONS}/", re.compile(r"image_[^/]*"))),
     rows=(
         _shared(_create(GENERATIONS, "Make pictures", "generation", {"model": "gpt-image-2", "prompt": _PROMPT})),
         _create(
