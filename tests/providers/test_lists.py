@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from telecine.net.client import Client
-from telecine.providers.base import Accepted, Channel, Failed, Job, Running, Succeeded
-from telecine.providers.http import HttpProvider
+from telecine.providers.base import Accepted, Channel, Failed, Job, Provider, Running, Succeeded
+from telecine.providers.http import HttpProvider, provider_of
 from telecine.providers.http.facts import HttpOptions
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.relay.table import RELAY, RelayOptions
 from tests.clock import HandClock
 from tests.providers.kling.requests import picture
 from tests.providers.kling.requests import submission as kling_submission
@@ -29,7 +30,7 @@ from tests.upstreams.openai_videos import FakeOpenAI
 class Place:
     """A provider, the fake that it talks to, and the jobs that it has there."""
 
-    def __init__(self, provider: HttpProvider, fake: Any, channel: Channel, submission: Any) -> None:
+    def __init__(self, provider: Provider, fake: Any, channel: Channel, submission: Any) -> None:
         self.provider, self.fake, self.channel, self._submission = provider, fake, channel, submission
         self.jobs: list[Job] = []
 
@@ -49,7 +50,7 @@ class Place:
         return fake.count("list")
 
 
-@pytest.fixture(params=["kling", "openai"])
+@pytest.fixture(params=["kling", "openai", "relay"])
 async def place(request: pytest.FixtureRequest, clock: HandClock) -> AsyncIterator[Place]:
     client = Client()
     if request.param == "kling":
@@ -59,7 +60,11 @@ async def place(request: pytest.FixtureRequest, clock: HandClock) -> AsyncIterat
     else:
         async with FakeOpenAI() as other:
             channel = Channel("o", other.base_url, api_key=openai_videos.API_KEY)
-            yield Place(HttpProvider(OPENAI, client, clock), other, channel, openai_submission)
+            vendor = OPENAI
+            if request.param == "relay":
+                vendor = RELAY
+                channel = msgspec.structs.replace(channel, options=RelayOptions(form="official"))
+            yield Place(provider_of(vendor, client, clock), other, channel, openai_submission)
     await client.close()
 
 

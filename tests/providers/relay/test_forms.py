@@ -131,6 +131,25 @@ async def test_what_a_query_says_unreadably_ends_nothing(
     assert isinstance(await provider.poll(channel, job("video_0")), NotFound)
 
 
+async def test_a_success_without_a_link_is_one_where_files_lie_behind_our_key(
+    *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form
+) -> None:
+    if form == "chat":
+        return
+    running = await begun(provider, channel)
+    fake.links = False
+    try:
+        fake.finish()
+        outcome = await provider.poll(channel, running)
+    finally:
+        fake.links = True
+    if form == "unified":
+        assert outcome == Unreadable("a success without a link")
+        assert isinstance(await provider.poll(channel, running), Succeeded)
+    else:
+        assert await content(provider, channel, outcome) == fake.file
+
+
 async def test_nothing_listening_means_never_sent(provider: Provider, channel: Channel) -> None:
     nobody = Channel("n", "http://127.0.0.1:9", api_key=API_KEY, options=channel.options)
     assert isinstance(await provider.submit(nobody, submission(), Shelf()), NeverSent)
