@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -144,11 +144,13 @@ allow_private = true
         kind = answer.getheader("content-type", "")
         return answer.status, json.loads(content) if kind.startswith("application/json") else content
 
-    def send(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> http.client.HTTPConnection:
+    def send(
+        self, method: str, path: str, body: Any = None, *, key: str = KEY, headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPConnection:
         """Send a request without waiting for its answer."""
         connection = self.connect()
-        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        sent = {"authorization": f"Bearer {key}", "content-type": "application/json", **(headers or {})}
+        connection.request(method, path, json.dumps(body) if body is not None else None, sent)
         return connection
 
     def connect(self) -> http.client.HTTPConnection:
