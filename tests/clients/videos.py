@@ -27,7 +27,7 @@ def official(address: str, key: str, picture: bytes) -> dict[str, Any]:
     with openai.OpenAI(api_key=key, base_url=f"{address}/v1") as client:
         videos = client.videos
         done = videos.create_and_poll(
-            model="sora-2", prompt="a boat", seconds="4", size="720x1280", poll_interval_ms=50,
+            model="sora-2", prompt="a boat", seconds="4", size="72x128", poll_interval_ms=50,
             input_reference=("first.png", picture, "image/png"),
         )  # fmt: skip
         content = videos.download_content(done.id).read()
@@ -87,7 +87,7 @@ def relay(address: str, key: str, picture: bytes) -> dict[str, Any]:
 def kino(address: str, key: str) -> dict[str, Any]:
     """Kino's: new-api's form."""
     client = kinoapi.KinoClient(key, base_url=address)
-    done = client.generate_video("sora-2", "a cat", duration=4, resolution="720p", ratio="16:9", poll_interval=0.05)
+    done = client.generate_video("sora-2", "a cat", duration=4, ratio="9:16", size="72x128", poll_interval=0.05)
     try:
         client.generate_video("sora-2", FAILS, duration=4, poll_interval=0.05)
         failed = None
