@@ -27,7 +27,7 @@ from telecine.tasks.view import View
 _ROOT: Final = "/relay"
 _ANY_OTHER: Final = re.compile(r"|/[^/]+/remix|/(?!video_).*")
 """What does not say by its id that the answer is to be OpenAI's; a remix is another video, with an id of its own."""
-_WITH_MODEL: Final = re.compile(r".+:task_.*")
+_WITH_MODEL: Final = re.compile(r"(?<=/)[^/]+:task_.*")
 
 
 def told(view: View, edge: Edge) -> Video | ImageTask | CharacterObject:
