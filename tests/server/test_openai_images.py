@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,19 +200,23 @@ def post(pair: Pair, key: str = KEY, headers: dict[str, str] | None = None, **fi
     return pair.here.call("POST", GENERATIONS, CREATE | fields, key=key, headers=headers)
 
 
-def spent(pair: Pair) -> Any:
-    return pair.here.call("GET", "/v1/account", key=OTHER_KEY).json
+def left(pair: Pair) -> Decimal:
+    """What the account has left, where nothing is held any more."""
+    account = pair.here.call("GET", "/v1/account", key=OTHER_KEY).json
+    assert account["held"] == "0.000000"
+    return Decimal(account["balance"])
 
 
 def test_what_it_costs_and_what_the_upstream_told(pair: Pair) -> None:
+    had = left(pair)
     pair.fake.size = "512x512"  # so large that the files are split off the answer
     answer = post(pair, OTHER_KEY, n=2, quality="high").json
     pair.fake.size = "64x64"
     assert [base64.b64decode(one["b64_json"]) for one in answer["data"]] == [drawn("512x512", 0), drawn("512x512", 1)]
     assert (answer["usage"], answer["quality"], answer["background"]) == (USAGE, "high", "opaque")
-    assert spent(pair)["balance"] == "0.680000"
+    assert had - left(pair) == Decimal("0.32")
     assert post(pair, OTHER_KEY, response_format="url").json["data"][0]["url"].startswith(pair.here.address)
-    assert (spent(pair)["balance"], spent(pair)["held"]) == ("0.640000", "0.000000")
+    assert had - left(pair) == Decimal("0.36")
 
 
 def test_a_client_that_hangs_up_loses_nothing(pair: Pair) -> None:
@@ -232,24 +237,24 @@ def test_a_client_that_hangs_up_loses_nothing(pair: Pair) -> None:
 
 @pytest.mark.parametrize("act", ["drop", "html", "broken"])
 def test_an_unknown_outcome_is_never_paid_twice(pair: Pair, act: Any) -> None:
-    fake, before, had = pair.fake, len(pair.fake.jobs), spent(pair)["balance"]
+    fake, before, had = pair.fake, len(pair.fake.jobs), left(pair)
     fake.faults.append(Fault("create", act, created=True))
     answer = post(pair, OTHER_KEY, prompt=f"unknown {act}")
     assert (answer.status, answer.json["error"]["code"]) == (502, "submission_unknown"), answer
     assert answer.headers["x-should-retry"] == "false"
     assert len(fake.jobs) == before + 1
-    assert (spent(pair)["balance"], spent(pair)["held"]) == (had, "0.000000")
+    assert left(pair) == had
 
 
 def test_refusals_and_what_was_never_sent(pair: Pair) -> None:
-    had = spent(pair)["balance"]
+    had = left(pair)
     pair.fake.faults.append(Fault("create", "refuse", code="moderation_blocked", message="Not that boat."))
     answer = post(pair, OTHER_KEY, prompt="refused")
     assert (answer.status, answer.json["error"]["message"]) == (400, "Not that boat.")
     pair.fake.faults.append(Fault("create", "refuse", code="rate_limit_exceeded", retry_after=1))
     answer = post(pair, OTHER_KEY, prompt="full", n=1)
     assert answer.status == 200, "it waited, and was sent again"
-    assert spent(pair)["balance"] == f"{float(had) - 0.04:.6f}"
+    assert had - left(pair) == Decimal("0.04")
 
 
 def test_what_is_asked_for_later(pair: Pair) -> None:
