@@ -51,7 +51,8 @@ PRO = VideoParameters(mode="pro")
     ],
 )
 def test_pixels(request_: GenerationRequest, picture: tuple[int, int] | None, expected: tuple[int, int]) -> None:
-    assert pixels(request_, None, picture) == expected
+    sold_as_modes = load().ability(request_.model, request_.operation) if request_.model == "kling-v3" else None
+    assert pixels(request_, sold_as_modes, picture) == expected
 
 
 def test_the_model_has_the_last_word() -> None:
@@ -88,8 +89,9 @@ def test_what_contradicts_the_size_is_named(field: str, word: str) -> None:
 
 @pytest.mark.parametrize(("field", "word"), [("resolution", "720p"), ("size", "1280x720")])
 def test_what_contradicts_klings_mode_is_named(field: str, word: str) -> None:
+    kling = load().ability("kling-v3", VIDEO.operation)
     with pytest.raises(GatewayError) as caught:
-        pixels(replace(VIDEO, model="kling-v3", parameters=PRO, **{field: word}), None, None)
+        pixels(replace(VIDEO, model="kling-v3", parameters=PRO, **{field: word}), kling, None)
     assert caught.value.param == field
     agreeing = replace(VIDEO, model="kling-v3", parameters=PRO, resolution="1080p")
-    assert pixels(agreeing, None, None) == (1920, 1080)
+    assert pixels(agreeing, kling, None) == (1920, 1080)
