@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from telecine.dialects.base import Edge, Media
+from telecine.dialects.document import Sent
 from telecine.dialects.fields import Fields
 from telecine.dialects.openai.images import Manner
 from telecine.dialects.openai.render import STATUS, VideoError, error_of
@@ -79,6 +80,18 @@ class ImageTask(msgspec.Struct, frozen=True, kw_only=True):
     quality: str | UnsetType = UNSET
     size: str | UnsetType = UNSET
     usage: ImagesUsage | UnsetType = UNSET
+
+
+_SENT_EXAMPLE: Final = {
+    "id": "image_06xx11d95wm5j",
+    "object": "image.task",
+    "model": "gpt-image-2",
+    "status": "completed",
+    "progress": 100,
+}
+SENT: Final = Sent(
+    "openai", "image", "A task's new status, to the webhook_url of POST /v1/images/…", ImageTask, _SENT_EXAMPLE
+)
 
 
 def image_task(view: View, media: Media) -> ImageTask:

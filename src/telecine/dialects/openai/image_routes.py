@@ -15,7 +15,7 @@ from telecine.dialects.document import More, Query
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling.bare import is_klings
 from telecine.dialects.openai.create import hook_of
-from telecine.dialects.openai.image_render import FIELDS, Images, ImageTask, events, image_task, images
+from telecine.dialects.openai.image_render import FIELDS, SENT, Images, ImageTask, events, image_task, images
 from telecine.dialects.openai.images import REPEATABLE, Verb, manner_of, parse_image
 from telecine.dialects.openai.render import ERRORS
 from telecine.dialects.rows import Create, Read, making
@@ -108,4 +108,5 @@ IMAGES: Final = Dialect(
     ),
     id_form=IMAGE,
     errors=msgspec.structs.replace(ERRORS, fields=FIELDS),
+    sent=(SENT,),
 )
