@@ -292,6 +292,11 @@ class Channel(msgspec.Struct, frozen=True):
         return f"Channel({self.name!r})"  # never the credentials
 
 
+SOLE: Final = ""
+"""In `Submission.named`, which no client can write: what a source that is named as a whole has made, where that is one
+thing."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """What a submission follows up (remix, extend, …), as its channel knows it."""
 

@@ -18,7 +18,7 @@ from telecine.nouns.operations import OPERATIONS, check_source
 from telecine.nouns.request import GenerationRequest, Reference, ReferenceKind
 from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.nouns.text import handy
-from telecine.providers.base import MOST_ID, Source
+from telecine.providers.base import MOST_ID, SOLE, Source
 from telecine.routing.router import Place
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
@@ -127,17 +127,21 @@ async def source_of(context: Context, task: Task) -> Source | None:
     work = await context.reads.work(reference.task)
     if work is None or work.attempt is None:
         return None
-    output = _output(work, reference) or _only(work, reference)
+    output = _output(work, reference)
     source = Source(work.attempt.upstream_id, work.task.request, output.upstream_id if output is not None else None)
     return None if source.upstream_id is None and source.output_id is None else source
 
 
 async def named_of(context: Context, task: Task) -> Mapping[str, str]:
     """By the name that its client wrote, what an upstream calls the outputs of ours that `task` is made with beside its
-    source. What it never named is left out."""
+    source; as `SOLE` the one thing that a source has made which is named as a whole. What it never named is left
+    out."""
     found: dict[str, str] = {}
     for reference in task.request.references:
-        if reference is task.request.source or reference.task is None or reference.upstream_id is None:
+        if reference is task.request.source:
+            found |= await _sole(context, reference)
+            continue
+        if reference.task is None or reference.upstream_id is None:
             continue
         work = await context.reads.work(reference.task)
         if work is None or work.task.account_id != task.account_id:  # no name of ours: it only looks like one
@@ -182,10 +186,13 @@ def _output(work: Work, reference: Reference) -> Output | None:
     return next((one for one in work.outputs if one.index == reference.output), None)
 
 
-def _only(work: Work, reference: Reference) -> Output | None:
-    """The one thing that a task made which is named as a whole."""
-    made = [one for one in work.outputs if one.main] if reference.output is None else []
-    return made[0] if len(made) == 1 else None
+async def _sole(context: Context, source: Reference) -> dict[str, str]:
+    if source.task is None or source.output is not None:
+        return {}
+    work = await context.reads.work(source.task)
+    made = [one for one in work.outputs if one.main] if work is not None else []
+    name = made[0].upstream_id if len(made) == 1 else None
+    return {} if name is None else {SOLE: name}
 
 
 def _at(there: Attempt | Handle | None) -> Place | None:

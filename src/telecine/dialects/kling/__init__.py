@@ -1,8 +1,10 @@
-"""Kling's legacy generation: `text2video` and `image2video` (Kling API documents, "Text to Video", "Image to Video").
+"""Kling's legacy generation, the model in the body: videos, pictures, sounds, and the calls that are answered at once
+(Kling API documents).
 
 Guarantees: the documented envelope, codes, HTTP statuses and status words; times are numbers of milliseconds and
-`videos[].duration` is a string, which strict clients insist on. Both under `/kling/v1/…`, as relays have it, and bare.
-Not here yet: the other Kling paths.
+`videos[].duration` is a string, which strict clients insist on. All under `/kling/v1/…`, as relays have it, and bare.
+An operation is a row (`operation.py:Operation`) and the type of its body (`telecine.wires.kling`).
+Not here: multi-elements, whose wire is not known here.
 """
 
 from telecine.dialects.kling.routes import KLING

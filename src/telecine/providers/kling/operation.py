@@ -13,7 +13,7 @@ from telecine.nouns.errors import invalid
 from telecine.nouns.globs import matches
 from telecine.nouns.parameters import CameraMove
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Traits
+from telecine.providers.base import SOLE, Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Op, Picture, later
 from telecine.providers.http.frame import Frame
@@ -87,9 +87,10 @@ def followed(field: str) -> Callable[[Draft], None]:
         source = draft.source
         if source is None:
             return
-        if source.output_id is None:
+        name = source.output_id or draft.named.get(SOLE)
+        if name is None:
             raise invalid("source: is nothing that Kling knows by an id.", "source")
-        draft.body[field] = source.output_id
+        draft.body[field] = name
 
     return shape
 
