@@ -82,9 +82,11 @@ def klings(answer: Answer) -> str:
 
 
 def test_the_shared_path_is_klings_where_the_body_says_so(server: LiveServer, kling: FakeKling) -> None:
-    name = klings(server.call("POST", PATH, {"model_name": "kling-v3", "prompt": "a boat", "external_task_id": "b/1"}))
+    name = klings(
+        server.call("POST", PATH, {"model_name": "kling-v3", "prompt": "a boat", "external_task_id": "image_1"})
+    )
     assert (newest(kling).path, newest(kling).body["prompt"]) == ("images/generations", "a boat")
-    for path in (f"{PATH}/{name}", f"{PATH}/b%2F1", f"/kling{PATH}/{name}"):
+    for path in (f"{PATH}/{name}", f"{PATH}/image_1", f"/kling{PATH}/{name}"):
         assert server.call("GET", path).json["data"]["task_id"] == name, path
     assert name in [one["task_id"] for one in server.call("GET", PATH).json["data"]]
     klings(server.call("POST", PATH, {"model_name": "kling-v3", "model": "kling-v3", "prompt": "a boat"}))
