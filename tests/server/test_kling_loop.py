@@ -3,6 +3,7 @@ the table of one has, the other speaks."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,7 +14,9 @@ from telecine.dialects.kling.routes import OPERATIONS
 from telecine.nouns.ids import parse_output_id, tsk_id
 from telecine.wires.kling.calls import IDENTIFY_FACE, RECOGNIZE_IMAGE
 from tests.server.live import KEY, LiveServer, kling_channel
+from tests.server.pictures import picture as drawn
 from tests.server.receiver import Receiver
+from tests.upstreams.clip import mp4
 from tests.upstreams.kling import API_KEY, FakeKling, Fault
 
 TEXT: Final = "/kling/v1/videos/text2video"
@@ -156,6 +159,19 @@ def test_what_is_asked_for_in_our_own_form_is_done_at_kling(here: LiveServer, kl
         if "source" in body:
             first = next(iter(kling.jobs.values()))
             assert job.body["video_id"] == f"v{first.task_id}", "a task stands for the one thing that it made"
+
+
+def test_a_video_that_is_kept_here_is_refused_where_kling_could_not_fetch_it(there: LiveServer) -> None:
+    """Of a picture it takes the bytes, of a video nothing but a link; and this server has no address to link to."""
+    inline, picture = (base64.b64encode(one).decode() for one in (mp4(360, 360, 1, None), drawn("PNG")))
+    path = "/kling/v1/videos/motion-control"
+    body = {"image_url": picture, "character_orientation": "image", "mode": "std", "video_url": inline}
+    before = there.files()
+    answer = there.call("POST", path, body)
+    assert (answer.status, answer.json["code"]) == (400, 1201), answer
+    assert "video_url" in answer.json["message"]
+    assert there.files() == before
+    assert there.call("POST", path, {**body, "video_url": "https://example.com/a.mp4"}).status == 200
 
 
 def test_a_failure_goes_round(here: LiveServer, kling: FakeKling) -> None:
