@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from telecine.providers.relay.chat import told
+from telecine.net.client import Reply
+from telecine.providers.base import Channel, Refused
+from telecine.providers.http.answers import submitted
+from telecine.providers.relay.chat import CHAT, told
 
 FILM = "https://files.example/a.mp4?sign=1"
 SAMPLE = (
@@ -61,10 +64,26 @@ def test_the_link_at_the_end_is_the_video(words: str, url: str, name: str) -> No
         (whole("generation failed: blocked by moderation"), "generation failed: blocked by moderation"),
         (streamed(end=False, error={"message": "no luck", "code": "x"}), "no luck"),
         (msgspec.json.encode({"error": {"message": "no luck"}}), "no luck"),
+        (streamed("> 生成失败", end=False, error={"message": "no luck", "code": "insufficient_quota"}), "no luck"),
     ],
 )
 def test_a_failure_is_one_where_it_says_so(body: bytes, message: str) -> None:
     assert read(body)["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "elsewhere"),
+    [
+        ({"message": "余额不足", "code": "insufficient_quota"}, "upstream_failed", False),
+        ({"message": "slow down", "code": "rate_limit_exceeded"}, "upstream_failed", False),
+        ({"message": "no", "code": "content_policy_violation"}, "content_policy", False),
+    ],
+)
+def test_a_job_that_has_begun_and_failed_goes_nowhere_else(error: Any, code: str, elsewhere: bool) -> None:
+    body = told(streamed("> 生成失败", end=False, error=error))
+    outcome = submitted(CHAT, CHAT.ops["text_to_video"], Reply(200, {}, body), Channel("r", "http://r.example"), 0.0)
+    assert isinstance(outcome, Refused)
+    assert (outcome.error.code, outcome.elsewhere, outcome.capacity) == (code, elsewhere, False)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 | file | what it knows |
 |---|---|
-| `official` | `/v1/videos`, as OpenAI made it |
+| `table` | the vendor: its forms, and what its channels may say |
+| `official`, `unified`, `newapi`, `chat` | one form each |
 | `answers` | what is read of a video, whatever the form: ids, words, links, figures, reasons |
-| `frame` | sizes, ratios and resolutions |
+| `frame`, `pictures` | what is asked for in all of them |
 """

@@ -14,11 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.nouns.errors import invalid
-from telecine.providers.complaint import text
+from telecine.providers.complaint import complaint_in, text
 from telecine.providers.http.body import Draft
 from telecine.providers.http.events import events
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.http.getters import at, rows
+from telecine.providers.refusal import POLICY, WORDS, Verdict
 from telecine.providers.relay.answers import linked
 from telecine.providers.relay.chat_images import CHATTED
 from telecine.providers.relay.frame import billed
@@ -27,6 +28,7 @@ from telecine.providers.relay.pictures import pictures_of
 from telecine.wires import relay as wire
 from telecine.wires.openai import PATH
 
+_FAILURE: Final = "generation_failed"
 _LONGEST: Final = 3600.0
 """Seconds for which an answer is waited for."""
 _MOST_TEXT: Final = 256 * 1024
@@ -49,8 +51,10 @@ def told(body: bytes) -> bytes:
     error in the place of an answer or behind such words; whatever else it says is nothing that can be concluded from.
     """
     words, ended, error, chat = _joined(body)
-    if error is not None and (not words or _FAILED.search(words)):
+    if error is not None and not words:
         return msgspec.json.encode({"error": error})
+    if error is not None and _FAILED.search(words):
+        return msgspec.json.encode({"error": _begun(error)})
     if not ended or error is not None:
         return b"{}"
     words = words[-_MOST_TEXT:]
@@ -61,8 +65,16 @@ def told(body: bytes) -> bytes:
             {"id": said or name or chat.get("id"), "status": "completed", "url": url, "usage": chat.get("usage")}
         )
     if _FAILED.search(words):
-        return msgspec.json.encode({"error": {"message": _reason(words), "type": "generation_failed"}})
+        return msgspec.json.encode({"error": {"message": _reason(words), "type": _FAILURE}})
     return b"{}"
+
+
+def _begun(error: Any) -> dict[str, str]:
+    """An error of a job that had begun: whatever it is about, nobody else is asked to make it."""
+    said = complaint_in(error)
+    words = said.words if said is not None else ()
+    policy = next((one for one in words if WORDS.get(one) is POLICY), _FAILURE)
+    return {"message": said.message if said is not None else "", "type": policy}
 
 
 def _link(words: str) -> str | None:
@@ -164,6 +176,7 @@ CHAT: Final[Vendor] = replace(
     },
     traits=replace(OFFICIAL.traits, listed=False, synchronous=True, submit_timeout=_LONGEST),
     sign="",
+    words={**WORDS, _FAILURE: Verdict("upstream_failed")},
     inline="data",
     outputs=linked,
 )
