@@ -24,8 +24,8 @@ def official(address: str, key: str, picture: bytes) -> dict[str, Any]:
     photo = ("photo.png", picture, "image/png")
     with openai.OpenAI(api_key=key, base_url=f"{address}/v1", max_retries=0) as client:
         images = client.images
-        made = images.generate(prompt="a boat", n=2, quality="low", **SMALL)
-        linked = images.generate(prompt="a boat", model="dall-e-3")
+        made = images.generate(prompt="a boat", quality="low", **SMALL)
+        linked = images.generate(prompt="a boat", model="dall-e-2", size="256x256")
         one = images.edit(prompt="at night", image=photo, **SMALL)
         several = images.edit(prompt="at night", image=[photo, photo], mask=photo, **SMALL)
         varied = images.create_variation(image=photo, size="256x256")

@@ -32,9 +32,11 @@ def process(tmp_path: Path, upstream: FakeImages) -> Iterator[ServerProcess]:
         yield made
 
 
-def test_killed_while_the_upstream_draws(process: ServerProcess, upstream: FakeImages) -> None:
+def test_killed_while_it_is_drawn_and_before_the_answer_is_in_the_records(
+    process: ServerProcess, upstream: FakeImages
+) -> None:
     upstream.hold("accepted")
-    with closing(process.send("POST", PATH, CREATE)):
+    with closing(process.send("POST", PATH, CREATE | {"prompt": "another"})):
         upstream.wait_held("accepted")
         process.kill()
     upstream.release("accepted", drop=True)
@@ -43,8 +45,6 @@ def test_killed_while_the_upstream_draws(process: ServerProcess, upstream: FakeI
     assert page["data"][0]["error"]["code"] == "submission_unknown"
     assert len(upstream.jobs) == 1
 
-
-def test_killed_before_the_answer_is_in_the_records(process: ServerProcess, upstream: FakeImages) -> None:
     upstream.hold("accepted")
     with closing(process.send("POST", PATH, CREATE)):
         upstream.wait_held("accepted")
@@ -56,7 +56,6 @@ def test_killed_before_the_answer_is_in_the_records(process: ServerProcess, upst
     process.start()
     process.until("/v1/tasks", lambda page: page["data"][0]["status"] == "succeeded")
     with closing(process.send("POST", PATH, CREATE, headers={"x-stainless-retry-count": "1"})) as connection:
-        answer = connection.getresponse()
-        found = answer.read()
+        found = connection.getresponse().read()
     assert base64.b64encode(drawn("512x512")) in found
-    assert len(upstream.jobs) == 1
+    assert len(upstream.jobs) == 2
