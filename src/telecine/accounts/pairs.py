@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select, update
@@ -18,6 +19,9 @@ from telecine.nouns.errors import GatewayError
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.sealing import Seal
+
+if TYPE_CHECKING:
+    from jwt import PyJWS
 
 _SKEW: Final = 30.0
 """Seconds by which the clocks of clients may be off."""
@@ -76,10 +80,10 @@ def check_token(text: str, secret_key: bytes, now: float) -> None:
     `now` in seconds since the Unix epoch. The error's `param` says what dialects may have a code of their own for:
     `authorization_claims`, `authorization_early`, `authorization_expired`; None for a token that is not genuine.
     """
-    from jwt import PyJWS, PyJWTError
+    from jwt import PyJWTError
 
     try:
-        said = PyJWS(algorithms=["HS256"]).decode(text, secret_key, algorithms=["HS256"])
+        said = _signatures().decode(text, secret_key, algorithms=["HS256"])
     except PyJWTError:
         raise GatewayError("authentication", "This token is not signed with HS256 and its secret key.") from None
     try:
@@ -91,6 +95,13 @@ def check_token(text: str, secret_key: bytes, now: float) -> None:
         raise GatewayError("authentication", "This token is not valid yet.", param="authorization_early")
     if now >= claims.exp + _SKEW:
         raise GatewayError("authentication", "This token has expired.", param="authorization_expired")
+
+
+@cache  # it makes each algorithm that it knows
+def _signatures() -> PyJWS:
+    from jwt import PyJWS
+
+    return PyJWS(algorithms=["HS256"])
 
 
 def columns_of(pair: Pair | None, seal: Seal, key_id: int) -> dict[str, Any]:
