@@ -391,7 +391,7 @@ def test_methods_in_klings_words(server: LiveServer) -> None:
 
 
 def test_paths_and_pages(server: LiveServer) -> None:
-    for path in ("/v1/nothing", "/kling/v1/nothing", "/kling", "/nothing", "/v1/videos/edits"):
+    for path in ("/v1/nothing", "/kling/v1/nothing", "/kling", "/nothing", "/v1/videos/a/edits"):
         assert server.call("POST", path, {}).status == 404, path
     for path, param in (
         ("/v1/videos?limit=0", "limit"),
