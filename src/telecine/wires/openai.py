@@ -19,6 +19,8 @@ CHARACTERS: Final = f"{PATH}/characters"
 RELAY_CHARACTERS: Final = "/sora/v1/characters"
 MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
+MAX_VIDEO: Final = 100 * 1024 * 1024
+"""Bytes of a video that comes as a file; nobody documents a limit."""
 RETENTION: Final = 86400.0
 """Seconds for which a result can be had, where the upstream does not say (OpenAI: one day at the most)."""
 MOST_LISTED: Final = 100

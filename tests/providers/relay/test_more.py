@@ -65,8 +65,10 @@ async def test_a_file_goes_on(*, provider: Provider, fake: FakeRelay, channel: C
             provider.check(request, "sora-2", channel)
         assert caught.value.param == "inputs.video"
         return
-    made = await provider.submit(channel, submission(request), Shelf(clip=fake.file))
+    shelf = Shelf(clip=fake.file)
+    made = await provider.submit(channel, submission(request), shelf)
     assert isinstance(made, Accepted), made
+    assert shelf.limits == [100 * 1024 * 1024]
     ((name, part),) = fake.jobs[made.upstream_id].files
     assert (name, part.filename, part.content_type, part.content) == ("video", "video.mp4", "video/mp4", fake.file)
 

@@ -19,7 +19,7 @@ from telecine.dialects.call import Call
 from telecine.dialects.inline import Source
 from telecine.dialects.lookup import missing
 from telecine.dialects.openai.create import DEFAULT_MODEL, hook_of, known_to, notes_of, timestamps
-from telecine.dialects.openai.follow import MAX_VIDEO, followed, video_in
+from telecine.dialects.openai.follow import followed, video_in
 from telecine.dialects.openai.render import STATUS, VideoError, answer, error_of
 from telecine.dialects.rows import Create, Parsed, Read, by_id
 from telecine.dialects.waiting import Wait
@@ -28,7 +28,7 @@ from telecine.nouns.ids import CHARACTER
 from telecine.nouns.parameters import CharacterParameters
 from telecine.nouns.request import GenerationRequest, Native, Reference
 from telecine.tasks.view import View, results
-from telecine.wires.openai import CHARACTERS, HOOKS, RELAY_CHARACTERS, Character, CreateCharacter
+from telecine.wires.openai import CHARACTERS, HOOKS, MAX_VIDEO, RELAY_CHARACTERS, Character, CreateCharacter
 
 OPERATION: Final = "create_character"
 _MAX_NAME: Final = 128

@@ -27,8 +27,6 @@ from telecine.tasks.view import View
 from telecine.wires.openai import FollowVideo
 
 VIDEO: Final = "video"
-MAX_VIDEO: Final = 100 * 1024 * 1024
-"""Bytes of a video that comes as a file; nobody documents a limit."""
 
 
 def remixed(call: Call, body: Body) -> Parsed:

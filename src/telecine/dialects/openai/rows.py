@@ -12,14 +12,14 @@ from telecine.dialects.call import Call
 from telecine.dialects.document import More, Query, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create
-from telecine.dialects.openai.follow import MAX_VIDEO, VIDEO, edited, extended, remixed
+from telecine.dialects.openai.follow import VIDEO, edited, extended, remixed
 from telecine.dialects.openai.form import Form
 from telecine.dialects.openai.pictures import REPEATABLE
 from telecine.dialects.openai.render import STATUS, DeletedVideo, envelope, shown
 from telecine.dialects.rows import Cancel, Create, Plain, Read, Row
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import video_id
-from telecine.wires.openai import CreateVideo, FollowVideo
+from telecine.wires.openai import MAX_VIDEO, CreateVideo, FollowVideo
 
 _VARIANTS: Final[dict[str, Literal["file", "poster", "spritesheet"]]] = {
     "video": "file",

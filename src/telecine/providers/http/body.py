@@ -80,7 +80,7 @@ def translate(
     op = next((way for way in op.ways if way.suits(request, model)), op)
     take = Take(request, vendor.speaks)
     take.all_of(op.takes)
-    draft = Draft(vendor, op, request, model, source, take, named or {})
+    draft = Draft(vendor.making(op), op, request, model, source, take, named or {})
     parameters = request.parameters
     for line in op.lines:
         if line.roles:

@@ -154,7 +154,10 @@ _OF_VIDEO: Final[Fields] = {
     "source": Field("video", later),
     "inputs.video": Picture("video", "video"),
 }
-_EDITED: Final = replace(_MADE, create=f"POST {PATH}/edits", fields=_OF_VIDEO, shape=_edited, uploads=True)
+_LARGE: Final = {"most_media": wire.MAX_VIDEO}
+_EDITED: Final = replace(
+    _MADE, create=f"POST {PATH}/edits", fields=_OF_VIDEO, shape=_edited, uploads=True, unlike=_LARGE
+)
 _WORDS: Final = Status(how_far, queued=QUEUED, running=RUNNING, done=DONE, failed=wire.FAILED)
 _CHARACTER: Final = {
     "outputs": character_of,
@@ -217,7 +220,7 @@ OFFICIAL: Final = Vendor(
             billed=lambda _: Billed(),
             form=True,
             uploads=True,
-            unlike=_CHARACTER,
+            unlike=_CHARACTER | _LARGE,
             ways=(_CAMEO,),
         ),
         **IMAGES,
