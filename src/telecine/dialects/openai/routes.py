@@ -25,9 +25,10 @@ from telecine.nouns.operations import makes_of
 from telecine.tasks.view import View
 
 _ROOT: Final = "/relay"
-_ANY_OTHER: Final = re.compile(r"|/[^/]+/remix|/(?!video_).*")
+_ANY_OTHER: Final = re.compile(r"|/[^/]+/remix|/(?!video_).*", re.DOTALL)
 """What does not say by its id that the answer is to be OpenAI's; a remix is another video, with an id of its own."""
-_WITH_MODEL: Final = re.compile(r"(?<=/)[^/]+:task_.*")
+_WITH_MODEL: Final = re.compile(r".{1,200}:task_.*", re.DOTALL)
+"""No name of a model is longer, and no pattern without a bound is linear wherever it is looked for."""
 
 
 def told(view: View, edge: Edge) -> Video | ImageTask | CharacterObject:
