@@ -4,15 +4,14 @@ from what, whose that is, and what it costs."""
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterator
 from typing import Any
 
-import av
 import pytest
 
 from tests.dialects.house import picture
 from tests.server.live import KEY, OTHER_KEY, LiveServer
+from tests.upstreams.clip import wav
 
 CONFIG = """
 [[channels]]
@@ -77,16 +76,6 @@ def data(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def wav(seconds: float) -> bytes:
-    content = io.BytesIO()
-    with av.open(content, "w", format="wav") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-        frame = av.AudioFrame("s16", "mono", round(8000 * seconds))
-        frame.sample_rate = 8000
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    return content.getvalue()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with LiveServer(tmp_path_factory.mktemp("operations"), CONFIG) as found:
@@ -128,7 +117,7 @@ def test_another_accounts_video_is_nothing_to_go_on_from(server: LiveServer, cli
 
 
 def test_lips_follow_a_sound_on_what_was_made_before(server: LiveServer, clip: Any) -> None:
-    inputs = [{"role": "audio", "data": data(wav(1.0))}]
+    inputs = [{"role": "audio", "data": data(wav(1))}]
     task = made(server, model="kling-lip-sync", operation="lip_sync", source={"task": clip["id"]}, inputs=inputs)
     assert task["cost"]["charged"] == "0.020000"
     assert task["outputs"][0]["duration"] == pytest.approx(1, abs=0.1)
