@@ -160,6 +160,30 @@ async def test_what_is_billed(asked: GenerationRequest, expected: tuple[Any, ...
     assert (billed.mode, billed.duration, billed.size) == expected
 
 
+@pytest.mark.parametrize(
+    ("made", "mode", "fits"),
+    [
+        ({}, None, True),
+        ({}, "std", True),
+        ({}, "pro", False),
+        ({"parameters": VideoParameters(mode="pro")}, "pro", True),
+        ({"parameters": VideoParameters(mode="pro")}, None, False),
+        ({"resolution": "1080P"}, "pro", True),
+        ({"size": "1920x1080"}, None, False),
+    ],
+)
+def test_what_goes_on_is_priced_as_it_was_made(made: dict[str, Any], mode: str | None, fits: bool) -> None:
+    given = VideoParameters(mode=mode) if mode else None
+    asked = request("extend", "kling-v1", source=OURS, parameters=given)
+    source = Source("job", request("text_to_video", "kling-v1", **made), "v7")
+    if fits:
+        assert translate(KLING, asked, "kling-v1", source).body["video_id"] == "v7"
+        return
+    with pytest.raises(GatewayError) as caught:
+        translate(KLING, asked, "kling-v1", source)
+    assert caught.value.param == "parameters.mode"
+
+
 async def test_nothing_is_sent_without_what_goes_on(provider: Provider) -> None:
     """Its upstream knows it no more, or never named what was made."""
     asked = request("extend", "kling-v1", source=OURS)

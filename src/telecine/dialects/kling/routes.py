@@ -89,8 +89,9 @@ async def _parsed(op: Operation, call: Call, body: Body) -> Parsed:
     made = await call.edge.tasks.source(call.principal, request.source)
     if made is None:
         return request, media
-    before = made.task.request
-    given, mode = request.parameters or VideoParameters(), getattr(before.parameters, "mode", None)
+    before, asked = made.task.request, made.task.asked
+    mode = (asked.mode if asked is not None else None) or getattr(before.parameters, "mode", None)
+    given = request.parameters or VideoParameters()
     parameters = replace(given, mode=mode) if isinstance(given, VideoParameters) and mode else request.parameters
     if request.model not in (op.path.model, before.model):
         raise invalid(f"model_name: what goes on was made with {before.model}, and stays with that.", "model")

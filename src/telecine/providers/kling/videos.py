@@ -8,7 +8,8 @@ from typing import Any, Final
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import MediaInput
+from telecine.nouns.request import GenerationRequest, MediaInput
+from telecine.nouns.sizes import parse_size
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Picture, later
 from telecine.providers.kling.operation import FRAME, billed, followed, model_at, operation
@@ -119,13 +120,21 @@ def _extended(draft: Draft) -> None:
     """Its model and its mode are those of what goes on: neither is sent."""
     if draft.request.source is None and not draft.request.inputs:
         raise invalid("Kling extends a video that it has made: name that as the source.", "source")
+    before = draft.source.request if draft.source is not None else None
+    if before is not None and (mode := _mode_of(before)) != _mode_of(draft.request):  # it is priced by what it says
+        message = f"The video was made in the mode '{mode}', and goes on in that: say so."
+        raise invalid(message, "parameters.mode")
     followed("video_id")(draft)
 
 
-def _mode_of(draft: Draft) -> str | None:
-    """That of what goes on, as far as the request says it."""
-    given = draft.request.parameters
-    return given.mode if isinstance(given, VideoParameters) else None
+def _mode_of(request: GenerationRequest) -> str:
+    """What the video of a request is made in, whichever of its fields says so."""
+    given, lines = request.parameters, request.resolution
+    if isinstance(given, VideoParameters) and given.mode:
+        return given.mode
+    if request.size:
+        lines = Billed.sized(*parse_size(request.size)).resolution
+    return FRAME.resolutions.get((lines or "").lower(), "std")
 
 
 def _effect(draft: Draft) -> None:
@@ -218,7 +227,7 @@ VIDEOS: Final = (
         "extend",
         fields={"model": Field("", later), "source": Field("video_id", later), "parameters.mode": Field("", later)},
         shape=_extended,
-        billed=lambda draft: Billed(mode=_mode_of(draft), duration=wire.EXTENDED),
+        billed=lambda draft: Billed(mode=_mode_of(draft.request), duration=wire.EXTENDED),
     ),
     operation(
         wire.EFFECTS,
