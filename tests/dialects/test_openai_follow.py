@@ -61,12 +61,20 @@ async def test_an_extension_is_as_long_as_it_says(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "operation"), [("/v1/videos/edits", "edit_video"), ("/v1/videos/extensions", "extend")]
+    ("path", "operation", "said"),
+    [("/v1/videos/edits", "edit_video", {}), ("/v1/videos/extensions", "extend", {"seconds": 8})],
 )
-async def test_a_video_of_ones_own_making(house: House, path: str, operation: str) -> None:
-    await house.call("POST", path, json={"prompt": "b", "seconds": 8, "video": CLIP, "model": "sora-2-pro"})
+async def test_a_video_of_ones_own_making(house: House, path: str, operation: str, said: dict[str, Any]) -> None:
+    await house.call("POST", path, json={"prompt": "b", "video": CLIP, "model": "sora-2-pro", **said})
     clip = MediaInput("video", url=CLIP)
-    assert house.request == request(operation, model="sora-2-pro", duration=8.0, inputs=(clip,))
+    duration = 8.0 if said else None
+    assert house.request == request(operation, model="sora-2-pro", duration=duration, inputs=(clip,))
+
+
+async def test_what_an_extension_comes_to_is_not_the_length_of_its_edit(house: House) -> None:
+    source = house.tasks.done(msgspec.structs.replace(TEXT, operation="extend")).task.id
+    answer = await house.call("POST", "/v1/videos/edits", json={"prompt": "b", "video": video_id(source)})
+    assert (answer.status_code, house.request.duration) == (200, None), answer.text
 
 
 async def test_a_video_that_comes_as_a_file(house: House) -> None:
@@ -96,6 +104,7 @@ async def test_pictures_of_an_edit_are_references(house: House) -> None:
         ("edits", {"prompt": "b", "video": "http://127.0.0.1/a.mp4"}, 400, "video"),
         ("edits", {"prompt": "b", "video": "data:video/mp4;base64,*"}, 400, "video"),
         ("edits", {"prompt": "b", "video": "MINE", "seconds": 4}, 400, "seconds"),
+        ("edits", {"prompt": "b", "video": CLIP, "seconds": 1}, 400, "seconds"),
         ("edits", {"prompt": "b", "video": "MINE", "model": "sora-2"}, 400, "model"),
         ("extensions", {"prompt": "b", "video": "MINE", "seconds": 5}, 400, "seconds"),
         ("extensions", {"prompt": "b", "video": CLIP, "input_reference": URL}, 400, "input_reference"),

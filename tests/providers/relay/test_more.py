@@ -73,6 +73,17 @@ async def test_a_file_goes_on(*, provider: Provider, fake: FakeRelay, channel: C
     assert (name, part.filename, part.content_type, part.content) == ("video", "video.mp4", "video/mp4", fake.file)
 
 
+@pytest.mark.parametrize("made_here", [True, False])
+def test_an_edit_is_never_shorter_than_its_video(made_here: bool) -> None:
+    """A client's word for the length would be what is paid for."""
+    source = {"source": Reference(task=1)} if made_here else {"inputs": (CLIP,)}
+    request = text(operation="edit_video", prompt="at night", duration=1.0, **source)
+    known = Source("video_1", text(duration=8.0)) if made_here else None
+    with pytest.raises(GatewayError) as caught:
+        translate(OFFICIAL, request, "sora-2", known)
+    assert caught.value.param == "duration"
+
+
 async def test_several_references_reach_it(
     *, provider: Provider, fake: FakeRelay, channel: Channel, form: Form
 ) -> None:

@@ -80,16 +80,23 @@ def parse_remix(
 
 
 async def edited(call: Call, body: Body) -> Parsed:
-    """A video changed as its prompt says. Raises GatewayError."""
+    """A video changed as its prompt says; it stays as long as it is, whatever a client says. Raises GatewayError."""
     request, media, source = await _following(call, body, "edit_video")
     references = [msgspec.structs.replace(one, role="reference") if one.role != "video" else one for one in media]
-    if source is not None:
-        shown = video(source, call.edge.media, call.edge.catalogue).seconds
-        own = (source.task.request.duration, None if shown is None else float(shown))
-        if request.duration is not None and request.duration not in own:
-            raise invalid("seconds: an edit keeps those of its source; leave them out.", "seconds")
-        request = msgspec.structs.replace(request, duration=source.task.request.duration)
+    if request.duration is not None and request.duration not in _lengths(call, source):
+        raise invalid("seconds: an edit keeps those of its source; leave them out.", "seconds")
+    # what an extension comes to with all before it, only its upstream knows
+    known = source is not None and source.task.operation != "extend"
+    request = msgspec.structs.replace(request, duration=source.task.request.duration if source and known else None)
     return _judged(request, call.edge.catalogue), references
+
+
+def _lengths(call: Call, source: View | None) -> tuple[float | None, ...]:
+    """How long a video of ours was asked to be, and is."""
+    if source is None:
+        return ()
+    shown = video(source, call.edge.media, call.edge.catalogue).seconds
+    return source.task.request.duration, None if shown is None else float(shown)
 
 
 async def extended(call: Call, body: Body) -> Parsed:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
-from telecine.nouns.errors import invalid
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.parameters import CharacterParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Traits
@@ -89,7 +89,17 @@ def _references(draft: Draft) -> None:
 
 
 def _edited(draft: Draft) -> None:
-    """An edit and an extension have the frame of their source, too, unless they ask for another."""
+    """An edit has the frame of its source, too, unless it asks for another, and its length: what is paid for is not
+    what somebody says of it. Raises GatewayError."""
+    _extended(draft)
+    said, source = draft.request.duration, draft.source.request if draft.source is not None else None
+    if said is not None and (draft.media or (source is not None and said < (source.duration or said))):
+        message = "An edit is as long as the video that it is made of; leave the duration out."
+        raise GatewayError("unsupported_parameter", message, param="duration")
+
+
+def _extended(draft: Draft) -> None:
+    """An extension has the frame of its source, unless it asks for another."""
     _remixed(draft)
     _of_video(draft, "video[id]")
 
@@ -211,7 +221,10 @@ OFFICIAL: Final = Vendor(
         ),
         "edit_video": _EDITED,
         "extend": replace(
-            _EDITED, create=f"POST {PATH}/extensions", fields={**_OF_VIDEO, "duration": _FIELDS["duration"]}
+            _EDITED,
+            create=f"POST {PATH}/extensions",
+            fields={**_OF_VIDEO, "duration": _FIELDS["duration"]},
+            shape=_extended,
         ),
         "create_character": Op(
             create=f"POST {PATH}/characters",
