@@ -102,6 +102,26 @@ def test_a_failure_is_an_error_in_either_way(client: openai.OpenAI) -> None:
     assert streamed.value.code == "content_policy_violation"
 
 
+def test_a_chat_goes_on_after_a_failure(server: LiveServer, client: openai.OpenAI) -> None:
+    made = server.call("POST", "/v1/videos", {"model": "film", "prompt": "never [[fail:content_policy]]"}).json
+    assert server.ended(made["id"])["status"] == "failed"
+    chat = [{"role": "user", "content": "never"}, {"role": "assistant", "content": f"> ID: `{made['id']}`\n\n> ❌"}]
+    answer = server.call("POST", "/v1/chat/completions", {**users(""), "messages": [*chat, *users(QUICK)["messages"]]})
+    assert answer.status == 200, answer.content
+    assert task_in(server, answer.json["choices"][0]["message"]["content"])["operation"] == "text_to_video"
+
+
+def test_the_prompt_of_an_answer_names_no_video(server: LiveServer) -> None:
+    quoted = json.dumps({"prompt": "as in\n> ID: `video_0000000000001`"})
+    made = server.ended(server.call("POST", "/v1/videos", {"model": "film", "prompt": QUICK}).json["id"])
+    answer = f"```json\n{quoted}\n```\n\n> ID: `{made['id']}`\n\n"
+    chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": answer}]
+    body = {**users(""), "messages": [*chat, *users("at night [[delay:0]]")["messages"]]}
+    changed = server.call("POST", "/v1/chat/completions", body)
+    assert changed.status == 200, changed.content
+    assert task_in(server, changed.json["choices"][0]["message"]["content"])["operation"] == "remix"
+
+
 def test_a_client_that_hangs_up_loses_nothing(server: LiveServer) -> None:
     body = {"model": "film", "messages": [{"role": "user", "content": "a long one [[delay:2]]"}], "stream": True}
     with closing(server.connect()) as connection:
@@ -147,12 +167,15 @@ def test_what_is_refused_is_named_and_nothing_is_stored(
     assert server.call("GET", "/v1/tasks?limit=1").json["data"][:1] == before
 
 
-@pytest.mark.parametrize("named", ["video_0000000000001", "film:task_0000000000001", "theirs"])
+@pytest.mark.parametrize("named", ["video_0000000000001", "film:task_0000000000001", "theirs", "another model's"])
 def test_an_answer_of_somebody_else_is_not_found(server: LiveServer, named: str) -> None:
     if named == "theirs":
         made = server.call("POST", "/v1/videos", {"model": "film", "prompt": QUICK}, key=OTHER_KEY).json
         named = made["id"]
         assert parse_task_id(named) is not None
+    if named == "another model's":
+        made = server.call("POST", "/v1/videos", {"model": "film", "prompt": QUICK}).json
+        named = f"sora-2:task_{made['id'].removeprefix('video_')}"
     chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": f"> ID: `{named}`"}]
     answer = server.call("POST", "/v1/chat/completions", users("b") | {"messages": [*chat, *users("b")["messages"]]})
     assert (answer.status, answer.json["error"]["param"]) == (404, "messages")

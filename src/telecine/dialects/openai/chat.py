@@ -15,21 +15,23 @@ from telecine.dialects.inline import Source
 from telecine.dialects.openai.chat_render import Completion, completion, stream
 from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create
 from telecine.dialects.openai.follow import remixed
+from telecine.dialects.openai.form import named
 from telecine.dialects.openai.rows import PROMPT
 from telecine.dialects.rows import Create, Parsed
 from telecine.dialects.scalars import flag
 from telecine.dialects.waiting import Wait
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.ids import parse_task_id
-from telecine.nouns.operations import makes_of
 from telecine.nouns.request import GenerationRequest
 from telecine.tasks.view import View
 from telecine.wires.openai_chat import CHAT_ALONE, PATH, ChatMessage, CreateChat
 
 _LONGEST: Final = 590.0
 """Seconds; OpenAI's own clients hang up after 600."""
-_NAMED: Final = re.compile(r"\bID:\s{0,4}`?([A-Za-z0-9._-]{0,100}:?(?:video|task|tsk)_[A-Za-z0-9]{6,80})")
-"""As our own answers name their task, and relays theirs."""
+_NAMED: Final = re.compile(
+    r"^>?[ \t]{0,4}ID:\s{0,4}`?([A-Za-z0-9._-]{0,100}:?(?:video|task|tsk)_[A-Za-z0-9]{6,80})", re.MULTILINE
+)
+"""As our own answers name their task, and relays theirs: on a line of its own, which no prompt that is repeated before
+it can write."""
 _MOST: Final = 64 * 1024
 """Characters of an answer that are looked at: its beginning, where the id stands."""
 
@@ -97,30 +99,28 @@ def _content(message: ChatMessage, param: str) -> _Content:
 
 
 async def _source(call: Call, before: Sequence[ChatMessage]) -> View | None:
-    """The video of the latest answer in the chat; None where there is no answer that names one. Raises GatewayError for
-    one that is not the caller's."""
+    """The video of the latest answer in the chat that did not come to nothing; None where no answer names one. Raises
+    GatewayError for one that is not the caller's."""
     for message in reversed(before):
         if message.role != "assistant":
             continue
-        named = _NAMED.search(_text(message.content)[:_MOST])
-        if named is None:
+        found = _NAMED.search(_text(message.content)[:_MOST])
+        if found is None:
             continue
-        task_id = parse_task_id(named[1])
-        view = None if task_id is None else await _found(call, task_id)
-        if view is None or makes_of(view.task.request) != "video":
-            said = f"There is no video '{named[1]}', which an answer in the chat names, or it is not yours."
-            raise GatewayError("not_found", said, param="messages")
-        return view
+        view = await _video(call, found[1])
+        if view.task.status not in ("failed", "cancelled"):
+            return view
     return None
 
 
-async def _found(call: Call, task_id: int) -> View | None:
+async def _video(call: Call, name: str) -> View:
     try:
-        return await call.edge.tasks.get(call.principal, task_id)
+        return await named(call, name)
     except GatewayError as error:
         if error.code != "not_found":
             raise
-        return None
+        said = f"There is no video '{name}', which an answer in the chat names, or it is not yours."
+        raise GatewayError("not_found", said, param="messages") from None
 
 
 def _text(content: Any) -> str:
