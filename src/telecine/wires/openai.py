@@ -35,8 +35,18 @@ SHAPES: Final = {
 """The four official sizes (`size`) by aspect ratio and by what the shorter side is called."""
 DEFAULT_SIZE: Final = "720x1280"
 
-BILLED: Final = frozenset({"model", "seconds", "size", "n", "duration", "resolution", "quality", "n_variants"})
-"""Fields that change the price; the last four at relays."""
+_OTHERS_BILLED: Final = (
+    *("mode", "sound", "audio", "generate_audio", "generateaudio", "service_tier", "tools", "req_key", "result_type"),
+    *("duration_seconds", "durationseconds", "video_length", "frames", "n_frames", "num_frames"),
+    *("count", "n_variants", "sample_count", "samplecount", "number_of_videos", "numberofvideos", "num_outputs"),
+    *("num_images", "batch_size", "image_size", "imagesize", "series_amount", "hd", "upscale"),
+    *("sequential_image_generation", "sequential_image_generation_options", "frame_rate", "framerate"),
+)
+"""Of the vendors whose models relays sell: they hand on what they do not know themselves."""
+BILLED: Final = frozenset(
+    {"model", "model_name", "seconds", "size", "n", "duration", "resolution", "quality", *_OTHERS_BILLED}
+)
+"""Fields that change the price, in lower case; all but `model`, `seconds` and `size` at relays alone."""
 RELAYED: Final = ("private", "style", "style_id", "storyboard", "character_url", "character_timestamps")
 """Parameters that relays have beside `watermark` (wire table C.2), each under its own name."""
 OURS: Final = frozenset({"prompt", "model", "seconds", "size", "input_reference", "watermark", *RELAYED})

@@ -38,7 +38,7 @@ UNIFIED: Final = frozenset(
      "negative_prompt"}
 )  # fmt: skip
 NEW_API: Final = frozenset(
-    {"model", "prompt", "image", "images", "duration", "width", "height", "size", "fps", "seed", "n", "metadata"}
+    {"model", "prompt", "image", "images", "duration", "width", "height", "size", "seed", "n", "metadata"}
 )
 CHATTED: Final = frozenset({"model", "messages", "stream"})
 """Fields of each form that we alone write."""

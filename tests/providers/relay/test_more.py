@@ -29,6 +29,11 @@ NAMED = CharacterParameters(name="Mr Fox")
 ANN = MediaInput("reference", object_key="first")
 
 
+def unknown(**fields: Any) -> GenerationRequest:
+    """Of a client of the same dialect, with fields that nobody here knows."""
+    return text(native=Native("openai", {name: msgspec.Raw(msgspec.json.encode(one)) for name, one in fields.items()}))
+
+
 def of_source(operation: str, **fields: Any) -> GenerationRequest:
     return text(operation=operation, source=Reference(task=1), **fields)
 
@@ -71,6 +76,12 @@ async def test_a_file_goes_on(*, provider: Provider, fake: FakeRelay, channel: C
     assert shelf.limits == [100 * 1024 * 1024]
     ((name, part),) = fake.jobs[made.upstream_id].files
     assert (name, part.filename, part.content_type, part.content) == ("video", "video.mp4", "video/mp4", fake.file)
+
+
+def test_what_nobody_here_knows_and_is_free_goes_on_as_it_came() -> None:
+    draft = translate(NEW_API, unknown(fps=24, metadata={"cfg": 0.5, "camera": {"pan": 1}}), "sora-2")
+    assert {name: bytes(raw) for name, raw in draft.passed.items()} == {"fps": b"24"}
+    assert draft.body["metadata"] == {"cfg": 0.5, "camera": {"pan": 1}}
 
 
 @pytest.mark.parametrize("made_here", [True, False])
@@ -219,6 +230,13 @@ def test_other_models_are_told_a_ratio(fields: Any, body: Any) -> None:
         (NEW_API, text(size="1280x720", aspect_ratio="9:16"), "aspect_ratio"),
         (NEW_API, text(audio=True), "audio"),
         (NEW_API, text(native=Native("openai", {"metadata": msgspec.Raw(b'{"Duration": 20}')})), "metadata.Duration"),
+        (NEW_API, unknown(metadata={"model_name": "kling-v3"}), "metadata.model_name"),
+        (NEW_API, unknown(metadata={"parameters": {"Duration": 20}}), "metadata.parameters.Duration"),
+        (OFFICIAL, unknown(metadata={"mode": "pro"}), "metadata.mode"),
+        (OFFICIAL, unknown(generate_audio=True), "generate_audio"),
+        (OFFICIAL, unknown(**{"extra[frames]": 240}), "extra[frames]"),
+        (UNIFIED, unknown(extra_body={"input": {"n": 4}}), "extra_body.input.n"),
+        (CHAT, unknown(frames=240), "frames"),
         (CHAT, text(duration=4.0), "duration"),
         (CHAT, text(size="1280x720"), "size"),
         (CHAT, text(negative_prompt="rain"), "negative_prompt"),

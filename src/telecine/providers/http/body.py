@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -141,17 +142,36 @@ def _passed(draft: Draft) -> dict[str, msgspec.Raw]:
         plain = name.partition("[")[0].strip().lower()
         if name in written:
             continue
-        if plain in vendor.billed:
-            raise GatewayError(
-                "unsupported_parameter",
-                f"'{name}' changes the price and is not passed on.",
-                param=name,
-            )
+        check_unbilled(name, raw, vendor.billed)
         if plain not in written:
             passed[name] = raw
         elif draft.op.form:
             raise GatewayError("unsupported_parameter", f"'{name}' may be taken for '{plain}'; write that.", param=name)
     return passed
+
+
+def check_unbilled(name: str, raw: msgspec.Raw, billed: AbstractSet[str]) -> None:
+    """Raise GatewayError where the field `name`, or one within the object that it is, changes the price."""
+    plain, *inner = (one.strip().rstrip("]").lower() for one in name.split("["))
+    found = name if plain in billed or not billed.isdisjoint(inner) else None
+    if found is None and bytes(raw).lstrip()[:1] == b"{":
+        found = _billed_in(msgspec.json.decode(raw), billed, name)
+    if found is not None:
+        message = f"'{found[:128]}' changes the price and is not passed on."
+        raise GatewayError("unsupported_parameter", message, param=found[:128])
+
+
+def _billed_in(said: dict[str, Any], billed: AbstractSet[str], at: str) -> str | None:
+    """Such a field of an object, and where it stands; the objects of lists are nobody's parameters."""
+    left = [(at, said)]
+    while left:
+        outer, fields = left.pop()
+        for name, value in fields.items():
+            if name.strip().lower() in billed:
+                return f"{outer}.{name}"
+            if isinstance(value, dict):
+                left.append((f"{outer}.{name}"[:128], value))
+    return None
 
 
 async def filled(draft: Draft, media: MediaReader) -> bytes | Form:

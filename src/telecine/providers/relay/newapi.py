@@ -11,9 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.sizes import is_size, parse_size, plain_resolution
-from telecine.providers.http.body import Draft
+from telecine.providers.http.body import Draft, check_unbilled
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Vendor, later
 from telecine.providers.openai_images import IMAGES
 from telecine.providers.relay.answers import task_of
@@ -62,15 +61,11 @@ def _vendors(draft: Draft) -> dict[str, Any]:
     """What a client of this form has said there to the vendor behind it. Raises GatewayError for what is paid for."""
     native = draft.request.native if draft.take.speaks else None
     raw = native.fields.get("metadata") if native is not None else None
-    said = msgspec.json.decode(raw) if raw is not None else None
-    told = said if isinstance(said, dict) else {}
-    for name in told:
-        if name.strip().lower() in draft.vendor.billed:
-            param = f"metadata.{name[:64]}"
-            raise GatewayError(
-                "unsupported_parameter", f"'{param}' changes the price and is not passed on.", param=param
-            )
-    return told
+    if raw is None:
+        return {}
+    check_unbilled("metadata", raw, draft.vendor.billed)
+    said = msgspec.json.decode(raw)
+    return said if isinstance(said, dict) else {}
 
 
 def _pictures(draft: Draft) -> None:
