@@ -292,7 +292,7 @@ class Router:
                 f"new tasks, or has no model '{model}'."
             )
             return GatewayError("not_found", message, param="source")
-        names = self.names()
+        names = sorted(self.names(), key=lambda one: -_alike(one, model))  # the likeliest first
         shown = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
         return GatewayError("not_found", f"There is no model '{model}'. These exist: {shown}.", param="model")
 
@@ -353,3 +353,8 @@ def _place(channel: Channel) -> Place:
 
 def _credentials(channel: Channel) -> tuple[str | None, ...]:
     return (channel.base_url, channel.api_key, channel.access_key, channel.secret_key)
+
+
+def _alike(name: str, other: str) -> int:
+    """With how many of the same characters both begin."""
+    return next((at for at, (one, two) in enumerate(zip(name, other, strict=False)) if one != two), len(name))
