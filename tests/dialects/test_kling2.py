@@ -215,6 +215,7 @@ async def test_a_create_is_answered_as_documented(house: House, root: str) -> No
         ("/tasks", {"filters": [{"key": "model", "values": []}]}, 400, 1201, "filters[0].key"),
         ("/tasks", {"filters": [{"key": "status", "values": ["succeed"]}]}, 400, 1201, "filters: "),
         ("/tasks", {"cursor": "x"}, 400, 1201, "cursor"),
+        ("/tasks", {"cursor": f"{2**63}-1"}, 400, 1201, "cursor"),
         ("/tasks", {"start_time": "2", "end_time": "1"}, 400, 1201, "end_time"),
     ],
 )

@@ -11,6 +11,7 @@ from telecine.dialects.bodies import present, read_object, typed
 from telecine.dialects.call import Call
 from telecine.dialects.kling2.render import KINDS, STATUS, PageAnswer, shown
 from telecine.nouns.errors import invalid
+from telecine.nouns.ids import MAX_ID
 from telecine.nouns.operations import OPERATIONS
 from telecine.tasks.view import Filter
 from telecine.wires.kling2 import LISTED, LISTED_DAYS, MOST_LISTED, ListTasks, Narrowed, TaskPage
@@ -52,7 +53,7 @@ def _range(wanted: ListTasks, now: float) -> tuple[int | None, int, int | None]:
     goes before the times of the request."""
     if wanted.cursor:
         found = _CURSOR.fullmatch(wanted.cursor)
-        if found is None:
+        if found is None or int(found[1]) > MAX_ID:
             raise invalid("cursor: is none that a list has told.", "cursor")
         return int(found[1]), int(found[2]), None
     since = _time(wanted.start_time, "start_time")
