@@ -159,6 +159,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             makes="video",
             unit="second",
             inputs={"reference": _ANY, "video": _ANY},
+            also=("first_frame", "last_frame"),
             parameters=VideoParameters,
             several=True,
         ),

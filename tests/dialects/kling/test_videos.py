@@ -16,6 +16,7 @@ from telecine.dialects.kling.routes import OPERATIONS
 from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import output_id
+from telecine.nouns.operations import check
 from telecine.nouns.parameters import EffectsParameters, LipSyncParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference
 from telecine.webhooks.delivery import Tidings
@@ -61,6 +62,8 @@ GOOD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("omni-video", {**OMNI, "video_list": [{**BASE, "refer_type": "feature", "keep_original_sound": "no"}]},
      {"operation": "reference_to_video", "inputs": inputs(video=CLIP),
       "parameters": VideoParameters(keep_sound=False)}),
+    ("omni-video", {"prompt": "a", "image_list": [FRAME], "video_list": [{**BASE, "refer_type": "feature"}]},
+     {"operation": "reference_to_video", "inputs": inputs(first_frame=A, video=CLIP)}),
     ("omni-video", {**OMNI, "duration": "5", "image_list": [{"image_url": A}],
                     "video_list": [{**BASE, "keep_original_sound": "yes"}]},
      {"operation": "edit_video", "inputs": inputs(reference=A, video=CLIP), "duration": None, "aspect_ratio": None,
@@ -102,6 +105,7 @@ GOOD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("title", "body", "expected"), GOOD, ids=[f"{one[0]}-{i}" for i, one in enumerate(GOOD)])
 def test_every_field_lands_in_its_place(title: str, body: dict[str, Any], expected: dict[str, Any]) -> None:
     found = parsed(title, body)
+    check(found)
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.native is None
 
@@ -296,6 +300,9 @@ async def test_what_goes_on_has_the_model_and_the_mode_that_it_was_made_with() -
     assert answer.status_code == 200, answer.text
     assert (house.request.model, house.request.parameters) == ("kling-v1-6", given)
     assert answer.json()["data"]["task_info"] == {"parent_video": {"id": name}}
+    sized = house.tasks.done(GenerationRequest("text_to_video", "kling-v1-6", "a cat", size="1080x1920"))
+    await house.call("POST", "/v1/videos/video-extend", json={"video_id": output_id(sized.task.id, 0)})
+    assert house.tasks.created[-1].parameters == given, "what our own form calls a size is Kling's mode"
     other = await house.call("POST", "/v1/videos/video-extend", json={"video_id": name, "model_name": "kling-v1-5"})
     assert (other.status_code, other.json()["code"]) == (400, 1201)
     assert "model_name" in other.json()["message"]

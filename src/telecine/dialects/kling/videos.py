@@ -45,7 +45,7 @@ def _omni(wire: Any) -> str:
     types = {one.type for one in wire.image_list}
     if any(one.refer_type == "base" for one in wire.video_list):
         return "edit_video"
-    if types - {None}:
+    if types - {None} and not wire.video_list:
         return "image_to_video"
     return "reference_to_video" if types or wire.video_list else "text_to_video"
 
