@@ -160,15 +160,22 @@ def _listed(said: Any) -> list[Any]:
 
 
 def operations(table: Iterable[Row]) -> Mapping[str, Op]:
-    """By name, every operation of the table, and which path it has with which model."""
+    """By name, every operation of the table, and which path it has with which model.
+
+    Where the request decides between paths, nobody remembers which of them it was: what one cannot do (be asked by our
+    handle) is not relied on at any.
+    """
     lines: dict[str, list[Row]] = {}
     for row in table:
         for name in row.does:
             lines.setdefault(name, []).append(row)
-    return {
-        name: replace(found[0].op, other=_chosen(found[1:]), ways=[row.op for row in found if row.a_way])
-        for name, found in lines.items()
-    }
+    return {name: _operation(found[0].op, found[1:]) for name, found in lines.items()}
+
+
+def _operation(first: Op, others: Sequence[Row]) -> Op:
+    ways = [row.op for row in others if row.a_way]
+    unnamed = any(way.traits is _UNNAMED for way in ways)
+    return replace(first, other=_chosen(others), ways=ways, traits=_UNNAMED if unnamed else first.traits)
 
 
 def _chosen(table: Sequence[Row]) -> Callable[[str], Op | None]:

@@ -122,7 +122,12 @@ class TryOn(Common, omit_defaults=True, kw_only=True):
 
 GENERATION: Final = Path(path="/v1/images/generations", body=Generation, model="kling-v3")
 OMNI: Final = Path(path="/v1/images/omni-image", body=Omni, model="kling-image-o1")
-MULTI_IMAGE: Final = Path(path="/v1/images/multi-image2image", body=MultiImage, model="kling-v2-1")
+MULTI_IMAGE: Final = Path(
+    path="/v1/images/multi-image2image",
+    body=MultiImage,
+    model="kling-v2-1",
+    named=False,  # no page that was read says that a query takes it
+)
 EXPAND: Final = Path(path="/v1/images/editing/expand", body=Expand, model="kling-expand", models=False)
 TRY_ON: Final = Path(
     path="/v1/images/kolors-virtual-try-on",
