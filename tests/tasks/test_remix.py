@@ -20,7 +20,10 @@ async def test_a_follow_up_is_told_the_job_that_it_follows(tmp_path: Path) -> No
             first.task.request, operation="remix", prompt="a paper plane", source=Reference(task=first.task.id)
         )
         await house.tasks.create(house.me, remix, "openai")
-        assert [sent.source for sent in house.provider.sent] == [None, Source("u1", first.task.request)]
+        assert [sent.source for sent in house.provider.sent] == [
+            None,
+            Source("u1", first.task.request, model="sora-2"),
+        ]
 
 
 async def test_a_follow_up_of_what_had_no_upstream_id_says_so(tmp_path: Path) -> None:

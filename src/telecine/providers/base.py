@@ -306,6 +306,8 @@ class Source(msgspec.Struct, frozen=True):
     """What it was made from, where it was a task of ours."""
     output_id: str | None = None
     """The output that is meant (a clip, a picture), or whatever else lives there (a voice, a session)."""
+    model: str | None = None
+    """The upstream's name of the model that it was made with, where it was a task of ours."""
 
 
 def _at_once() -> None:

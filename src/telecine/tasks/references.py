@@ -128,7 +128,8 @@ async def source_of(context: Context, task: Task) -> Source | None:
     if work is None or work.attempt is None:
         return None
     output = _output(work, reference)
-    source = Source(work.attempt.upstream_id, work.task.request, output.upstream_id if output is not None else None)
+    named = output.upstream_id if output is not None else None
+    source = Source(work.attempt.upstream_id, work.task.request, named, work.attempt.model)
     return None if source.upstream_id is None and source.output_id is None else source
 
 

@@ -47,6 +47,10 @@ SENT: list[tuple[GenerationRequest, str, dict[str, Any]]] = [
      "omni-video", {"model_name": "kling-video-o1", "prompt": "a", "aspect_ratio": "16:9",
                     "image_list": [{"image_url": A}],
                     "video_list": [{"video_url": CLIP, "refer_type": "feature"}]}),
+    (request("reference_to_video", "kling-video-o1", ("first_frame", A), ("video", CLIP), prompt="a"),
+     "omni-video", {"model_name": "kling-video-o1", "prompt": "a",
+                    "image_list": [{"image_url": A, "type": "first_frame"}],
+                    "video_list": [{"video_url": CLIP, "refer_type": "feature"}]}),
     (request("text_to_video", "kling-v3-omni", prompt="a", duration=7.0, audio=True, resolution="720p"),
      "omni-video", {"model_name": "kling-v3-omni", "prompt": "a", "duration": "7", "sound": "on", "mode": "std",
                     "aspect_ratio": "16:9"}),
@@ -182,6 +186,15 @@ def test_what_goes_on_is_priced_as_it_was_made(made: dict[str, Any], mode: str |
     with pytest.raises(GatewayError) as caught:
         translate(KLING, asked, "kling-v1", source)
     assert caught.value.param == "parameters.mode"
+
+
+def test_what_goes_on_is_priced_as_the_model_that_made_it() -> None:
+    source = Source("job", request("text_to_video", "kling-v1-6"), "v7", "kling-v1-6")
+    with pytest.raises(GatewayError) as caught:
+        translate(KLING, request("extend", "kling-v1", source=OURS), "kling-v1", source)
+    assert caught.value.param == "model"
+    asked = request("extend", "kling-v1-6", source=OURS)
+    assert translate(KLING, asked, "kling-v1-6", source).body["video_id"] == "v7"
 
 
 async def test_nothing_is_sent_without_what_goes_on(provider: Provider) -> None:

@@ -117,10 +117,12 @@ def _omni_billed(draft: Draft) -> Billed:
 
 
 def _extended(draft: Draft) -> None:
-    """Its model and its mode are those of what goes on: neither is sent."""
+    """Its model and its mode are those of what goes on: neither is sent, and it is billed by them."""
     if draft.request.source is None and not draft.request.inputs:
         raise invalid("Kling extends a video that it has made: name that as the source.", "source")
-    before = draft.source.request if draft.source is not None else None
+    before, model = (draft.source.request, draft.source.model) if draft.source is not None else (None, None)
+    if before is not None and model not in (None, draft.model):
+        raise invalid(f"The video was made with {before.model}, and goes on with that: say so.", "model")
     if before is not None and (mode := _mode_of(before)) != _mode_of(draft.request):  # it is priced by what it says
         message = f"The video was made in the mode '{mode}', and goes on in that: say so."
         raise invalid(message, "parameters.mode")
