@@ -44,7 +44,7 @@ def house() -> House:
         ({"duration": 8.0}, request(duration=8.0)),
         ({"width": 1280, "height": 720}, request(size="1280x720")),
         ({"width": 1280, "height": 720, "size": "1280x720"}, request(size="1280x720")),
-        ({"seed": 3, "n": 1}, request(seed=3)),
+        ({"seed": 3, "n": 1, "response_format": "url"}, request(seed=3)),
         ({"seconds": "8", "size": "9x16"}, request(duration=8.0, aspect_ratio="9:16")),
         ({"metadata": {"resolution": "720p", "ratio": "16:9"}}, request(resolution="720p", aspect_ratio="16:9")),
         ({"metadata": {"negative_prompt": "dogs", "seed": 3}}, request(negative_prompt="dogs", seed=3)),
@@ -91,13 +91,17 @@ async def test_what_a_vendor_alone_knows_reaches_an_upstream_of_this_family(hous
         ({"resolution": "1080p", "metadata": {"resolution": "720p"}}, 400, "invalid_request", "metadata.resolution"),
         ({"metadata": {"image_tail": OTHER}}, 400, "invalid_request", "metadata.image_tail"),
         ({"metadata": "x"}, 400, "invalid_request", "metadata"),
+        ({"metadata": {"more": {"callback_url": "https://me.test/h"}}}, 400, "unsupported_parameter", "callback_url"),
+        ({"metadata": {"a": "b" * 300_000}}, 413, "too_large", None),
+        ({"storyboard": [{"webhook": "https://me.test/h"}]}, 400, "unsupported_parameter", "webhook"),
+        ({"response_format": "b64_json"}, 400, "unsupported_parameter", "response_format"),
         ({"model": "gpt-9"}, 404, "not_found", "model"),
         ({"image": "a.png"}, 400, "invalid_request", "image"),
         ({"duration": 7}, 400, "invalid_request", "seconds"),
     ],
 )
 async def test_bad_input_gets_new_apis_envelope(
-    house: House, body: dict[str, Any], status: int, code: str, param: str
+    house: House, body: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     answer = await house.call("POST", CREATE, json={"prompt": "a cat", **body})
     found = answer.json()

@@ -85,6 +85,10 @@ def test_what_only_a_vendor_may_know_goes_to_whoever_speaks_its_dialect() -> Non
     assert caught.value.param == "brand_new"
 
 
+def test_who_asks_may_drop() -> None:
+    Take(request(native=Native("openai", {"user": msgspec.Raw(b'"ann"')}))).refuse_rest("p")
+
+
 def test_what_is_followed_up_is_not_dropped() -> None:
     told = request(source=Reference(task=1))
     take = Take(told)

@@ -27,6 +27,8 @@ ADVISORY: Final = frozenset(
 )
 
 
+_WHO: Final = "user"
+"""As most vendors call who asks, for whom it is advisory (`parameters.user`)."""
 _ABSENT: Final = (b"null", b'""', b"[]", b"{}")
 """What says nothing: some clients write every field that they know."""
 
@@ -124,7 +126,7 @@ def _refuse(native: Native, provider: str) -> None:
     for name, novel in native.novel.items():
         raise GatewayError("invalid_request", novel.objection, param=name)
     for name in sorted(native.fields):
-        if bytes(native.fields[name]) not in _ABSENT:
+        if name != _WHO and bytes(native.fields[name]) not in _ABSENT:
             raise GatewayError(
                 "unsupported_parameter",
                 f"The field '{name}' is not known here, and the provider '{provider}' speaks another wire format. "

@@ -126,7 +126,9 @@ def notes_of(body: Body) -> dict[str, str] | None:
 
 
 def _parameters(wire: CreateVideo) -> VideoParameters | None:
-    """What only relays have. None where none of it is said."""
+    """What only relays have. None where none of it is said. Raises GatewayError."""
+    if wire.storyboard is not None:
+        Body({"storyboard": wire.storyboard}).unknown(Known(()))  # whatever it is, it says no more than an unknown one
     made = VideoParameters(
         watermark=scalars.flag(wire.watermark, "watermark"),
         private=scalars.flag(wire.private, "private"),

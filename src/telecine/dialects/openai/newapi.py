@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from telecine.dialects import scalars
 from telecine.dialects.base import Edge
-from telecine.dialects.bodies import Body
+from telecine.dialects.bodies import Body, Known
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.errors import Errors
 from telecine.dialects.openai.create import hook_of, parse_create
@@ -57,6 +57,8 @@ _VENDORS: Final = {
     "watermark": "watermark",
 }
 """By its name within `metadata`, the field that says the same outside."""
+_NOTHING: Final = Known(())
+"""What is known here of the rest."""
 _ACTIONS: Final = {
     "text_to_video": "textGenerate",
     "image_to_video": "generate",
@@ -203,12 +205,15 @@ def parse_generation(body: Body, models: Catalogue) -> Parsed:
     if width is not None:
         _say(fields, "size", f"{width}x{height}", "width")
     _tail(fields, vendors)
+    if fields.pop("response_format", None) not in (None, "", "url"):
+        message = "response_format: a video comes as a link; must be url."
+        raise GatewayError("unsupported_parameter", message, param="response_format")
     request, media = parse_create(Body(fields, files=body.files), models)
     if not vendors:
         return request, media
     native = request.native or Native("openai", {})
-    rest = msgspec.Raw(msgspec.json.encode(vendors))
-    return replace(request, native=replace(native, fields={**native.fields, "metadata": rest})), media
+    rest = Body({"metadata": vendors}).unknown(_NOTHING)
+    return replace(request, native=replace(native, fields={**native.fields, **rest})), media
 
 
 def _vendors(fields: dict[str, Any]) -> dict[str, Any]:
