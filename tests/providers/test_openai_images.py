@@ -106,12 +106,18 @@ async def test_unfinished_pictures_come_in_a_stream(
         assert "stream" not in fake.asked[-1].fields
 
 
+_PARTLY = b'data: {"type": "image_generation.partial_image", "b64_json": "AAAA"}\n\n'
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (b'data: {"type": "image_generation.partial_image", "b64_json": "AAAA"}\n\n', Unknown),
+        (_PARTLY, Unknown),
         (b'data: {"error": {"code": "moderation_blocked", "message": "no"}}\n\n', Refused),
         (b'data: {"error": {"code": "server_error", "message": "no"}}\n\n', Unknown),
+        (b'data: {"error": {"code": "rate_limit_exceeded", "message": "no"}}\n\n', Refused),
+        (_PARTLY + b'data: {"error": {"code": "rate_limit_exceeded", "message": "no"}}\n\n', Unknown),
+        (_PARTLY + b'data: {"error": {"code": "moderation_blocked", "message": "no"}}\n\n', Refused),
         (b"", Unknown),
     ],
 )

@@ -20,11 +20,13 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.sizes import is_size, parse_ratio, parse_size, short_side
 from telecine.nouns.task import Facts, Tokens, Usage
 from telecine.providers.base import Succeeded, Traits, UpstreamOutput
+from telecine.providers.complaint import complaint_in
 from telecine.providers.http.answers import link
 from telecine.providers.http.body import Draft
 from telecine.providers.http.events import events
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, later
 from telecine.providers.http.getters import at, rows
+from telecine.providers.refusal import POLICY, WORDS, about_policy
 from telecine.providers.take import Take
 from telecine.wires import openai_images as wire
 from telecine.wires.openai_images import PARTIAL, ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
@@ -74,7 +76,14 @@ def streamed(body: bytes) -> bytes:
         about = {name: made[-1].get(name) for name in ("usage", *_ABOUT)}
         return msgspec.json.encode({"data": made, PARTIAL: by_end.get("partial_image", []), **about})
     error = next((event for event in told if event.get("error")), None)
+    if error is not None and "partial_image" in by_end and not _is_policy(error):
+        return b"{}"  # it had begun, and is paid for: nobody else is asked to make it
     return body if error is None else msgspec.json.encode(error)
+
+
+def _is_policy(event: dict[str, Any]) -> bool:
+    said = complaint_in(event)
+    return said is not None and (any(WORDS.get(one) is POLICY for one in said.words) or about_policy(said.message))
 
 
 def _edited(draft: Draft) -> None:
