@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from telecine.accounts.keys import Keys
 from telecine.accounts.pairs import Pair, check_token, new_pair, reseal, signer_of
 from telecine.config import ConfigError, KeyConfig
 from telecine.nouns.errors import GatewayError
+from telecine.store import tables
 from telecine.store.sealing import Seal
 from tests.tasks.scripted import SEAL, House
 
@@ -130,6 +132,17 @@ async def test_a_token_ends_with_its_key(tmp_path: Path) -> None:
             house.clock.advance(10)
             with pytest.raises(GatewayError, match="expired" if expires_at else "not valid"):
                 await house.keys.check(text)
+
+
+async def test_a_token_is_worth_nothing_without_the_secret_that_it_is_checked_with(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        pair = new_pair()
+        await house.keys.create("kling", pair=pair)
+        lost = update(tables.keys).where(tables.keys.c.access_key == pair.access_key).values(secret_key=None)
+        await house.database.change(lambda connection: connection.execute(lost))
+        for secret in ("anything that is long enough to sign with", pair.secret_key):
+            with pytest.raises(GatewayError, match="cannot be opened"):
+                await house.keys.check(token(claims(house.clock.now(), iss=pair.access_key), secret))
 
 
 async def test_a_key_that_looks_like_a_token_goes_on_working(tmp_path: Path) -> None:

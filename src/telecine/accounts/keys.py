@@ -86,9 +86,10 @@ class Keys:
         known = None if signer is None else await self._found(signer, self._signers)
         if known is None:  # whoever chose a key may have given it the form of a token
             known = await self._found(digest_of(text), self._reads)
-        elif known.secret_key is not None:
-            secret_key = self._seal.open(known.secret_key, known.principal.key_id or 0)
-            if secret_key is None:  # sealed with a key that this installation does not have now
+        else:
+            sealed = known.secret_key
+            secret_key = None if sealed is None else self._seal.open(sealed, known.principal.key_id or 0)
+            if secret_key is None:  # it is lost, or sealed with a key that this installation does not have now
                 raise GatewayError("authentication", "The secret key of this token cannot be opened; get a new pair.")
             check_token(text, secret_key, self._clock.now())
         return _living(known, self._clock.now())
