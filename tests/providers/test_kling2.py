@@ -340,6 +340,15 @@ def test_odd_answers_are_no_verdict(told: dict[str, Any]) -> None:
     assert isinstance(judged(**told), Unreadable)
 
 
+@pytest.mark.parametrize("external_id", ["", None, "43", 42])
+def test_a_job_that_does_not_say_our_handle_is_not_ours(external_id: Any) -> None:
+    """A question by external ids is a list: whoever passes over what it asks for tells of any job."""
+    task = {"id": "1", "status": "submitted", "external_id": external_id}
+    reply = Reply(200, {}, msgspec.json.encode({"code": 0, "data": [task]}))
+    found = polled(KLING2, reply, Channel("k", "https://kling.test"), name="42", handle="42", now=NOW)
+    assert isinstance(found, Unreadable)
+
+
 def test_pictures_sounds_and_bills() -> None:
     outputs = [
         {"type": "image", "url": "https://a/1.png", "group_id": "g"},

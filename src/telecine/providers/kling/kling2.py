@@ -37,6 +37,8 @@ _FRAME: Final = Frame("settings.aspect_ratio", RATIOS, "settings.resolution", {o
 _INTELLIGENT: Final = "intelligence"
 """The shot type that the generation before it calls what `multi_shot` alone means here [reconstructed]."""
 _MOVED: Final = RESOLUTIONS[:2]
+_NOBODY: Final = "-"
+"""No handle of ours."""
 _tasks: Final = rows("data")
 _outputs: Final = rows("outputs")
 
@@ -253,7 +255,7 @@ KLING2: Final[Vendor] = replace(
     made=at("data.id"),
     job=lambda said: next(iter(_tasks(said)), None),
     id=at("id"),
-    handled=at("external_id"),
+    handled=lambda job: at("external_id")(job) or _NOBODY,  # a job of a list has to say that it is ours
     status=Status(at("status"), queued={"submitted"}, running={"processing"}, done={"succeeded"}, failed={"failed"}),
     reasons=(at("message"),),
     outputs=_made,
