@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from telecine.wires.kling import calls as wire
 
 _CALL: Final = Traits(RETENTION, submit_timeout=wire.CALL, usual=5.0, synchronous=True, url_only=frozenset({"video"}))
 """Nobody can ask what has become of a call, and Kling documents no name for one: an unknown outcome stays unknown."""
+_Found = TypeVar("_Found", wire.Face, wire.Cutout)
 
 
 def _call(path: Path, does: str, **more: Any) -> Row:
@@ -40,7 +41,7 @@ def _faces(told: Told) -> Succeeded | str:
     data, until = at("data")(told.job), told.now + RETENTION
     session, found = named(at("session_id")(data)), rows("face_data")(data)
     try:
-        faces = msgspec.convert(found, list[wire.Face])
+        faces = _read([{**one, "face_id": named(one.get("face_id"))} for one in found], wire.Face)
     except msgspec.ValidationError:
         return "faces that cannot be read"
     if session is None:
@@ -54,13 +55,20 @@ def _cutouts(told: Told) -> Succeeded | str:
     data, until = at("data")(told.job), told.now + RETENTION
     found = rows("task_result.images")(data)
     try:
-        parts = msgspec.convert(found, list[wire.Cutout])
+        parts = _read(found, wire.Cutout)
     except msgspec.ValidationError:
         return "parts that cannot be read"
     if not parts:
         return "an answer without a part"
     pictures = [file(one.url, "image", one.type, until, part="cutout") for one in parts]
     return _told(data, [msgspec.structs.replace(one, url=msgspec.UNSET) for one in parts], pictures)
+
+
+def _read(found: list[dict[str, Any]], kind: type[_Found]) -> list[_Found]:
+    """What was paid for, as far as it can be read: numbers may be texts, and what is null is not said. Raises
+    msgspec.ValidationError."""
+    said = [{name: value for name, value in one.items() if value is not None} for one in found]
+    return msgspec.convert(said, list[kind], strict=False)  # type: ignore[valid-type]
 
 
 def _told(data: Any, said: Any, pictures: list[UpstreamOutput | None], name: str | None = None) -> Succeeded:
