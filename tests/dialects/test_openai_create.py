@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from telecine.dialects.openai import OPENAI
 from telecine.nouns.errors import GatewayError
+from telecine.nouns.ids import video_id
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from tests.dialects.house import NOW, House, base64_of, bounded, picture
@@ -541,3 +543,19 @@ async def test_only_a_completed_video_of_ones_own_can_be_remixed(house: House) -
     answer = await house.call("POST", f"/v1/videos/{other.task.id}/remix", json={"prompt": "x"})
     assert answer.status_code == 404
     assert house.untouched
+
+
+async def test_a_chat_that_may_not_be_streamed_tells_its_id_all_the_same(house: House) -> None:
+    house.edge.streams.most = 0
+    app = house.app
+
+    async def gated(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["dialect"] = OPENAI
+        await app(scope, receive, send)
+
+    house.app = gated
+    body = {"model": "sora-2", "stream": True, "messages": [{"role": "user", "content": "a cat"}]}
+    first, error, done = (await house.call("POST", "/v1/chat/completions", json=body)).text.strip().split("\n\n")
+    (task_id,) = house.tasks.views
+    assert f"> ID: `{video_id(task_id)}`" in json.loads(first[6:])["choices"][0]["delta"]["content"]
+    assert (json.loads(error[6:])["error"]["code"], done) == ("rate_limit_exceeded", "data: [DONE]")

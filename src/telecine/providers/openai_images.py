@@ -31,7 +31,6 @@ from telecine.providers.take import Take
 from telecine.wires import openai_images as wire
 from telecine.wires.openai_images import PARTIAL, ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
 
-TITLE: Final = "The OpenAI Images API"
 SYNCHRONOUS: Final = Traits(wire.LINK_SECONDS, synchronous=True, submit_timeout=600.0, deadline=600.0, usual=30.0)
 _SAYING: Final = ("size", "aspect_ratio", "resolution")
 _RELAYED: Final = ("seed", "negative_prompt")

@@ -78,8 +78,9 @@ def stream(call: Call, view: View) -> Streamed:
 async def _lines(call: Call, view: View) -> AsyncGenerator[bytes]:
     task, edge = view.task, call.edge
     try:
+        # first of all: whoever is told no more than that can still ask for what they pay for
+        yield _chunk(task, {"role": "assistant", "content": _beginning(task)})
         with edge.streams.one_of(call.principal.account_id):
-            yield _chunk(task, {"role": "assistant", "content": _beginning(task)})
             async with aclosing(_progress(call, view)) as lines:
                 async for line in lines:
                     yield line if line == COMMENT else _chunk(task, {"content": line.decode()})
