@@ -221,9 +221,10 @@ IGNORED = {
     *(("kling/video-extend", name) for name in ("task_id", "video_id", "model_name", "model")),
     ("suno", "task_id"),
     ("bizyair", "suppress_preview_output"),
+    ("openai/new-api", "response_format"),
 }
-"""What the client's own vendor documents as ignored; what only says again which clip goes on; and what asks to leave
-out what is left out in any case. What goes on is known by its own channel alone, and keeps its model."""
+"""What the client's own vendor documents as ignored; what only says again which clip goes on; and what asks for what
+happens in any case. What goes on is known by its own channel alone, and keeps its model."""
 Parsed = tuple[GenerationRequest, list[Source]]
 
 
