@@ -354,6 +354,21 @@ def test_what_no_line_fits_is_not_free() -> None:
     assert caught.value.code == "permission"
 
 
+@pytest.mark.parametrize("unit", ["second", "image", "track"])
+def test_a_line_for_many_models_makes_none_of_them_free(unit: str) -> None:
+    """Whoever prices the videos of a vendor has not said what its calls cost."""
+    call = GenerationRequest("kling:identify_face", "kling-identify-face")
+    lines = [line("0.1", unit, "kling-*")]
+    with pytest.raises(GatewayError, match="has no price for a job like this one"):
+        quoted(book(*lines), call)
+    assert quoted(book(*lines, line("0.05", "call", "kling-*")), call) == Quote(
+        (Price("call", 50_000),), 50_000, 50_000
+    )
+    free = quoted(book(line("0", unit, "kling-*")), call)
+    assert free is not None
+    assert free.hold == 0
+
+
 counts = st.integers(0, 10**12)
 micros = st.integers(0, 10**12)
 KINDS = dict(zip(TOKEN_UNITS, Tokens.__struct_fields__, strict=True))

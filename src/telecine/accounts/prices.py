@@ -113,9 +113,14 @@ class PriceBook:
 
     def _is_for(self, line: PriceConfig, priced: Priced) -> bool:
         """Whether the line can price such a thing. One by a unit of which it has none would make it free, so where the
-        model makes something else that has some, the line is for that."""
+        model makes something else that has some, the line is for that; and one for a pattern of names, unless it says
+        that they are free, is for those of them that have some."""
+        if priced.makes is None or counts(line.unit, priced.makes):
+            return True
+        if is_glob(line.model) and line.price:
+            return False
         model = self._catalogue.find(priced.model)
-        if priced.makes is None or model is None or counts(line.unit, priced.makes):
+        if model is None:
             return True
         return not any(counts(line.unit, kind) for kind in model.kinds)
 
