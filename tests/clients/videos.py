@@ -97,7 +97,7 @@ def kino(address: str, key: str) -> dict[str, Any]:
         client.create_video_task("sora-2", "a cat", duration=7)
         refused = None
     except kinoapi.KinoAPIError as error:
-        refused = [error.status, error.code, "seconds" in str(error)]
+        refused = [error.status, error.code, "duration" in str(error)]
     return {
         "models": "sora-2" in client.list_models(),
         "done": [done["status"], done["progress"], done["result_url"].partition("?")[0].startswith(address)],

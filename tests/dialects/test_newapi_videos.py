@@ -97,7 +97,7 @@ async def test_what_a_vendor_alone_knows_reaches_an_upstream_of_this_family(hous
         ({"response_format": "b64_json"}, 400, "unsupported_parameter", "response_format"),
         ({"model": "gpt-9"}, 404, "not_found", "model"),
         ({"image": "a.png"}, 400, "invalid_request", "image"),
-        ({"duration": 7}, 400, "invalid_request", "seconds"),
+        ({"duration": 7}, 400, "invalid_request", "duration"),
     ],
 )
 async def test_bad_input_gets_new_apis_envelope(

@@ -20,10 +20,11 @@ from telecine.dialects.base import Edge
 from telecine.dialects.bodies import Body, Known
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.errors import Errors
+from telecine.dialects.fields import Fields
 from telecine.dialects.openai.create import hook_of, parse_create
 from telecine.dialects.openai.form import OFFICIAL
 from telecine.dialects.openai.pictures import REPEATABLE
-from telecine.dialects.openai.render import FIELDS, Video, answer, error_of, shown, video
+from telecine.dialects.openai.render import Video, answer, error_of, shown, video
 from telecine.dialects.openai.rows import PROMPT
 from telecine.dialects.rows import Create, Parsed, Read
 from telecine.nouns.catalogue import Catalogue
@@ -65,6 +66,7 @@ _ACTIONS: Final = {
     "reference_to_video": "referenceGenerate",
     "remix": "remixGenerate",
 }
+FIELDS: Final = Fields({"inputs": "image", "count": "n", "parameters.watermark": "watermark"}, media="image")
 _UNKNOWN_TASK: Final = "task_not_exist"
 _CODES: Final[dict[ErrorCode, tuple[int, str]]] = {
     "insufficient_balance": (403, "quota_not_enough"),
@@ -169,7 +171,7 @@ def generated(view: View, edge: Edge) -> GeneratedVideo:
 def task_answer(view: View, edge: Edge, *, best: bool = False) -> TaskAnswer:
     """The task of `view`, in its envelope; `best`: in gpt-best's words."""
     task, word = view.task, STATUS[view.task.status]
-    known, error = edge.catalogue.find(task.model), error_of(task)
+    known, error = edge.catalogue.find(task.model), error_of(task, FIELDS)
     output = shown(view) if task.status == "succeeded" else None
     made = generated(view, edge)
     dto = TaskDto(
