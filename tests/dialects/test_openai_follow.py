@@ -71,9 +71,11 @@ async def test_a_video_of_ones_own_making(house: House, path: str, operation: st
     assert house.request == request(operation, model="sora-2-pro", duration=duration, inputs=(clip,))
 
 
-async def test_what_an_extension_comes_to_is_not_the_length_of_its_edit(house: House) -> None:
+@pytest.mark.parametrize("path", ["edits", "{id}/remix"])
+async def test_nobody_here_knows_how_long_an_extension_is_that_is_made_again(house: House, path: str) -> None:
     source = house.tasks.done(msgspec.structs.replace(TEXT, operation="extend")).task.id
-    answer = await house.call("POST", "/v1/videos/edits", json={"prompt": "b", "video": video_id(source)})
+    body = {"prompt": "b"} | ({"video": video_id(source)} if path == "edits" else {})
+    answer = await house.call("POST", f"/v1/videos/{path.format(id=source)}", json=body)
     assert (answer.status_code, house.request.duration) == (200, None), answer.text
 
 

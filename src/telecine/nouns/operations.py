@@ -332,6 +332,12 @@ def check(request: GenerationRequest) -> None:
         raise _unsupported(f"The operation {operation.title} follows up nothing.", "source")
 
 
+def kept(source: GenerationRequest) -> float | None:
+    """The seconds of what is made again of what `source` asked for; None where nobody here knows: how long an extension
+    is with all that came before it, only its upstream does."""
+    return None if source.operation == "extend" else source.duration
+
+
 def check_source(name: str, source: str) -> None:
     """Raise GatewayError where the operation `name` can make nothing of what the operation `source` made."""
     operation = OPERATIONS[name]

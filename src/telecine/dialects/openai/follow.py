@@ -21,7 +21,7 @@ from telecine.dialects.rows import Parsed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import reference_to, video_id
-from telecine.nouns.operations import makes_of
+from telecine.nouns.operations import kept, makes_of
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.tasks.view import View
 from telecine.wires.openai import FollowVideo
@@ -73,7 +73,7 @@ def parse_remix(
         size=frame.size,
         aspect_ratio=frame.aspect_ratio,
         resolution=frame.resolution,
-        duration=source.duration,
+        duration=kept(source),
         source=Reference(task=source_task),
     )
     return with_novel(made, {}, models)
@@ -85,9 +85,7 @@ async def edited(call: Call, body: Body) -> Parsed:
     references = [msgspec.structs.replace(one, role="reference") if one.role != "video" else one for one in media]
     if request.duration is not None and request.duration not in _lengths(call, source):
         raise invalid("seconds: an edit keeps those of its source; leave them out.", "seconds")
-    # what an extension comes to with all before it, only its upstream knows
-    known = source is not None and source.task.operation != "extend"
-    request = msgspec.structs.replace(request, duration=source.task.request.duration if source and known else None)
+    request = msgspec.structs.replace(request, duration=kept(source.task.request) if source is not None else None)
     return _judged(request, call.edge.catalogue), references
 
 

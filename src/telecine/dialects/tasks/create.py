@@ -16,7 +16,7 @@ from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
 from telecine.nouns.ids import parse_output_id, parse_task_id
-from telecine.nouns.operations import OPERATIONS, Operation, find, inferred
+from telecine.nouns.operations import OPERATIONS, Operation, find, inferred, kept
 from telecine.nouns.parameters import (
     CameraMove,
     ExpandParameters,
@@ -195,7 +195,7 @@ def repeated(request: GenerationRequest, source: GenerationRequest, models: Cata
     frame = request if framed else source
     return msgspec.structs.replace(
         request,
-        duration=source.duration,
+        duration=kept(source),
         size=frame.size,
         aspect_ratio=frame.aspect_ratio,
         resolution=frame.resolution,
