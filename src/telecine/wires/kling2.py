@@ -44,8 +44,6 @@ KEPT_SOUNDS: Final = ("original", "off")
 """Of motion control. Which of the two is its default nobody writes; the generation before it keeps the sound
 [reconstructed]."""
 ORIENTATIONS: Final = ("image", "video")
-CONTENTS: Final = ("prompt", "first_frame", "last_frame", "element", "image", "video")
-"""What `contents` may hold; there may be more by now."""
 BILLED: Final = frozenset(
     {
         *("model", "model_name", "mode", "duration", "sound", "audio", "n", "count", "resolution"),
