@@ -81,6 +81,8 @@ async def test_parts_are_told_with_their_pictures() -> None:
     ("state", "text", "more", "told"),
     [
         ("running", None, {"ended_at": None}, (503, 5001)),
+        ("submitting", None, {"ended_at": None}, (503, 5001)),
+        ("queued", None, {"ended_at": None}, (429, 1303)),
         ("failed", None, {"error": TaskError("content_policy", "no")}, (400, 1301)),
         ("failed", None, {"error": TaskError("submission_unknown", "no")}, (500, 5000)),
         ("failed", None, {}, (500, 5000)),
@@ -96,3 +98,13 @@ async def test_what_came_to_nothing_is_told_in_klings_envelope(
     answer = await house(state, text, **more).call("POST", path, json=BODIES[path])
     assert (answer.status_code, answer.json()["code"]) == told
     assert set(answer.json()) == {"code", "message", "request_id"}
+
+
+async def test_a_call_that_nobody_has_taken_is_taken_back_unless_it_has_a_name() -> None:
+    """Whoever asks again without one asks for another call: both would be paid."""
+    for headers, left in (({}, "cancelled"), ({"idempotency-key": "faces"}, "queued")):
+        found = house("queued", ended_at=None)
+        answer = await found.call("POST", FACE, json=BODIES[FACE], headers=headers)
+        assert answer.json()["code"] == (1303 if left == "cancelled" else 5001)
+        (view,) = found.tasks.views.values()
+        assert view.task.state == left

@@ -7,7 +7,7 @@ call answers is the id of its result here; so it leads back to the channel that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,7 @@ from telecine.nouns.ids import output_id
 from telecine.nouns.parameters import LipSyncParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output
+from telecine.tasks.idempotency import HEADER
 from telecine.tasks.view import View, results
 from telecine.wires.kling.calls import ADVANCED_LIP_SYNC, IDENTIFY_FACE, RECOGNIZE_IMAGE, Cutout, Face
 
@@ -124,10 +125,22 @@ def _cost(view: View, said: Output) -> dict[str, Any]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _answered(tell: Tell, answer: Callable[..., msgspec.Struct]) -> Callable[[Call, View], msgspec.Struct]:
+async def _taken(call: Call, view: View) -> View:
+    """`view`, unless nobody has taken the call by now: it is taken back then, for whoever asks again asks for another
+    one, and both would be paid. One with a name of its client's goes on: the same name joins it. Raises GatewayError
+    (`capacity`)."""
+    if view.task.state == "queued" and HEADER not in call.request.headers:
+        view = await call.edge.tasks.cancel(call.principal, view.task.id)
+        if view.cancellation == "cancelled":
+            raise GatewayError("capacity", "Nobody could take the call in time. It was taken back, and costs nothing.")
+    return view
+
+
+def _answered(tell: Tell, answer: Callable[..., msgspec.Struct]) -> Callable[[Call, View], Awaitable[msgspec.Struct]]:
     """What was found. Raises GatewayError where that is nothing, in Kling's envelope like any refusal."""
 
-    def show(call: Call, view: View) -> msgspec.Struct:
+    async def show(call: Call, view: View) -> msgspec.Struct:
+        view = await _taken(call, view)
         check_done(view, f"The call is not done yet; its task is {view.task.id}, and goes on.")
         said = next(iter(results(view, "text")), None)
         if said is None:
