@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -22,6 +22,7 @@ from telecine.providers.base import (
     Unknown,
     Unreadable,
 )
+from telecine.providers.kling import KLING
 from telecine.providers.kling.operation import Row
 from tests.providers.kling.operations import HANDLE, POLLED, example, job, submission, title
 from tests.providers.stand_ins import Shelf
@@ -91,6 +92,18 @@ async def test_a_job_from_its_create_to_its_files(
         assert await provider.look_up(channel, job(request)) == Found(outcome.upstream_id, done)
     else:
         assert isinstance(await provider.look_up(channel, job(request)), Unreadable)
+
+
+def test_a_list_tells_whole_what_was_taken_of_packs_and_of_money() -> None:
+    taken: list[dict[str, Any]] = [
+        {"final_unit_deduction": "3.5"},
+        {"final_balance_deduction": {"quota": "0.3", "list_price": "0.35"}},
+        {},
+    ]
+    jobs = [{"task_id": str(number), "task_status": "succeed", **one} for number, one in enumerate(taken)]
+    many = KLING.ops["text_to_video"].many
+    assert many is not None
+    assert [one["task_id"] for one in many.items({"data": jobs})] == ["0", "1"], "the last is asked for by itself"
 
 
 async def test_each_refusal(provider: Provider, fake: FakeKling, channel: Channel, row: Row) -> None:

@@ -156,7 +156,8 @@ def model_at(name: str, path: Path) -> Field:
 
 def _listed(said: Any) -> list[Any]:
     """A page; a job that is done without what it took is not told whole."""
-    return [one for one in rows("data")(said) if one.get("task_status") != "succeed" or one.get("final_unit_deduction")]
+    took = ("final_unit_deduction", "final_balance_deduction")  # of a resource pack, or of the account's money
+    return [one for one in rows("data")(said) if one.get("task_status") != "succeed" or any(map(one.get, took))]
 
 
 def operations(table: Iterable[Row]) -> Mapping[str, Op]:
