@@ -18,6 +18,7 @@ SAMPLE = (
     "> [数据预览](https://data.example/web/task_01k7.mp4x) [原始数据](https://data.example/source/task_01k7)\n"
     "> 排队中......\n> 生成中.\n> 🏃 进度 76..\n> 生成完成 ✅\n> sid: s_68ec1234567890\n\n"
 )
+ECHO = '```json\n{"prompt":"as in task_of0another sid: s_ofsomebody1 https://me.example/a.mp4"}\n```\n\n'
 
 
 def streamed(*words: str, end: bool = True, done: bool = True, **last: Any) -> bytes:
@@ -46,6 +47,11 @@ def read(body: bytes) -> Any:
         (SAMPLE + f"[在线播放]({FILM})", FILM, "s_68ec1234567890"),
         (f"> ID: `task_01k7zc6bfr`\nvideo generated successfully,[click here]({FILM})", FILM, "task_01k7zc6bfr"),
         (f"{FILM}", FILM, "chatcmpl-1"),
+        (
+            f"{ECHO}> ID: `task_01k7zc6bfr`\n[here](https://files.example/get/17)",
+            "https://files.example/get/17",
+            "task_01k7zc6bfr",
+        ),
         (f"first https://files.example/old.mp4 then {FILM}.", FILM, "chatcmpl-1"),
         ("done: [download](https://files.example/get/17)", "https://files.example/get/17", "chatcmpl-1"),
         ("an error was overcome. <https://files.example/b.webm>", "https://files.example/b.webm", "chatcmpl-1"),

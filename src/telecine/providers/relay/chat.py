@@ -50,8 +50,9 @@ def told(body: bytes) -> bytes:
     is marked as a link and is not to something else. Without one it has failed where it says so, in words or by an
     error in the place of an answer or behind such words; whatever else it says is nothing that can be concluded from.
     """
-    words, ended, error, chat = _joined(body)
-    if error is not None and not words:
+    said, ended, error, chat = _joined(body)
+    words = _without_prompt(said)
+    if error is not None and not said:
         return msgspec.json.encode({"error": error})
     if error is not None and _FAILED.search(words):
         return msgspec.json.encode({"error": _begun(error)})
@@ -60,13 +61,19 @@ def told(body: bytes) -> bytes:
     words = words[-_MOST_TEXT:]
     name, url = next(iter(_TASK.findall(words)), None), _link(words)
     if url is not None:
-        said = next(iter(_SAID.findall(words)), None)
+        sid = next(iter(_SAID.findall(words)), None)
         return msgspec.json.encode(
-            {"id": said or name or chat.get("id"), "status": "completed", "url": url, "usage": chat.get("usage")}
+            {"id": sid or name or chat.get("id"), "status": "completed", "url": url, "usage": chat.get("usage")}
         )
     if _FAILED.search(words):
         return msgspec.json.encode({"error": {"message": _reason(words), "type": _FAILURE}})
     return b"{}"
+
+
+def _without_prompt(words: str) -> str:
+    """Without the block at the beginning that repeats what was asked: the ids and links in that are the client's."""
+    head, fence, rest = words.partition("\n```")
+    return rest if fence and head.lstrip().startswith("```") else words
 
 
 def _begun(error: Any) -> dict[str, str]:
