@@ -99,9 +99,7 @@ def test_what_one_dialect_deletes_is_gone_in_every_other(server: LiveServer, dia
 def test_a_failure_reads_the_same_everywhere(server: LiveServer) -> None:
     """Of a model that nobody runs: each dialect says so in its own words, and means the same."""
     answers = {
-        dialect: server.call(
-            "POST", path, {**body, "model_name" if dialect == "kling" else "model": "kling-v2-5-trubo"}
-        )
+        dialect: server.call("POST", path, {**body, "model_name" if dialect == "kling" else "model": "klin-v2-5-turbo"})
         for dialect, (path, body) in CREATES.items()
     }
     assert {answer.status for answer in answers.values()} == {404}
