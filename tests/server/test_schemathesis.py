@@ -29,6 +29,9 @@ EXAMPLES = 8
 CONFORMS: Any = response_schema_conformance
 SCHEMA: Any = schemathesis.openapi.from_dict(document())
 OPERATIONS = {f"{found.ok().method.upper()} {found.ok().path}": found.ok() for found in SCHEMA.get_all_operations()}
+# Only what is posted may reach an upstream.
+BEHIND = [(name, "sandbox") for name in OPERATIONS]
+BEHIND += [(name, "kling_behind") for name in OPERATIONS if name.startswith("POST ")]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,7 @@ def kling_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServe
         yield server
 
 
-@pytest.mark.parametrize("behind", ["sandbox", "kling_behind"])
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize(("name", "behind"), BEHIND)
 def test_no_request_brings_it_down(request: pytest.FixtureRequest, name: str, behind: str) -> None:
     server: LiveServer = request.getfixturevalue(behind)
     operation = OPERATIONS[name]
