@@ -33,6 +33,8 @@ class Form:
     """The body with the client's own name of the job, where the dialect has such a thing."""
     task: Callable[[Any], str] = lambda answer: str(answer["id"])
     """The id in the answer to a create."""
+    once: bool = False
+    """Kling documents no refusal of a second job with the same name there, so an unknown submit is never sent again."""
     always_called: bool = False
     """It is found again by its own name alone: no list shows its prompt."""
 
@@ -69,6 +71,7 @@ FORMS: Final[dict[str, Form]] = {
         wrong=({"settings": {"duration": -5}}, {"surprise": 1}),
         called=lambda body, name: body | {"options": body["options"] | {"external_task_id": name}},
         task=lambda answer: str(answer["data"]["id"]),
+        once=True,
     ),
     "openai videos": _openai("/v1/videos", {"seconds": "soon"}, {"size": "0x0"}, seconds="10"),
     "openai images": Form(

@@ -94,8 +94,8 @@ class KlingUpstream(FakeKling2):
 
     def _forge(self, job: FakeJob, chance: random.Random) -> None:
         """Say something untrue of a job, as a stranger who knows its URL; guess a URL; or say the truth once more."""
-        url = str(job.body["callback_url"])
-        lie = {"task_id": job.task_id, "task_status": chance.choice(["failed", "succeed", "brewing"])}
+        url, word = str(self._hook(job)), chance.choice(["failed", "succeed", "succeeded", "brewing"])
+        lie = {"task_id": job.task_id, "task_status": word, "id": job.task_id, "status": word}
         match chance.choice(["lie", "guess", "again"]):
             case "lie":
                 self.soon(functools.partial(self._forger.send, job, url, lie))

@@ -159,9 +159,8 @@ def _just(case: Case, task: Task, evidence: Evidence) -> bool:
         return case.cancelled is not None and not good
     broken = any(task.created_at <= moment <= (task.ended_at or 0.0) + _AFTER for moment in evidence.breaks)
     if task.code == "submission_unknown":
-        return all(_unknowable(job, evidence) for job in good) and (
-            not CANNOT_BE_ASKED.isdisjoint(case.asked) or broken
-        )
+        silent = not CANNOT_BE_ASKED.isdisjoint(case.asked) or FORMS[case.wish.form].once
+        return all(_unknowable(job, evidence) for job in good) and (silent or broken)
     if task.code in ("upstream_failed", "upstream_refused"):
         return not good and (bool(case.asked) or broken)
     return False
@@ -210,4 +209,4 @@ def _judge_run(verdict: Verdict, evidence: Evidence, *, full: bool) -> None:
 
 
 def _said(case: Case) -> str:
-    return case.wish.name + "".join(f" {task.id}" for task in case.tasks)
+    return f"{case.wish.name} ({case.wish.form})" + "".join(f" {task.id}" for task in case.tasks)

@@ -51,7 +51,7 @@ class World:
         # Files of different sizes, so that a file tells which upstream it came from. The first signs its callbacks.
         self.klings = [KlingUpstream(file_bytes=5000, webhook_secret=_SECRET), KlingUpstream(file_bytes=6000)]
         self._openai = OpenAIUpstream("official", file_bytes=7000)
-        self._relay = OpenAIUpstream("unified", file_bytes=8000)
+        self._relay = OpenAIUpstream("official", file_bytes=8000)  # the other forms tell no length of a file
         self._folder = folder
         self._on_postgres = on_postgres
         self._database = ""
@@ -235,7 +235,7 @@ api_key = "{OPENAI_KEY}"
 allow_private = true
 max_in_flight = 20
 models = [{{ public = "{VIDEO}", upstream = "sora-2" }}]
-options = {{ form = "unified" }}
+options = {{ form = "official" }}
 
 [[accounts]]
 name = "default"

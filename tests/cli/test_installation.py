@@ -24,6 +24,8 @@ ARGUMENTS = {
     "accounts update": ["bob", "--max-tasks", "3"],
     "accounts deposit": ["bob", "5"],
     "accounts erase": ["bob", "--yes"],
+    "models show": ["sora-2"],
+    "models discover": ["relay"],
     "workflows show": ["picture-book"],
     "workflows add": [str(Path(__file__).parents[2] / "docs/workflows/picture-book.json")],
     "workflows remove": ["picture-book"],

@@ -23,8 +23,21 @@ NOT_OWNED = {
     "/media/{account}/{folder}/{ticket}/{name}": "so it is for what an upstream is to fetch",
     "/callbacks/{token}": "the token is the right, and it only wakes the task",
     "/v1/models/{name:path}": "models belong to nobody",
+    **{
+        f"{root}/{made}/{{model}}": "so it is where one is asked for"
+        for root in ("/kling", "")
+        for made in ("text-to-video", "image-to-video", "motion-control")
+    },
 }
-REFUSED = {"/admin/": 403, "/suno/": 400, "/v1/webapp/": 400, "/v1/modelzoo/": 400, "/x/": 400}
+REFUSED = {
+    "/admin/": 403,
+    "/suno/": 400,
+    "/v1/video/generations": 400,
+    "/sora/v1/videos": 400,
+    "/v1/webapp/": 400,
+    "/v1/modelzoo/": 400,
+    "/x/": 400,
+}
 """To some, a task that is not there is an error of the request."""
 TABLES = ("tasks", "attempts", "outputs", "events", "webhook_endpoints", "ledger_entries")
 DELIVERIES = "SELECT id, endpoint_id, url, redelivery_of FROM deliveries ORDER BY id"  # their tries go on

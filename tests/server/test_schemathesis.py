@@ -30,6 +30,9 @@ CONFORMS: Any = response_schema_conformance
 SCHEMA: Any = schemathesis.openapi.from_dict(document())
 OPERATIONS = {f"{found.ok().method.upper()} {found.ok().path}": found.ok() for found in SCHEMA.get_all_operations()}
 # Only what is posted may reach an upstream.
+AT_ONCE = ("/identify-face",)
+"""Calls that are answered when their job has ended, with Kling's 500 or 503 where that could not have the video that a
+case links to."""
 BEHIND = [(name, "sandbox") for name in OPERATIONS]
 BEHIND += [(name, "kling_behind") for name in OPERATIONS if name.startswith("POST ")]
 
@@ -64,7 +67,8 @@ def test_no_request_brings_it_down(request: pytest.FixtureRequest, name: str, be
             reply = case.call(base_url=server.address, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=20)
         except (ValueError, http.client.HTTPException):  # what no client can put on the wire
             return
-        assert reply.status_code < 500, (case.as_curl_command(), reply.content)
+        unheard = name.endswith(AT_ONCE) and reply.status_code in (500, 503) and reply.json()["code"] in (5000, 5001)
+        assert reply.status_code < 500 or unheard, (case.as_curl_command(), reply.content)
         if operation.responses is not None:
             case.validate_response(reply, checks=[CONFORMS])
 
