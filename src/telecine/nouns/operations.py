@@ -7,7 +7,7 @@ that one more operation is one more line. What only one vendor has is named `ven
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -256,10 +256,15 @@ def inferred(makes: Kind, roles: Collection[str], can: Collection[str] = ()) -> 
 
     Raises LookupError where nothing makes it.
     """
+    return _inferred(makes, frozenset(roles), len(roles) > len(set(roles)), tuple(can))
+
+
+@lru_cache(maxsize=1024)
+def _inferred(makes: Kind, roles: frozenset[str], several: bool, can: tuple[str, ...]) -> Operation:
+    """Asked at each create of some dialects. `several`: a role is there more than once."""
     alike = [one for one in OPERATIONS.values() if one.makes == makes and one.inferred and not one.needs_source]
     if not alike:
         raise LookupError(f"no operation makes {makes}")
-    several = len(roles) > len(set(roles))
     known = sorted((one for one in alike if one.name in can), key=lambda one: one.several != several)
     for among in (known, alike):
         for near in (
