@@ -25,6 +25,8 @@ _MOST_ENDPOINT: Final = 200
 def with_workflows(config: Config, folder: Path) -> Config:
     """`config` with the graphs of its workflows, whose paths begin at `folder`. Raises ConfigError naming the workflow
     for a file that is no graph, and for inputs that are not in it."""
+    if not config.workflows:
+        return config
     read, known = [], catalogue_of(config)
     for number, one in enumerate(config.workflows):
         workflow = workflow_of(one, None if one.file is None else _graph(one, one.file, folder, number))
@@ -33,7 +35,7 @@ def with_workflows(config: Config, folder: Path) -> Config:
         read.append(ReadWorkflow(**asdict(one), workflow=workflow))
     for clash in _clashes(config.workflows):
         raise clash
-    return replace(config, workflows=tuple(read)) if read else config
+    return replace(config, workflows=tuple(read))
 
 
 def workflow_of(one: WorkflowConfig, graph: Graph | None) -> Workflow:

@@ -17,6 +17,8 @@ EDITS: Final = f"{PATH}/edits"
 EXTENSIONS: Final = f"{PATH}/extensions"
 CHARACTERS: Final = f"{PATH}/characters"
 RELAY_CHARACTERS: Final = "/sora/v1/characters"
+PATIENCE: Final = 590.0
+"""Seconds for which an answer may be kept back; OpenAI's own clients hang up after 600."""
 MAX_IMAGES: Final = 50 * 1024 * 1024
 """Bytes of all pictures of a request together."""
 MAX_VIDEO: Final = 100 * 1024 * 1024

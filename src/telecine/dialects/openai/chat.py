@@ -23,10 +23,9 @@ from telecine.dialects.waiting import Wait
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest
 from telecine.tasks.view import View
+from telecine.wires.openai import PATIENCE
 from telecine.wires.openai_chat import CHAT_ALONE, PATH, ChatMessage, CreateChat
 
-_LONGEST: Final = 590.0
-"""Seconds; OpenAI's own clients hang up after 600."""
 _NAMED: Final = re.compile(
     r"^>?[ \t]{0,4}ID:\s{0,4}`?([A-Za-z0-9._-]{0,100}:?(?:video|task|tsk)_[A-Za-z0-9]{6,80})", re.MULTILINE
 )
@@ -137,7 +136,7 @@ def _without_chat(request: GenerationRequest, sources: list[Source]) -> Parsed:
 
 
 def _wait(call: Call) -> Wait:
-    return Wait() if call.manner.stream else Wait(_LONGEST)
+    return Wait() if call.manner.stream else Wait(PATIENCE)
 
 
 def _show(call: Call, view: View) -> Any:

@@ -23,10 +23,9 @@ from telecine.dialects.shared import Shared
 from telecine.dialects.waiting import COMMENT, Wait
 from telecine.nouns.ids import IMAGE
 from telecine.tasks.view import View
+from telecine.wires.openai import PATIENCE
 from telecine.wires.openai_images import EDITS, GENERATIONS, MAX_IMAGE, VARIATIONS, CreateImage
 
-_LONGEST: Final = 590.0
-"""Seconds; OpenAI's own clients hang up after 600."""
 _PROMPT: Final = "A paper boat sails through a flooded library"
 _TASKS: Final = "/v1/images/tasks"
 _ASYNC: Final = Query("async", "`true`: answer at once, with the task.")
@@ -36,7 +35,7 @@ def wait_of(call: Call) -> Wait:
     """Until the pictures are there, unless the body says otherwise; a stream says from time to time that it lives."""
     if call.manner.later:
         return Wait()
-    return Wait(_LONGEST, COMMENT if call.manner.stream else None)
+    return Wait(PATIENCE, COMMENT if call.manner.stream else None)
 
 
 def _create(path: str, summary: str, verb: Verb, example: dict[str, Any]) -> Create:
