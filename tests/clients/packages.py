@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from tests.packages import kept
 
 _HERE = Path(__file__).parent
 _LOCK = _HERE / "requirements.lock"
@@ -19,22 +18,13 @@ _SECONDS = 120
 def installed() -> Path:
     """The folder in which the packages of the lock file are, installed now where they were not. Raises
     subprocess.CalledProcessError where the registry cannot be reached."""
-    place = Path(sys.prefix) / "clients" / hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:16]
-    if place.is_dir():
-        return place
-    place.parent.mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=place.parent))
-    try:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-        how = ["--require-hashes", "--only-binary", ":all:", "--target", str(made), "-r", str(_LOCK)]
-        subprocess.run([*pip, *how], check=True, timeout=_SECONDS)
-        made.rename(place)
-    except OSError:
-        if not place.is_dir():  # another process was as fast
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return place
+    return kept("clients", [_LOCK], _install)
+
+
+def _install(folder: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    how = ["--require-hashes", "--only-binary", ":all:", "--target", str(folder), "-r", str(_LOCK)]
+    subprocess.run([*pip, *how], check=True, timeout=_SECONDS)
 
 
 def run(script: str, told: Any) -> Any:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tests.packages import kept
 
 _HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")
@@ -30,25 +29,15 @@ def installed() -> Path:
     """The folder in which the packages of the lock file are, installed now where they were not. Raises
     ImportError and subprocess.SubprocessError where they cannot be had."""
     node()
-    name = hashlib.sha256(b"".join((_HERE / one).read_bytes() for one in _FILES)).hexdigest()[:16]
-    place = Path(sys.prefix) / "npm" / name
-    if place.is_dir():
-        return place
-    place.parent.mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=place.parent))
-    try:
-        for one in _FILES:
-            shutil.copy(_HERE / one, made)
-        npm = node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        how = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-        subprocess.run([node() / "bin" / "node", npm, *how], cwd=made, check=True, timeout=_SECONDS)
-        made.rename(place)
-    except OSError:
-        if not place.is_dir():  # another process was as fast
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return place
+    return kept("npm", [_HERE / one for one in _FILES], _install)
+
+
+def _install(folder: Path) -> None:
+    for one in _FILES:
+        shutil.copy(_HERE / one, folder)
+    npm = node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    how = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    subprocess.run([node() / "bin" / "node", npm, *how], cwd=folder, check=True, timeout=_SECONDS)
 
 
 def run(script: str, told: Any) -> Any:
