@@ -309,6 +309,28 @@ class FakeMedia:
         return Response(b"bytes", media_type="video/mp4")
 
 
+class FakeAssets:
+    """The libraries of accounts, by the number of the asset: whose it is, and what."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, tuple[int, MediaInput | GatewayError]] = {}
+
+    def add(self, number: int, role: Role = "image", *, account: int = 1, **more: Any) -> MediaInput:
+        """Put a file there."""
+        content = {"image": "image/png", "video": "video/mp4", "audio": "audio/mpeg"}[role]
+        item = MediaInput(role, object_key=f"a{account}/{number}", content_type=content, sha256="5a", asset_id=number)
+        self.kept[number] = account, msgspec.structs.replace(item, **{"width": 640, "height": 640, "bytes": 9, **more})
+        return item
+
+    async def resolve(self, principal: Principal, asset_id: int) -> MediaInput:
+        owner, found = self.kept.get(asset_id, (0, None))
+        if found is None or owner != principal.account_id:
+            raise GatewayError("not_found", "There is no such asset.")
+        if isinstance(found, GatewayError):
+            raise found
+        return found
+
+
 class FakeAccounts:
     """The books of one account, which every caller has. Amounts in micro-units."""
 
@@ -361,6 +383,7 @@ class House:
     def __init__(self, *dialects: Dialect) -> None:
         self.tasks = FakeTasks()
         self.media = FakeMedia()
+        self.assets = FakeAssets()
         self.accounts = FakeAccounts()
         self.now = NOW
         self.usable = [model.name for model in catalogue.load().models]
@@ -371,6 +394,7 @@ class House:
             models=lambda principal: self.usable,
             now=lambda: self.now,
             accounts=self.accounts,
+            assets=self.assets,
             sealed=_sealed,
             opened=_opened,
         )

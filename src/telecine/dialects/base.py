@@ -16,6 +16,7 @@ from telecine.config import LimitsConfig, PriceConfig
 from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams, Waits
 from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output
@@ -151,6 +152,22 @@ class Media(Protocol):
         ...
 
 
+class Assets(Protocol):
+    """The files that an account keeps to refer to. Another account's, and one that is deleted, are `not_found`."""
+
+    async def resolve(self, principal: Principal, asset_id: int) -> MediaInput:
+        """The file as an input that names it (`asset_id`) and where it lies, in the role of its kind: `image`, `video`
+        or `audio`. Raises GatewayError: `not_found`, `conflict` for one that is not there yet."""
+        ...
+
+
+class _NoAssets:
+    """A house without a library."""
+
+    async def resolve(self, principal: Principal, asset_id: int) -> MediaInput:
+        raise GatewayError("not_found", "There is no such asset.")
+
+
 class Accounts(Protocol):
     """Money, as a dialect may show it: the caller's own, and the price book."""
 
@@ -192,6 +209,7 @@ class Edge(msgspec.Struct, frozen=True):
     """The public model names that this caller can use now, sorted."""
     now: Callable[[], float]
     accounts: Accounts
+    assets: Assets = msgspec.field(default_factory=_NoAssets)
     workflows: Workflows = msgspec.field(default_factory=Workflows)
     """The apps that are models: by name, and by the number of the app."""
     asked: Windows = msgspec.field(default_factory=Windows)

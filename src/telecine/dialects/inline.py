@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import THREAD_FROM, strings
+from telecine.dialects.library import SCHEME, check_kind, from_library, is_asset
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.parameters import Point, VideoParameters, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
@@ -29,7 +30,8 @@ Look = Callable[[MediaInput, str], None]
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One input as the client gave it: a `url`, base64 `data`, or a `file`. `param` is the dialect's own field name."""
+    """One input as the client gave it: a `url` (`asset://…` for a file of its library), base64 `data`, or a `file`.
+    `param` is the dialect's own field name."""
 
     role: Role
     param: str
@@ -76,8 +78,8 @@ def _without(some: Sequence[Source], others: Sequence[Source]) -> list[Source]:
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is meant as an address on the web."""
-    return text[:8].lower().startswith(("http://", "https://"))
+    """Whether `text` is meant as an address: on the web, or in the client's library."""
+    return text[:8].lower().startswith(("http://", "https://", SCHEME))
 
 
 def _digest(file: UploadFile) -> bytes:
@@ -115,24 +117,26 @@ async def keep_media(
     Nothing is stored before the whole request has been checked and all base64 has been decoded, and nothing stays
     stored where an error is raised. `hook` is the dialect's own name of the URL for webhooks.
     """
-    check_urls(edge.media, request, hook)
     request, brought = files_of(request)
+    check_urls(edge.media, request, hook)
     sources = [*sources, *brought]
     if not sources:
         return request
     for source in sources:
-        if source.url is not None:
+        if source.url is not None and not is_asset(source.url):
             edge.media.check_url(source.url, param=source.param)
-    planned = msgspec.structs.replace(request, inputs=tuple(source.placeholder() for source in sources))
-    if all(source.url is not None for source in sources):
+    there = [await _there(edge, principal, source, look) for source in sources]
+    known = [one or source.placeholder() for one, source in zip(there, sources, strict=True)]
+    planned = msgspec.structs.replace(request, inputs=tuple(known))
+    if None not in there:
         return planned
     edge.tasks.check(principal, planned)
     contents = [await _decoded(source, max_bytes) for source in sources]
     inputs: list[MediaInput] = []
     try:
-        for source, content in zip(sources, contents, strict=True):
-            if source.url is not None:
-                inputs.append(source.placeholder())
+        for source, content, one in zip(sources, contents, there, strict=True):
+            if one is not None:
+                inputs.append(one)
                 continue
             chunks = _read(source.file) if source.file is not None else _slices(content)
             stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
@@ -143,6 +147,20 @@ async def keep_media(
         await edge.media.discard(inputs)
         raise
     return msgspec.structs.replace(request, inputs=tuple(inputs))
+
+
+async def _there(edge: Edge, principal: Principal, source: Source, look: Look | None) -> MediaInput | None:
+    """The input where nothing of it has to be stored: at a URL of the client's, or in its library. Raises
+    GatewayError."""
+    if source.url is None or not is_asset(source.url):
+        return None if source.url is None else source.placeholder()
+    found = await from_library(edge.assets, principal, source.url, source.param)
+    if source.fills is None:
+        check_kind(found, source.role, source.param)
+        found = msgspec.structs.replace(found, role=source.role, trajectory=source.trajectory)
+    if look is not None:
+        look(found, source.param)
+    return msgspec.structs.replace(found, fills=source.fills)
 
 
 def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
@@ -189,7 +207,7 @@ def _file(key: str, value: object) -> Source | None:
     text = value.strip()
     name = key.lower()
     role: Role = "video" if "video" in name else "audio" if "audio" in name else "image"
-    if _FETCHED.match(text) and not any(one.isspace() for one in text):
+    if (_FETCHED.match(text) or is_asset(text)) and not any(one.isspace() for one in text):
         return Source(role, key, url=text, fills=key)
     data = data_of(text, key) if text[:5].lower() == "data:" and "," in text else None
     return None if data is None else Source(role, key, data=data, fills=key)

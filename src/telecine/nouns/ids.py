@@ -84,6 +84,16 @@ def tsk_id(task_id: int) -> str:
     return f"tsk_{to_base32(task_id)}"
 
 
+def asset_id(number: int) -> str:
+    """The form of files that an account keeps: `asset_…`."""
+    return f"asset_{to_base32(number)}"
+
+
+def group_id(number: int) -> str:
+    """The form of groups of such files: `group_…`."""
+    return f"group_{to_base32(number)}"
+
+
 def output_id(task_id: int, index: int) -> str:
     """One output's id, reversible and lower-case alphanumeric (google-genai cuts file ids at any other character)."""
     return f"{to_base32(task_id)}{index:02x}"
@@ -127,6 +137,8 @@ ALPHANUMERIC: Final = IdForm("alphanumeric", lambda task_id, _: to_base32(task_i
 ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, CHARACTER, TSK, UUID, RELAY, ALPHANUMERIC)
 
 
+_KEPT: Final = frozenset({"asset_", "asset-", "group_", "group-"})
+"""How the ids of what an account keeps begin, here and at vendors."""
 _UUID: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-8([0-9a-f]{3})-8([0-9a-f])00-0{12}")
 
 
@@ -144,6 +156,14 @@ def parse_task_id(text: str) -> int | None:
     _, _, tail = text.rpartition(":")
     prefix, _, digits = tail.partition("_")
     return from_base32(digits) if prefix in {"video", "image", "char", "tsk", "task"} else None
+
+
+def parse_asset_id(text: str) -> int | None:
+    """The id of an asset or of a group in any form (decimal, `asset_…`, `asset-…`, `group_…`, `group-…`, a UUID, 13
+    letters and digits), or None."""
+    if text[:6].lower() in _KEPT:
+        return from_base32(text[6:])
+    return parse_task_id(text)
 
 
 def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> Reference:

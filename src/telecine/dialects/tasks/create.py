@@ -11,6 +11,7 @@ import msgspec
 from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
+from telecine.dialects.library import SCHEME, is_asset
 from telecine.dialects.scalars import Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
@@ -49,7 +50,8 @@ class InputPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One picture, clip or sound: exactly one of `url`, `data` (base64 or a data URL) and `asset`."""
+    """One picture, clip or sound: exactly one of `url` (http, https, or `asset://` and the id of a file of your own
+    library), `data` (base64 or a data URL) and `asset`, which is such an id alone."""
 
     role: Role
     url: str | None = None
@@ -272,11 +274,12 @@ def _parameters(given: dict[str, Any] | None, operation: Operation) -> Parameter
 
 def _source(one: Input, number: int) -> Source:
     param = f"inputs[{number}]"
-    if one.asset is not None:
-        raise GatewayError("unsupported_parameter", f"{param}.asset: assets are not supported yet.", param=param)
-    if (one.url is None) == (one.data is None):
-        raise invalid(f"{param}: give either url or data.", param)
+    if sum(given is not None for given in (one.url, one.data, one.asset)) != 1:
+        raise invalid(f"{param}: give one of url, data and asset.", param)
     trajectory = tuple(Point(point.x, point.y) for point in one.trajectory)
+    if one.asset is not None:
+        url = one.asset if is_asset(one.asset) else f"{SCHEME}{one.asset}"
+        return Source(one.role, f"{param}.asset", url=url, trajectory=trajectory)
     if one.url is not None:
         return Source(one.role, f"{param}.url", url=one.url, trajectory=trajectory)
     text = one.data or ""
