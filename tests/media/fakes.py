@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 import msgspec
 
+from telecine.media import drawing
 from telecine.media.decoders import UndecodableError
 from telecine.media.formats import Kind
+from telecine.workers import DeclinedError
+
+Drawn = TypeVar("Drawn")
+Args = TypeVarTuple("Args")
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 100
 MP4 = b"\0\0\0\x18ftypisom" + b"v" * 5000
@@ -67,6 +73,25 @@ class FakeDecoders:
         self.sheets += 1
         await asyncio.sleep(0)
         _draw("sheet", path, target)
+
+    async def grid(self, paths: list[Path], target: Path, account_id: int) -> None:
+        await _drawn(drawing.grid, paths, target)
+
+    async def canvas(
+        self, path: Path, target: Path, growth: tuple[float, float, float, float], account_id: int
+    ) -> tuple[int, int]:
+        return await _drawn(drawing.canvas, path, target, growth)
+
+    async def hole(self, path: Path, target: Path, size: tuple[int, int], account_id: int) -> None:
+        await _drawn(drawing.hole, path, target, size)
+
+
+async def _drawn(draw: Callable[[*Args], Drawn], *args: *Args) -> Drawn:
+    """What a worker process would do, in a thread."""
+    try:
+        return await asyncio.to_thread(draw, *args)
+    except DeclinedError as error:
+        raise UndecodableError(str(error)) from None
 
 
 def _recognise(path: Path) -> FakeSeen:

@@ -29,7 +29,7 @@ class Collector:
     def __init__(self, storage: Storage, decoders: Decoders, folder: Path, max_bytes: int = MAX_OUTPUT) -> None:
         """`folder` holds files while they come."""
         self._storage = storage
-        self._decoders = decoders
+        self.decoders = decoders
         self._folder = folder
         self._max_bytes = max_bytes
         self._seen, self._posters = dict[str, Seen](), dict[str, str]()
@@ -72,7 +72,7 @@ class Collector:
 
     async def _look(self, file: Spooled, output: Output, account_id: int) -> Seen:
         try:
-            seen = self._seen.get(file.sha256) or await self._decoders.probe(file.path, account_id)
+            seen = self._seen.get(file.sha256) or await self.decoders.probe(file.path, account_id)
         except UndecodableError:
             raise FetchError(f"what the upstream sent is no {output.kind}") from None
         if len(self._seen) >= _MOST_SEEN:
@@ -91,7 +91,7 @@ class Collector:
                 return poster_key
         async with scratch(self._folder, ".jpg") as target:
             try:
-                await self._decoders.poster(file.path, target, account_id)
+                await self.decoders.poster(file.path, target, account_id)
             except UndecodableError:
                 return None
             await self._storage.put_file(poster_key, target, "image/jpeg")

@@ -50,3 +50,18 @@ class Decoders(Protocol):
     async def spritesheet(self, path: Path, target: Path, account_id: int) -> None:
         """Write a grid of its frames to `target`, as JPEG."""
         ...
+
+    async def grid(self, paths: list[Path], target: Path, account_id: int) -> None:
+        """Write pictures to `target` as one, as JPEG."""
+        ...
+
+    async def canvas(
+        self, path: Path, target: Path, growth: tuple[float, float, float, float], account_id: int
+    ) -> tuple[int, int]:
+        """Write a picture on a larger, transparent ground to `target`, as PNG: by which shares of it above, below, left
+        and right. Its size."""
+        ...
+
+    async def hole(self, path: Path, target: Path, size: tuple[int, int], account_id: int) -> None:
+        """Write a mask of that size to `target`, as PNG, transparent where the one at `path` is, or else is light."""
+        ...

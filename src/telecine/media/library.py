@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from telecine.media.collect import Collector
+from telecine.media.pictures import Pictures
 from telecine.media.reader import Reader, Scope
 from telecine.media.sheets import sheet_key
 from telecine.media.spool import spool
@@ -32,6 +33,8 @@ class MediaLibrary:
         self._reader = reader
         self.downloads: Shares[int] = Shares(DOWNLOADS)
         """By account."""
+        self.pictures = Pictures(storage, collector, folder)
+        """What is drawn from what is kept here."""
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
         """Stream one output to storage; the output as stored. Raises FetchError when it cannot be had now."""
@@ -71,6 +74,10 @@ class MediaLibrary:
             return b"".join([chunk async for chunk in self._storage.read(key)])
         except FileNotFoundError:
             return None
+
+    async def duplicate(self, key: str, target: str) -> None:
+        """Keep the file under `key` under `target` as well. Raises FileNotFoundError, and what the storage raises."""
+        await self._storage.copy(key, target)
 
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""

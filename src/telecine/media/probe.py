@@ -98,14 +98,14 @@ def poster(path: Path, target: Path) -> None:
     """Write a frame from near the start, or the picture itself, to `target` as JPEG. Raises NotMediaError."""
     form = _form(path)
     if form.pillow is not None:
-        picture = _picture(path, form)
+        shown = _picture(path, form)
     else:
         with _opened(path, form) as container:
             video = _video_of(container)
             duration = _duration(container, video.index) or 0.0
-            picture = _frame_at(container, video, min(duration * _POSTER_AT, _POSTER_LATEST))
-    picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
-    _save(picture, target)
+            shown = _frame_at(container, video, min(duration * _POSTER_AT, _POSTER_LATEST))
+    shown.thumbnail((POSTER_SIDE, POSTER_SIDE))
+    save(shown, target)
 
 
 def spritesheet(path: Path, target: Path) -> None:
@@ -128,7 +128,15 @@ def spritesheet(path: Path, target: Path) -> None:
             row, column = divmod(index, columns)
             sheet.paste(tile, (column * (sheet.width // columns), row * (sheet.height // rows)))
     if sheet is not None:
-        _save(sheet, target)
+        save(sheet, target)
+
+
+def picture(path: Path) -> Image:
+    """The whole picture at `path`, upright, in RGB on white. Raises NotMediaError, also for what is no picture."""
+    form = _form(path)
+    if form.pillow is None:
+        raise NotMediaError("it is no picture")
+    return _picture(path, form)
 
 
 def _form(path: Path) -> _Form:
@@ -252,5 +260,6 @@ def _frame_at(container: InputContainer, video: VideoStream, seconds: float) -> 
     return picture.rotate(shown.rotation, expand=True) if shown.rotation else picture
 
 
-def _save(picture: Image, target: Path) -> None:
+def save(picture: Image, target: Path) -> None:
+    """Write it to `target` as JPEG."""
     picture.save(target, "JPEG", quality=_JPEG_QUALITY, progressive=True)

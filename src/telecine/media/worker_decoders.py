@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
 
 from telecine.media.decoders import Seen, UndecodableError
+from telecine.media.drawing import canvas, grid, hole
 from telecine.media.probe import poster, probe, spritesheet
 from telecine.workers import Lane, WorkerError, Workers
 
@@ -35,6 +36,20 @@ class WorkerDecoders:
     async def spritesheet(self, path: Path, target: Path, account_id: int) -> None:
         """Write a grid of its frames to `target`, as JPEG."""
         await self._run(spritesheet, path, target, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
+
+    async def grid(self, paths: list[Path], target: Path, account_id: int) -> None:
+        """Write pictures to `target` as one, as JPEG."""
+        await self._run(grid, paths, target, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
+
+    async def canvas(
+        self, path: Path, target: Path, growth: tuple[float, float, float, float], account_id: int
+    ) -> tuple[int, int]:
+        """Write a picture on a larger ground to `target`, as PNG; its size."""
+        return await self._run(canvas, path, target, growth, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
+
+    async def hole(self, path: Path, target: Path, size: tuple[int, int], account_id: int) -> None:
+        """Write a mask of that size to `target`, as PNG."""
+        await self._run(hole, path, target, size, lane="draw", account_id=account_id, seconds=RENDER_SECONDS)
 
     async def _run(
         self, function: Callable[[*Args], Result], *args: *Args, lane: Lane, account_id: int, seconds: float
