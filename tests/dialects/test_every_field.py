@@ -125,7 +125,8 @@ OWN: dict[str, Any] = {
         "shot_type": "customize", "shots": SHOTS, "voices": ["v"], "elements": [1], "watermark": True,
         "orientation": "video", "keep_sound": False,
         "private": True, "style": "comic", "style_id": "retro", "storyboard": ["a"], "character_url": OTHER,
-        "character_timestamps": "1,3"}.items()},
+        "character_timestamps": "1,3", "motion": "high", "loop": True, "speed": "turbo", "index": 2,
+        "custom_id": "a"}.items()},
 }  # fmt: skip
 KLING_MORE: dict[str, Any] = {
     "model_name": "kling-v9", "model": "kling-v9", "prompt": "another", "negative_prompt": "fog", "image": OTHER,
@@ -155,7 +156,7 @@ IMAGES: dict[str, Any] = {
         "watermark": True, "image_reference": "face", "image_fidelity": 0.4, "human_fidelity": 0.6, "elements": [1],
         "series": True, "fewer": True, "quality": "high", "background": "transparent", "output_format": "webp",
         "output_compression": 50, "moderation": "low", "style": "vivid", "input_fidelity": "high", "partial_images": 2,
-        "user": "u1", "safety_identifier": "s1"}.items()},
+        "user": "u1", "safety_identifier": "s1", "grid": True, "speed": "fast", "bot": "niji"}.items()},
 }  # fmt: skip
 """Of our own form, what pictures alone have."""
 SUNO: dict[str, Any] = {
@@ -180,7 +181,7 @@ PICTURES: dict[str, Any] = {
 }  # fmt: skip
 MANNERS = {"response_format", "stream", "async"}
 """What says how to answer, and nothing of what is made."""
-HINTS = {"seed", "cfg_scale", "user", "safety_identifier", "partial_images"}
+HINTS = {"seed", "cfg_scale", "user", "safety_identifier", "partial_images", "speed", "grid"}
 HINTS |= {f"parameters:{name}" for name in HINTS}
 GOES_ON = {"continue_at", "task_id"}
 """Suno takes these with a clip only."""
@@ -414,4 +415,4 @@ def test_no_field_is_left_out_of_this_walk() -> None:
 
 def test_the_advisory_list_is_short() -> None:
     who = {"parameters.user", "parameters.safety_identifier"}
-    assert set(ADVISORY) == {"seed", "parameters.cfg_scale", "parameters.partial_images"} | who
+    assert set(ADVISORY) == {"seed", "parameters.cfg_scale", "parameters.partial_images", "parameters.speed"} | who

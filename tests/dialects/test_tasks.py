@@ -96,7 +96,7 @@ async def test_inline_data_are_stored(house: House, prefix: str) -> None:
         ({"model": "gpt-9"}, 404, "not_found", "model"),
         ({"prompt": None}, 400, "invalid_request", "prompt"),
         ({"future": 1}, 400, "invalid_request", "future"),
-        ({"operation": "upscale"}, 400, "invalid_request", "operation"),
+        ({"operation": "conjure"}, 400, "invalid_request", "operation"),
         ({"operation": "remix"}, 400, "invalid_request", "operation"),
         ({"operation": "text_to_image", "model": "kling-v2-6"}, 400, "unsupported_parameter", "operation"),
         ({"count": 0}, 400, "invalid_request", "count"),

@@ -72,7 +72,7 @@ def test_the_shipped_catalogue_is_in_order(model: Model) -> None:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        (replace(VIDEO, operation="upscale"), ("unsupported_parameter", "operation")),
+        (replace(VIDEO, operation="conjure"), ("unsupported_parameter", "operation")),
         (replace(VIDEO, inputs=(MediaInput("garment"),)), ("unsupported_parameter", "inputs.garment")),
         (replace(IMAGE, inputs=(LAST,)), ("unsupported_parameter", "inputs.last_frame")),
         (replace(VIDEO, operation="image_to_video", inputs=(FIRST, FIRST)), ("invalid_request", "inputs")),

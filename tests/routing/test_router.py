@@ -58,7 +58,7 @@ def test_without_channels_the_sandbox_serves_the_whole_catalogue() -> None:
     assert one.names() == sorted(model.name for model in catalogue.load().models)
     assert names(one) == ["sandbox"]
     with pytest.raises(GatewayError) as caught:
-        routes_of(one, text_to_video(model="nothing-like-it"))
+        routes_of(one, text_to_video(model="kling-v2-5-nothing"))
     assert caught.value.code == "not_found"
     assert "kling-v2-5-turbo" in caught.value.message
 

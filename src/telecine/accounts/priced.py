@@ -14,7 +14,8 @@ from telecine.nouns.operations import Kind, known_to_make
 from telecine.nouns.request import GenerationRequest
 
 _FACTS: Final = ("audio", "operation", "resolution", "size", "aspect_ratio", "count")
-"""What prices can depend on, and requests say themselves; `mode` is what an upstream is told alone."""
+"""What prices can depend on, and requests say themselves; all else (`mode`, `speed`, …) is what an upstream is
+told alone."""
 
 
 class Priced(msgspec.Struct, frozen=True):

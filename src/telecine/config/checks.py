@@ -65,6 +65,7 @@ def _check_pools(config: Config) -> None:
 
 _CONDITIONS: Final = frozenset(
     {"mode", "audio", "operation", "quality", "resolution", "size", "aspect_ratio", "duration", "count"}
+    | {"speed", "style", "factor", "motion"}
 )
 
 

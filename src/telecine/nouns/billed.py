@@ -29,6 +29,14 @@ class Billed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds."""
     quality: str | None = None
     """Of pictures, where an upstream sells them by that."""
+    speed: str | None = None
+    """How soon it is made, where an upstream sells that: `relax`, `fast`, `turbo`."""
+    style: str | None = None
+    """How a picture is made larger, where an upstream sells that by its kind: `subtle`, `creative`."""
+    factor: float | None = None
+    """By how much it is made larger, each side."""
+    motion: str | None = None
+    """How much moves, where an upstream sells videos by that: `low`, `high`."""
     audio: bool | str = False
     """A word where the upstream has more than with and without."""
     count: int | None = None

@@ -16,6 +16,7 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.kinds import Kind as Kind  # noqa: PLC0414  what operations make is known by them
 from telecine.nouns.money import Unit
 from telecine.nouns.parameters import (
+    ChangeParameters,
     CharacterParameters,
     EffectsParameters,
     ExpandParameters,
@@ -90,7 +91,18 @@ _PICTURES: Final[Mapping[Role, Slot]] = {
     "reference": _ANY,
     "mask": _ANY,
 }
-_IMAGES: Final = frozenset({"text_to_image", "image_to_image", "image_variation", "expand", "try_on"})
+_CHANGED: Final[Mapping[str, Mapping[Role, Slot]]] = {
+    "upscale": {},
+    "vary": {},
+    "zoom": {},
+    "pan": {},
+    "inpaint": {"mask": _ONE},
+}
+"""What is done with one picture, that it is sent or that a source has made: the inputs of each beside it."""
+_IMAGES: Final = frozenset(
+    {"text_to_image", "image_to_image", "image_variation", "expand", "try_on", "blend", "swap_face"}
+) | {"midjourney:retexture", "midjourney:action", "reroll", *_CHANGED}
+"""What makes pictures, each of which another operation may go on from."""
 _CLIPS: Final = frozenset(
     {"text_to_video", "image_to_video", "reference_to_video", "remix", "edit_video", "extend", "lip_sync", "avatar"}
 ) | {"motion_control", "kling:effects"}
@@ -134,8 +146,79 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             inputs={"person": _EXACTLY_ONE, "garment": Slot(least=1)},
             parameters=ImageParameters,
         ),
+        Operation(
+            name="blend",
+            makes="image",
+            unit="image",
+            inputs={"image": Slot(least=2, most=5)},
+            parameters=ImageParameters,
+            inferred=False,
+        ),
+        *(
+            Operation(
+                name=name,
+                makes="image",
+                unit="image",
+                inputs={"image": _ONE, **more},
+                needs=("image",),
+                parameters=ChangeParameters,
+                follows=_IMAGES,
+                inferred=False,
+            )
+            for name, more in _CHANGED.items()
+        ),
+        Operation(
+            name="reroll",
+            makes="image",
+            unit="image",
+            parameters=ChangeParameters,
+            follows=_IMAGES,
+            needs_source=True,
+            inferred=False,
+        ),
+        Operation(
+            name="swap_face",
+            makes="image",
+            unit="image",
+            inputs={"person": _EXACTLY_ONE, "image": _EXACTLY_ONE},
+            parameters=ChangeParameters,
+            inferred=False,
+        ),
+        Operation(
+            name="midjourney:retexture",
+            makes="image",
+            unit="image",
+            inputs={"image": _EXACTLY_ONE},
+            parameters=ImageParameters,
+            inferred=False,
+        ),
+        Operation(
+            name="midjourney:action",
+            makes="image",
+            unit="image",
+            parameters=ChangeParameters,
+            follows=_IMAGES | _CLIPS | {"describe", "shorten"},
+            needs_source=True,
+            inferred=False,
+        ),
+        Operation(
+            name="describe",
+            makes="text",
+            unit="call",
+            inputs={"image": _EXACTLY_ONE},
+            parameters=ChangeParameters,
+            inferred=False,
+        ),
+        Operation(name="shorten", makes="text", unit="call", parameters=ChangeParameters, inferred=False),
         Operation(name="text_to_video", makes="video", unit="second", also=(*_PICTURES,), parameters=VideoParameters),
-        Operation(name="image_to_video", makes="video", unit="second", inputs=_PICTURES, parameters=VideoParameters),
+        Operation(
+            name="image_to_video",
+            makes="video",
+            unit="second",
+            inputs=_PICTURES,
+            parameters=VideoParameters,
+            follows=_IMAGES,
+        ),
         Operation(
             name="remix",
             makes="video",
@@ -159,7 +242,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             makes="video",
             unit="second",
             inputs={"reference": _ANY, "video": _ANY},
-            also=("first_frame", "last_frame"),
+            also=("first_frame", "last_frame", "audio"),
             parameters=VideoParameters,
             several=True,
         ),

@@ -73,6 +73,16 @@ class VideoParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="vide
     """A video with somebody in it who is to be in this one (relays of Sora)."""
     character_timestamps: str | None = None
     """`1,3`: from which second to which they are seen there."""
+    motion: Annotated[str | None, BILLED] = None
+    """How much moves: `low` or `high` (Midjourney)."""
+    loop: bool | None = None
+    """It ends with the picture that it begins with (Midjourney)."""
+    speed: Annotated[str | None, BILLED] = None
+    """As of `ImageParameters`."""
+    index: int | None = None
+    """As of `ChangeParameters`."""
+    custom_id: str | None = None
+    """As of `ChangeParameters`."""
 
 
 class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="image"):
@@ -110,6 +120,35 @@ class ImageParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="imag
     """What the client calls the person who asks, for its vendor to find abuse by."""
     safety_identifier: str | None = None
     """The same, as newer clients say it."""
+    grid: bool | None = None
+    """Its pictures are also shown together as one picture, and followed up by their number (Midjourney)."""
+    speed: Annotated[str | None, BILLED] = None
+    """How soon it is made: `relax`, `fast` or `turbo` (Midjourney)."""
+    bot: str | None = None
+    """Which of its vendor's two lines of models draws: `niji` for the other one (Midjourney, `botType`)."""
+
+
+class ChangeParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="change"):
+    """Of what is done with a picture that is there: Midjourney's buttons."""
+
+    index: int | None = None
+    """Which of the pictures of its source, from 1 on, where the source has several."""
+    style: Annotated[str | None, BILLED] = None
+    """Of what is made larger: `subtle` keeps to the picture, `creative` adds to it."""
+    factor: Annotated[float | None, BILLED] = None
+    """By how much it grows (upscale), or how far one steps back (zoom): 2 is twice each side."""
+    strength: str | None = None
+    """Of a variation, how far it strays: `subtle` or `strong`."""
+    direction: str | None = None
+    """To which side a picture goes on (pan): `left`, `right`, `up`, `down`."""
+    custom_id: str | None = None
+    """What the upstream calls the button that this is."""
+    speed: Annotated[str | None, BILLED] = None
+    """As of `ImageParameters`."""
+    bot: str | None = None
+    """As of `ImageParameters`."""
+    grid: bool | None = None
+    """As of `ImageParameters`."""
 
 
 class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="expand"):
@@ -206,6 +245,7 @@ class WorkflowParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="w
 Parameters = (
     VideoParameters
     | ImageParameters
+    | ChangeParameters
     | ExpandParameters
     | EffectsParameters
     | LipSyncParameters

@@ -15,6 +15,8 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 _OURS: Final = frozenset(
     {"operation", "model", "callback_url", "callback_headers", "external_id", "metadata", "native", "count"}
 )
+_SHOWN: Final = frozenset({"parameters.grid"})
+"""What is done here with the results, whoever makes them."""
 # The one short advisory list: hints that may drop without making the result wrong.
 ADVISORY: Final = frozenset(
     {
@@ -22,6 +24,7 @@ ADVISORY: Final = frozenset(
         "parameters.cfg_scale",
         "parameters.user",  # says who asks, and nothing of what is made
         "parameters.safety_identifier",
+        "parameters.speed",  # how soon; no price counts it but one of an upstream that is told it
         "parameters.partial_images",  # OpenAI documents that the final picture may come without them
     }
 )
@@ -102,7 +105,7 @@ class Take:
                 for name, default in _defaults(type(parameters))
                 if getattr(parameters, name) != default
             ]
-        return [name for name in names if name not in self._taken and name not in ADVISORY]
+        return [name for name in names if name not in self._taken | ADVISORY | _SHOWN]
 
     def refuse_rest(self, provider: str) -> None:
         """Raise `unsupported_parameter` for the first field that nobody took.

@@ -29,11 +29,17 @@ def routes_of(
     return router.choose(
         request.model,
         fits,
-        slots=request.count if OPERATIONS[request.operation].slots == "count" else 1,
+        slots=_slots(request),
         fewer=bool(getattr(request.parameters, "fewer", None)),
         after=after,
         without=without,
     )
+
+
+def _slots(request: GenerationRequest) -> int:
+    """How many slots it takes: a grid is one job, however many pictures it shows."""
+    grid = getattr(request.parameters, "grid", None)
+    return request.count if OPERATIONS[request.operation].slots == "count" and not grid else 1
 
 
 def _check_urls(request: GenerationRequest, traits: Traits) -> None:

@@ -20,6 +20,7 @@ from telecine.nouns.ids import parse_output_id, parse_task_id
 from telecine.nouns.operations import OPERATIONS, Operation, find, inferred, kept
 from telecine.nouns.parameters import (
     CameraMove,
+    ChangeParameters,
     ExpandParameters,
     ImageParameters,
     MusicParameters,
@@ -102,8 +103,16 @@ class _Shot(Shot, frozen=True, forbid_unknown_fields=True):
     pass
 
 
+Speed = Literal["relax", "fast", "turbo"]
+Bot = Literal["niji"]
+Number = Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
 class _Video(VideoParameters, frozen=True, forbid_unknown_fields=True):
     mode: Literal["std", "pro"] | None = None
+    motion: Literal["low", "high"] | None = None
+    speed: Speed | None = None
+    index: Number | None = None
     shot_type: Literal["customize", "intelligence"] | None = None
     camera: _Camera | None = None
     shots: tuple[_Shot, ...] = ()
@@ -115,6 +124,18 @@ class _Image(ImageParameters, frozen=True, forbid_unknown_fields=True):
     image_fidelity: Share | None = None
     human_fidelity: Share | None = None
     elements: tuple[Int63, ...] = ()
+    speed: Speed | None = None
+    bot: Bot | None = None
+
+
+class _Change(ChangeParameters, frozen=True, forbid_unknown_fields=True):
+    index: Number | None = None
+    style: Literal["subtle", "creative"] | None = None
+    factor: Annotated[float, msgspec.Meta(gt=1, le=4)] | None = None
+    strength: Literal["subtle", "strong"] | None = None
+    direction: Literal["left", "right", "up", "down"] | None = None
+    speed: Speed | None = None
+    bot: Bot | None = None
 
 
 class _Expand(ExpandParameters, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +158,7 @@ class _Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _STRICT: Final[Mapping[type[msgspec.Struct], type[msgspec.Struct]]] = {
     VideoParameters: _Video,
     ImageParameters: _Image,
+    ChangeParameters: _Change,
     ExpandParameters: _Expand,
     MusicParameters: _Music,
     WorkflowParameters: _Workflow,

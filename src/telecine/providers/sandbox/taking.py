@@ -30,11 +30,16 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "text": ("prompt", "source"),
 }
 """By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
+_FOREIGN: Final = frozenset({"midjourney:action"})
+"""What only the upstream that offered it knows."""
 
 
 def take(request: GenerationRequest) -> None:
     """Raise GatewayError (`unsupported_parameter`) naming the first field that has no meaning here."""
     makes = makes_of(request)
+    if request.operation in _FOREIGN:
+        title = OPERATIONS[request.operation].title
+        raise GatewayError("unsupported_parameter", f"The sandbox has no {title} of another's.", param="operation")
     if makes not in (("image", "video") if request.operation == workflow.OPERATION else _FIELDS):
         raise GatewayError("unsupported_parameter", f"The sandbox makes no {makes}.", param="operation")
     taken = Take(request)
@@ -48,8 +53,9 @@ def _taken(operation: str) -> frozenset[str]:
     if operation == workflow.OPERATION:
         return workflow.TAKEN
     makes, parameters = OPERATIONS[operation].makes, OPERATIONS[operation].parameters
+    source = ("source",) if OPERATIONS[operation].follows else ()
     own = (f"parameters.{name}" for name in (parameters.__struct_fields__ if parameters else ()))
-    return frozenset((*_FIELDS[makes], *own, *(f"inputs.{role}" for role in roles_for(operation))))
+    return frozenset((*_FIELDS[makes], *source, *own, *(f"inputs.{role}" for role in roles_for(operation))))
 
 
 def opening(request: GenerationRequest) -> MediaInput | None:
