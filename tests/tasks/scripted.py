@@ -197,6 +197,10 @@ class Shelf:
         self.documents: dict[str, bytes] = {}
         """What upstreams have answered at once, until it is in the records."""
         self.refusing = False
+        self.drawn: list[tuple[str, ...]] = []
+        """The pictures of each grid that was drawn."""
+        self.undrawable = False
+        self.duplicated: list[tuple[str, str]] = []
         self.folder = Path("/nowhere")
 
     async def keep(self, provider: Provider, channel: Channel, output: Output, account_id: int) -> Output:
@@ -227,6 +231,18 @@ class Shelf:
 
     async def get(self, key: str) -> bytes | None:
         return self.documents.get(key)
+
+    async def grid(self, keys: Sequence[str], output: Output, account_id: int) -> Output:
+        if self.undrawable:
+            raise FetchError("the pictures cannot be shown together")
+        key = f"a{account_id}/t{output.task_id}/{output.index}.jpg"
+        self.drawn.append(tuple(keys))
+        return replace(output, state="stored", object_key=key, content_type="image/jpeg")
+
+    async def duplicate(self, key: str, target: str) -> None:
+        if key in self.forgotten:
+            raise FileNotFoundError
+        self.duplicated.append((key, target))
 
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         if any(key in self.forgotten for key in keys):

@@ -75,6 +75,10 @@ class MediaLibrary:
         except FileNotFoundError:
             return None
 
+    async def grid(self, keys: Sequence[str], output: Output, account_id: int) -> Output:
+        """The pictures under `keys` as one, kept as `output`. Raises FetchError where none can be drawn, OSError."""
+        return await self.pictures.grid(keys, output, account_id)
+
     async def duplicate(self, key: str, target: str) -> None:
         """Keep the file under `key` under `target` as well. Raises FileNotFoundError, and what the storage raises."""
         await self._storage.copy(key, target)

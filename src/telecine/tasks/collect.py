@@ -24,6 +24,7 @@ from telecine.providers.base import Channel, Job, Provider, Succeeded
 from telecine.tasks.contents import content_keys, drop, settled
 from telecine.tasks.context import Context
 from telecine.tasks.ending import charged, fail, released
+from telecine.tasks.grids import grid_of
 from telecine.tasks.outcomes import ChannelGoneError
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
@@ -105,7 +106,8 @@ async def _succeed(context: Context, work: Work) -> None:
     usage = measured(work.task.usage or Usage(), work.outputs, asked.count or work.task.request.count, asked.duration)
     task = replace(work.task, state="succeeded", progress=100, ended_at=context.now(), usage=usage)
     task, settlement, detail = _priced(context, replace(work, task=task), usage, asked)
-    change = Change(task=task, outputs=work.outputs, settlement=settlement)
+    grid = await grid_of(context, work)
+    change = Change(task=task, outputs=work.outputs, new_outputs=grid, settlement=settlement)
     change = context.moved(work.task, change, "succeeded", detail)
     await context.commit(change, due=_next_try(context, work.outputs))
     if usage.tokens is not None:
@@ -155,9 +157,11 @@ def _next_try(context: Context, outputs: Sequence[Output]) -> float | None:
 async def keep_on(context: Context, work: Work) -> None:
     """succeeded, with outputs that could not be stored yet."""
     before = work.outputs
+    grid: tuple[Output, ...] = ()
     if work.task.deleted_at is None and any(output.state == "pending" for output in work.outputs):
         work = replace(work, outputs=tuple(one.output for one in await _store(context, work)))
-    change = context.moved(work.task, Change(task=work.task, outputs=work.outputs))
+        grid = await grid_of(context, work)
+    change = context.moved(work.task, Change(task=work.task, outputs=work.outputs, new_outputs=grid))
     await context.commit(change, due=_next_try(context, work.outputs))
     await drop(context, before, work.outputs)
 

@@ -85,6 +85,14 @@ class Library(Protocol):
         """What was `put` there; None where there is nothing."""
         ...
 
+    async def grid(self, keys: Sequence[str], output: Output, account_id: int) -> Output:
+        """The pictures under `keys` as one, kept as `output`. Raises FetchError where none can be drawn, OSError."""
+        ...
+
+    async def duplicate(self, key: str, target: str) -> None:
+        """Keep the file under `key` under `target` as well. Raises FileNotFoundError, and what the storage raises."""
+        ...
+
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:
         """The same files under new keys of the account. Raises FileNotFoundError, and then has copied nothing."""
         ...
@@ -176,7 +184,7 @@ class Context(msgspec.Struct, kw_only=True):
         if event is not None:
             change = msgspec.structs.replace(change, event=Event(event, self.now(), detail, news))
         if news is not None:
-            told = self.deliveries(task, change.outputs or change.new_outputs, news)
+            told = self.deliveries(task, (*change.outputs, *change.new_outputs), news)
             change = msgspec.structs.replace(change, deliveries=told)
         return change
 
