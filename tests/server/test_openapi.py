@@ -129,7 +129,7 @@ def test_query_parameters_are_those_that_are_read(
 
 def test_what_is_sent_is_in_the_document_and_on_the_page(sandbox: LiveServer) -> None:
     told = document()["webhooks"]
-    assert set(told) == {"task", "test", "video", "kling", "kling2", "suno", "bizyair", "image"}
+    assert set(told) == {"task", "test", "video", "kling", "kling2", "suno", "bizyair", "image", "ima"}
     page = sandbox.call("GET", "/docs", key=None).content.decode()
     for one in told.values():
         assert escape(one["post"]["summary"]) in page

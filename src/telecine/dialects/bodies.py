@@ -78,7 +78,7 @@ class Body(msgspec.Struct, frozen=True):
         if not names:
             return {}
         for name in names:
-            meant = known.folded.get(_folded(name))
+            meant = known.meant(name)
             if meant is not None:
                 at = f"{self.within}{name}"
                 raise invalid(f"'{at}' differs from '{meant}' only in how it is written; write '{meant}'.", at)
@@ -104,12 +104,16 @@ class Known:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
-        self.folded = {_folded(name): name for name in sorted(self.names)}
+        self._folded = {_folded(name): name for name in sorted(self.names)}
 
     @classmethod
     def of(cls, struct: type[msgspec.Struct]) -> Known:
         """The names that `struct` has on the wire."""
         return cls(struct.__struct_encode_fields__)
+
+    def meant(self, name: str) -> str | None:
+        """The field of which `name` is some spelling; None where it is none of them."""
+        return self._folded.get(_folded(name))
 
 
 class Allowance(msgspec.Struct):

@@ -32,8 +32,9 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of one method of one route, whoever serves it."""
 
     answer: Any = None
-    """The type of the answer; None where it is no JSON."""
+    """The type of the answer, or a tuple of several that it may have; None where it is no JSON."""
     body: Any = None
+    """The same of the body."""
     example: dict[str, Any] | None = None
     status: int = 200
     kind: str = "application/json"

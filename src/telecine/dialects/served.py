@@ -7,6 +7,7 @@ from typing import Final
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
+from telecine.dialects.ima import IMA
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling2 import KLING2
 from telecine.dialects.openai import IMAGES, NEW_API, OPENAI
@@ -15,6 +16,7 @@ from telecine.dialects.suno import SUNO
 from telecine.dialects.tasks import TASKS
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
+    IMA,
     IMAGES,
     KLING,
     KLING_COSTS,

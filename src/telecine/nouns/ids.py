@@ -129,12 +129,13 @@ DECIMAL: Final = IdForm("decimal", lambda task_id, _: str(task_id))
 VIDEO: Final = IdForm("video_", lambda task_id, _: video_id(task_id))
 IMAGE: Final = IdForm("image_", lambda task_id, _: image_id(task_id))
 TSK: Final = IdForm("tsk_", lambda task_id, _: tsk_id(task_id))
+TASK: Final = IdForm("task_", lambda task_id, _: f"task_{to_base32(task_id)}")
 UUID: Final = IdForm("uuid", lambda task_id, _: uuid_form(task_id))
 RELAY: Final = IdForm("model:task_", lambda task_id, model: f"{model}:task_{to_base32(task_id)}")
 CHARACTER: Final = IdForm("char_", lambda task_id, _: f"char_{to_base32(task_id)}")
 ALPHANUMERIC: Final = IdForm("alphanumeric", lambda task_id, _: to_base32(task_id))
 """Lower-case letters and digits alone."""
-ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, CHARACTER, TSK, UUID, RELAY, ALPHANUMERIC)
+ID_FORMS: Final = (DECIMAL, VIDEO, IMAGE, CHARACTER, TSK, TASK, UUID, RELAY, ALPHANUMERIC)
 
 
 _KEPT: Final = frozenset({"asset_", "asset-", "group_", "group-"})

@@ -106,7 +106,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], base: str, sch
     if body is not None:
         content = body["content"]["application/json"]
         example = content.get("example")
-        parts.append(f"<h4>Body</h4>{_schema(content['schema'], schemas)}")
+        parts.append(f"<h4>Body</h4>{_either(content['schema'], schemas)}")
         if len(body["content"]) > 1:
             parts.append("<p>JSON, or a form (<code>multipart/form-data</code>).</p>")
     for status, response in operation["responses"].items():
@@ -144,7 +144,12 @@ def _content(response: dict[str, Any], schemas: dict[str, Any]) -> str:
     ((kind, content),) = response["content"].items()
     if not content["schema"]:
         return f"<p><code>{escape(kind)}</code></p>"
-    return "<p>or</p>".join(_schema(one, schemas) for one in content["schema"].get("anyOf", [content["schema"]]))
+    return _either(content["schema"], schemas)
+
+
+def _either(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """A schema, or several, of which one holds."""
+    return "<p>or</p>".join(_schema(one, schemas) for one in schema.get("anyOf", [schema]))
 
 
 def _parameters(parameters: list[dict[str, Any]]) -> str:

@@ -65,11 +65,22 @@ def encoded() -> bytes:
 def _schemas(operations: Iterable[Entry], sent: Iterable[Sent]) -> tuple[dict[int, dict[str, Any]], dict[str, Any]]:
     """How each type is referred to, by its identity, and the schemas that are referred to."""
     named = ((one.body, one.answer, one.refusal, one.error) for one in operations)
-    types = [one for each in named for one in each if one is not None]
+    types = [one for each in named for several in each for one in _several(several)]
     types += [*ERRORS.values(), *(one.body for one in sent)]
     distinct = list({id(one): one for one in types}.values())
     refs, schemas = msgspec.json.schema_components(distinct, ref_template=_REF)
     return {id(one): ref for one, ref in zip(distinct, refs, strict=True)}, schemas
+
+
+def _several(types: Any) -> tuple[Any, ...]:
+    """One type or a tuple of some, which is none for what has no body."""
+    return types if isinstance(types, tuple) else () if types is None else (types,)
+
+
+def _schema(types: Any, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """Whichever of them it is."""
+    found = [refs[id(one)] for one in _several(types)]
+    return found[0] if len(found) == 1 else {"anyOf": found} if found else {}
 
 
 def _operation(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -82,7 +93,7 @@ def _operation(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, A
         "security": [] if operation.open else [{name: []} for name in SECURITY],
     }
     if operation.body is not None:
-        content: dict[str, Any] = {"schema": refs[id(operation.body)]}
+        content: dict[str, Any] = {"schema": _schema(operation.body, refs)}
         if operation.example is not None:
             content["example"] = operation.example
         kinds = ("application/json", "multipart/form-data") if operation.forms else ("application/json",)
@@ -129,9 +140,7 @@ def _webhook(one: Sent, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _responses(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    schema = refs[id(operation.answer)] if operation.answer is not None else {}
-    if operation.refusal is not None:
-        schema = {"anyOf": [schema, refs[id(operation.refusal)]]}
+    schema = _schema((*_several(operation.answer), *_several(operation.refusal)), refs)
     content = {operation.kind: {"schema": schema}}
     good = {"description": GOOD, "content": content}
     more = {

@@ -17,7 +17,7 @@ from telecine.dialects import scalars
 from telecine.dialects.base import Media
 from telecine.dialects.openai.render import VideoError, error_of, shown, video_seconds, video_size
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.ids import RELAY, output_id, to_base32
+from telecine.nouns.ids import RELAY, TASK, output_id, to_base32
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import MediaInput
 from telecine.nouns.sizes import is_size, parse_size
@@ -162,16 +162,11 @@ def relay_video(view: View, media: Media, models: Catalogue) -> RelayVideo:
     )
 
 
-def task_name(task_id: int) -> str:
-    """The id without the model before it: `task_…`."""
-    return f"task_{to_base32(task_id)}"
-
-
 def _detail(view: View, models: Catalogue) -> Detail:
     task, request = view.task, view.task.request
     width, height = _pixels(view, models)
     return Detail(
-        id=task_name(task.id),
+        id=TASK.write(task.id),
         input=DetailInput(
             size="large" if _is_large(task, width, height) else "small",
             model=task.model,
@@ -193,7 +188,7 @@ def _pending(view: View, models: Catalogue, width: int, height: int) -> PendingI
     given = request.parameters
     board = given.storyboard if isinstance(given, VideoParameters) else None
     return PendingInfo(
-        id=task_name(task.id),
+        id=TASK.write(task.id),
         seed=request.seed,
         user=f"user-{to_base32(task.account_id)}",
         model=task.model,
@@ -212,7 +207,7 @@ def _pending(view: View, models: Catalogue, width: int, height: int) -> PendingI
         moderation_result=Moderation(
             code=task.error.code if minded and task.error is not None else None,
             type="rejected" if minded else "passed",
-            task_id=task_name(task.id),
+            task_id=TASK.write(task.id),
         ),
     )
 

@@ -7,7 +7,7 @@ reconstructed from Ark. Either is taken at either path, and one body has all the
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -28,7 +28,7 @@ MOST_AUDIOS: Final = 1
 REFERENCE: Final = "reference"
 FRAME: Final = "frame"
 """`metadata.role_mode`; the first where nothing is said."""
-ROLES: Final = {
+ROLES: Final[dict[str, Literal["reference", "first_frame", "last_frame", "video", "audio"]]] = {
     "reference_image": "reference",
     "first_frame": "first_frame",
     "last_frame": "last_frame",
@@ -52,7 +52,8 @@ class ImaLink(msgspec.Struct, kw_only=True):
 
 
 class ImaContent(msgspec.Struct, kw_only=True):
-    """One item of the second form. `type`: text, image_url, video_url, audio_url; `role`: one of `ROLES`."""
+    """One item of the second form. `type`: text, image_url, video_url, audio_url; `role`: one of `ROLES`, of a picture
+    the first frame where nothing is said, as at Ark."""
 
     type: str
     text: str | None = None

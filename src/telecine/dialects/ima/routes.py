@@ -1,0 +1,145 @@
+"""The rows of pictures and videos, and the dialect that they make up."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from telecine.dialects.call import Call
+from telecine.dialects.dialect import Claim, Dialect, each_status
+from telecine.dialects.document import Sent
+from telecine.dialects.ima.images import NAMES as IMAGE_NAMES
+from telecine.dialects.ima.images import manner_of, parse_image, wait_of
+from telecine.dialects.ima.render import (
+    ERRORS,
+    ImaImageGenerationResponse,
+    fetched,
+    image_created,
+    told,
+    video_created,
+    video_task,
+)
+from telecine.dialects.ima.videos import NAMES as VIDEO_NAMES
+from telecine.dialects.ima.videos import parse_video
+from telecine.dialects.kling.create import parse as parse_kling
+from telecine.dialects.kling.operation import Operation
+from telecine.dialects.kling.videos import VIDEOS as KLINGS
+from telecine.dialects.openai.image_render import images
+from telecine.dialects.rows import Create, Read, Row, making
+from telecine.nouns.ids import TASK
+from telecine.tasks.view import View
+from telecine.wires.ima import GENERATIONS, IMAGES, KLING, VIDEOS
+from telecine.wires.ima.images import (
+    PRO,
+    ImaImageCreateTaskResponse,
+    ImaImageGenerationRequest,
+    ImaImageGenerationRequestGemini3Pro,
+    ImaImageGenerationRequestGemini31Flash,
+    ImaImageTaskFetchResponse,
+)
+from telecine.wires.ima.videos import ImaProCreateResponse, ImaProQueryResponse, ImaProVideoCreateRequest
+
+ROOT: Final = "/ima"
+_PROMPT: Final = "A paper boat sails through a flooded library"
+_SENT: Final = {"code": "success", "data": {"task_id": "task_06xx11d95wm5j", "status": "succeeded", "format": "png"}}
+_REPEATABLE: Final = ("images", "image", "input_reference")
+
+
+def _pictures(call: Call, view: View) -> Any:
+    return image_created(view, call.edge) if call.manner.later else images(view, call.edge, call.manner)
+
+
+def _videos(path: str, example: dict[str, Any], asked: Read) -> tuple[Create, Read]:
+    return (
+        Create(
+            path,
+            "Create a video",
+            answer=ImaProCreateResponse,
+            body=ImaProVideoCreateRequest,
+            example=example,
+            parse=lambda call, body: parse_video(body, call.edge.catalogue),
+            names=VIDEO_NAMES,
+            repeatable=_REPEATABLE,
+            show=lambda call, view: video_created(view, call.edge),
+        ),
+        asked,
+    )
+
+
+def _kling(op: Operation) -> Create:
+    """Kling's body, with `model` and whole seconds in it, and IMA's answer."""
+    return Create(
+        f"{KLING}/{op.title}",
+        f"Create {op.makes[0]}, with Kling's fields",
+        answer=ImaProCreateResponse,
+        body=op.path.body,
+        example={**op.example, "model": op.example["model_name"], "duration": 5},
+        parse=lambda call, body: parse_kling(op, body, call.edge.catalogue),
+        most=op.most,
+        names=op.names,
+        show=lambda call, view: video_created(view, call.edge),
+    )
+
+
+ROWS: Final[tuple[Row, ...]] = (
+    Create(
+        IMAGES,
+        "Make a picture",
+        answer=(ImaImageCreateTaskResponse, ImaImageGenerationResponse),
+        body=(
+            ImaImageGenerationRequest,
+            ImaImageGenerationRequestGemini3Pro,
+            ImaImageGenerationRequestGemini31Flash,
+        ),
+        example={"model": PRO, "prompt": _PROMPT, "aspect_ratio": "16:9", "size": "2K"},
+        parse=lambda call, body: parse_image(body, call.edge.catalogue),
+        manner=manner_of,
+        wait=wait_of,
+        names=IMAGE_NAMES,
+        show=_pictures,
+    ),
+    Read(
+        f"{IMAGES}/{{id}}",
+        "Read a picture",
+        answer=ImaImageTaskFetchResponse,
+        find=making("image"),
+        show=lambda call, view: fetched(view, call.edge),
+    ),
+    *_videos(
+        VIDEOS,
+        {"model": "seedance-2.0", "prompt": _PROMPT, "duration": 5, "metadata": {"resolution": "720p"}},
+        Read(
+            f"{VIDEOS}/{{id}}",
+            "Read a video",
+            answer=ImaProQueryResponse,
+            find=making("video"),
+            show=lambda call, view: video_task(view, call.edge),
+        ),
+    ),
+    *_videos(
+        GENERATIONS,
+        {"model": "ima-pro", "content": [{"type": "text", "text": _PROMPT}], "ratio": "16:9", "duration": 5},
+        Read(
+            f"{GENERATIONS}/{{id}}",
+            "Read a video, as a picture is read",
+            answer=ImaImageTaskFetchResponse,
+            find=making("video"),
+            show=lambda call, view: fetched(view, call.edge),
+        ),
+    ),
+    *(_kling(op) for op in KLINGS if op.title in ("text2video", "image2video")),
+)
+
+
+IMA: Final = Dialect(
+    name="ima",
+    title="IMA",
+    about="IMA Router's API, which Zcheap has too: pictures, IMA-Pro videos, assets, Midjourney.",
+    claimed=(Claim(ROOT),),
+    rows=tuple(replace(row, path=f"{ROOT}{row.path}") for row in ROWS),
+    id_form=TASK,
+    errors=ERRORS,
+    announce=each_status(told),
+    sent=(Sent("ima", "ima", "A task's new status, to its callback_url", ImaImageTaskFetchResponse, _SENT),),
+)
