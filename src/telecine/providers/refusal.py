@@ -98,14 +98,20 @@ NO_PARAMS: Final[Mapping[str, str]] = {}
 
 
 def refusal(
-    reply: Reply, channel: Channel, *, words: Words = WORDS, params: Mapping[str, str] = NO_PARAMS
+    reply: Reply,
+    channel: Channel,
+    *,
+    words: Words = WORDS,
+    params: Mapping[str, str] = NO_PARAMS,
+    policy: re.Pattern[str] | None = None,
 ) -> Refused | Unknown:
     """What `reply` to a create means, which names no job that could be asked about.
 
-    `words` are the vendor's; `params` translates its names of fields into the neutral ones.
+    `words` are the vendor's; `params` translates its names of fields into the neutral ones; `policy` are texts that are
+    about what may not be shown, besides what all vendors' texts are.
     """
     said = complaint_of(reply.body) or Complaint(text_of(reply.body))
-    verdict = _verdict(reply.status, said, words)
+    verdict = _verdict(reply.status, said, words, policy)
     if verdict is None:
         return Unknown(f"HTTP {reply.status}" + ("" if said.words else " with a body that tells no reason"))
     fallback = f"The upstream refused the request with HTTP {reply.status}."
@@ -120,13 +126,13 @@ def _code(said: Complaint) -> str:
     return f"The upstream refused the request with code {said.words[0]}." if said.words else ""
 
 
-def _verdict(status: int, said: Complaint, words: Words) -> Verdict | None:
+def _verdict(status: int, said: Complaint, words: Words, policy: re.Pattern[str] | None) -> Verdict | None:
     """What is sure of it; None where a job may exist."""
     meant = _meant(status, said)
     known = next((one for one in said.words if one in words), None)
     if meant is None or meant in BETWEEN or (known is not None and words[known] is None):
         return None
-    if meant in (0, 400, 422) and about_policy(said.message):
+    if meant in (0, 400, 422) and (about_policy(said.message) or (policy is not None and policy.search(said.message))):
         return POLICY
     if known is not None:
         return words[known]

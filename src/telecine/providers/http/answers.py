@@ -53,15 +53,17 @@ _MILLISECONDS: Final = 1e11
 def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float) -> SubmitOutcome:
     """What became of a create."""
     said = decoded(reply.body) if 200 <= reply.status < 300 else None
-    if op.answer is not None:  # one that tells of no result may have been billed all the same
-        told = Told(said, "", channel, vendor.root(channel), now, reply.files)
-        result = op.answer(told) if said is not None and vendor.fine(said) else ""
-        return Finished(result) if isinstance(result, Succeeded) else _refusal(vendor, reply, channel)
-    name = named(vendor.made(said)) if said is not None else None
+    whole = op.answer or op.whole
+    name = named(vendor.made(said)) if said is not None and op.answer is None else None
     if name is not None and not vendor.fine(said):
         return Unknown(f"HTTP {reply.status} with an error beside the id of a job")
+    told = Told(said, name or "", channel, vendor.root(channel), now, reply.files)
     if name is not None:
-        return _made(vendor, Told(vendor.job(said), name, channel, vendor.root(channel), now, reply.files))
+        return _made(vendor, replace(told, job=vendor.job(said)))
+    # One that tells of no result may have been billed all the same.
+    result = whole(told) if whole is not None and said is not None and vendor.fine(said) else ""
+    if isinstance(result, Succeeded):
+        return Finished(result)
     if _objects(reply, vendor.there):
         return Unknown("a job with this handle already exists")
     refused = _refusal(vendor, reply, channel)
@@ -71,7 +73,7 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
 
 
 def _refusal(vendor: Vendor, reply: Reply, channel: Channel) -> Refused | Unknown:
-    return refusal(reply, channel, words=vendor.words, params=params(vendor))
+    return refusal(reply, channel, words=vendor.words, params=params(vendor), policy=vendor.policy)
 
 
 def _made(vendor: Vendor, told: Told) -> SubmitOutcome:

@@ -125,6 +125,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     answer: Callable[[Told], Succeeded | str] | None = None
     """Where the job is done when its create is answered, and cannot be asked about: what that answer says that it has
     made, or why it cannot be told. None: the answer names a job."""
+    whole: Callable[[Told], Succeeded | str] | None = None
+    """Where the answer to its create may be the result itself, and name no job: the same of such an answer."""
     unlike: Mapping[str, Any] = {}
     """The vendor's facts that are others for its jobs, by their names: `outputs`, `status` …"""
     plain: Callable[[bytes], bytes] | None = None
@@ -316,7 +318,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Sequence[Getter] = ()
     """In a job: why it failed, in whatever shape."""
     policy: re.Pattern[str] | None = None
-    """Texts of reasons that are about what may not be shown, besides what all vendors' texts are."""
+    """Texts of reasons and refusals that are about what may not be shown, besides what all vendors' texts are."""
     blocked: Callable[[Any], bool] | None = None
     """Whether a failed job was stopped by a moderation, which may give no reason."""
     outputs: Callable[[Told], Succeeded | str]

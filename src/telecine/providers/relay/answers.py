@@ -129,7 +129,7 @@ def made_at(told: Told, url: str) -> Succeeded:
     """A video at `url`."""
     job = told.job
     until = seconds_since_epoch(job.get("expires_at")) or told.now + RETENTION
-    usage = Usage(seconds=number(job.get("seconds")), tokens=_tokens(job.get("usage")))
+    usage = Usage(seconds=number(job.get("seconds")), tokens=tokens_of(job.get("usage")))
     return Succeeded((UpstreamOutput(url, "video", told.name, until),), usage)
 
 
@@ -154,11 +154,14 @@ def character_of(told: Told) -> Succeeded | str:
     return Succeeded((made, *face))
 
 
-def _tokens(usage: object) -> Tokens | None:
-    """new-api's `usage` of a video (wire table C.6); the relays that fill it in with zeros have counted nothing."""
+def tokens_of(usage: object) -> Tokens | None:
+    """new-api's `usage` of a video (wire table C.6), or OpenAI's of a picture; the relays that fill it in with zeros
+    have counted nothing."""
     if not isinstance(usage, dict):
         return None
-    read, made, both = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    read = usage.get("prompt_tokens", usage.get("input_tokens"))
+    made = usage.get("completion_tokens", usage.get("output_tokens"))
+    both = usage.get("total_tokens")
     told = [one for one in (read, made, both) if one is not None]
     if not all(type(one) is int and 0 <= one <= _MOST_TOKENS for one in told):
         return None
