@@ -40,6 +40,7 @@ READMES: Final = ("README.md", "README.zh-CN.md")
 EXAMPLE: Final = ROOT / "telecine.example.toml"
 SECRETS: Final = {
     "BIZYAIR_API_KEY": "b" * 32,
+    "IMA_API_KEY": "i" * 32,
     "KLING_API_KEY": "k" * 32,
     "KLING_ACCESS_KEY": "a" * 32,
     "KLING_SECRET_KEY": "s" * 32,

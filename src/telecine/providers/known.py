@@ -9,13 +9,14 @@ from telecine.providers.base import Terms
 from telecine.providers.bizyair import BIZYAIR
 from telecine.providers.comfyui import ComfyProvider
 from telecine.providers.http import Vendor
+from telecine.providers.ima import IMA
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
 from telecine.providers.relay.table import RELAY
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, RELAY, SUNO, BIZYAIR)
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, RELAY, SUNO, BIZYAIR, IMA)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},

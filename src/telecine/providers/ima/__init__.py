@@ -1,0 +1,14 @@
+"""IMA's API (IMA Router, and Zcheap, which has the same schemas): pictures, and videos in two styles.
+
+| file | what it knows |
+|---|---|
+| `images` | pictures |
+| `videos` | videos in the style of its SDKs |
+| `content` | videos in the other style |
+| `answers` | what it says of a job |
+| `vendor` | all of it |
+"""
+
+from telecine.providers.ima.vendor import IMA
+
+__all__ = ["IMA"]
