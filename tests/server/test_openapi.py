@@ -129,7 +129,8 @@ def test_query_parameters_are_those_that_are_read(
 
 def test_what_is_sent_is_in_the_document_and_on_the_page(sandbox: LiveServer) -> None:
     told = document()["webhooks"]
-    assert set(told) == {"task", "test", "video", "kling", "kling2", "suno", "bizyair", "image", "ima"}
+    names = {"task", "test", "video", "kling", "kling2", "suno", "midjourney", "bizyair", "image", "ima"}
+    assert set(told) == names
     page = sandbox.call("GET", "/docs", key=None).content.decode()
     for one in told.values():
         assert escape(one["post"]["summary"]) in page

@@ -10,6 +10,7 @@ from telecine.dialects.dialect import Dialect
 from telecine.dialects.ima import IMA
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling2 import KLING2
+from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.openai import IMAGES, NEW_API, OPENAI
 from telecine.dialects.openai import RELAY as VIDEO_RELAY
 from telecine.dialects.suno import SUNO
@@ -25,6 +26,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     MODELS,
     SDK_MODELS,
     SUNO,
+    MIDJOURNEY,
     TASKS,
     ACCOUNT,
     DASHBOARD,

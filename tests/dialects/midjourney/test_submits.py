@@ -1,0 +1,243 @@
+"""Midjourney's dialect: what each submit becomes, and what is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from telecine.accounts.principal import Principal
+from telecine.dialects.bodies import Body
+from telecine.dialects.call import Call
+from telecine.dialects.midjourney import MIDJOURNEY
+from telecine.dialects.rows import Create
+from telecine.nouns.errors import GatewayError
+from telecine.nouns.parameters import ImageParameters
+from telecine.nouns.request import GenerationRequest
+from telecine.tasks.view import Place
+from telecine.wires.midjourney import bodies
+from telecine.wires.midjourney.prompt import Prompt, read
+from tests.dialects.house import House, base64_of, picture
+
+IMAGINE, BLEND, EDITS, RETEXTURE = "/submit/imagine", "/submit/blend", "/submit/edits", "/submit/retexture"
+URL = "https://example.com/boat.png"
+ROWS = {row.path: row for row in MIDJOURNEY.rows if isinstance(row, Create)}
+PARSING = House(MIDJOURNEY)
+
+
+def asked(path: str, body: dict[str, Any], prefix: str = "/mj") -> tuple[GenerationRequest, list[tuple[str, str]]]:
+    """What a body comes to: the request, and (role, field) of its media. Raises GatewayError."""
+    call = Call(Request({"type": "http", "path": prefix + path}), "midjourney", PARSING.edge, Principal(1, None, "k"))
+    parsed = ROWS[path].parse(call, Body(body, None))
+    assert isinstance(parsed, tuple)
+    return parsed[0], [(one.role, one.param) for one in parsed[1]]
+
+
+def grid(**more: Any) -> ImageParameters:
+    return ImageParameters(grid=True, **more)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"prompt": "a cat"}, {"operation": "text_to_image", "model": "midjourney", "prompt": "a cat", "native": None}),
+        (
+            {"prompt": "a cat, 猫 --ar 16:9 --no dogs, birds --seed 7 --v 7 --s 250", "botType": "MID_JOURNEY"},
+            {"prompt": "a cat, 猫", "aspect_ratio": "16:9", "negative_prompt": "dogs, birds", "seed": 7},
+        ),
+        (
+            {
+                "prompt": "a cat —AR 3:4 --aspect 2:3",
+                "base64Array": [],
+                "notifyHook": "https://me.test/h",
+                "state": "s1",
+            },
+            {
+                "prompt": "a cat",
+                "aspect_ratio": "2:3",
+                "callback_url": "https://me.test/h",
+                "metadata": {"state": "s1"},
+            },
+        ),
+        ({"prompt": "a well--known cat - - 1"}, {"prompt": "a well--known cat - - 1", "native": None}),
+        ({"prompt": "a cat", "botType": "NIJI_JOURNEY"}, {"model": "niji", "parameters": grid()}),
+        ({"prompt": "a cat --niji 6"}, {"model": "niji", "prompt": "a cat"}),
+        (
+            {"prompt": "a cat --niji 6", "model": "gpt-image-1"},
+            {"model": "gpt-image-1", "parameters": grid(bot="niji")},
+        ),
+        ({"prompt": "a cat", "mode": "RELAX"}, {"parameters": grid(speed="relax")}),
+        ({"prompt": "a cat --turbo", "mode": "turbo"}, {"parameters": grid(speed="turbo"), "prompt": "a cat"}),
+        ({"prompt": "a cat", "accountFilter": {"modes": ["FAST"]}}, {"parameters": grid(speed="fast")}),
+        ({"prompt": "a cat", "accountFilter": {"modes": ["FAST", "RELAX"], "remix": True}}, {"parameters": grid()}),
+        ({"prompt": "a cat", "base64Array": [URL]}, {"operation": "image_to_image"}),
+        ({"prompt": f"{URL} a cat --ar 1:1"}, {"operation": "image_to_image", "prompt": "a cat"}),
+    ],
+)
+def test_imagine(body: dict[str, Any], expected: dict[str, Any]) -> None:
+    request, _ = asked(IMAGINE, body)
+    assert {name: getattr(request, name) for name in expected} == expected
+    assert request.count == 4
+
+
+def test_imagine_takes_pictures_that_go_before_its_prompt() -> None:
+    data = "data:image/png;base64,aGk="
+    _, sources = asked(IMAGINE, {"prompt": f"{URL} a", "base64Array": [data, "", "aGk="], "base64": data})
+    assert sources == [
+        ("reference", "prompt"),
+        ("reference", "base64Array[0]"),
+        ("reference", "base64Array[2]"),
+        ("reference", "base64"),
+    ]
+
+
+@pytest.mark.parametrize("speed", ["fast", "relax", "turbo"])
+def test_a_prefix_says_how_soon(speed: str) -> None:
+    request, _ = asked(IMAGINE, {"prompt": f"a cat --{speed}"}, f"/mj-{speed}/mj")
+    assert request.parameters == grid(speed=speed)
+
+
+def test_a_prompt_stays_as_it_is_for_a_midjourney_upstream() -> None:
+    text = f"{URL}  a cat  --ar 16:9   --tile --sref {URL}"
+    request, _ = asked(IMAGINE, {"prompt": text, "remix": True, "botType": "NEW"})
+    native = request.native
+    assert native is not None
+    assert (native.dialect, native.own) == ("midjourney", {"prompt": ("prompt", text)})
+    assert {name: bytes(raw) for name, raw in native.fields.items()} == {"remix": b"true"}
+    assert {name: one.value for name, one in native.novel.items()} == {"prompt": "--sref", "parameters.bot": "NEW"}
+    assert "--sref" in native.novel["prompt"].objection
+
+
+def test_blend() -> None:
+    request, sources = asked(BLEND, {"base64Array": [URL, URL], "dimensions": "PORTRAIT", "botType": "MID_JOURNEY"})
+    assert (request.operation, request.count, request.aspect_ratio) == ("blend", 4, "2:3")
+    assert [role for role, _ in sources] == ["image", "image"]
+    assert asked(BLEND, {"base64Array": [URL] * 5})[0].aspect_ratio is None
+
+
+@pytest.mark.parametrize("path", [EDITS, "/submit/edit"])
+def test_edits(path: str) -> None:
+    request, sources = asked(path, {"prompt": "a hat --ar 1:1", "image": URL, "maskBase64": "aGk="})
+    assert (request.operation, request.prompt, request.aspect_ratio) == ("image_to_image", "a hat", "1:1")
+    assert sources == [("image", "image"), ("mask", "maskBase64")]
+    relay = {"action": "EDITS", "prompt": "a hat", "base64Array": [URL, URL], "remix": True}
+    request, sources = asked(path, relay)
+    assert [role for role, _ in sources] == ["image", "image"]
+    assert request.native is not None
+    assert list(request.native.fields) == ["remix"]
+
+
+def test_retexture() -> None:
+    request, sources = asked(RETEXTURE, {"prompt": "of marble", "image": URL})
+    assert (request.operation, request.count, sources) == ("midjourney:retexture", 4, [("image", "image")])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        (IMAGINE, {}, "prompt"),
+        (IMAGINE, {"prompt": ""}, "prompt"),
+        (IMAGINE, {"prompt": 5}, "prompt"),
+        (IMAGINE, {"prompt": "--ar 1:1"}, "prompt"),
+        (IMAGINE, {"prompt": "a --ar wide"}, "prompt"),
+        (IMAGINE, {"prompt": "a --seed x"}, "prompt"),
+        (IMAGINE, {"prompt": "a --repeat 4"}, "prompt"),
+        (IMAGINE, {"prompt": "a http://127.0.0.1/x"}, "prompt"),
+        (IMAGINE, {"prompt": "a --sref http://127.0.0.1/x"}, "prompt"),
+        (IMAGINE, {"prompt": "a --fast", "mode": "RELAX"}, "mode"),
+        (IMAGINE, {"prompt": "a --fast --turbo"}, "prompt"),
+        (IMAGINE, {"prompt": "a", "mode": "LUDICROUS"}, "mode"),
+        (IMAGINE, {"prompt": "a", "base64Array": "aGk="}, "base64Array"),
+        (IMAGINE, {"prompt": "a", "base64Array": ["data:image/png,x"]}, "base64Array[0]"),
+        (IMAGINE, {"prompt": "a", "base64array": []}, "base64array"),
+        (IMAGINE, {"prompt": "a", "state": "x" * 513}, "state"),
+        (IMAGINE, {"prompt": "a", "webhook": "https://me.test"}, "webhook"),
+        (BLEND, {}, "base64Array"),
+        (BLEND, {"base64Array": [URL]}, "base64Array"),
+        (BLEND, {"base64Array": [URL] * 6}, "base64Array"),
+        (BLEND, {"base64Array": [URL] * 2, "dimensions": "ROUND"}, "dimensions"),
+        (EDITS, {"prompt": "a"}, "image"),
+        (EDITS, {"image": URL}, "prompt"),
+        (RETEXTURE, {"prompt": "a"}, "image"),
+        (RETEXTURE, {"prompt": "a", "image": URL, "maskBase64": "aGk="}, "maskBase64"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_name(path: str, body: dict[str, Any], param: str) -> None:
+    with pytest.raises(GatewayError) as raised:
+        asked(path, body)
+    assert raised.value.code in ("invalid_request", "unsupported_parameter")
+    assert raised.value.param == param
+    assert param.partition("[")[0] in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Prompt("")),
+        ("--v 7", Prompt("", (), (("v", "7"),))),
+        ("a\n--STYLIZE 50 --tile", Prompt("a", (), (("s", "50"), ("tile", "")))),
+        (f"{URL} {URL}\tb", Prompt("b", (URL, URL))),
+        (f"a {URL}", Prompt(f"a {URL}")),
+    ],
+)
+def test_a_prompt_is_taken_apart(text: str, expected: Prompt) -> None:
+    assert read(text) == expected
+
+
+async def test_a_submit_is_answered_with_the_id_of_its_task() -> None:
+    house = House(MIDJOURNEY)
+    image = f"data:image/jpeg;base64,{base64_of(picture())}"
+    answer = await house.call("POST", f"/mj-fast/mj{IMAGINE}", json={"prompt": "a cat", "base64Array": [image]})
+    (task_id,) = house.tasks.views
+    told = {"code": 1, "description": "提交成功", "result": str(task_id), "properties": {}}
+    assert (answer.status_code, answer.json()) == (200, told)
+    assert (house.request.operation, [one.role for one in house.request.inputs]) == ("image_to_image", ["reference"])
+    assert house.request.parameters == grid(speed="fast")
+
+
+async def test_a_task_that_stands_in_line_says_how_many_are_before_it() -> None:
+    house = House(MIDJOURNEY)
+    task_id = house.tasks.add(GenerationRequest(operation="text_to_image", model="midjourney", prompt="a")).task.id
+    house.tasks.line = {task_id + 1: Place(3, 9)}
+    answer = await house.call("POST", f"/mj{IMAGINE}", json={"prompt": "a cat"})
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["properties"]) == (200, 22, {"numberOfQueues": 2})
+    assert told["result"] == str(task_id + 1)
+
+
+FILLED: dict[type[Any], dict[str, Any]] = {
+    bodies.Imagine: {"prompt": "another", "base64Array": [URL], "base64": URL},
+    bodies.Blend: {"base64Array": [URL, URL, URL], "dimensions": "SQUARE"},
+    bodies.Edit: {
+        "prompt": "another",
+        "image": URL + "2",
+        "base64Array": [URL],
+        "maskBase64": "aGk=",
+        "action": "EDITS",
+    },
+}
+COMMON = {
+    "state": "s", "notifyHook": "https://me.test/h", "botType": "NIJI_JOURNEY", "mode": "FAST",
+    "accountFilter": {"modes": ["FAST"]}, "model": "dall-e-2",
+}  # fmt: skip
+LEAST: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    IMAGINE: (bodies.Imagine, {"prompt": "a"}),
+    BLEND: (bodies.Blend, {"base64Array": [URL, URL]}),
+    EDITS: (bodies.Edit, {"prompt": "a", "image": URL}),
+}
+SAYS_NOTHING = {"action"}
+
+
+@pytest.mark.parametrize("path", LEAST)
+def test_no_field_is_dropped_in_silence(path: str) -> None:
+    kind, least = LEAST[path]
+    filled = FILLED[kind] | COMMON
+    assert set(filled) == set(kind.__struct_encode_fields__)
+    before = asked(path, least)
+    same = {name for name, value in filled.items() if asked(path, {**least, name: value}) == before}
+    assert same == SAYS_NOTHING & set(filled) | ({"image"} if path == EDITS else set())
+
+
+def test_every_submit_is_in_this_walk() -> None:
+    assert set(ROWS) == {*LEAST, "/submit/edit", RETEXTURE}
