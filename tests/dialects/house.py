@@ -409,7 +409,7 @@ class House:
             exception_handlers={GatewayError: refuse},
         )
         app.state.edge = self.edge
-        self.app: ASGIApp = _Keyed(app)
+        self.app: ASGIApp = _Keyed(app, dialects)
 
     def client(self) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
         """A client that raises whatever the application raises."""
@@ -435,11 +435,13 @@ class House:
 class _Keyed:
     """Stands for the server's key check: the account is in a header."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, dialects: Sequence[Dialect]) -> None:
         self._app = app
+        self._dialects = dialects
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         account = dict(scope["headers"]).get(b"x-account", b"1")
         scope["principal"] = Principal(int(account), None, "test")
         scope["request_id"] = REQUEST_ID
+        any(dialect.cut(scope) for dialect in self._dialects)
         await self._app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import msgspec
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Claims, Dialect, by_claim
 from telecine.dialects.document import Query
+from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.rows import Plain, ReadMany
 from telecine.dialects.served import DIALECTS
@@ -199,3 +201,24 @@ def test_a_reserved_word_is_no_id() -> None:
     assert not any("later" in entry.path for entry in one.entries)
     paths = [route.path for route in OPENAI.routes]
     assert paths.index("/v1/videos/edits") < paths.index("/v1/videos/{id}")
+
+
+@pytest.mark.parametrize(
+    ("path", "served", "said"),
+    [
+        ("/mj-fast/mj/submit/imagine", "/mj/submit/imagine", "fast"),
+        ("//mj-turbo//mj/task/list/", "/mj/task/list", "turbo"),
+        ("/mj/submit/imagine", "/mj/submit/imagine", None),
+        ("/mj-slow/mj/submit/imagine", "/mj-slow/mj/submit/imagine", None),
+        ("/mj-fast/v1/videos", "/mj-fast/v1/videos", None),
+        ("/mj-fast/mj", "/mj-fast/mj", None),
+        ("/mj-fast", "/mj-fast", None),
+        ("/%6dj-fast/mj/submit/imagine", "/mj-fast/mj/submit/imagine", None),
+    ],
+)
+def test_what_stands_ahead_of_a_root_says_something_and_is_cut_off(path: str, served: str, said: str | None) -> None:
+    scope: dict[str, Any] = {"path": unquote(path), "raw_path": path.encode()}
+    tidy(scope, Openness())
+    assert MIDJOURNEY.cut(scope) is (said is not None)
+    assert (scope["path"], scope.get("ahead")) == (served, said)
+    assert said is None or scope["raw_path"] == served.encode()

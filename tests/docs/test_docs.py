@@ -345,7 +345,6 @@ async def test_every_route_in_the_documents_is_served(served: Served) -> None:
     routes = {route for text in DOCS.values() for route in _ROUTE.findall(text)}
     paths = {route.path.replace(":path}", "}") for one in DIALECTS for route in one.routes}
     twins = {path for path in paths if path.startswith("/bizyair/") and path.removeprefix("/bizyair") in paths}
-    twins |= {path for path in paths if path.startswith("/mj-") and path[path.index("/mj/") :] in paths}
     assert paths - twins <= {path for _, path in routes}
     headers = {"authorization": f"Bearer {served.key('admin key')}"}
     async with aiohttp.ClientSession(served.address, headers=headers) as session:

@@ -38,6 +38,12 @@ class Call(msgspec.Struct, frozen=True):
         return text
 
     @property
+    def ahead(self) -> str | None:
+        """What stood before the root of the path says; None where nothing did."""
+        said: str | None = self.request.scope.get("ahead")
+        return said
+
+    @property
     def request_id(self) -> str:
         """The id that the server gave to this request; one of its own where it gave none."""
         return self.request.scope.get("request_id") or str(uuid.uuid4())

@@ -82,6 +82,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     this one's (`telecine.dialects.shared`)."""
     folded: tuple[str, ...] = ()
     """Paths that are served in whatever case they are written; these are in lower case."""
+    ahead: Mapping[str, str] = {}
+    """What may stand before the first of `roots` (`/mj-fast`), and what that says of a request (`Call.ahead`)."""
     reserved: tuple[str, ...] = ()
     """Paths at which no id stands, and nothing is served yet."""
     id_form: IdForm = DECIMAL
@@ -108,6 +110,17 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     def open_paths(self) -> tuple[str, ...]:
         """Paths that need no key, as far as their first variable."""
         return tuple(root + row.path.partition("{")[0] for root in self.roots for row in self.rows if row.open)
+
+    def cut(self, scope: Scope) -> bool:
+        """Take what stands ahead of a path's root off it; whether anything did."""
+        path: str = scope["path"]
+        first = path[: path.find("/", 1)]
+        said = self.ahead.get(first)
+        if said is None or not scope["raw_path"].startswith(f"{first}{self.roots[0]}/".encode()):
+            return False
+        scope["ahead"], scope["path"] = said, path[len(first) :]
+        scope["raw_path"] = scope["raw_path"][len(first) :]
+        return True
 
     @property
     def folded_paths(self) -> frozenset[str]:

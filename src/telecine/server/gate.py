@@ -99,6 +99,7 @@ class Gate:
         self._fallback = dialects[-1]
         self._claims = Claims(dialects)
         self._folded = frozenset().union(*(dialect.folded_paths for dialect in dialects))
+        self._ahead = [dialect for dialect in dialects if dialect.ahead]
         self._openness = Openness([path for dialect in dialects for path in dialect.open_paths])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,6 +112,8 @@ class Gate:
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         scope["request_id"] = request_id
         tidy(scope, self._openness, self._folded)
+        if any(dialect.cut(scope) for dialect in self._ahead):
+            scope["open"] = self._openness.of(scope["path"])
         scope["dialect"] = self._claims.of(scope) or self._fallback
         status = 0
 

@@ -26,9 +26,14 @@ ROWS = {row.path: row for row in MIDJOURNEY.rows if isinstance(row, Create)}
 PARSING = House(MIDJOURNEY)
 
 
-def asked(path: str, body: dict[str, Any], prefix: str = "/mj") -> tuple[GenerationRequest, list[tuple[str, str]]]:
+def asked(path: str, body: dict[str, Any], ahead: str | None = None) -> tuple[GenerationRequest, list[tuple[str, str]]]:
     """What a body comes to: the request, and (role, field) of its media. Raises GatewayError."""
-    call = Call(Request({"type": "http", "path": prefix + path}), "midjourney", PARSING.edge, Principal(1, None, "k"))
+    call = Call(
+        Request({"type": "http", "path": f"/mj{path}", "ahead": ahead}),
+        "midjourney",
+        PARSING.edge,
+        Principal(1, None, "k"),
+    )
     parsed = ROWS[path].parse(call, Body(body, None))
     assert isinstance(parsed, tuple)
     return parsed[0], [(one.role, one.param) for one in parsed[1]]
@@ -94,7 +99,7 @@ def test_imagine_takes_pictures_that_go_before_its_prompt() -> None:
 
 @pytest.mark.parametrize("speed", ["fast", "relax", "turbo"])
 def test_a_prefix_says_how_soon(speed: str) -> None:
-    request, _ = asked(IMAGINE, {"prompt": f"a cat --{speed}"}, f"/mj-{speed}/mj")
+    request, _ = asked(IMAGINE, {"prompt": f"a cat --{speed}"}, speed)
     assert request.parameters == grid(speed=speed)
 
 

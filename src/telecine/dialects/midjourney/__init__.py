@@ -110,8 +110,9 @@ MIDJOURNEY: Final = Dialect(
     title="Midjourney",
     about="Midjourney as midjourney-proxy and relays have it. `/mj-fast/mj`, `/mj-relax/mj` and `/mj-turbo/mj` are the "
     "same paths for whoever wants a speed.",
-    claimed=tuple(Claim(root) for root in (wire.PREFIX, *wire.MODES)),
-    roots=(wire.PREFIX, *wire.MODES),
+    claimed=(Claim(wire.PREFIX),),
+    roots=(wire.PREFIX,),
+    ahead=wire.MODES,
     rows=_ROWS,
     id_form=DECIMAL,
     errors=ERRORS,

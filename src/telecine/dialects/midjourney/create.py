@@ -21,7 +21,6 @@ from telecine.wires.midjourney import (
     DIMENSIONS,
     GRID,
     MODEL,
-    MODES,
     NIJI,
     NIJI_BOT,
     SPEEDS,
@@ -60,7 +59,7 @@ def asked(call: Call, wire: Common, unknown: dict[str, msgspec.Raw], prompt: str
     said = read(prompt) if prompt is not None else Prompt("")
     speed = agreed(
         ("mode", _speed(wire)),
-        ("path", _by_path(call)),
+        ("path", call.ahead),
         *(("prompt", flag) for flag in SPEEDS if flag in said.names),
     )
     novel: dict[str, Novel] = {}
@@ -208,9 +207,3 @@ def _speed(wire: Common) -> str | None:
     if said is not None and said.lower() not in SPEEDS:
         raise invalid(f"mode: must be one of: {', '.join(SPEEDS)}.", "mode")
     return said.lower() if said is not None else None
-
-
-def _by_path(call: Call) -> str | None:
-    """The speed that the prefix names."""
-    path: str = call.request.scope["path"]
-    return next((speed for prefix, speed in MODES.items() if path.startswith(f"{prefix}/")), None)

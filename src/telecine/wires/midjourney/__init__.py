@@ -15,8 +15,8 @@ import msgspec
 from telecine.wires.midjourney_buttons import Button
 
 PREFIX: Final = "/mj"
-MODES: Final = {"/mj-fast/mj": "fast", "/mj-relax/mj": "relax", "/mj-turbo/mj": "turbo"}
-"""Prefixes that say how soon a task is wanted (trueai, new-api)."""
+MODES: Final = {"/mj-fast": "fast", "/mj-relax": "relax", "/mj-turbo": "turbo"}
+"""What may stand before it, and says how soon a task is wanted (trueai, new-api)."""
 KEY_HEADER: Final = "mj-api-secret"
 """The header of the key; new-api's own clients send `Authorization: Bearer …` as well."""
 NO_KEY: Final = "midjourney-proxy"
