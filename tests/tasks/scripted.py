@@ -26,7 +26,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
 from telecine.providers.base import (
     Accepted,
@@ -56,7 +56,7 @@ from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.sealing import Seal
 from telecine.tasks.advance import advance
-from telecine.tasks.context import Announce, Context
+from telecine.tasks.context import Announce, Context, Growth
 from telecine.tasks.engine import Engine
 from telecine.tasks.reads import TaskReads
 from telecine.tasks.schedule import Advance
@@ -200,6 +200,7 @@ class Shelf:
         self.drawn: list[tuple[str, ...]] = []
         """The pictures of each grid that was drawn."""
         self.undrawable = False
+        self.grown: list[Growth] = []
         self.duplicated: list[tuple[str, str]] = []
         self.folder = Path("/nowhere")
 
@@ -238,6 +239,15 @@ class Shelf:
         key = f"a{account_id}/t{output.task_id}/{output.index}.jpg"
         self.drawn.append(tuple(keys))
         return replace(output, state="stored", object_key=key, content_type="image/jpeg")
+
+    async def canvas(self, key: str, growth: Growth, account_id: int, roles: Sequence[Role]) -> list[MediaInput]:
+        if key in self.forgotten:
+            raise FileNotFoundError
+        self.grown.append(growth)
+        return [MediaInput(role, object_key=f"{key}+{role}") for role in roles]
+
+    async def hole(self, key: str, size: tuple[int, int], account_id: int) -> MediaInput:
+        return MediaInput("mask", object_key=f"{key}+hole", width=size[0], height=size[1])
 
     async def duplicate(self, key: str, target: str) -> None:
         if key in self.forgotten:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Finished, Succeeded, UpstreamOutput
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
+from tests.tasks.conftest import records
 from tests.tasks.scripted import House
 
 FOUR = tuple(UpstreamOutput(f"https://files.example/{number}.png", "image") for number in range(4))
@@ -20,6 +22,12 @@ OWN = UpstreamOutput("https://files.example/all.png", "image", item=0, part="gri
 REQUEST = GenerationRequest(
     "text_to_image", "midjourney", "a paper boat", count=4, parameters=ImageParameters(grid=True)
 )
+
+
+@pytest.fixture(autouse=True, params=["sqlite"])
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is written is written by steps that are tested on every database."""
+    yield from records(request, monkeypatch)
 
 
 async def made(house: House, *outputs: UpstreamOutput, request: GenerationRequest = REQUEST) -> View:
@@ -51,7 +59,6 @@ async def test_four_pictures_become_a_grid_as_well(tmp_path: Path) -> None:
     ],
     ids=["its upstream made one", "one picture", "none was asked for"],
 )
-@pytest.mark.one_process("nothing is drawn, whoever runs the step")
 async def test_none_is_drawn(tmp_path: Path, outputs: tuple[UpstreamOutput, ...], request_: GenerationRequest) -> None:
     async with House(tmp_path).opened() as house:
         view = await made(house, *outputs, request=request_)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from telecine.media.collect import Collector
-from telecine.media.pictures import Pictures
+from telecine.media.pictures import Growth, Pictures
 from telecine.media.reader import Reader, Scope
 from telecine.media.sheets import sheet_key
 from telecine.media.spool import spool
 from telecine.media.storage import Storage, input_key, linked
 from telecine.net.spool import Spool, Spooled
+from telecine.nouns.request import MediaInput, Role
 from telecine.nouns.task import Output
 from telecine.providers.base import Channel, Provider, UpstreamOutput
 from telecine.shares import Shares
@@ -78,6 +79,14 @@ class MediaLibrary:
     async def grid(self, keys: Sequence[str], output: Output, account_id: int) -> Output:
         """The pictures under `keys` as one, kept as `output`. Raises FetchError where none can be drawn, OSError."""
         return await self.pictures.grid(keys, output, account_id)
+
+    async def canvas(self, key: str, growth: Growth, account_id: int, roles: Sequence[Role]) -> list[MediaInput]:
+        """The picture under `key` on a larger ground, once for each of `roles`. Raises as `Pictures` does."""
+        return await self.pictures.canvas(key, growth, account_id, roles)
+
+    async def hole(self, key: str, size: tuple[int, int], account_id: int) -> MediaInput:
+        """The mask under `key`, transparent where the picture is drawn anew. Raises as `Pictures` does."""
+        return await self.pictures.hole(key, size, account_id)
 
     async def duplicate(self, key: str, target: str) -> None:
         """Keep the file under `key` under `target` as well. Raises FileNotFoundError, and what the storage raises."""

@@ -149,6 +149,8 @@ class ChangeParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="cha
     """As of `ImageParameters`."""
     grid: bool | None = None
     """As of `ImageParameters`."""
+    as_is: bool | None = None
+    """Of an upscale: one of the pictures as it is, as a task of its own. No upstream is asked, and it is free."""
 
 
 class ExpandParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="expand"):

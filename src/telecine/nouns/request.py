@@ -76,7 +76,7 @@ class Native(msgspec.Struct, frozen=True, omit_defaults=True):
     this dialect's upstreams may take, although it cannot be said to them in another way."""
 
 
-_OURS: Final = frozenset({"external_id", "metadata", "parameters", "blanked"})
+_OURS: Final = frozenset({"external_id", "metadata", "parameters", "blanked", "parent"})
 """What stays beside the fields that change the price: the names that its client gave to the task."""
 
 
@@ -104,6 +104,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: Parameters | None = None
     source: Reference | None = None
     """What this one follows up (remix, extend, …)."""
+    parent: int | None = None
+    """The task whose results are among the inputs, as files of this one's own: no upstream has to know it."""
     callback_url: str | None = None
     callback_headers: bytes | None = None
     """What its webhooks are to carry beside their own headers, sealed for its account: the client's own secrets."""
@@ -121,6 +123,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     def own_keys(self) -> tuple[str, ...]:
         """Where the files lie that came with this request and go with it; those of a library are none of them."""
         return tuple(item.object_key for item in self.inputs if item.object_key and item.asset_id is None)
+
+    @property
+    def follows(self) -> int | None:
+        """The task of ours that it goes on from."""
+        return self.source.task if self.source is not None else self.parent
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -14,6 +14,7 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Native, Role
 # Fields that say nothing about what is generated, so no upstream needs to take them.
 _OURS: Final = frozenset(
     {"operation", "model", "callback_url", "callback_headers", "external_id", "metadata", "native", "count"}
+    | {"parent"}
 )
 _SHOWN: Final = frozenset({"parameters.grid"})
 """What is done here with the results, whoever makes them."""

@@ -10,6 +10,7 @@ from telecine.tasks.context import Context
 from telecine.tasks.draft import wait
 from telecine.tasks.ending import fail
 from telecine.tasks.outcomes import ChannelGoneError
+from telecine.tasks.pick import pick, picks
 from telecine.tasks.poll import poll, reconcile, recover
 from telecine.tasks.questions import follow
 from telecine.tasks.reads import Work
@@ -43,6 +44,8 @@ async def _step(context: Context, work: Work, fresh: bool) -> tuple[Work | None,
         match task.state:
             case "draft":
                 await wait(context, work)
+            case "queued" if picks(task.request):
+                await pick(context, work)
             case "queued":
                 begun = await start(context, work)
                 return begun, begun is not None

@@ -17,6 +17,7 @@ from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.ids import IdSource
+from telecine.nouns.request import MediaInput, Role
 from telecine.nouns.task import Output, Task
 from telecine.nouns.workflows import Workflows
 from telecine.providers.base import Channel, MediaReader, Provider
@@ -42,6 +43,8 @@ _IN_VAIN: Final = (IntegrityError, DataError, ProgrammingError)
 """What a database can do to a commit, and of that what it says of the statement, so that it will say it again."""
 _log = structlog.get_logger(__name__)
 
+Growth = tuple[float, float, float, float]
+"""How far a picture grows up, down, left and right: as shares of its own height and width."""
 Announce = Callable[[View, Tidings], Message | None]
 """What a receiver is sent of what has happened to a task; None for nothing."""
 
@@ -87,6 +90,15 @@ class Library(Protocol):
 
     async def grid(self, keys: Sequence[str], output: Output, account_id: int) -> Output:
         """The pictures under `keys` as one, kept as `output`. Raises FetchError where none can be drawn, OSError."""
+        ...
+
+    async def canvas(self, key: str, growth: Growth, account_id: int, roles: Sequence[Role]) -> list[MediaInput]:
+        """The picture under `key` on a larger ground, of which all that is new is transparent: an input for each of
+        `roles`. Raises FetchError where it cannot be drawn, and FileNotFoundError."""
+        ...
+
+    async def hole(self, key: str, size: tuple[int, int], account_id: int) -> MediaInput:
+        """The mask under `key` in that size, transparent where it is so, or else light. Raises as `canvas` does."""
         ...
 
     async def duplicate(self, key: str, target: str) -> None:

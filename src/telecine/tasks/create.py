@@ -10,21 +10,19 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from telecine.accounts.principal import Principal
-from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_task_id
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
 from telecine.nouns.workflow import OPERATION
-from telecine.routing.router import Route
 from telecine.store.inserts import DRAWS
-from telecine.tasks.admit import admit, check_names, quote, understood
-from telecine.tasks.candidates import routes_of
+from telecine.tasks.admit import check_names, understood
 from telecine.tasks.context import Context
 from telecine.tasks.idempotency import Idempotency, Once
+from telecine.tasks.instead import forget_unused
+from telecine.tasks.plan import planned
 from telecine.tasks.reads import Work
-from telecine.tasks.references import resolve
 from telecine.tasks.schedule import Schedule
 from telecine.tasks.start import committed, first
 from telecine.tasks.steps import first_kind
@@ -77,24 +75,52 @@ async def store(
         return earlier
     if request.external_id is not None:
         await _check_no_id(context, principal, request.external_id)
-    request, routes = await routed(context, catalogue, principal, request)
-    task = replace(task, request=request, source_task=request.source.task if request.source else None)
-    task = replace(task, asked=common([route.billed for route in routes]))
-    cost = quote(context, principal, routes, request)
-    if cost is not None:
-        task = replace(task, prices=cost.prices, held=cost.hold, most=cost.most)
+    plan = await planned(context, catalogue, principal, request, draft=origin.draft)
+    done = plan.asked if origin.draft else await plan.request(context, principal.account_id)
+    mark = None if plan.instead is None else Once.of(replace(task, request=plan.asked), said).fingerprint
+    task = replace(task, request=done, operation=done.operation, source_task=done.follows, asked=plan.billed)
+    if plan.cost is not None:
+        task = replace(task, prices=plan.cost.prices, held=plan.cost.hold, most=plan.cost.most)
+    try:
+        made = await _drawn(context, schedule, Work(task, None, (), plan.routes), principal, mark=mark, said=said)
+    except GatewayError:
+        await forget_unused(context, done, request)
+        raise
+    if isinstance(made, Made):
+        await forget_unused(context, request, done)
+    else:
+        await forget_unused(context, done, request)
+    return made
+
+
+async def _drawn(
+    context: Context,
+    schedule: Schedule,
+    work: Work,
+    principal: Principal,
+    *,
+    mark: bytes | None,
+    said: Idempotency | None,
+) -> Made | int:
+    """The same, under an id that nobody else has drawn. Raises GatewayError."""
     for _ in range(DRAWS):
         try:
-            return await _made(context, schedule, Work(task, None, (), tuple(routes)), said, principal)
+            return await _made(context, schedule, work, principal, mark=mark, said=said)
         except IntegrityError:
             # Another process has just used the same key or external id, so now that can be seen; or it has drawn the
             # same id, of the task, of its attempt or of a webhook.
-            task = replace(task, id=context.ids.next(context.now()))
+            work = replace(work, task=replace(work.task, id=context.ids.next(context.now())))
     raise GatewayError("internal", "The task could not be stored; send the request again.")
 
 
 async def _made(
-    context: Context, schedule: Schedule, work: Work, said: Idempotency | None, principal: Principal
+    context: Context,
+    schedule: Schedule,
+    work: Work,
+    principal: Principal,
+    *,
+    mark: bytes | None,
+    said: Idempotency | None,
 ) -> Made | int:
     """`work`, committed and begun, or the earlier task. Raises GatewayError and IntegrityError."""
     task, kind = work.task, first_kind(work.task.operation, work.routes or ())
@@ -102,7 +128,7 @@ async def _made(
     try:
         told = context.deliveries(task, (), f"task.{task.status}")
         start, owner = (first(context, work), context.owner) if place is not None else (None, None)
-        write = context.database.write(Create(task, owner, told, said, principal.bound, kind, start))
+        write = context.database.write(Create(task, owner, told, said, principal.bound, kind, start, mark))
         made = await (write if start is None else committed(context, start, write))
         if isinstance(made, int):
             return made
@@ -115,17 +141,6 @@ async def _made(
     finally:
         if place is not None:
             schedule.spare(place)
-
-
-async def routed(
-    context: Context, catalogue: Catalogue, principal: Principal, request: GenerationRequest
-) -> tuple[GenerationRequest, list[Route]]:
-    """`request` with what it refers to found, and the channels that may run it. Raises GatewayError."""
-    routes = admit(context, catalogue, principal, request)
-    if not request.references:
-        return request, routes
-    request, place = await resolve(context, principal, request)
-    return request, routes if place is None else routes_of(context.router, request, after=place)
 
 
 def _new(context: Context, principal: Principal, request: GenerationRequest, origin: Origin) -> Task:

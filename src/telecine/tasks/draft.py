@@ -8,16 +8,16 @@ from typing import Final
 from msgspec.structs import replace
 
 from telecine.accounts.principal import Principal
-from telecine.nouns.billed import common
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Task
-from telecine.tasks.admit import check_names, quote, understood
+from telecine.tasks.admit import check_names, understood
 from telecine.tasks.context import Context
-from telecine.tasks.create import routed
 from telecine.tasks.ending import cancel, fail, released
 from telecine.tasks.idempotency import fingerprint
+from telecine.tasks.instead import forget_unused
+from telecine.tasks.plan import planned
 from telecine.tasks.reads import Work
 from telecine.tasks.steps import first_kind
 from telecine.tasks.writes import Change, Complete, StaleError
@@ -51,17 +51,17 @@ async def complete(
             return False
         raise _no_draft()
     check_names(request)
-    request, routes = await routed(context, catalogue, principal, request)
-    cost = quote(context, principal, routes, request)
+    plan = await planned(context, catalogue, principal, request)
+    done, cost = await plan.request(context, principal.account_id), plan.cost
     now = context.now()
     task = replace(
         before,
         state="queued",
-        operation=request.operation,
-        model=request.model,
-        request=request,
-        source_task=request.source.task if request.source else None,
-        asked=common([route.billed for route in routes]),
+        operation=done.operation,
+        model=done.model,
+        request=done,
+        source_task=done.follows,
+        asked=plan.billed,
         prices=cost.prices if cost is not None else (),
         held=cost.hold if cost is not None else 0,
         most=cost.most if cost is not None else None,
@@ -77,12 +77,16 @@ async def complete(
         change=change,
         now=now,
         token=secrets.randbits(62),
-        kind=first_kind(task.operation, routes),
+        kind=first_kind(task.operation, plan.routes),
         bound=principal.bound,
     )
     try:
         await context.database.write(write)
+    except GatewayError:
+        await forget_unused(context, done, request)
+        raise
     except StaleError:
+        await forget_unused(context, done, request)
         found = await context.reads.task(before.id)
         if found is not None and found[0].state != "draft" and _same(found[0], request):
             return False

@@ -101,7 +101,7 @@ def _asked_values(task: Task) -> dict[str, Any]:
 def task_of(row: Mapping[Any, Any]) -> Task:
     """The task in a row of `tasks`. Older requests name what they follow up in the column alone."""
     request = _decode_request(row["request"])
-    if request.source is None and row["source_task"] is not None:
+    if request.follows is None and row["source_task"] is not None:
         request = msgspec.structs.replace(request, source=Reference(task=row["source_task"]))
     return Task(
         **dict(zip(_TASK_PLAIN, _plain_of(row), strict=True)),

@@ -51,11 +51,14 @@ class Create(msgspec.Struct, frozen=True, dict=True):
     kind: Kind = "submit"
     """Of its first step."""
     start: Start | None = None
+    fingerprint: bytes | None = None
+    """Of what was asked for, where something else may be done instead."""
 
     @cached_property
     def once(self) -> Once:
         """What the create is recognised by."""
-        return Once.of(self.task, self.said)
+        once = Once.of(self.task, self.said)
+        return once if self.fingerprint is None else msgspec.structs.replace(once, fingerprint=self.fingerprint)
 
     @property
     def key(self) -> int | tuple[int, bytes | str]:
