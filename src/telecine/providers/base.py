@@ -308,6 +308,8 @@ class Source(msgspec.Struct, frozen=True):
     """The output that is meant (a clip, a picture), or whatever else lives there (a voice, a session)."""
     model: str | None = None
     """The upstream's name of the model that it was made with, where it was a task of ours."""
+    item: int | None = None
+    """Which of the results of the job is meant, from 0 on; None where it is the whole."""
 
 
 def _at_once() -> None:

@@ -40,9 +40,15 @@ def yuv(still: Image) -> VideoFrame:
     return raw.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
 
-def moving(still: Image, job: SandboxJob, frames: int) -> Iterator[VideoFrame]:
-    """So many frames of a camera that moves across `still`."""
-    camera = _Camera(yuv(still), job.width, job.height, frames, job.frame_rate)
+def moving(still: Image, job: SandboxJob, frames: int, index: int = 0) -> Iterator[VideoFrame]:
+    """So many frames of a camera that moves across `still`: from one corner to the other, gently at both ends, and for
+    the clip with another number from another corner. Where it is to end as it begins, it comes back."""
+    times = 2 if job.loop else 1
+    eased = f"(1-cos({times}*PI*n/{max(frames - 1, 1)}))/2"
+    if job.motion == "low":
+        eased = f"(0.35+0.3*{eased})"
+    across, down = (f"(1-{eased})" if index & side else eased for side in (1, 2))
+    camera = _Camera(yuv(still), job.width, job.height, job.frame_rate, (across, down))
     return map(camera.shoot, range(frames))
 
 
@@ -77,18 +83,17 @@ def encode(
 
 
 class _Camera:
-    """Crops one large frame, from one corner to the other and gently at both ends."""
+    """Crops one large frame; `path` is how far it is across and down at frame `n`, from 0 to 1."""
 
-    def __init__(self, frame: VideoFrame, width: int, height: int, frames: int, frame_rate: int) -> None:
+    def __init__(self, frame: VideoFrame, width: int, height: int, frame_rate: int, path: tuple[str, str]) -> None:
         from av.filter import Graph
 
         self._frame = frame
         self._graph = Graph()
-        eased = f"(1-cos(PI*n/{max(frames - 1, 1)}))/2"
         source = self._graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, frame_rate)
         )
-        crop = self._graph.add("crop", f"w={width}:h={height}:x='(iw-ow)*{eased}':y='(ih-oh)*{eased}'")
+        crop = self._graph.add("crop", f"w={width}:h={height}:x='(iw-ow)*{path[0]}':y='(ih-oh)*{path[1]}'")
         sink = self._graph.add("buffersink")
         source.link_to(crop)
         crop.link_to(sink)

@@ -65,7 +65,7 @@ class SandboxJob(msgspec.Struct, frozen=True):
     title: str = ""
     style: str = ""
     lyrics: str | None = None
-    """Of a song: what is sung, if anything. Of lyrics: the text that is wanted."""
+    """Of a song: what is sung, if anything. Of lyrics, and of whatever else is a text: the text that is wanted."""
     account_id: int = 0
     """Whose it is: the workers are shared among accounts."""
     error: TaskError | None = None
@@ -81,6 +81,15 @@ class SandboxJob(msgspec.Struct, frozen=True):
     """How the file of a picture is named."""
     compression: int = 100
     """Its quality, per cent, where that can be said."""
+    turn: int = 0
+    """Of what makes something once more: by how many degrees of the circle its hues differ from what was made before.
+    """
+    strength: str = ""
+    """How far a variation strays: `subtle` or `strong`."""
+    motion: str = ""
+    """How much moves in a video: `low`, `high`."""
+    loop: bool = False
+    """It ends where it begins."""
     partial: int = 0
     """How many pictures go with each that show it before it was done."""
 

@@ -10,7 +10,7 @@ import msgspec
 from telecine.nouns.task import Facts, Usage
 from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.sandbox.jobs import SandboxJob
-from telecine.providers.sandbox.recipes import CALLS
+from telecine.providers.sandbox.recipes import CALLS, WORDS
 from telecine.wires.openai import Character
 from telecine.wires.openai_images import PARTIAL
 from telecine.wires.suno import Clip, ClipMetadata, Lyrics
@@ -36,7 +36,7 @@ def _outputs(job: SandboxJob) -> Iterator[UpstreamOutput]:
         yield from _call(job)
         return
     if job.kind == "text":
-        said = Facts.of("suno", Lyrics(title=job.title))
+        said = None if job.draws in WORDS else Facts.of("suno", Lyrics(title=job.title))
         yield UpstreamOutput(kind="text", text=job.lyrics or "", facts=said)
         return
     until = job.created_at + RETENTION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import (
+    ChangeParameters,
     CharacterParameters,
     EffectsParameters,
     ImageParameters,
@@ -24,8 +26,9 @@ from telecine.nouns.sizes import short_side
 from telecine.providers.sandbox import directives, shape
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.lyrics import style_of, title_of, write
-from telecine.providers.sandbox.recipes import CALLS, Given, recipe_of
-from telecine.providers.sandbox.taking import opening, take, undrawn
+from telecine.providers.sandbox.recipes import CALLS, GROWN, KEPT, WORDS, Given, recipe_of
+from telecine.providers.sandbox.taking import begins_with_source, opening, take, undrawn
+from telecine.providers.sandbox.words import described, shortened
 from telecine.wires.kling import MODES
 from telecine.wires.suno import CLIPS
 
@@ -42,13 +45,15 @@ def plan(
     known: Catalogue,
     *,
     given: Sequence[Given] = (),
+    before: SandboxJob | None = None,
 ) -> SandboxJob:
     """The job for `request`; `picture` is the size of the picture that it begins with, `given` all else that it is made
-    of.
+    of, `before` the job whose request is made once more.
 
     Raises GatewayError for unknown directives, for what would be too large to draw, and for what was not taken.
     """
     take(request)
+    request = _once_more(request, before)
     orders, text = directives.read(wording(request))
     ability = known.ability(request.model, request.operation)
     kind, draws = makes_of(request), recipe_of(request.operation).draws
@@ -74,17 +79,25 @@ def plan(
         undrawn=undrawn(request),
         draws=draws,
         given=tuple(given),
-        growth=shape.growth(request),
+        growth=shape.growth(request, _base(given, width, height)),
     )
     if draws in CALLS:
         return _call(request, job)
+    if draws in WORDS:
+        return _words(request, job)
     if kind == "image":
         return _picture(request, job)
+    if kind == "video":
+        return _moving(request, job)
     return _song(request, job) if kind in ("audio", "text") and draws != "sound" else job
 
 
 def _picture(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
-    """In the format that is asked for, as far as it is drawn here."""
+    """In the format that is asked for, as far as it is drawn here; what is made once more, in colours of its own."""
+    change = shape.change_of(request)
+    job = replace(job, style=change.style or "", strength=change.strength or "")
+    if job.draws in ("again", "varied"):
+        job = replace(job, turn=crc32(job.handle.encode()) % 360)
     asked = request.parameters if isinstance(request.parameters, ImageParameters) else ImageParameters()
     return replace(
         job,
@@ -92,6 +105,35 @@ def _picture(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
         compression=max(1, job.compression if asked.output_compression is None else asked.output_compression),
         partial=asked.partial_images or 0,
     )
+
+
+def _moving(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+    """As much as is asked for."""
+    asked = request.parameters if isinstance(request.parameters, VideoParameters) else VideoParameters()
+    return replace(job, motion=asked.motion or "", loop=bool(asked.loop))
+
+
+def _words(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+    """What is answered; nothing is drawn."""
+    said = shortened(job.text) if job.draws == "shortened" else ""
+    if job.draws == "described" and job.given:
+        said = described(job.given[0])
+    return replace(job, count=1, duration=0.0, compute_seconds=0.0, lyrics=said)
+
+
+def _once_more(request: GenerationRequest, before: SandboxJob | None) -> GenerationRequest:
+    """`request` with the words and the frame of what is made again, where it has none of its own."""
+    if before is None:
+        return request
+    framed = request.size or request.aspect_ratio or request.resolution
+    size = request.size if framed else f"{before.width}x{before.height}"
+    return replace(request, prompt=request.prompt or before.text, size=size)
+
+
+def _base(given: Sequence[Given], width: int, height: int) -> tuple[int, int]:
+    """The size of the picture that something is made of; as a stand-in what is made, where it is not there yet."""
+    seen = next(((one.width, one.height) for one in given if one.look == "image"), None)
+    return seen or (width, height)
 
 
 def wording(request: GenerationRequest) -> str:
@@ -137,18 +179,32 @@ def billed_of(request: GenerationRequest, job: SandboxJob) -> Billed:
     if request.operation == workflow.OPERATION:
         return replace(workflow.billed(request), duration=job.duration if job.kind == "video" else None)
     if job.kind in ("audio", "text"):
-        return Billed(duration=job.duration or None, count=job.count)
+        billed = Billed(duration=job.duration or None, count=job.count)
+        return replace(billed, speed=getattr(request.parameters, "speed", None))
     asked = request.parameters.mode if isinstance(request.parameters, VideoParameters | EffectsParameters) else None
     mode = asked or ("pro" if min(job.width, job.height) >= _PRO else "std")
     duration = job.duration if job.kind == "video" else None
     if job.draws in shape.MEASURED:
         duration = request.duration
     billed = replace(Billed.sized(job.width, job.height, mode=mode, duration=duration), audio=bool(request.audio))
-    if isinstance(request.parameters, ImageParameters):
-        billed = replace(billed, quality=request.parameters.quality)
-    given = opening(request) is not None or (bool(job.draws) and (job.kind == "video" or job.draws == "grown"))
-    follows = given and request.size is None and request.aspect_ratio is None
-    return replace(billed, size=None, aspect_ratio=None) if follows else billed
+    match request.parameters:
+        case ImageParameters(quality=quality, speed=speed):
+            billed = replace(billed, quality=quality, speed=speed)
+        case ChangeParameters(style=style, factor=factor, speed=speed):
+            billed = replace(billed, style=style, factor=factor, speed=speed)
+        case VideoParameters(motion=motion, speed=speed):
+            billed = replace(billed, motion=motion, speed=speed)
+    if request.size is not None or request.aspect_ratio is not None or not _follows(request, job):
+        return billed
+    known = request.resolution is not None or job.draws in ("", "grown") or job.kind == "video"
+    return replace(billed, size=None, aspect_ratio=None, resolution=billed.resolution if known else None)
+
+
+def _follows(request: GenerationRequest, job: SandboxJob) -> bool:
+    """Whether the frame of what is made is that of something that nobody has seen yet."""
+    if opening(request) is not None or begins_with_source(request):
+        return True
+    return bool(job.draws) and (job.kind == "video" or job.draws in (*GROWN, *KEPT, "larger", "again"))
 
 
 def _title(request: GenerationRequest) -> str:

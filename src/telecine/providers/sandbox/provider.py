@@ -53,7 +53,7 @@ from telecine.providers.sandbox.jobs import Jobs, SandboxJob
 from telecine.providers.sandbox.made import RETENTION, result
 from telecine.providers.sandbox.plan import billed_of, plan, wording
 from telecine.providers.sandbox.recipes import recipe_of
-from telecine.providers.sandbox.taking import opening
+from telecine.providers.sandbox.taking import begins_with_source, opening
 from telecine.workers import Workers
 
 _SWEEP_SECONDS: Final = 3600.0
@@ -104,13 +104,11 @@ class SandboxProvider(Provider):
                 return _refusal(code)
             await self._sweep()
             item, recipe = opening(submission.request), recipe_of(submission.request.operation)
-            has_files = item is not None or recipe.of
+            follows = begins_with_source(submission.request)
+            has_files = item is not None or recipe.of or follows or recipe.draws == "again"
             if has_files and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
                 return Accepted(submission.handle)
-            size, sha256 = (None, "") if item is None else await self._intake.opening(item, submission, media)
-            given = await self._intake.all_of(submission, media) if recipe.of else ()
-            job = plan(submission.request, submission.handle, size, self._clock.now(), self._known, given=given)
-            job = replace(job, account_id=submission.account_id, picture_sha256=sha256)
+            job = await self._planned(submission, media)
             submission.before_send()
             await self._jobs.run(partial(self._jobs.create, job))
         except GatewayError as error:
@@ -118,6 +116,20 @@ class SandboxProvider(Provider):
         except (OSError, msgspec.DecodeError):
             return NeverSent("the sandbox cannot use its folder")
         return Accepted(submission.handle)
+
+    async def _planned(self, submission: Submission, media: MediaReader) -> SandboxJob:
+        """The job, with its files beside it. Raises GatewayError, FetchError."""
+        request, handle = submission.request, submission.handle
+        item, recipe = opening(request), recipe_of(request.operation)
+        size, sha256 = None, ""
+        if item is not None:
+            size, sha256 = await self._intake.opening(item, submission, media)
+        elif begins_with_source(request):
+            size, sha256 = await self._intake.opening_of_source(submission)
+        given = await self._intake.all_of(submission, media) if recipe.of else ()
+        before = await self._intake.before(submission) if recipe.draws == "again" else None
+        job = plan(request, handle, size, self._clock.now(), self._known, given=given, before=before)
+        return replace(job, account_id=submission.account_id, picture_sha256=sha256)
 
     async def poll(self, channel: Channel, job: Job) -> PollOutcome:
         """What is noted of it and the clock say; starts the drawing when it is due. What is not noted is no job,

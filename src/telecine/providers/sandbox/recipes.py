@@ -10,13 +10,23 @@ import msgspec
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 
 Draws = Literal[
-    "", "pictures", "grown", "edited", "extended", "voiced", "moved", "sound", "faces", "objects", "character"
-]
+    "", "pictures", "grown", "edited", "extended", "voiced", "moved", "sound",
+    "larger", "varied", "again", "wider", "further", "repainted", "blended", "recoloured", "swapped",
+    "faces", "objects", "character", "described", "shortened",
+]  # fmt: skip
 """What a drawing is made of: the prompt or the picture that a video begins with (""); pictures side by side under the
 prompt; a picture on a larger ground; a video under a band with the prompt; one that goes on; one with another sound; a
-picture that moves as long as a sound or a video lasts; a sound. The last three are words, and a picture
-of what they are about."""
+picture that moves as long as a sound or a video lasts; a sound. Then what becomes of a picture: larger, much as it was,
+its prompt once more, seen from further away, further to one side, a part of it anew, several as one, in other colours,
+with another face. The last five are words, the first three of them with a picture of what they are about."""
 CALLS: Final[tuple[Draws, ...]] = ("faces", "objects", "character")
+WORDS: Final[tuple[Draws, ...]] = ("described", "shortened")
+GROWN: Final[tuple[Draws, ...]] = ("grown", "wider", "further")
+"""A picture on a larger ground."""
+CHANGED: Final[tuple[Draws, ...]] = ("larger", "varied", "repainted", "blended", "recoloured", "swapped")
+"""What becomes of pictures, drawn by `changes`."""
+KEPT: Final[tuple[Draws, ...]] = ("varied", "repainted", "recoloured", "swapped")
+"""A picture that has the size of the one that it is made of."""
 Look = Literal["image", "video", "audio"]
 
 
@@ -45,11 +55,33 @@ _RECIPES: Final[Mapping[str, Recipe]] = {
     "kling:identify_face": Recipe("faces", ("video",)),
     "kling:recognize_image": Recipe("objects", ("image",)),
     "create_character": Recipe("character", ("video",)),
+    "upscale": Recipe("larger", ("image",)),
+    "vary": Recipe("varied", ("image",)),
+    "reroll": Recipe("again"),
+    "zoom": Recipe("wider", ("image",)),
+    "pan": Recipe("further", ("image",)),
+    "inpaint": Recipe("repainted", ("image", "mask")),
+    "blend": Recipe("blended", ("image",)),
+    "midjourney:retexture": Recipe("recoloured", ("image",)),
+    "swap_face": Recipe("swapped", ("image", "person")),
+    "describe": Recipe("described", ("image",)),
+    "shorten": Recipe("shortened"),
 }
-FOLLOWING: Final = frozenset({"edited", "extended", "voiced", "pictures", "faces", "character"})
+FOLLOWING: Final = frozenset({"edited", "extended", "voiced", "pictures", "faces", "character"}) | frozenset(
+    {"larger", "varied", "wider", "further", "repainted"}
+)
 """What is made of the file that its source has made, where it has one."""
 MOST: Final = 12
 """Inputs that are seen."""
+
+
+class Looks(msgspec.Struct, frozen=True):
+    """What can truly be said of a picture."""
+
+    colours: tuple[tuple[str, int], ...]
+    """Its main colours by name, and how much of it they are, per cent, the most first."""
+    light: float
+    """How light it is, from 0 (black) to 1 (white)."""
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -61,6 +93,8 @@ class Given(msgspec.Struct, frozen=True):
     width: int = 0
     height: int = 0
     seconds: float = 0.0
+    looks: Looks | None = None
+    """What is seen in a picture that is to be described."""
 
 
 def recipe_of(operation: str) -> Recipe:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from telecine.providers.sandbox.jobs import SandboxJob
-from telecine.providers.sandbox.recipes import CALLS
+from telecine.providers.sandbox.recipes import CALLS, CHANGED, GROWN
 from telecine.workers import DeclinedError
 
 if TYPE_CHECKING:
@@ -66,14 +66,16 @@ def render(job: SandboxJob, inputs: list[Path], targets: list[Path]) -> float:
 
 
 def _still(job: SandboxJob, index: int, inputs: list[Path], width: int, height: int) -> Image:
-    from telecine.providers.sandbox import collage, storyboard
+    from telecine.providers.sandbox import changes, collage, storyboard
 
+    if job.draws in CHANGED:
+        return changes.changed(job, index, inputs, width, height)
     if job.picture or job.draws == "moved":
         return storyboard.fitted(inputs[0], width, height)
     seen = [collage.picture(path, one.look) for path, one in zip(inputs, job.given, strict=True) if one.look != "audio"]
     if job.draws in CALLS:
         return storyboard.fit(seen[0], width, height)
-    if job.draws == "grown":
+    if job.draws in GROWN:
         return collage.grown(job, index, seen[0], width, height)
     if seen:
         return collage.side_by_side(job, index, seen, width, height)
@@ -109,7 +111,7 @@ def _film(job: SandboxJob, index: int, inputs: list[Path], part: Path) -> None:
     if job.draws not in ("edited", "extended", "voiced") or first is None or first.look != "video":
         frames = max(1, round(job.duration * job.frame_rate))
         still = _still(job, index, inputs, *clip.still_size(job.width, job.height))
-        clip.encode(clip.moving(still, job, frames), part, job, voice)
+        clip.encode(clip.moving(still, job, frames, index), part, job, voice)
     elif job.draws == "extended":
         clip.encode(footage.extended(inputs[0], job, first.seconds), part, job)
     else:

@@ -10,10 +10,10 @@ from telecine.nouns.catalogue import Ability
 from telecine.nouns.errors import invalid
 from telecine.nouns.geometry import pixels
 from telecine.nouns.operations import makes_of
-from telecine.nouns.parameters import ExpandParameters
+from telecine.nouns.parameters import ChangeParameters, ExpandParameters
 from telecine.nouns.request import GenerationRequest
-from telecine.nouns.sizes import parse_size
-from telecine.providers.sandbox.recipes import Given, recipe_of
+from telecine.nouns.sizes import parse_ratio, parse_size
+from telecine.providers.sandbox.recipes import KEPT, Given, recipe_of
 
 _SIDE: Final = (16, 4096)
 _MOST_PIXELS: Final = 4096 * 2304
@@ -37,11 +37,17 @@ def size(
     seen = picture or next(((one.width, one.height) for one in given if one.look != "audio"), None)
     if kind in ("audio", "text"):
         return _COVER, _COVER
-    if draws == "grown":
-        base = seen or parse_size(ability.default_size if ability else "1280x720")
-        up, down, left, right = growth(request)
+    base = seen or parse_size(ability.default_size if ability else "1280x720")
+    asked = bool(request.size or request.aspect_ratio or request.resolution)
+    if draws in ("grown", "further"):
+        up, down, left, right = growth(request, base)
         width, height = _within(base[0] * (1 + left + right), base[1] * (1 + up + down))
-    elif draws in _KEEPS_FRAME and seen and not (request.size or request.aspect_ratio or request.resolution):
+    elif draws == "larger" and not asked:
+        factor = change_of(request).factor or _LARGER
+        width, height = _within(base[0] * factor, base[1] * factor)
+    elif draws in ("wider", *KEPT) and not (request.size or request.resolution):
+        width, height = _reframed(base, request.aspect_ratio)
+    elif draws in _KEEPS_FRAME and seen and not asked:
         width, height = _within(*seen)
     else:
         width, height = pixels(request, ability, None if kind == "image" else seen)
@@ -74,16 +80,55 @@ def check_count(request: GenerationRequest) -> None:
         raise invalid(f"The sandbox makes 1 to {most} at a time.", "count")
 
 
-def growth(request: GenerationRequest) -> tuple[float, float, float, float]:
-    """By how much a picture grows above, below, on the left and on the right. Raises GatewayError."""
+def growth(request: GenerationRequest, base: tuple[int, int] = (1, 1)) -> tuple[float, float, float, float]:
+    """By how much a picture grows above, below, on the left and on the right; `base` is its size. Raises
+    GatewayError."""
+    draws = recipe_of(request.operation).draws
+    if draws == "further":
+        direction = change_of(request).direction or "right"
+        if direction not in _SIDES:
+            raise invalid(f"A picture goes on to one of: {', '.join(_SIDES)}.", "parameters.direction")
+        up, down, left, right = (_PAN if direction == side else 0.0 for side in _SIDES)
+        return up, down, left, right
+    if draws == "wider":
+        return _stepped_back(request, base)
     told = request.parameters if isinstance(request.parameters, ExpandParameters) else ExpandParameters()
     found = (told.up or 0.0, told.down or 0.0, told.left or 0.0, told.right or 0.0)
-    for name, share in zip(("up", "down", "left", "right"), found, strict=True):
+    for name, share in zip(_SIDES, found, strict=True):
         if not 0 <= share <= _MOST_GROWTH:
             raise invalid(f"A picture grows by 0 to {_MOST_GROWTH:g} of its size.", f"parameters.{name}")
     return found
 
 
+def change_of(request: GenerationRequest) -> ChangeParameters:
+    """What is asked for of a change, where it is one."""
+    return request.parameters if isinstance(request.parameters, ChangeParameters) else ChangeParameters()
+
+
+def _stepped_back(request: GenerationRequest, base: tuple[int, int]) -> tuple[float, float, float, float]:
+    """As much on all sides as the factor says, and more on two where another shape is asked for."""
+    factor = change_of(request).factor or _LARGER
+    wide, high = base[0] * factor, base[1] * factor
+    if request.aspect_ratio is not None:
+        across, down = parse_ratio(request.aspect_ratio)
+        wide, high = max(wide, high * across / down), max(high, wide * down / across)
+    beside, above = (wide / base[0] - 1) / 2, (high / base[1] - 1) / 2
+    return above, above, beside, beside
+
+
+def _reframed(base: tuple[int, int], ratio: str | None) -> tuple[int, int]:
+    """A picture of that size in another shape; its shorter side stays."""
+    if ratio is None:
+        return _within(*base)
+    across, down = parse_ratio(ratio)
+    scale = min(base) / min(across, down)
+    return _within(across * scale, down * scale)
+
+
+_SIDES: Final = ("up", "down", "left", "right")
+_PAN: Final = 0.5
+_LARGER: Final = 2.0
+"""Twice each side, where nothing is said."""
 _MOST_GROWTH: Final = 2.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colorsys import hls_to_rgb, rgb_to_hls
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 _MOST_PIXELS: Final = 64_000_000
+_HALF: Final = 128
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -57,6 +59,23 @@ def read_picture(path: Path) -> Image:
         raise DeclinedError("the first frame is no picture that can be read") from None
 
 
+def read_mask(path: Path) -> Image:
+    """What a mask covers, in white on black: what is transparent in it, or, where nothing is, what is light.
+
+    OpenAI's masks are transparent where a picture is drawn anew, those of Midjourney's clients white. Raises
+    DeclinedError.
+    """
+    from PIL import Image, ImageOps
+
+    opaque = read_picture(path).convert("L")
+    with Image.open(path, formats=_FORMATS) as mask:
+        transparent = mask.mode in ("RGBA", "LA", "PA") or "transparency" in mask.info
+        alpha = ImageOps.exif_transpose(mask).convert("RGBA").getchannel("A") if transparent else None
+    if alpha is not None and any(alpha.histogram()[:_HALF]):
+        return alpha.point([255 if value < _HALF else 0 for value in range(256)])
+    return opaque.point([255 if value >= _HALF else 0 for value in range(256)])
+
+
 def fitted(path: Path, width: int, height: int) -> Image:
     """The picture in `path` scaled until it covers the size, what sticks out cut off evenly. Raises DeclinedError."""
     return fit(read_picture(path), width, height)
@@ -74,23 +93,32 @@ def frame(job: SandboxJob, index: int, width: int, height: int) -> Image:
     that all of it stays in view wherever the camera is."""
     from PIL import ImageDraw
 
-    palette = _palette(job, index)
-    picture = _background(palette, width, height)
+    colours = palette(job, index)
+    picture = _background(colours, width, height)
     draw = ImageDraw.Draw(picture, "RGBA")
     # Each crop of the job's size leaves out at most what the canvas has more; the same again on the other side.
     left, top = width - job.width, height - job.height
     box = (left, top, width - left, height - top)
     unit = min(box[2] - box[0], box[3] - box[1]) / 100
-    _marks(draw, box, unit, palette.accent)
+    _marks(draw, box, unit, colours.accent)
     if unit * 2.6 >= 5:
-        _labels(draw, box, unit, palette.accent, _words(job, index))
+        _labels(draw, box, unit, colours.accent, _words(job, index))
     _prompt(draw, box, unit, job.text)
     return picture
 
 
 def ground(job: SandboxJob, index: int, width: int, height: int) -> Image:
     """What stands behind given pictures."""
-    return _background(_palette(job, index), width, height)
+    return _background(palette(job, index), width, height)
+
+
+def lit(job: SandboxJob, index: int, width: int, height: int) -> Image:
+    """A light ground, of a colour that differs with the number of the result."""
+    from PIL import Image, ImageOps
+
+    slope = Image.linear_gradient("L").resize((width, height), Image.Resampling.BICUBIC)
+    colours = palette(job, index)
+    return ImageOps.colorize(slope, colours.accent, colours.top)
 
 
 def caption(picture: Image, box: tuple[int, int, int, int], text: str) -> None:
@@ -105,8 +133,17 @@ def caption(picture: Image, box: tuple[int, int, int, int], text: str) -> None:
         draw.text((x, y + number * setting.leading), line, fill=(*_INK, 255), font=setting.font, anchor="mm")
 
 
-def _palette(job: SandboxJob, index: int) -> Palette:
-    return _PALETTES[(crc32(job.text.encode()) + index) % len(_PALETTES)]
+def palette(job: SandboxJob, index: int) -> Palette:
+    """The colours of the result with this number; of a job that makes something once more, turned on by it."""
+    found = _PALETTES[(crc32(job.text.encode()) + index) % len(_PALETTES)]
+    return found if not job.turn else Palette(*(_turned(one, job.turn / 360) for one in found))
+
+
+def _turned(colour: Colour, by: float) -> Colour:
+    """The colour with another hue, `by` so much of the whole circle."""
+    hue, light, saturation = rgb_to_hls(*(part / 255 for part in colour))
+    red, green, blue = hls_to_rgb((hue + by) % 1.0, light, saturation)
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _background(palette: Palette, width: int, height: int) -> Image:

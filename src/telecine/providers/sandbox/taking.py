@@ -65,6 +65,11 @@ def opening(request: GenerationRequest) -> MediaInput | None:
     return next((item for role in _OPENING for item in request.with_role(role)), None)
 
 
+def begins_with_source(request: GenerationRequest) -> bool:
+    """Whether a video begins with a picture that its source has made."""
+    return request.operation == "image_to_video" and request.source is not None and opening(request) is None
+
+
 def undrawn(request: GenerationRequest) -> dict[str, Any]:
     """What was taken and changes nothing in the drawing."""
     first = opening(request)
