@@ -125,6 +125,16 @@ async def test_a_key_says_in_which_form_its_videos_are_told(tmp_path: Path) -> N
             assert (await house.keys.check("k" * 40)).video_format == said
 
 
+async def test_a_key_says_whose_a_path_is_that_several_dialects_have(tmp_path: Path) -> None:
+    async with House(tmp_path).opened() as house:
+        made, text = await house.keys.create("pictures", dialect="ima")
+        assert (made.dialect, (await house.keys.check(text)).dialect) == ("ima", "ima")
+        for said in ("ima", None):
+            await house.configure(keys=[KeyConfig(name="filed", key="k" * 40, dialect=said)])
+            house.keys.check_anew()
+            assert (await house.keys.check("k" * 40)).dialect == said
+
+
 @pytest.mark.parametrize("name", ["", " ", "a/b", "a" * 101, "a\0b", "a\nb", " a", "..", "\ud800"])
 async def test_names_that_nobody_could_show_are_refused(tmp_path: Path, name: str) -> None:
     async with House(tmp_path).opened() as house:

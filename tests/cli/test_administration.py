@@ -37,7 +37,17 @@ def test_keys_are_made_listed_and_revoked(served: Served, tmp_path: Path) -> Non
     again = telecine("keys", "revoke", "bob", "--data", served.data, cwd=tmp_path)
     assert (again.returncode, again.stderr) == (4, "error: There is no key 'bob'.\n")
     signing = good(
-        "keys", "create", "eve", "--jwt", "--video-format", "relay", "--data", served.data, cwd=tmp_path
+        "keys",
+        "create",
+        "eve",
+        "--jwt",
+        "--video-format",
+        "relay",
+        "--dialect",
+        "ima",
+        "--data",
+        served.data,
+        cwd=tmp_path,
     ).split()
     assert [len(one) > 30 for one in signing] == [True, True, True]
     (eve,) = (
@@ -45,7 +55,7 @@ def test_keys_are_made_listed_and_revoked(served: Served, tmp_path: Path) -> Non
         for one in _data(good("keys", "list", "--json", "--data", served.data, cwd=tmp_path))
         if one["name"] == "eve"
     )
-    assert (eve["access_key"], eve["video_format"]) == (signing[1], "relay")
+    assert (eve["access_key"], eve["video_format"], eve["dialect"]) == (signing[1], "relay", "ima")
 
 
 def test_keys_and_accounts_are_bound_and_changed(served: Served, tmp_path: Path) -> None:

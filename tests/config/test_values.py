@@ -53,6 +53,7 @@ def config(text: str) -> Config:
         (KEY + f'access_key = ""\nsecret_key = "{GOOD * 2}"', "access_key of key 'a' must have 1 to 128"),
         (KEY + f'access_key = "ak"\nsecret_key = "{GOOD}-{GOOD[::-1]}"\nadmin = true', "signs no tokens"),
         (KEY + 'video_format = "sora"', "video_format"),
+        (KEY + 'dialect = "sora"', "dialect"),
         (KEY + "max_tasks_in_flight = 99999999999", "and at most 2147483647"),
         (KEY + "budget = 1e30", "budget is more than"),
         ('[[pools]]\nname = ""\nslots = 1', "name of the pool ''"),

@@ -102,6 +102,7 @@ def _sync_keys(
             terms=Terms.configured(key),
         )
         row["video_format"] = key.video_format
+        row["dialect"] = key.dialect
         if digest in there:
             made[key.name] = there[digest].id
             connection.execute(update(table).where(table.c.id == there[digest].id).values(row))

@@ -18,7 +18,7 @@ from telecine.accounts.pairs import NO_PAIR, Pair, check_token, columns_of, sign
 from telecine.accounts.principal import Principal
 from telecine.accounts.terms import NO_LIMITS, NO_TERMS, Changes, Terms, bounds_of
 from telecine.clock import Clock
-from telecine.config import Limits, VideoFormat
+from telecine.config import KeyDialect, Limits, VideoFormat
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.names import check_name, named
@@ -50,6 +50,7 @@ class KeyInfo(Terms, frozen=True, kw_only=True):
     access_key: str | None = None
     """Of the pair with which its client may sign tokens."""
     video_format: VideoFormat = "official"
+    dialect: KeyDialect | None = None
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -121,6 +122,7 @@ class Keys:
         limits: Limits = NO_LIMITS,
         pair: Pair | None = None,
         video_format: VideoFormat = "official",
+        dialect: KeyDialect | None = None,
     ) -> tuple[KeyInfo, str]:
         """Make a key; the answer holds its text, which nothing else will ever show.
 
@@ -143,6 +145,7 @@ class Keys:
             row = {
                 **key_row(name, text, account_id, admin=admin, allow_unknown=allow_unknown, terms=terms),
                 "video_format": video_format,
+                "dialect": dialect,
                 "source": source,
                 "created_at": now,
             }
@@ -280,6 +283,7 @@ def _known(row: Any, now: float) -> _Known:
         metered=row["limited"],
         allow_unknown=row["allow_unknown"],
         video_format=row["video_format"] or "official",
+        dialect=row["dialect"],
         bounds=bounds_of(row),
         account_bounds=bounds_of(account),
     )
@@ -306,5 +310,6 @@ def _info(row: Any) -> KeyInfo:
         **{name: row[name] for name in ("name", "account", "admin", "source", "created_at", "revoked_at")},
         access_key=row["access_key"],
         video_format=row["video_format"] or "official",
+        dialect=row["dialect"],
         id=str(row["id"]),
     )

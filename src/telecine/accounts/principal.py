@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from telecine.config import VideoFormat
+from telecine.config import KeyDialect, VideoFormat
 from telecine.nouns.rate import Rate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -58,6 +58,8 @@ class Principal(msgspec.Struct, frozen=True):
     allow_unknown: bool = False
     """Fields that Telecine does not know may pass through all the same."""
     video_format: VideoFormat = "official"
+    dialect: KeyDialect | None = None
+    """Whose its requests are at paths that several dialects have; None: whosever they are without a key."""
     bounds: Bounds = Bounds()
     account_bounds: Bounds = Bounds()
     """Those of the account; a request has to stay within both."""

@@ -15,7 +15,7 @@ from telecine.accounts.keys import Keys
 from telecine.accounts.pairs import new_pair
 from telecine.accounts.terms import NO_LIMITS, Changes
 from telecine.circuit import State
-from telecine.config import Limits, VideoFormat
+from telecine.config import KeyDialect, Limits, VideoFormat
 from telecine.dialects.bodies import json_response
 from telecine.net.client import FetchError
 from telecine.nouns.amounts import check_texts
@@ -31,7 +31,7 @@ Asked = TypeVar("Asked", bound=msgspec.Struct)
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /admin/v1/keys`. `new_account`: the account is made where it does not exist. `expires_at` in seconds since
     the Unix epoch. `jwt`: it carries a pair with which its client may sign tokens of its own. `video_format`: how
-    `/v1/videos` answers it."""
+    `/v1/videos` answers it. `dialect`: whose its requests are at paths that several have."""
 
     name: str
     account: str = DEFAULT_ACCOUNT
@@ -42,6 +42,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     limits: Limits = NO_LIMITS
     jwt: bool = False
     video_format: VideoFormat = "official"
+    dialect: KeyDialect | None = None
 
 
 class ChannelInfo(msgspec.Struct, frozen=True):

@@ -31,6 +31,9 @@ def create(
     video_format: Annotated[
         str | None, typer.Option(help="How /v1/videos answers: official or relay.", show_default="official")
     ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Whose its requests are at paths that several dialects have: ima.")
+    ] = None,
     bounds: limits.Bounds,
     target: Target,
     json: Json = False,
@@ -45,6 +48,8 @@ def create(
         wanted["jwt"] = True
     if video_format is not None:
         wanted["video_format"] = video_format
+    if dialect is not None:
+        wanted["dialect"] = dialect
     if account is not None:
         wanted |= {"account": account, "new_account": new_account}
     made = answered(target, Key, "POST", "/admin/v1/keys", wanted, json=json)

@@ -123,6 +123,9 @@ class HolderConfig(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True
 VideoFormat = Literal["official", "relay"]
 """How `/v1/videos` answers where the request does not say: as OpenAI does, or as relays do, with their ids."""
 
+KeyDialect = Literal["ima"]
+"""Whose a request is at a path that several dialects have, as its client has been told nothing of `/ima`."""
+
 
 class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     """`[[keys]]`: an API key that the operator chose."""
@@ -137,6 +140,7 @@ class KeyConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     allow_unknown_parameters: bool = False
     """Fields that Telecine does not know may pass through although the account has a balance."""
     video_format: VideoFormat = "official"
+    dialect: KeyDialect | None = None
 
     def __repr__(self) -> str:
         return f"KeyConfig({self.name!r})"

@@ -46,11 +46,13 @@ class Claim(msgspec.Struct, frozen=True):
     method: str | None = None
     video_format: str | None = None
     """Only those whose key asks for its videos in this format; it is known once the key has been checked."""
+    key: str | None = None
+    """Only those whose key says that what several dialects have is this one's; known as late."""
 
     @property
     def narrow(self) -> bool:
         """The path's beginning alone does not decide."""
-        return not all(one is None for one in (self.form, self.header, self.method, self.video_format))
+        return not all(one is None for one in (self.form, self.header, self.method, self.video_format, self.key))
 
     def holds(self, scope: Scope) -> bool:
         """Whether the request of `scope` is one of these."""
@@ -58,6 +60,8 @@ class Claim(msgspec.Struct, frozen=True):
         if not path.startswith(self.prefix):
             return False
         if self.video_format is not None and getattr(scope.get("principal"), "video_format", None) != self.video_format:
+            return False
+        if self.key is not None and getattr(scope.get("principal"), "dialect", None) != self.key:
             return False
         if self.form is not None and not self.form.fullmatch(path, len(self.prefix)):
             return False

@@ -155,7 +155,9 @@ class Gate:
             raise HTTPException(404)
         if needs_key(scope):
             principal = scope["principal"] = await self._authenticated(scope, headers)
-            if principal.video_format != "official":  # which of two dialects a path is, its key may decide
+            if (
+                principal.video_format != "official" or principal.dialect is not None
+            ):  # which of two dialects a path is, its key may decide
                 scope["dialect"] = self._claims.of(scope) or self._fallback
             scope["standings"] = standings = {}
             now = self._clock.now()

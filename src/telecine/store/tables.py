@@ -140,6 +140,7 @@ keys = Table(  # written by accounts/
     Column("access_key", Text, unique=True, index=True),  # of the pair that its client signs tokens with
     Column("secret_key", LargeBinary),  # the other half, sealed
     Column("video_format", Text),  # of the answers to its creates of videos; null for the official one
+    Column("dialect", Text),  # whose its requests are at paths that several dialects have
     *_terms(),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -43,6 +44,10 @@ from telecine.wires.ima.videos import ImaProCreateResponse, ImaProQueryResponse,
 ROOT: Final = "/ima"
 _PROMPT: Final = "A paper boat sails through a flooded library"
 _SENT: Final = {"code": "success", "data": {"task_id": "task_06xx11d95wm5j", "status": "succeeded", "format": "png"}}
+_NAME: Final = "ima"
+_NOTHING_MORE: Final = re.compile(r"")
+_ONE_MORE: Final = re.compile(r"[^/]+")
+_KLINGS: Final = tuple(op for op in KLINGS if op.title in ("text2video", "image2video"))
 _REPEATABLE: Final = ("images", "image", "input_reference")
 
 
@@ -128,16 +133,30 @@ ROWS: Final[tuple[Row, ...]] = (
             show=lambda call, view: fetched(view, call.edge),
         ),
     ),
-    *(_kling(op) for op in KLINGS if op.title in ("text2video", "image2video")),
+    *(_kling(op) for op in _KLINGS),
 )
 
 
+def _bare(path: str, *, read: bool = True) -> tuple[Claim, ...]:
+    """Without `/ima`, for keys that say so: there are other dialects at each of these paths."""
+    create = Claim(path, form=_NOTHING_MORE, method="POST", key=_NAME)
+    return (create, Claim(f"{path}/", form=_ONE_MORE, method="GET", key=_NAME)) if read else (create,)
+
+
 IMA: Final = Dialect(
-    name="ima",
+    name=_NAME,
     title="IMA",
     about="IMA Router's API, which Zcheap has too: pictures, IMA-Pro videos, assets, Midjourney.",
-    claimed=(Claim(ROOT),),
-    rows=tuple(replace(row, path=f"{ROOT}{row.path}") for row in ROWS),
+    claimed=(
+        Claim(ROOT),
+        *(claim for path in (IMAGES, VIDEOS, GENERATIONS) for claim in _bare(path)),
+        *(claim for op in _KLINGS for claim in _bare(f"{KLING}/{op.title}", read=False)),
+    ),
+    rows=(
+        *(replace(row, path=f"{ROOT}{row.path}") for row in ROWS),
+        # In the document, these paths are those of others.
+        *(replace(row, hidden=True) for row in ROWS),
+    ),
     id_form=TASK,
     errors=ERRORS,
     announce=each_status(told),
