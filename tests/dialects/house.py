@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httpx2
 import msgspec
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
+from telecine.assets.library import Assets
 from telecine.config import PriceConfig
 from telecine.dialects.base import Edge
 from telecine.dialects.dialect import Dialect
@@ -394,7 +395,7 @@ class House:
             models=lambda principal: self.usable,
             now=lambda: self.now,
             accounts=self.accounts,
-            assets=self.assets,
+            assets=cast(Assets, self.assets),
             sealed=_sealed,
             opened=_opened,
         )

@@ -265,6 +265,12 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Open connections from one address (IPv6: its /64) that is no trusted proxy; more are answered 503."""
     failed_authentication: int = 20
     """Requests without a valid key that one address may send in a minute; above that they are answered 429."""
+    assets: int = 10_000
+    """Files that the library of one account may hold, where the account says nothing else."""
+    asset_bytes: int = 100 * 1024**3
+    """The same for the bytes of all of them together."""
+    asset_size: int = 2 * 1024**3
+    """Bytes of one of them."""
     event_streams: int = 100
     """Streams of events that one account may hold open at a time; above that they are answered 429."""
 

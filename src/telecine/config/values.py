@@ -166,8 +166,8 @@ def _pair(key: KeyConfig, number: int) -> Iterator[ConfigError]:
 
 def _limits(config: Config) -> Iterator[ConfigError]:
     limits, retention = config.limits, config.retention
-    for name in ("body", "json_body"):
-        yield from _whole(f"[limits] {name}", getattr(limits, name), 1, _MOST_BYTES, at=("limits", name))
+    for name, least in (("body", 1), ("json_body", 1), ("asset_size", 1), ("assets", 0), ("asset_bytes", 0)):
+        yield from _whole(f"[limits] {name}", getattr(limits, name), least, _MOST_BYTES, at=("limits", name))
     yield from _whole(
         "[limits] failed_authentication",
         limits.failed_authentication,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import msgspec
 from starlette.requests import Request
@@ -12,11 +12,11 @@ from starlette.responses import Response
 from telecine.accounts.balances import Balance
 from telecine.accounts.principal import Principal
 from telecine.accounts.statement import EntryPage, KeyStanding
+from telecine.assets.library import Assets
 from telecine.config import LimitsConfig, PriceConfig
 from telecine.dialects.room import Room
 from telecine.dialects.streams import Streams, Waits
 from telecine.nouns.catalogue import Catalogue
-from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Windows
 from telecine.nouns.request import GenerationRequest, MediaInput, Reference, Role
 from telecine.nouns.task import Output
@@ -152,22 +152,6 @@ class Media(Protocol):
         ...
 
 
-class Assets(Protocol):
-    """The files that an account keeps to refer to. Another account's, and one that is deleted, are `not_found`."""
-
-    async def resolve(self, principal: Principal, asset_id: int) -> MediaInput:
-        """The file as an input that names it (`asset_id`) and where it lies, in the role of its kind: `image`, `video`
-        or `audio`. Raises GatewayError: `not_found`, `conflict` for one that is not there yet."""
-        ...
-
-
-class _NoAssets:
-    """A house without a library."""
-
-    async def resolve(self, principal: Principal, asset_id: int) -> MediaInput:
-        raise GatewayError("not_found", "There is no such asset.")
-
-
 class Accounts(Protocol):
     """Money, as a dialect may show it: the caller's own, and the price book."""
 
@@ -199,6 +183,11 @@ def _unopened(_sealed: bytes | None, _account: int) -> dict[str, str] | None:
     return None
 
 
+class _Nothing:
+    def __getattr__(self, name: str) -> object:
+        raise LookupError("nothing here keeps assets")
+
+
 class Edge(msgspec.Struct, frozen=True):
     """All that a dialect's handlers may reach. The server puts it on `request.app.state.edge`."""
 
@@ -209,7 +198,8 @@ class Edge(msgspec.Struct, frozen=True):
     """The public model names that this caller can use now, sorted."""
     now: Callable[[], float]
     accounts: Accounts
-    assets: Assets = msgspec.field(default_factory=_NoAssets)
+    assets: Assets = msgspec.field(default_factory=lambda: cast(Assets, _Nothing()))
+    """The files that accounts keep, to refer to in requests."""
     workflows: Workflows = msgspec.field(default_factory=Workflows)
     """The apps that are models: by name, and by the number of the app."""
     asked: Windows = msgspec.field(default_factory=Windows)

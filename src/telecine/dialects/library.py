@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from telecine.accounts.principal import Principal
-from telecine.dialects.base import Assets
+from telecine.assets.library import Assets
 from telecine.media.formats import kind_of
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import parse_asset_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +10,9 @@ from msgspec.structs import replace
 
 from telecine.media.decoders import Decoders, Seen, UndecodableError
 from telecine.media.formats import extension_of
-from telecine.media.spool import OversizeError, scratch, spool
-from telecine.media.storage import Storage, beside, output_key
+from telecine.media.posters import Posters
+from telecine.media.spool import OversizeError, spool
+from telecine.media.storage import Storage, output_key
 from telecine.net.client import FetchError
 from telecine.net.spool import Spooled
 from telecine.nouns.task import Output
@@ -32,8 +32,9 @@ class Collector:
         self.decoders = decoders
         self._folder = folder
         self._max_bytes = max_bytes
-        self._seen, self._posters = dict[str, Seen](), dict[str, str]()
-        """By its SHA-256, what a file is that was looked at lately, and its poster: equal ones come from a sandbox."""
+        self._seen = dict[str, Seen]()
+        """By its SHA-256, what a file is that was looked at lately: equal ones come from a sandbox."""
+        self._posters = Posters(storage, decoders, folder)
 
     async def collect(self, chunks: AsyncIterator[bytes], output: Output, account_id: int) -> Output:
         """Keep one output and return it as `stored`. Files that are no media are kept as they come.
@@ -51,7 +52,7 @@ class Collector:
                     )
                 seen = await self._look(file, output, account_id)
                 key = await self._put(file.path, kept, account_id, seen.content_type)
-                poster_key = await self._poster(file, key, account_id) if seen.kind == "video" else None
+                poster_key = await self._posters.make(file, key, account_id) if seen.kind == "video" else None
         except OversizeError:
             raise FetchError(f"the output is larger than {self._max_bytes} bytes", refused=True) from None
         return replace(
@@ -76,24 +77,8 @@ class Collector:
         except UndecodableError:
             raise FetchError(f"what the upstream sent is no {output.kind}") from None
         if len(self._seen) >= _MOST_SEEN:
-            self._seen, self._posters = {}, {}
+            self._seen.clear()
         self._seen[file.sha256] = seen
         if seen.kind != output.kind:
             raise FetchError(f"the upstream sent a file of kind {seen.kind}, not {output.kind}")
         return seen
-
-    async def _poster(self, file: Spooled, key: str, account_id: int) -> str | None:
-        """The key of a still picture; None where none can be made, which is no reason to lose the video."""
-        poster_key = beside(key, "poster", "jpg")
-        if (made := self._posters.get(file.sha256)) is not None:
-            with suppress(FileNotFoundError):
-                await self._storage.copy(made, poster_key)
-                return poster_key
-        async with scratch(self._folder, ".jpg") as target:
-            try:
-                await self.decoders.poster(file.path, target, account_id)
-            except UndecodableError:
-                return None
-            await self._storage.put_file(poster_key, target, "image/jpeg")
-        self._posters[file.sha256] = poster_key
-        return poster_key

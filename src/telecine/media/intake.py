@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from telecine.media.decoders import Decoders, Seen, UndecodableError
-from telecine.media.formats import extension_of, kind_of
+from telecine.media.formats import Kind, extension_of, kind_of
 from telecine.media.spool import OversizeError, spool
 from telecine.media.storage import Storage, input_key
 from telecine.net.client import FetchError, checked
@@ -16,7 +16,8 @@ from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import MediaInput, Role
 
 _MAX_URL: Final = 8192
-_NOUNS: Final = {"image": "an image", "video": "a video", "audio": "a sound"}
+NOUNS: Final[dict[Kind, str]] = {"image": "an image", "video": "a video", "audio": "a sound"}
+_ANY: Final = "an image, a video or a sound"
 
 
 class Intake:
@@ -39,7 +40,7 @@ class Intake:
         """
         try:
             async with spool(chunks, self._folder, max_bytes) as file:
-                seen = await look(self._decoders, file.path, role, param, account_id)
+                seen = await look(self._decoders, file.path, kind_of(role), param, account_id)
                 key = input_key(account_id, extension_of(seen.content_type))
                 await self._storage.put_file(key, file.path, seen.content_type)
         except OversizeError:
@@ -70,19 +71,19 @@ class Intake:
             raise invalid(f"The URL in '{param}' cannot be used: {error.reason}.", param) from None
 
 
-async def look(decoders: Decoders, path: Path, role: Role, param: str, account_id: int) -> Seen:
+async def look(decoders: Decoders, path: Path, wanted: Kind | None, param: str, account_id: int) -> Seen:
     """What the file is that an account sent.
 
-    Raises GatewayError (`invalid_request` naming `param`) where `role` needs something else, and FetchError where we
-    failed to look.
+    Raises GatewayError (`invalid_request` naming `param`) where it is not of the kind that is `wanted` (None: any that
+    we know), and FetchError where we failed to look.
     """
-    wanted = kind_of(role)
+    noun = _ANY if wanted is None else NOUNS[wanted]
     try:
         seen = await decoders.probe(path, account_id)
     except UndecodableError as error:
         if not error.declined:
             raise FetchError("the file could not be looked at") from None
-        raise invalid(f"'{param}' needs {_NOUNS[wanted]} that can be read: {error}.", param) from None
-    if seen.kind != wanted:
-        raise invalid(f"'{param}' needs {_NOUNS[wanted]}, not {_NOUNS[seen.kind]}.", param)
+        raise invalid(f"'{param}' needs {noun} that can be read: {error}.", param) from None
+    if wanted is not None and seen.kind != wanted:
+        raise invalid(f"'{param}' needs {noun}, not {NOUNS[seen.kind]}.", param)
     return seen

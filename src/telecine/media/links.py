@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 from telecine.media.formats import Variant, extension_of
-from telecine.nouns.ids import output_id, parse_output_id
+from telecine.nouns.ids import from_base32, output_id, parse_output_id, to_base32
 from telecine.nouns.task import Output
 
 MEDIA_PATH: Final = "/media/{output}/{ticket}/{name}"
@@ -54,16 +54,23 @@ class Signer:
         name = f"{variant}.{_extension(output, variant)}"
         return self._link(output_id(output.task_id, output.index), name, expires)
 
+    def make_asset(self, asset_id: int, key: str, variant: Variant, expires: int) -> str:
+        """The link to one variant of a file of a library, which lies under `key`."""
+        return self._link(to_base32(asset_id), f"{variant}.{key.rpartition('.')[2]}", expires)
+
     def make_object(self, key: str, expires: int) -> str:
         """The link to the object under `key`, for an upstream."""
         folder, _, name = key.rpartition("/")
         return self._link(folder, name, expires)
 
-    def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int, Variant] | None:
-        """(task id, index, variant) of the parts of a link's path; None where they are forged or expired."""
+    def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int | None, Variant] | None:
+        """(task id, index, variant) of the parts of a link's path; for a file of a library its id, and no index. None
+        where they are forged or expired."""
         if not self._genuine(identity, ticket, name, now):
             return None
-        found = parse_output_id(identity)
+        found: tuple[int, int | None] | None = parse_output_id(identity)
+        if found is None and (asset := from_base32(identity)) is not None:
+            found = asset, None
         variant = _VARIANTS.get(name.partition(".")[0])
         return None if found is None or variant is None else (*found, variant)
 

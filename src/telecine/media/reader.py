@@ -11,6 +11,7 @@ from typing import Final
 
 from telecine.media.decoders import Decoders
 from telecine.media.fetches import Fetches
+from telecine.media.formats import kind_of
 from telecine.media.intake import look
 from telecine.media.spool import borrowed, spool
 from telecine.media.storage import Storage
@@ -94,17 +95,24 @@ class Reader:
     @asynccontextmanager
     async def fetched(self, item: MediaInput, limit: int, account_id: int) -> AsyncIterator[Path]:
         """What lies at the item's URL, as a local file. Raises GatewayError and, for what may pass, FetchError."""
-        url, cap = item.url or "", min(limit, self._max_bytes)
+        cap = min(limit, self._max_bytes)
+        async with self.brought(item.url or "", item.role, cap, account_id) as file:
+            await look(self._decoders, file.path, kind_of(item.role), _PARAM, account_id)
+            yield file.path
+
+    @asynccontextmanager
+    async def brought(self, url: str, what: str, cap: int, account_id: int) -> AsyncIterator[Spooled]:
+        """What lies at `url`, of at most `cap` bytes, as a local file; `what` is the word for it in errors. Raises
+        GatewayError and, for what may pass, FetchError."""
         async with AsyncExitStack() as stack:
             try:
                 async with self.fetches.one(account_id, url):
-                    file = await self._fetch(url, item.role, cap, stack)
+                    file = await self._fetch(url, what, cap, stack)
             except FetchError as error:
                 if error.refused:
-                    raise invalid(f"The {item.role} URL cannot be used: {error.reason}.", _PARAM) from None
+                    raise invalid(f"The {what} URL cannot be used: {error.reason}.", _PARAM) from None
                 raise
-            await look(self._decoders, file.path, item.role, _PARAM, account_id)
-            yield file.path
+            yield file
 
     async def _fetch(self, url: str, role: str, cap: int, stack: AsyncExitStack) -> Spooled:
         """The file at `url`, which lives as long as `stack`. Raises GatewayError where it drips, and FetchError."""

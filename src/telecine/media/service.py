@@ -21,8 +21,13 @@ from telecine.nouns.request import MediaInput, Role
 from telecine.nouns.task import Output
 
 Find = Callable[[int, int], Awaitable[Output | None]]
+FindAsset = Callable[[int], Awaitable[Output | None]]
 # A link outlives what `link_expires_at` says, asked up to a minute later.
 _MARGIN: Final = 60.0
+
+
+async def _no_asset(_: int) -> Output | None:
+    return None
 
 
 class Owner(Protocol):
@@ -67,6 +72,10 @@ class MediaService:
             return None
         return self._signer.make(output, variant, self._signer.expiry(self._clock.now() + _MARGIN, until))
 
+    def asset_link(self, asset_id: int, key: str, variant: Literal["file", "poster"] = "file") -> str:
+        """A signed public URL of a file of a library, which lies under `key`; good for as long as all are."""
+        return self._signer.make_asset(asset_id, key, variant, self._signer.expiry(self._clock.now() + _MARGIN))
+
     def link_expires_at(self, output: Output) -> float | None:
         """Seconds since the Unix epoch until which `link` certainly works; never later than the link's own end."""
         if output.object_key is None:
@@ -89,8 +98,9 @@ class MediaService:
             await self._sheets.ensure(output)
         return await serve(request, self._storage, output, variant)
 
-    def endpoint(self, find: Find) -> Callable[[Request], Awaitable[Response]]:
-        """The handler of links.MEDIA_PATH. `find` answers with an output by task id and index, None once deleted.
+    def endpoint(self, find: Find, find_asset: FindAsset = _no_asset) -> Callable[[Request], Awaitable[Response]]:
+        """The handler of links.MEDIA_PATH. `find` answers with an output by task id and index, None once deleted;
+        `find_asset` with a file of a library, as if it were an output.
 
         Whoever holds a link needs no key: 403 for a forged or expired one, 404 for what is gone.
         """
@@ -100,8 +110,8 @@ class MediaService:
             found = self._signer.verify(parts["output"], parts["ticket"], parts["name"], self._clock.now())
             if found is None:
                 return _refusal(GatewayError("permission", "This link is not valid, or has expired."))
-            task_id, index, variant = found
-            output = await find(task_id, index)
+            number, index, variant = found
+            output = await (find_asset(number) if index is None else find(number, index))
             if output is None:
                 return _refusal(GatewayError("not_found", "This file no longer exists."))
             try:

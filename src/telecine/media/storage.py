@@ -26,7 +26,9 @@ _UPLOADS_AT_ONCE: Final = 4  # parts of 5 MiB that one upload holds in memory
 _ANSWER: Final = "answer"
 _CONTENT: Final = "content"
 _HERE: Final = "stored:"
-_KEY: Final = re.compile(r"a\d{1,19}/(?:t\d{1,19}/\d{1,9}|in/[0-9a-z]{16,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII)
+_KEY: Final = re.compile(
+    r"a\d{1,19}/(?:t\d{1,19}/\d{1,9}|in/[0-9a-z]{16,64}|s\d{1,19}/[0-9a-z]{2,64})(?:\.[0-9a-z]{1,16}){1,2}", re.ASCII
+)
 
 
 def output_key(account_id: int, task_id: int, index: int, extension: str) -> str:
@@ -37,6 +39,22 @@ def output_key(account_id: int, task_id: int, index: int, extension: str) -> str
 def input_key(account_id: int, extension: str) -> str:
     """A new place for a file that a client sent inline."""
     return f"a{account_id}/in/{secrets.token_hex(16)}.{extension}"
+
+
+def asset_key(account_id: int, asset_id: int, extension: str) -> str:
+    """A new place for a file of an account's library."""
+    return f"a{account_id}/s{asset_id}/{secrets.token_hex(16)}.{extension}"
+
+
+def part_key(account_id: int, asset_id: int, number: int) -> str:
+    """A new place for one part of such a file, while it comes."""
+    return f"a{account_id}/s{asset_id}/part{number}.{secrets.token_hex(8)}.bin"
+
+
+def asset_of(key: str) -> int | None:
+    """Whose file of a library lies under `key`, or beside it; None where it is none of a library."""
+    folder = key.split("/")[1]
+    return int(folder[1:]) if folder[0] == "s" else None
 
 
 def answer_key(account_id: int, task_id: int, number: int) -> str:

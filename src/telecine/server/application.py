@@ -40,7 +40,7 @@ def application(house: House, edge: Edge, tasks: TaskService, upkeep: Upkeep, he
         *(route for dialect in DIALECTS for route in dialect.routes),
         *_management(house, upkeep),
         callback_route(tasks, house.upstreams.router),
-        Route(MEDIA_PATH, files.endpoint(tasks.output), name="media"),
+        Route(MEDIA_PATH, files.endpoint(tasks.output, house.files.assets.served), name="media"),
         Route(OBJECT_PATH, files.serve_object, name="objects"),
     ]
     app = Routes([strict(one) for one in routes])

@@ -73,7 +73,7 @@ class Gateway:
         """With clients; read once requests are answered."""
         base = rooms.ground(settings, clock or SystemClock(), self._public_url, make=make)
         self._settings, self._clock, self._secret, self._database = settings, base.clock, base.secret, base.database
-        self._house = house = rooms.house(base, lambda: self.context.prices)
+        self._house = house = rooms.house(base, lambda: self.context.prices, lambda: self.context.limits)
         self._client, self._fetcher = house.upstreams.client, house.files.fetcher
         self._router, self._providers = house.upstreams.router, house.upstreams.providers
         self._messenger, self._deliverer = house.hooks.messenger, house.hooks.deliverer
@@ -125,6 +125,7 @@ class Gateway:
             room=Room(2 * limits.json_body),
             sealed=self._endpoints.sealed,
             opened=self._endpoints.opened,
+            assets=house.files.assets,
         )
 
     def _gate(self) -> Gate:

@@ -14,8 +14,10 @@ from telecine.accounts.pairs import SEALED
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.secret import Secret, load_secret
 from telecine.accounts.statement import Statement
+from telecine.assets.library import Assets
+from telecine.assets.shelf import Shelf
 from telecine.clock import Clock, SystemClock
-from telecine.config import Settings, catalogue_of
+from telecine.config import LimitsConfig, Settings, catalogue_of
 from telecine.dialects.dialect import Dialect
 from telecine.dialects.served import DIALECTS
 from telecine.dialects.tasks import TASKS
@@ -90,6 +92,7 @@ class Files(msgspec.Struct, frozen=True):
     fetcher: Client
     service: MediaService
     library: MediaLibrary
+    assets: Assets
 
 
 class Hooks(msgspec.Struct, frozen=True):
@@ -137,9 +140,9 @@ def ground(settings: Settings, clock: Clock, public_url: Callable[[], str], *, m
     )
 
 
-def house(base: Ground, prices: Callable[[], PriceBook]) -> House:
-    """Every room on this ground. `prices`: as they are now."""
-    return House(base, _upstreams(base), _files(base), _hooks(base), _books(base, prices))
+def house(base: Ground, prices: Callable[[], PriceBook], limits: Callable[[], LimitsConfig]) -> House:
+    """Every room on this ground. `prices` and `limits`: as they are now."""
+    return House(base, _upstreams(base), _files(base, limits), _hooks(base), _books(base, prices))
 
 
 def _upstreams(base: Ground) -> Upstreams:
@@ -155,7 +158,7 @@ def _upstreams(base: Ground) -> Upstreams:
     return Upstreams(client, providers, router, workflows, Apps(base.database, clock, workflows))
 
 
-def _files(base: Ground) -> Files:
+def _files(base: Ground, limits: Callable[[], LimitsConfig]) -> Files:
     """Storage, and all that goes in and out of it."""
     config, scratch = base.settings.config, base.settings.data / "tmp"
     storage, decoders = Storage.on_disk(base.settings.data / "media"), WorkerDecoders(base.workers)
@@ -176,7 +179,9 @@ def _files(base: Ground) -> Files:
         Reader(storage, fetcher, decoders, scratch, link=service.object_link if reached else None),
         scratch,
     )
-    return Files(storage, fetcher, service, library)
+    shelf = Shelf(storage, decoders, scratch)
+    assets = Assets(base.database, shelf, service, clock=base.clock, ids=base.ids, limits=limits)
+    return Files(storage, fetcher, service, library, assets)
 
 
 def _hooks(base: Ground) -> Hooks:

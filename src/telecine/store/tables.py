@@ -103,6 +103,8 @@ accounts = Table(  # written by accounts/
     Column("spent", BigInteger, nullable=False),
     Column("source", Text, nullable=False),  # of its bounds: `file`, or `admin`
     *_terms(),
+    Column("assets", BigInteger),  # files that its library may hold, and the bytes of all; null as `[limits]` says
+    Column("asset_bytes", BigInteger),
 )
 
 ledger_entries = Table(  # written by accounts/, in the transaction of what causes them; never changed, never deleted
@@ -151,6 +153,80 @@ spending = Table(  # written by accounts/: sums of the entries of a key or an ac
     _id(),
     Column("month", Integer, primary_key=True, autoincrement=False),
     Column("committed", BigInteger, nullable=False),  # held and charged, micro-units
+)
+
+asset_groups = Table(  # written by assets/, as are the four below
+    "asset_groups",
+    metadata,
+    _id(),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("type", Text),  # what its client says that it is for
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index("ix_asset_groups_account_id_id", "account_id", "id"),
+)
+
+assets = Table(  # files that an account keeps, to refer to in requests
+    "assets",
+    metadata,
+    _id(),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("group_id", BigInteger),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text),  # as its client says until the file has been looked at; null where it says nothing
+    Column("url", Text),  # only until the file has been fetched
+    Column("object_key", Text),
+    Column("poster_key", Text),
+    Column("content_type", Text),
+    Column("bytes", BigInteger, nullable=False),  # as they are counted: of an upload in parts, those that are to come
+    Column("sha256", Text),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("duration", Double),
+    Column("frame_rate", Double),
+    Column("task_id", BigInteger),  # the output that the file is, where it came from no client
+    Column("output", Integer),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("due", Double),  # when somebody is to see to it: while it is `uploading` or `processing`, and once deleted
+    Column("tries", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("deleted_at", Double),
+    Index("ix_assets_account_id_id", "account_id", "id", sqlite_where=text("deleted_at IS NULL")),
+    Index("ix_assets_due", "due", sqlite_where=text("due IS NOT NULL")),
+    Index("ix_assets_group_id", "group_id", sqlite_where=text("group_id IS NOT NULL")),
+    Index("ix_assets_task_id", "task_id", sqlite_where=text("task_id IS NOT NULL")),
+)
+
+asset_parts = Table(  # of files that come in parts, until these have been put together
+    "asset_parts",
+    metadata,
+    Column("asset_id", BigInteger, ForeignKey("assets.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("object_key", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
+asset_uses = Table(  # which tasks refer to which files: in the transaction that makes the task, until it forgets
+    "asset_uses",
+    metadata,
+    _id("task_id"),
+    _id("asset_id"),
+    Index("ix_asset_uses_asset_id", "asset_id"),
+)
+
+asset_totals = Table(  # what the files of an account come to, counted in the transaction of each change
+    "asset_totals",
+    metadata,
+    _id("account_id"),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("leaving", BigInteger, nullable=False),  # bytes of those that were deleted and still lie there
 )
 
 channels = Table(  # written by routing/: the channels that ever were, so that old attempts can be explained
