@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 from sqlalchemy import insert, select
 
 from telecine.accounts.principal import Principal
+from telecine.assets.arrivals import Arrivals
 from telecine.assets.asset import Asset, Wanted
 from telecine.assets.library import Assets
 from telecine.assets.shelf import Shelf
@@ -18,9 +20,11 @@ from telecine.config import LimitsConfig
 from telecine.media import spool
 from telecine.media.intake import Intake
 from telecine.media.links import Signer
+from telecine.media.reader import Reader
 from telecine.media.service import MediaService
 from telecine.media.sheets import Sheets
 from telecine.media.storage import Storage
+from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.ids import IdSource
 from telecine.store import tables
@@ -37,17 +41,22 @@ class House:
     """Another one with the same `folder` and `url` is another process."""
 
     def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
         self.clock = HandClock()
         self.root, self.tmp = folder / "media", folder / "tmp"
         self.database = Database(url)
         self.storage = Storage.on_disk(self.root)
         self.decoders = FakeDecoders()
         self.limits = LimitsConfig()
-        intake = Intake(self.storage, self.decoders, AddressPolicy(), self.tmp)
+        intake = Intake(self.storage, self.decoders, AddressPolicy(["127.0.0.0/8"]), self.tmp)
         signer = Signer(b"s" * 32, "http://gateway")
         sheets = Sheets(self.storage, self.decoders, self.tmp)
         self.media = MediaService(self.storage, intake, signer, sheets, self.clock)
         self.shelf = Shelf(self.storage, self.decoders, self.tmp)
+        self.client = Client(AddressPolicy(["127.0.0.0/8"]), stall=5)
+        self.reader = Reader(self.storage, self.client, self.decoders, self.tmp)
+        self.arrivals = Arrivals(self.database, self.shelf, self.reader, self.clock, lambda: self.limits)
+        self.other = OTHER
         self.assets = Assets(
             self.database, self.shelf, self.media, clock=self.clock, ids=IdSource(), limits=lambda: self.limits
         )
@@ -64,7 +73,29 @@ class House:
         try:
             yield self
         finally:
+            await self.arrivals.stop()
+            await self.client.close()
             await self.database.close()
+
+    def twin(self) -> House:
+        """Another process on the same records and files, with the same time."""
+        twin = House(self.folder, self.url)
+        twin.clock = twin.arrivals._clock = self.clock
+        return twin
+
+    async def arrive(self) -> None:
+        """Whatever is due comes, or fails to."""
+        await self.arrivals.turn()
+        while running := [task for _, task in self.arrivals._running.values()]:
+            await asyncio.wait(running)
+            await asyncio.sleep(0)
+
+    async def column(self, asset_id: int, *names: str) -> tuple[Any, ...]:
+        """What the row of a file says."""
+        table = tables.assets
+        return tuple(
+            (await self.database.rows(select(*(table.c[one] for one in names)).where(table.c.id == asset_id)))[0]
+        )
 
     async def add(self, content: bytes = PNG, principal: Principal = ME, **wanted: Any) -> Asset:
         """A file in the library, later than those before it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -16,13 +16,14 @@ from telecine.assets.groups import Groups
 from telecine.assets.names import checked_name, name_of
 from telecine.assets.rows import asset_of, asset_page, one_asset, one_group
 from telecine.assets.shelf import Shelf
+from telecine.assets.uploads import Uploads
 from telecine.assets.writes import TakenError, insert_asset, tombstone
 from telecine.clock import Clock
 from telecine.config import LimitsConfig
 from telecine.media.service import MediaService
 from telecine.media.spool import OversizeError, spool
 from telecine.net.client import FetchError
-from telecine.nouns.errors import GatewayError
+from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output
@@ -53,8 +54,9 @@ class Assets:
     ) -> None:
         """`limits`: as they are now."""
         self.groups = Groups(database, clock, ids)
-        self.fetch: Callable[[], None] = lambda: None
-        """Called when there is a file to be fetched."""
+        self.uploads = Uploads(database, shelf, self.note, self._tell, clock)
+        self.told: Callable[[], None] = lambda: None
+        """Called when a file is to be fetched, or to be put together."""
         self._database = database
         self._shelf = shelf
         self._media = media
@@ -104,18 +106,30 @@ class Assets:
         `not_found`.
         """
         self._media.check_url(url, param=param)
-        limits = self._limits()
         if wanted.name is None:
             wanted = msgspec.structs.replace(wanted, name=name_of(url))
-        asset, _ = await self._new(principal, wanted, limits)
-        more = {"url": url, "due": asset.created_at}
+        noted = await self.note(principal, wanted, more={"url": url, "due": self._clock.now()})
+        self._tell()
+        return noted
 
-        def note(connection: Connection) -> Asset:
+    async def note(
+        self, principal: Principal, wanted: Wanted, *, size: int | None = None, more: Mapping[str, Any]
+    ) -> Asset:
+        """Note a file that is still to come: of `size` bytes, in parts, or to be fetched. `more`: columns about its way
+        here. Raises GatewayError as `add` does."""
+        limits = self._limits()
+        if size is not None and not 0 < size <= limits.asset_size:
+            code: ErrorCode = "invalid_request" if size <= 0 else "too_large"
+            raise GatewayError(code, f"size: must be 1 to {limits.asset_size} bytes.", param="size")
+        asset, quota = await self._new(principal, wanted, limits)
+        check(quota, size=size or 0)
+        if size is not None:
+            asset = msgspec.structs.replace(asset, state="uploading", bytes=size)
+
+        def insert(connection: Connection) -> Asset:
             return insert_asset(connection, asset, limits, more=more, draw=lambda: self._ids.next(asset.created_at))
 
-        noted = await self._database.change(note)
-        self.fetch()
-        return noted
+        return await self._database.change(insert)
 
     async def get(self, principal: Principal, asset_id: int) -> Asset:
         """Raises GatewayError (`not_found`)."""
@@ -190,6 +204,9 @@ class Assets:
         """The file for whoever has a signed link to it; None where it is gone."""
         row = await self._database.rows(select(_A).where(_A.c.id == asset_id, _A.c.deleted_at.is_(None)))
         return asset_of(row[0]._mapping).served if row else None
+
+    def _tell(self) -> None:
+        self.told()
 
     async def _new(self, principal: Principal, wanted: Wanted, limits: LimitsConfig) -> tuple[Asset, Quota]:
         """An asset that nothing is known of yet, and the quota that has room for one more file. Raises GatewayError,

@@ -165,7 +165,7 @@ class Gateway:
 
         Yields the keys that a first start made.
         """
-        config = self._settings.config
+        config, house = self._settings.config, self._house
         self._setup.check(config)
         spool.prepare(self._settings.data / "tmp")
         await self._database.open(make=self._make)
@@ -179,8 +179,10 @@ class Gateway:
             await pairs.reseal(self._database, self._secret.derive_all(pairs.SEALED))
             await reseal(self._database, self._secret.derive_all("webhook secrets"))
             await self._endpoints.refresh()
-            await self._house.upstreams.apps.refresh()
+            await house.upstreams.apps.refresh()
             self.stranded = await self.upkeep.stranded()
+            if self._work:
+                await house.files.arrivals.begin()
             for provider in self._providers.values():
                 await provider.open()
             self.loops.start()
@@ -189,6 +191,7 @@ class Gateway:
             finally:
                 self.left = [*self.left, *await self.engine.stop(self._settings.config.limits.shutdown)]
                 self.left = [*self.left, *await self.loops.stop(LEAVING)]
+                self.left = [*self.left, *await house.files.arrivals.stop()]
                 patience = min(self._settings.config.limits.shutdown, _DELIVERIES)
                 self.left = [*self.left, *await self._deliverer.stop(patience)]
         finally:
@@ -234,7 +237,7 @@ class Gateway:
             return Loops(fresh)
         every = _MAINTENANCE_SECONDS
         maintenance = Loop("maintenance", self._maintain, self._clock, every=every, first=every)
-        own = (*fresh, self._deliverer.loop, maintenance)
+        own = (*fresh, self._deliverer.loop, maintenance, self._house.files.arrivals.loop)
         return Loops((*steps, *own, *self.upkeep.loops))
 
     @property

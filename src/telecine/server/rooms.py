@@ -14,6 +14,7 @@ from telecine.accounts.pairs import SEALED
 from telecine.accounts.prices import PriceBook
 from telecine.accounts.secret import Secret, load_secret
 from telecine.accounts.statement import Statement
+from telecine.assets.arrivals import Arrivals
 from telecine.assets.library import Assets
 from telecine.assets.shelf import Shelf
 from telecine.clock import Clock, SystemClock
@@ -93,6 +94,7 @@ class Files(msgspec.Struct, frozen=True):
     service: MediaService
     library: MediaLibrary
     assets: Assets
+    arrivals: Arrivals
 
 
 class Hooks(msgspec.Struct, frozen=True):
@@ -173,15 +175,18 @@ def _files(base: Ground, limits: Callable[[], LimitsConfig]) -> Files:
     )
     # Upstreams are given links to what clients have sent only where they can reach this machine.
     reached = bool(config.media_origin or config.public_url)
+    reader = Reader(storage, fetcher, decoders, scratch, link=service.object_link if reached else None)
     library = MediaLibrary(
         storage,
         Collector(storage, WorkerDecoders(base.workers, paid=True), scratch),
-        Reader(storage, fetcher, decoders, scratch, link=service.object_link if reached else None),
+        reader,
         scratch,
     )
     shelf = Shelf(storage, decoders, scratch)
     assets = Assets(base.database, shelf, service, clock=base.clock, ids=base.ids, limits=limits)
-    return Files(storage, fetcher, service, library, assets)
+    arrivals = Arrivals(base.database, shelf, reader, base.clock, limits)
+    assets.told = arrivals.loop.nudge
+    return Files(storage, fetcher, service, library, assets, arrivals)
 
 
 def _hooks(base: Ground) -> Hooks:
