@@ -9,6 +9,7 @@ import pytest
 
 from telecine.assets.asset import Asset, Changes, Wanted
 from telecine.nouns.errors import GatewayError
+from telecine.shares import Shares
 from tests.assets.house import ME, House
 from tests.media.fakes import HTML, MP4, PNG, files_in
 from tests.upstreams.files import Answer, FileServer
@@ -156,16 +157,17 @@ async def test_one_that_is_under_way_is_not_taken_by_others(house: House, server
 
 
 async def test_accounts_share_the_places(house: House, server: FileServer) -> None:
-    for number in range(45):
-        server.answers[f"/{number}"] = Answer(PNG)
-        await added(house, server, f"/{number}")
+    house.arrivals._places = Shares(4)
+    server.answers["/a.png"] = Answer(PNG)
+    for _ in range(6):
+        await added(house, server)
     house.decoders.stuck = True
     await house.arrivals.turn()
-    assert len(house.arrivals._running) == 32
+    assert len(house.arrivals._running) == 4
     house.clock.advance(1)
-    theirs = await house.assets.add_url(house.other, server.url("/44"), Wanted())
+    theirs = await house.assets.add_url(house.other, server.url("/a.png"), Wanted())
     await house.arrivals.turn()
     assert theirs.id in house.arrivals._running
     await house.arrivals.stop()
-    assert not house.arrivals._running
     await asyncio.sleep(0)
+    assert not house.arrivals._running

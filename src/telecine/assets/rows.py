@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from telecine.assets.asset import Asset, AssetPage, Filter, Group, GroupPage
 from telecine.nouns.errors import GatewayError, TaskError
+from telecine.nouns.ids import asset_id as named_asset
+from telecine.nouns.ids import group_id as named_group
 from telecine.store import tables
 
 _A: Final = tables.assets
@@ -53,7 +55,7 @@ def one_asset(connection: Connection, account_id: int, asset_id: int, *, lock: b
     query = select(_A).where(_A.c.id == asset_id, _A.c.account_id == account_id, _A.c.deleted_at.is_(None))
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
-        raise missing_asset(str(asset_id))
+        raise missing_asset(named_asset(asset_id))
     return asset_of(row)
 
 
@@ -62,7 +64,7 @@ def one_group(connection: Connection, account_id: int, group_id: int, *, lock: b
     query = select(_G).where(_G.c.id == group_id, _G.c.account_id == account_id)
     row = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
-        raise missing_group(str(group_id))
+        raise missing_group(named_group(group_id))
     return group_of(row)
 
 
