@@ -76,7 +76,7 @@ class Native(msgspec.Struct, frozen=True, omit_defaults=True):
     this dialect's upstreams may take, although it cannot be said to them in another way."""
 
 
-_OURS: Final = frozenset({"external_id", "metadata", "parameters", "blanked", "parent"})
+_OURS: Final = frozenset({"external_id", "metadata", "parameters", "blanked"})
 """What stays beside the fields that change the price: the names that its client gave to the task."""
 
 
