@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -312,6 +312,47 @@ class Source(msgspec.Struct, frozen=True):
     """Which of the results of the job is meant, from 0 on; None where it is the whole."""
 
 
+class Uploaded(msgspec.Struct, frozen=True):
+    """A file that an upstream keeps by an id of its own."""
+
+    upstream_id: str
+    expires_at: float | None = None
+    """When the upstream deletes it (seconds since the Unix epoch); None for as long as its account is there."""
+
+
+Put = Callable[[], Awaitable[Uploaded | Refused | NeverSent]]
+"""Uploads one file. May be repeated, and raises as `Provider.prepare` does."""
+
+
+class Uploads(Protocol):
+    """What the upstream of a submission's channel calls the files that it keeps. Implemented by `tasks/`."""
+
+    async def name_of(self, item: MediaInput, put: Put) -> str | Refused | NeverSent:
+        """What the upstream calls the file; where it has it not yet, what came of `put`.
+
+        A file of a library is uploaded once for all tasks of its account on the channel, until the upstream is about
+        to delete it (or twice, where two processes meet it at the same moment); any other once for its task. Raises
+        what `put` raises.
+        """
+        ...
+
+    async def forget(self, item: MediaInput) -> None:
+        """The upstream has the file no more, whatever it said: the next `name_of` uploads it anew."""
+        ...
+
+
+class EachAnew:
+    """Where nothing is remembered."""
+
+    async def name_of(self, item: MediaInput, put: Put) -> str | Refused | NeverSent:
+        """What came of `put`."""
+        made = await put()
+        return made.upstream_id if isinstance(made, Uploaded) else made
+
+    async def forget(self, item: MediaInput) -> None:
+        """Nothing was kept."""
+
+
 def _at_once() -> None:
     """Nothing has to be checked."""
 
@@ -336,6 +377,7 @@ class Submission(msgspec.Struct, frozen=True):
     """Whose task it is: what a provider does on this machine is shared fairly among accounts."""
     spool: Spool | None = None
     """Where files go that come inside the answer."""
+    uploads: Uploads = EachAnew()
     workflow: Workflow | None = None
     """What the request is a call of, with its graph as it is configured now, which is good for the request's values;
     None for all else, and for an app that only its upstream has."""

@@ -435,6 +435,17 @@ handles = Table(  # written by tasks/: where what an upstream calls by an id of 
     ),
 )
 
+uploads = Table(  # written by tasks/: what a file of a library is called where a channel's upstream keeps it too
+    "uploads",
+    metadata,
+    Column("asset_id", BigInteger, ForeignKey("assets.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),  # the channel's: at another one nobody knows it
+    Column("upstream_id", Text, nullable=False),
+    Column("expires_at", Double),  # when the upstream deletes it; null for as long as the channel's account is there
+    Column("uploaded_at", Double, nullable=False),
+)
+
 events = Table(  # written by tasks/: a task's timeline
     "events",
     metadata,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -160,6 +162,10 @@ class Context(msgspec.Struct, kw_only=True):
     uncut: set[int] = msgspec.field(default_factory=set)
     """Tasks whose step is not to be stopped where its lease is lost: its one request goes out, or what it knows, and
     nobody else, is being committed. It ends by that commit."""
+    uploading: WeakValueDictionary[tuple[int, str, str], asyncio.Lock] = msgspec.field(
+        default_factory=WeakValueDictionary
+    )
+    """Who uploads a file of a library to a channel's upstream right now."""
     places: dict[int, Place] = msgspec.field(default_factory=dict)
     """What each task whose step runs holds of the places that accounts share."""
 

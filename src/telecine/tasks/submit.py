@@ -33,6 +33,7 @@ from telecine.tasks.outcomes import collecting, running
 from telecine.tasks.pace import backoff
 from telecine.tasks.reads import Work
 from telecine.tasks.references import named_of, source_of
+from telecine.tasks.uploads import Uploads
 from telecine.tasks.writes import Change, StaleError
 
 _MOST_RESUBMITS = 2
@@ -166,6 +167,7 @@ async def _submission(context: Context, work: Work) -> Submission:
         source=await source_of(context, work.task),
         named=await named_of(context, work.task),
         account_id=work.task.account_id,
+        uploads=Uploads(context, attempt),
         workflow=context.workflows.graph_for(work.task.request),
     )
 
