@@ -130,6 +130,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.source.task if self.source is not None else self.parent
 
     @property
+    def assets(self) -> frozenset[int]:
+        """The files of a library that it refers to."""
+        return frozenset(item.asset_id for item in self.inputs if item.asset_id is not None)
+
+    @property
     def references(self) -> tuple[Reference, ...]:
         """All that the request is made with and that lives upstream: its source, and voices, elements and sounds."""
         found: tuple[Reference, ...] = () if self.source is None else (self.source,)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from telecine.accounts.ledger import Settlement, settle
+from telecine.assets.writes import drop_uses
 from telecine.nouns.task import Attempt, Handle, Output, Task
 from telecine.store import tables
 from telecine.store.locks import Locks
@@ -87,7 +88,9 @@ def write_changes(connection: Connection, changes: Sequence[tuple[Change, int]])
     _UPDATE_OUTPUT.run(connection, changed)
     add_events(connection, [(one.task, one.event) for one, _ in ordered if one.event])
     keep_handles(connection, [handle for one, _ in ordered for handle in one.handles])
-    forget_handles(connection, [one.task.id for one, _ in ordered if one.forgets])
+    if forgotten := [one.task.id for one, _ in ordered if one.forgets]:
+        forget_handles(connection, forgotten)
+        drop_uses(connection, forgotten)
     add_deliveries(connection, [delivery for one, _ in ordered for delivery in one.deliveries])
     settle(connection, [one.settlement for one, _ in ordered if one.settlement])
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, update
 from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
 from telecine.accounts.principal import Bound
+from telecine.assets.writes import drop_uses, note_uses
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
 from telecine.store import tables
@@ -95,6 +96,9 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
         refused.update(_covered(connection, left))
         left = [write for write in left if write.key not in refused]
         write_changes(connection, [(write.change, write.token) for write in left])
+        uses = [(write.key, asset) for write in left for asset in write.change.task.request.assets]
+        drop_uses(connection, [write.key for write in left if write.before.request.assets])
+        note_uses(connection, uses)
         for write in left:
             table, row = tables.tasks, tables.schedule
             connection.execute(update(table).where(table.c.id == write.key).values(completed_values(write.change.task)))

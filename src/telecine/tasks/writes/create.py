@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select
 from telecine.accounts.ledger import Hold, Ref, hold
 from telecine.accounts.limits import Admission, admit
 from telecine.accounts.principal import Bound
+from telecine.assets.writes import note_uses
 from telecine.nouns.task import Task
 from telecine.store import tables
 from telecine.store.database import lease_time
@@ -169,6 +170,7 @@ def _insert_tasks(connection: Connection, writes: Sequence[Create]) -> dict[int,
     tasks.sort(key=lambda row: (row["account_id"], row["external_id"] or "", row["id"]))
     _TASKS.run(connection, tasks)
     ATTEMPTS.run(connection, [new_attempt_values(one.attempt) for one in begun.values()])
+    note_uses(connection, [(one.task.id, asset) for one in writes for asset in one.task.request.assets])
     events = [(write.task, _created(write.task)) for write in writes]
     add_events(connection, [*events, *((one.task, one.event) for one in changes.values() if one.event is not None)])
     shared = lease_time(connection, 0.0)  # 0: there is no clock but this process's

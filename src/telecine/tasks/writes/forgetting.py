@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, case, delete, func, update
 
+from telecine.assets.writes import drop_uses
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.pruning import drop
@@ -41,6 +42,7 @@ def blank(connection: Connection, requests: Mapping[int, GenerationRequest], now
         .where(events.c.task_id.in_(ids), events.c.type.not_in(_OUR_WORDS), events.c.detail.is_not(None))
         .values(detail=None)
     )
+    drop_uses(connection, ids)
 
 
 def erase(connection: Connection, requests: Mapping[int, GenerationRequest], now: float) -> None:
@@ -59,6 +61,7 @@ def erase(connection: Connection, requests: Mapping[int, GenerationRequest], now
     ):
         connection.execute(statement)
     forget_handles(connection, ids)
+    drop_uses(connection, ids)
 
 
 def forget_keys(connection: Connection, account_id: int) -> None:
