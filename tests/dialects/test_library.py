@@ -11,6 +11,7 @@ from starlette.requests import Request
 from telecine.accounts.principal import Principal
 from telecine.dialects.bodies import parse_object
 from telecine.dialects.call import Call
+from telecine.dialects.ima import IMA
 from telecine.dialects.inline import keep_media
 from telecine.dialects.kling.routes import OPERATIONS as KLINGS
 from telecine.dialects.openai.chat import parse_chat
@@ -89,10 +90,30 @@ JSON: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
 ]
 
 
+OF_IMA: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
+    (
+        "/ima/v1/images/generations",
+        {"model": "gemini-3-pro-image-preview", "prompt": "a", "images": [URLS[CAT]] * 2},
+        [("image", CAT)] * 2,
+    ),
+    (
+        "/ima/v1/video/generations",
+        {
+            "model": "ima-pro",
+            "content": [
+                {"type": "text", "text": "a"},
+                {"type": "image_url", "image_url": {"url": URLS[CAT]}, "role": "first_frame"},
+            ],
+        },
+        [("first_frame", CAT)],
+    ),
+]
+
+
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
     """All dialects before channels that can do anything, and three files of the caller's."""
-    found = House(*DIALECTS)
+    found = House(*(one for one in DIALECTS if one is not IMA))  # some of whose paths are those of others
     monkeypatch.setattr(found.tasks, "check", lambda *_: None)
     found.assets.add(CAT)
     found.assets.add(CLIP, "video")
@@ -114,6 +135,18 @@ async def test_it_is_an_input_in_every_dialect(
     assert inputs_of(house.request) == meant
     assert house.media.stored == []
     assert house.request.own_keys == (), "the library's file does not go with the task"
+
+
+@pytest.mark.parametrize(("path", "body", "meant"), OF_IMA)
+async def test_it_is_an_input_of_ima(
+    house: House, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any], meant: list[tuple[str, int]]
+) -> None:
+    other = House(IMA)
+    monkeypatch.setattr(other.tasks, "check", lambda *_: None)
+    other.assets.kept = house.assets.kept
+    answer = await other.call("POST", path, json=body)
+    assert other.tasks.created, answer.text
+    assert inputs_of(other.request) == meant
 
 
 async def test_a_chat_shows_it(house: House) -> None:
