@@ -135,6 +135,12 @@ def test_an_operation_is_given_its_files_by_their_roles(served: Served, boat: Pa
         assert image.size == (768, 1024)
 
 
+def test_a_picture_is_described_into_a_text(served: Served, boat: Path) -> None:
+    arguments = ("--operation=describe", "--input=image=boat.png", "-o", "boat.txt", "--data", served.data)
+    assert "Saved boat.txt" in good("generate", *arguments, cwd=boat.parent)
+    assert "mostly blue, 640 x 360 pixels" in (boat.parent / "boat.txt").read_text(encoding="utf-8")
+
+
 def test_nothing_is_overwritten_without_force_and_nothing_is_made_in_vain(served: Served, tmp_path: Path) -> None:
     (tmp_path / "boat.png").write_text("mine")
     before = good("tasks", "list", "--limit", "1", "--json", "--data", served.data, cwd=tmp_path)

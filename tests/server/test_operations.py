@@ -69,6 +69,35 @@ price = 0.02
 model = "kolors-*"
 unit = "image"
 price = 0.04
+
+[[prices]]
+model = "midjourney"
+unit = "image"
+price = 0.02
+
+[[prices]]
+model = "midjourney"
+unit = "call"
+price = 0.1
+when = { operation = "upscale" }
+
+[[prices]]
+model = "midjourney"
+unit = "call"
+price = 0.3
+when = { operation = "upscale", speed = "turbo" }
+
+[[prices]]
+model = "midjourney"
+unit = "call"
+price = 0.01
+when = { operation = "describe" }
+
+[[prices]]
+model = "midjourney"
+unit = "second"
+price = 0.01
+when = { motion = "high" }
 """
 
 
@@ -158,3 +187,49 @@ def test_a_sound_comes_in_two_forms_of_one_thing(server: LiveServer) -> None:
 def test_a_character_is_made_of_a_video(server: LiveServer, clip: Any) -> None:
     task = made(server, model="tiny", operation="create_character", source={"task": clip["id"]})
     assert (task["outputs"][0]["kind"], task["cost"]["charged"]) == ("text", "1.000000")
+
+
+@pytest.fixture(scope="module")
+def grid(server: LiveServer) -> Any:
+    """Four small pictures."""
+    return made(server, model="midjourney", size="96x64", count=4, parameters={"grid": True})
+
+
+def test_a_grid_is_paid_by_the_picture_and_shown_as_one(grid: Any) -> None:
+    assert grid["cost"]["charged"] == "0.080000"
+    assert [(one["item"], one["part"]) for one in grid["outputs"]] == [*((n, "main") for n in range(4)), (0, "grid")]
+    assert len({one["sha256"] for one in grid["outputs"]}) == 5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "size", "cost"),
+    [({"index": 2}, (192, 128), "0.100000"), ({"index": 2, "factor": 3, "speed": "turbo"}, (288, 192), "0.300000")],
+)
+def test_an_upscale_costs_more_in_a_hurry(
+    server: LiveServer, grid: Any, parameters: Any, size: tuple[int, int], cost: str
+) -> None:
+    body: dict[str, Any] = {"model": "midjourney", "operation": "upscale", "source": {"task": grid["id"]}}
+    task = made(server, **body, prompt="", parameters=parameters)
+    assert ((task["outputs"][0]["width"], task["outputs"][0]["height"]), task["cost"]["charged"]) == (size, cost)
+
+
+def test_another_accounts_picture_is_nothing_to_change(server: LiveServer, grid: Any) -> None:
+    body: dict[str, Any] = {"model": "midjourney", "operation": "vary", "source": {"task": grid["id"]}}
+    assert refused(server, OTHER_KEY, **body)[:2] == (404, "not_found")
+    assert refused(server, **body, parameters={"index": 5}) == (400, "invalid_request", "parameters.index")
+
+
+def test_a_picture_is_described_by_the_call_and_a_text_comes_of_it(server: LiveServer) -> None:
+    inputs = [{"role": "image", "data": data(picture(96, 64))}]
+    task = made(server, model="midjourney", operation="describe", inputs=inputs, prompt="")
+    assert [(one["kind"], one["url"]) for one in task["outputs"]] == [("text", None)]
+    assert "96 x 64 pixels" in task["outputs"][0]["text"]
+    assert task["cost"]["charged"] == "0.010000"
+
+
+def test_clips_of_a_picture_of_a_grid_are_paid_by_their_seconds(server: LiveServer, grid: Any) -> None:
+    source, parameters = {"output": grid["outputs"][3]["id"]}, {"motion": "high"}
+    body: dict[str, Any] = {"model": "midjourney", "operation": "image_to_video", "source": source, "count": 2}
+    task = made(server, **body, parameters=parameters, resolution="480p")
+    assert (len(task["outputs"]), task["cost"]["charged"]) == (2, "0.100000")
+    assert len({one["sha256"] for one in task["outputs"]}) == 2

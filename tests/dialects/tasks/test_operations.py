@@ -27,6 +27,8 @@ async def sent(house: House, **body: Any) -> tuple[int, Any]:
     return answer.status_code, answer.json()
 
 
+PICTURE = {"role": "image", "url": URL}
+VARY = {"operation": "vary", "inputs": [PICTURE]}
 MODELS = {name: model.name for model in load().models for name in model.operations}
 IN_CATALOGUE = [one for one in OPERATIONS.values() if one.name in MODELS]
 """The catalogue has no workflows; `tests/server/test_workflows.py` calls some."""
@@ -90,6 +92,26 @@ async def test_a_song_has_parameters_of_its_own(house: House) -> None:
         ),
         ({"model": "chirp-v3-5", "operation": "lyrics"}, "unsupported_parameter", "operation"),
         ({"model": "kling-v1", "operation": "vendor:op"}, "invalid_request", "operation"),
+        ({"model": "midjourney", "operation": "shorten", "inputs": [PICTURE]}, "unsupported_parameter", "inputs.image"),
+        *(
+            ({"model": "midjourney", **body}, "invalid_request", param)
+            for body, param in (
+                ({"parameters": {"speed": "warp"}}, "parameters.speed"),
+                ({"parameters": {"bot": "journey"}}, "parameters.bot"),
+                ({"parameters": {"factor": 2}}, "parameters.factor"),
+                ({**VARY, "parameters": {"index": 0}}, "parameters.index"),
+                ({**VARY, "parameters": {"factor": 9}}, "parameters.factor"),
+                ({**VARY, "parameters": {"strength": "some"}}, "parameters.strength"),
+                ({**VARY, "parameters": {"style": "x"}}, "parameters.style"),
+                ({**VARY, "parameters": {"direction": "in"}}, "parameters.direction"),
+                ({**VARY, "inputs": []}, "inputs.image"),
+                ({"operation": "blend", "inputs": [PICTURE]}, "inputs.image"),
+                ({"operation": "blend", "inputs": [PICTURE] * 6}, "inputs"),
+                ({"operation": "swap_face", "inputs": [PICTURE]}, "inputs.person"),
+                ({"operation": "reroll"}, "operation"),
+                ({"operation": "image_to_video", "parameters": {"motion": "wild"}}, "parameters.motion"),
+            )
+        ),
     ],
 )
 async def test_what_an_operation_has_not_is_named(house: House, body: dict[str, Any], code: str, param: str) -> None:
