@@ -305,6 +305,36 @@ async def test_a_kill_between_files_and_rows_loses_neither(
     assert (await retention(house, storage, outputs_days=30).prune())["outputs"] == 1
 
 
+async def shelved(house: House, task_id: int, key: str, poster: str | None = None) -> None:
+    """Have a library keep the first file of a task."""
+    row: dict[str, Any] = {"id": 7, "account_id": house.me.account_id, "name": "a", "state": "ready", "bytes": 7}
+    row |= {"object_key": key, "poster_key": poster, "task_id": task_id, "output": 0, "tries": 0}
+    async with writing(house.database) as connection:
+        await connection.execute(insert(tables.assets).values(row | {"created_at": 0.0, "updated_at": 0.0}))
+
+
+async def test_a_file_that_a_library_has_too_stays_where_its_task_has_it_no_more(
+    house: House, storage: Storage, tmp_path: Path
+) -> None:
+    mine, task, other = house.me.account_id, await done(house), await done(house)
+    key = await place(storage, house, tmp_path, output_key(mine, task.id, 0, "mp4"))
+    poster = await place(storage, house, tmp_path, f"a{mine}/t{task.id}/0.poster.jpg")
+    sheet = await place(storage, house, tmp_path, f"a{mine}/t{task.id}/0.spritesheet.jpg")
+    own = await place(storage, house, tmp_path, output_key(mine, other.id, 0, "mp4"))
+    await shelved(house, task.id, key, poster)
+    house.clock.advance(400 * DAY)
+    assert (await retention(house, storage, outputs_days=30).prune())["outputs"] == 2
+    assert [await storage.size(one) for one in (key, poster, own)] == [7, 7, None]
+    assert {one.object_key for one in await rows(house, "SELECT object_key FROM outputs")} == {None}
+    sweep = Sweep(house.database, storage, house.clock, draft=lambda: 3600.0)
+    assert await sweep.run() == 1, "the sheet, which is made anew for whoever asks"
+    assert [await storage.size(one) for one in (key, poster, sheet)] == [7, 7, None]
+    async with writing(house.database) as connection:
+        await connection.execute(tables.assets.delete())
+    assert await sweep.run() == 2
+    assert await storage.size(key) is None
+
+
 async def test_objects_that_no_row_names_are_swept_after_a_day(house: House, storage: Storage, tmp_path: Path) -> None:
     mine = house.me.account_id
     used = await place(storage, house, tmp_path, input_key(mine, "png"))

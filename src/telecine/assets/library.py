@@ -14,6 +14,7 @@ from telecine.assets.asset import Asset, AssetPage, Changes, Filter, Quota, Want
 from telecine.assets.counting import check, quota_of
 from telecine.assets.groups import Groups
 from telecine.assets.names import checked_name, name_of
+from telecine.assets.outputs import as_asset
 from telecine.assets.rows import asset_of, asset_page, one_asset, one_group
 from telecine.assets.shelf import Shelf
 from telecine.assets.uploads import Uploads
@@ -111,6 +112,18 @@ class Assets:
         noted = await self.note(principal, wanted, more={"url": url, "due": self._clock.now()})
         self._tell()
         return noted
+
+    async def add_output(self, principal: Principal, task_id: int, index: int, wanted: Wanted) -> Asset:
+        """Keep the file of an output of one of the account's tasks, which is not copied: it stays for as long as either
+        the task or the library has it. Raises GatewayError as `outputs.as_asset`; `permission`; `not_found`."""
+        limits = self._limits()
+        new, _ = await self._new(principal, wanted, limits)
+
+        def keep(connection: Connection) -> Asset:
+            asset = as_asset(connection, new, task_id, index, named=wanted.name is not None)
+            return insert_asset(connection, asset, limits, draw=lambda: self._ids.next(asset.created_at))
+
+        return await self._database.change(keep)
 
     async def note(
         self, principal: Principal, wanted: Wanted, *, size: int | None = None, more: Mapping[str, Any]

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from telecine.accounts.ledger import Settlement
 from telecine.accounts.metering import measured
 from telecine.accounts.prices import used
+from telecine.assets.outputs import shared
 from telecine.net.client import FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import TaskError
@@ -175,7 +176,8 @@ async def bury(context: Context, work: Work) -> None:
         return
     keys = [key for output in work.outputs for key in (output.object_key, output.poster_key) if key]
     keys += [*work.task.request.own_keys, *content_keys(work.outputs)]
-    await context.library.forget(keys)
+    both = await context.database.read(lambda connection: shared(connection, [work.task.id]))
+    await context.library.forget([key for key in keys if key not in both])
     outputs = tuple(replace(one, state="lost", object_key=None, poster_key=None, text=None) for one in work.outputs)
     change = context.moved(work.task, Change(task=work.task, outputs=outputs, forgets=True), "files_deleted")
     await context.commit(change, buried=True)

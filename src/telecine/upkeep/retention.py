@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, func, or_, select, update
 
+from telecine.assets.outputs import shared
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
 from telecine.loops import Loop
@@ -166,10 +167,13 @@ class Retention:
                 task.ended_at < before,
             )
         )
+        lost = [(task_id, index) for task_id, index, _, _ in rows]
+        if not lost:
+            return 0
+        both = await self._database.change(lambda connection: _given_up(connection, lost))
         for _, _, file, poster in rows:
-            await self._forget([file, sheet_key(file), poster] if file is not None else [])
-        if lost := [(task_id, index) for task_id, index, _, _ in rows]:
-            await self._database.change(lambda connection: forgetting.lose(connection, lost))
+            await self._forget([file, sheet_key(file), poster] if file is not None and file not in both else [])
+        await self._database.change(lambda connection: forgetting.lose(connection, lost))
         return len(rows)
 
     async def _forget(self, keys: Sequence[str | None]) -> None:
@@ -187,3 +191,9 @@ class Retention:
         if not keys:
             return 0
         return await self._database.change(partial(step, keys=keys))
+
+
+def _given_up(connection: Connection, outputs: Sequence[tuple[int, int]]) -> frozenset[str]:
+    """Where those of their files lie that a library has too, and so stay; from here on none takes one of the others."""
+    forgetting.give_up(connection, outputs)
+    return shared(connection, {task_id for task_id, _ in outputs})

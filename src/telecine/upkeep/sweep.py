@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import select, tuple_
 
+from telecine.assets.outputs import shared
 from telecine.clock import Clock
 from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
 from telecine.nouns.request import GenerationRequest
@@ -69,7 +70,8 @@ class Sweep:
         task = tables.tasks.c
         unended = select(task.id).where(task.id.in_({one for one, _ in places.values()}), task.ended_at.is_(None))
         waiting = {row.id for row in await self._database.rows(unended)}
-        lost = [key for key, place in places.items() if not _is_kept(key, rows.get(place))]
+        both = await self._database.read(lambda connection: shared(connection, {one for one, _ in places.values()}))
+        lost = [key for key, place in places.items() if not _is_kept(key, rows.get(place), both)]
         # What an upstream has answered waits for its task, however long the step that commits it cannot be done.
         return [one for one in lost if places[one][0] not in waiting or not (is_answer(one) or is_content(one))]
 
@@ -93,9 +95,14 @@ class Sweep:
             first = rows[-1].id + 1
 
 
-def _is_kept(key: str, row: tuple[str | None, str | None] | None) -> bool:
-    """Whether the row of an output, its key and its link, names what lies under `key`; no row names an answer."""
-    if row is None or is_answer(key):
+def _is_kept(key: str, row: tuple[str | None, str | None] | None, both: frozenset[str]) -> bool:
+    """Whether the row of an output, its key and its link, names what lies under `key`, or that of a library's file
+    (`both`) does; no row names an answer."""
+    if is_answer(key):
+        return False
+    if key in both:
+        return True
+    if row is None:
         return False
     if is_content(key):
         return linked(row[1]) == key

@@ -71,6 +71,11 @@ def forget_keys(connection: Connection, account_id: int) -> None:
     connection.execute(delete(tables.idempotency).where(tables.idempotency.c.account_id == account_id))
 
 
+def give_up(connection: Connection, outputs: Iterable[tuple[int, int]]) -> None:
+    """Note of `outputs` that their files are about to go: nobody begins to use one."""
+    connection.execute(_GIVE_UP, [{"b_task": task_id, "b_index": index} for task_id, index in sorted(outputs)])
+
+
 def lose(connection: Connection, outputs: Iterable[tuple[int, int]]) -> None:
     """Note of `outputs`, by task and index, that their files are gone."""
     connection.execute(_LOSE, [{"b_task": task_id, "b_index": index} for task_id, index in sorted(outputs)])
@@ -138,6 +143,9 @@ _BLANK = (
         blanked_at=bindparam("b_now"),
         error_message=_no_longer_kept(_T.c.error_message),
     )
+)
+_GIVE_UP = (
+    update(_O).where(_O.c.task_id == bindparam("b_task"), _O.c.index == bindparam("b_index")).values(state="lost")
 )
 _LOSE = (
     update(_O)
