@@ -14,6 +14,8 @@ from pathlib import Path
 import av
 import msgspec
 
+from tests.forks import TELECINE, Process, start
+
 COMMAND = (sys.executable, "-m", "telecine")
 
 
@@ -25,15 +27,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def telecine(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """`telecine …`, run to its end. Never a traceback."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    process = begin(*arguments, cwd=cwd, **env)
+    try:
+        told, complaint = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    done = subprocess.CompletedProcess(list(arguments), process.wait(), told, complaint)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
@@ -45,28 +45,15 @@ def good(*arguments: str | Path, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
-def begin(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.Popen[str]:
+def begin(*arguments: str | Path, cwd: Path, **env: str) -> Process:
     """`telecine …`, under way."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        cwd=cwd,
-        env=environment(**env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A suite that a shell put into the background ignores Ctrl-C, and its children would inherit that.
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509  no thread of this suite holds a lock that it needs
-    )
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return start(TELECINE, list(map(str, arguments)), cwd=cwd, env=environment(**env))
 
 
 class Served(msgspec.Struct):
     """A server under way."""
 
-    process: subprocess.Popen[str]
+    process: Process
     data: Path
     printed: str
     """What it printed until it was ready."""
@@ -88,13 +75,12 @@ class Served(msgspec.Struct):
 def server(data: Path, *arguments: str, **env: str) -> Iterator[Served]:
     """`telecine serve` on a free port, ended with the block."""
     with (data.parent / "serve.log").open("a") as log:
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", "--data", str(data), *arguments],
+        process = start(
+            TELECINE,
+            ["serve", "--port", "0", "--data", str(data), *arguments],
             cwd=data.parent,
             env=environment(**env),
-            stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
         )
     assert process.stdout is not None
     printed = ""

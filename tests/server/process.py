@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
+
+from tests.forks import CHILD, Process, start
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-kill-tests-0123456789"
@@ -72,23 +74,14 @@ allow_private = true
         self._options = ["--port", str(port), *options]
         self._inside = inside
         self.epoch, self.speed = time.time(), speed
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         self.address = ""
 
     def start(self) -> Self:
         """Start, and return once it answers."""
         errors = (self.data.parent / "stderr.log").open("a")
-        self._process = subprocess.Popen(
-            [
-                *(*self._inside, sys.executable, "-m", "tests.server.child", str(self.data), str(self._config)),
-                *("--epoch", str(self.epoch), "--speed", str(self.speed), *self._options),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        arguments = [str(self.data), str(self._config), "--epoch", str(self.epoch), "--speed", str(self.speed)]
+        self._process = self._begin([*arguments, *self._options], errors)
         errors.close()
         assert self._process.stdout is not None
         too_long = threading.Timer(_START_SECONDS, self._process.kill)
@@ -97,6 +90,13 @@ allow_private = true
         too_long.cancel()
         assert self.address, (self.data.parent / "stderr.log").read_text()[-4000:]
         return self
+
+    def _begin(self, arguments: Sequence[str], errors: IO[str]) -> Process:
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if not self._inside:
+            return start(CHILD, arguments, cwd=ROOT, env=env, stderr=errors)
+        command = [*self._inside, sys.executable, "-m", CHILD, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, env=env)
 
     @property
     def pid(self) -> int:
