@@ -23,7 +23,7 @@ _MAGIC: Final = (
     (b"GIF8", "image/gif", "gif"),
     (b"\x1a\x45\xdf\xa3", "video/webm", "webm"),
 )
-_OTHER: Final = ("application/octet-stream", "bin")
+OTHER: Final = ("application/octet-stream", "bin")
 _CHUNK: Final = 256 * 1024
 
 
@@ -89,7 +89,7 @@ class Multipart:
 
 def _part(file: File, stack: ExitStack) -> tuple[str, BinaryIO]:
     content = stack.enter_context(file.path.open("rb"))
-    kind, extension = _kind(content.peek(12))
+    kind, extension = kind_of(content.peek(12))
     disposition = _disposition(file.name, f"{file.stem or file.name}.{file.extension or extension}")
     return f"{disposition}\r\nContent-Type: {kind}", content
 
@@ -100,11 +100,11 @@ def _disposition(name: str, filename: str | None = None) -> str:
     return f'Content-Disposition: form-data; name="{shown}"' + (f'; filename="{filename}"' if filename else "")
 
 
-def _kind(content: bytes) -> tuple[str, str]:
+def kind_of(content: bytes) -> tuple[str, str]:
     """(content type, extension) of a picture or a video: OpenAI refuses one whose part says something else."""
     for magic, content_type, extension in _MAGIC:
         if content.startswith(magic):
             return content_type, extension
     if content[4:8] == b"ftyp":
         return "video/mp4", "mp4"
-    return ("image/webp", "webp") if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else _OTHER
+    return ("image/webp", "webp") if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else OTHER

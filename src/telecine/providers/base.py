@@ -310,6 +310,8 @@ class Source(msgspec.Struct, frozen=True):
     """The upstream's name of the model that it was made with, where it was a task of ours."""
     item: int | None = None
     """Which of the results of the job is meant, from 0 on; None where it is the whole."""
+    facts: Facts | None = None
+    """What its upstream said beside it, where it was a task of ours."""
 
 
 class Uploaded(msgspec.Struct, frozen=True):

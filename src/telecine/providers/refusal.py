@@ -129,7 +129,8 @@ def _code(said: Complaint) -> str:
 def _verdict(status: int, said: Complaint, words: Words, policy: re.Pattern[str] | None) -> Verdict | None:
     """What is sure of it; None where a job may exist."""
     meant = _meant(status, said)
-    known = next((one for one in said.words if one in words), None)
+    # Relays that have no field for a word write it as the text: new-api's Midjourney, `quota_not_enough`.
+    known = next((one for one in (said.message.strip().lower(), *said.words) if one in words), None)
     if meant is None or meant in BETWEEN or (known is not None and words[known] is None):
         return None
     if meant in (0, 400, 422) and (about_policy(said.message) or (policy is not None and policy.search(said.message))):

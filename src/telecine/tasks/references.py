@@ -129,8 +129,8 @@ async def source_of(context: Context, task: Task) -> Source | None:
         return None
     output = _output(work, reference)
     named = output.upstream_id if output is not None else None
-    item = output.item if output is not None else None
-    source = Source(work.attempt.upstream_id, work.task.request, named, work.attempt.model, item)
+    item, attempt, task = output.item if output is not None else None, work.attempt, work.task
+    source = Source(attempt.upstream_id, task.request, named, attempt.model, item, task.facts)
     return None if source.upstream_id is None and source.output_id is None else source
 
 

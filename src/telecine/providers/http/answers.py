@@ -36,7 +36,7 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.complaint import complaint_in, complaint_of, text
+from telecine.providers.complaint import Complaint, complaint_in, complaint_of, text
 from telecine.providers.http.body import params
 from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
 from telecine.providers.http.getters import Getter
@@ -66,13 +66,14 @@ def submitted(vendor: Vendor, op: Op, reply: Reply, channel: Channel, now: float
         return Finished(result)
     if _objects(reply, vendor.there):
         return Unknown("a job with this handle already exists")
-    refused = _refusal(vendor, reply, channel)
-    if isinstance(refused, Refused) and refused.spared and "{source}" in op.create:
-        return replace(refused, elsewhere=False)  # what follows up keeps to its channel: it is its source that is gone
-    return refused
+    outcome = refused(vendor, reply, channel)
+    if isinstance(outcome, Refused) and outcome.spared and "{source}" in op.create:
+        return replace(outcome, elsewhere=False)  # what follows up keeps to its channel: it is its source that is gone
+    return outcome
 
 
-def _refusal(vendor: Vendor, reply: Reply, channel: Channel) -> Refused | Unknown:
+def refused(vendor: Vendor, reply: Reply, channel: Channel) -> Refused | Unknown:
+    """What an answer means that names no job."""
     return refusal(reply, channel, words=vendor.words, params=params(vendor), policy=vendor.policy)
 
 
@@ -158,7 +159,10 @@ def judged(vendor: Vendor, told: Told, wait: float | None = None) -> Verdict | U
     if not now:
         return Unreadable("an answer without a status", wait)
     if now in status.running or now in status.queued:
-        return Running(percent(vendor.progress(told.job)) if vendor.progress else None, now in status.running, wait)
+        progress = percent(vendor.progress(told.job)) if vendor.progress else None
+        seen = link(vendor.preview(told.job)) if vendor.preview and now in status.running else None
+        preview = UpstreamOutput(seen, "image") if seen is not None else None
+        return Running(progress, now in status.running, wait, preview)
     if now in status.done:
         made = vendor.outputs(told)
         return Unreadable(made, wait) if isinstance(made, str) else made
@@ -180,12 +184,14 @@ def _failure(vendor: Vendor, told: Told, status: str) -> TaskError:
 
 def pinged(vendor: Vendor, reply: Reply, channel: Channel) -> str:
     """What an answer to `Vendor.ping` says about the channel. Raises GatewayError where the channel does not work."""
-    said, told, status = decoded(reply.body), complaint_of(reply.body), reply.status
+    said, told, status = listing(reply.body), complaint_of(reply.body), reply.status
     fine = 200 <= status < 300 and said is not None and vendor.fine(said) and not (told and told.failed)
     if said is not None and (fine or _objects(reply, vendor.known)):
         return f"HTTP {status}{scrubbed(vendor.pinged(said), channel)}"
     if told is None:
-        raise GatewayError("upstream_failed", f"HTTP {status}: not readable")
+        if status not in (401, 403):
+            raise GatewayError("upstream_failed", f"HTTP {status}: not readable")
+        told = Complaint()
     theirs = status in (401, 403) or any(vendor.words.get(one) is THEIR_ACCOUNT for one in told.words)
     code: ErrorCode = "upstream_failed" if not theirs else "authentication" if status == 401 else "permission"
     words = f" ({told.words[0]})" if told.words else ""
@@ -210,7 +216,17 @@ def decoded(body: bytes | msgspec.Raw) -> dict[str, Any] | None:
         return None
 
 
+def listing(body: bytes | msgspec.Raw) -> dict[str, Any] | None:
+    """The same, where a list stands for an object with that as its `data`."""
+    try:
+        found = _LISTING.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else {"data": found}
+
+
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_LISTING: Final = msgspec.json.Decoder(dict[str, Any] | list[Any])
 
 
 def named(value: object) -> str | None:

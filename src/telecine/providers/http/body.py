@@ -4,13 +4,14 @@ before it is kept."""
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
-from telecine.net.forms import File, Form, Pair
+from telecine.net.forms import OTHER, File, Form, Pair, kind_of
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.base import MediaReader, Source
@@ -20,6 +21,8 @@ from telecine.providers.take import Take
 
 JSON = "application/json"
 _PICTURE = "image/png"
+_HEAD = 16
+"""Characters of base64 that tell of what type a file is."""
 
 
 class Draft(msgspec.Struct):
@@ -37,6 +40,8 @@ class Draft(msgspec.Struct):
     body: dict[str, Any] = {}
     media: list[tuple[Any, Any, MediaInput]] = []
     """The inputs, and where each goes: in which object under which name, or in which list at which index."""
+    create: str = ""
+    """Method and path, where an `Op.shape` has chosen others than the operation's."""
     passed: dict[str, msgspec.Raw] = {}
     """Fields of a client of the same dialect that nobody here knows."""
 
@@ -188,10 +193,19 @@ async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
 async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
     """A URL as it is, a stored picture as base64; as a URL too where the upstream takes nothing else."""
     traits = draft.op.traits or draft.vendor.traits
-    if traits.by_url(item.role) or (item.object_key is None and item.url is not None):
+    linked = item.object_key is None and item.url is not None
+    if traits.by_url(item.role) or (linked and draft.vendor.takes_links):
         return await media.as_url(item)
     content = await media.as_base64(item, draft.vendor.most_media)
-    return content if draft.vendor.inline == "base64" else f"data:{item.content_type or _PICTURE};base64,{content}"
+    if draft.vendor.inline == "base64":
+        return content
+    return f"data:{item.content_type or _type_of(content)};base64,{content}"
+
+
+def _type_of(content: str) -> str:
+    """Of what nobody has told us of what type it is, in base64."""
+    found = kind_of(base64.b64decode(content[:_HEAD]))
+    return _PICTURE if found is OTHER else found[0]
 
 
 async def _filled_form(draft: Draft, media: MediaReader) -> Form:

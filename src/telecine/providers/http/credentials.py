@@ -18,6 +18,11 @@ def bearer(_clock: Clock) -> Sign:
     return lambda channel: {"authorization": f"Bearer {channel.api_key}"} if channel.api_key else {}
 
 
+def header(name: str) -> Callable[[Clock], Sign]:
+    """The channel's key, where it has one, as a header of this name."""
+    return lambda _clock: lambda channel: {name: channel.api_key} if channel.api_key else {}
+
+
 def tokens(claims: Callable[[str, int], dict[str, Any]], life: int) -> Callable[[Clock], Sign]:
     """The channel's key, else an HS256 token made of its access key and secret key, where it has them.
 

@@ -133,6 +133,11 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON in the answer to its create, where that is something else: a stream of events."""
     many: Many | None = None
     """How many jobs are asked about at once."""
+    search: Many | None = None
+    """Where no question takes our handle: a list among whose jobs is the one that has it (`Vendor.handled`). That there
+    is no such list is no job there."""
+    before: Before | None = None
+    """What has to be asked before the create, where anything has."""
     other: Callable[[str], Op | None] = lambda _model: None
     """What it is with a model, as the upstream calls that, where that is something else."""
     ways: Sequence[Op] = ()
@@ -152,7 +157,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Many(msgspec.Struct, frozen=True, kw_only=True):
-    """One question about many jobs: by their ids, or a list of whatever there is, the newest first."""
+    """One question about many jobs: by their ids, or a list of whatever there is, the newest first. An answer that is
+    no object but a list stands in one, as its `data`."""
 
     ask: str
     """Method and path; of a question about ids in its path, with `{ids}`; of a list, with `{size}` and `{page}`."""
@@ -166,6 +172,18 @@ class Many(msgspec.Struct, frozen=True, kw_only=True):
     """The question about these ids; None: they are in the path, or it is a list."""
     turn: Callable[[Any, int, int], str] = lambda _said, _page, _size: ""
     """What `{page}` becomes after an answer, the so-many-th, of so many lines; nothing: it was the last."""
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """A question before the create, whose answer the create names. It may be repeated: whatever it makes is billed to
+    nobody."""
+
+    question: Callable[[Draft, str], tuple[str, Any] | None]
+    """Method and path, and the body, with our handle; None where nothing has to be asked."""
+    made: Getter
+    """In a good answer: what the create names; where there is nothing, the question was refused."""
+    field: str
+    """Of the create, for that."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -292,6 +310,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """Those of a create that say how it is to be answered; with our address for callbacks, where there is one."""
     inline: Literal["base64", "data"] = "base64"
     """How a stored picture stands in JSON: its base64 alone, or as a `data:` URL."""
+    takes_links: bool = True
+    """A picture that its client has given as a URL may stay one; else it is sent as a stored one is."""
     most_media: int = 0
     """Bytes of one picture in JSON, before base64; of all together in a form."""
 
@@ -315,6 +335,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     progress: Getter | None = None
     """In a job: per cent, as a number or as text."""
+    preview: Getter | None = None
+    """In a job that runs: the URL of a picture of how far it is."""
     reasons: Sequence[Getter] = ()
     """In a job: why it failed, in whatever shape."""
     policy: re.Pattern[str] | None = None
@@ -334,6 +356,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """The file's URL in JSON that came in the place of the file."""
     ping: str
     """A path whose answer costs nothing."""
+    ping_body: Any = None
+    """What is posted there; None: it is read."""
     pinged: Callable[[Any], str] = lambda _said: ""
     """What the operator is told of a good answer to that, behind its HTTP status."""
     listed: Getter | None = None

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from telecine.clock import Clock
 from telecine.net.client import FetchError, Reply
-from telecine.providers.base import Channel, Job, PollOutcome, Unreadable
-from telecine.providers.http.answers import decoded, judged, named
+from telecine.providers.base import Channel, Found, Job, LookUpOutcome, NotFound, PollOutcome, Unreadable
+from telecine.providers.http.answers import judged, listing, named
 from telecine.providers.http.facts import Many, Told, Vendor
 
 Ask = Callable[[Channel, str, Any], Awaitable[Reply]]
@@ -60,6 +60,25 @@ class Lists:
             self._rests[place] = rest, self._clock.elapsed() + rest
         return found
 
+    async def with_handle(self, vendor: Vendor, channel: Channel, many: Many, handle: str) -> LookUpOutcome:
+        """The job that has our handle, as the list tells it. An upstream without the list has no job by it either:
+        nobody could tell."""
+        try:
+            reply = await self._ask(channel, many.ask, None)
+        except FetchError as error:
+            return Unreadable(error.reason)
+        good = 200 <= reply.status < 300
+        if not good and reply.status not in (404, 405):
+            return Unreadable(f"HTTP {reply.status} in the place of a list")
+        said = listing(reply.body) if good else None
+        for item in many.items(said) if said is not None else ():
+            name = named(many.id(item))
+            if name is not None and vendor.handled is not None and vendor.handled(item) == handle:
+                told = Told(item, name, channel, vendor.root(channel), self._clock.now())
+                outcome = judged(vendor, told)
+                return outcome if isinstance(outcome, Unreadable) else Found(name, outcome)
+        return NotFound()
+
     async def _batches(self, vendor: Vendor, channel: Channel, many: Many, wanted: set[str]) -> dict[str, Any]:
         """By id, what is told of the jobs that are asked for by their ids."""
         found: dict[str, Any] = {}
@@ -87,7 +106,7 @@ class Lists:
 
 
 def _items(vendor: Vendor, reply: Reply, many: Many, wanted: set[str]) -> tuple[dict[str, Any], Any]:
-    said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    said = listing(reply.body) if 200 <= reply.status < 300 else None
     if said is None or not vendor.fine(said):
         raise _NoListError
     items = {named(many.id(item)): item for item in many.items(said)}

@@ -26,6 +26,7 @@ from telecine.providers.base import (
     NotFound,
     PollOutcome,
     Provider,
+    Refused,
     ReportOutcome,
     Submission,
     SubmitOutcome,
@@ -34,7 +35,17 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.http.answers import decoded, done, pinged, polled, reported, stopping_refused, submitted
+from telecine.providers.http.answers import (
+    decoded,
+    done,
+    named,
+    pinged,
+    polled,
+    refused,
+    reported,
+    stopping_refused,
+    submitted,
+)
 from telecine.providers.http.body import JSON, Draft, filled, translate
 from telecine.providers.http.facts import BEHIND, HttpOptions, Many, Op, Vendor
 from telecine.providers.http.files import stream
@@ -83,17 +94,42 @@ class HttpProvider(Provider):
                 self._billed[model, shape] = billed
         return billed
 
+    async def prepare(
+        self, channel: Channel, submission: Submission, media: MediaReader
+    ) -> bytes | Refused | NeverSent | None:
+        """Ask what has to be asked before the create, where anything has. Raises as `submit` does."""
+        vendor, request = self.vendor.generation(submission.model), submission.request
+        op = vendor.op(request.operation, submission.model)
+        if op is None or op.before is None:
+            return None
+        draft = translate(vendor, request, submission.model, submission.source, submission.named)
+        question = op.before.question(draft, submission.handle)
+        if question is None:
+            return None
+        try:
+            reply = await self._ask(channel, *question)
+        except FetchError as error:
+            return NeverSent(error.reason)
+        said = decoded(reply.body) if 200 <= reply.status < 300 else None
+        name = named(op.before.made(said)) if said is not None else None
+        if name is not None:
+            return name.encode()
+        outcome = refused(draft.vendor, reply, channel)
+        return outcome if isinstance(outcome, Refused) else NeverSent(outcome.reason)
+
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Send the create, once. Raises GatewayError before anything is sent where the request or its media do not
         fit, FetchError where a file of it cannot be had now."""
         vendor, request = self.vendor.generation(submission.model), submission.request
         draft = translate(vendor, request, submission.model, submission.source, submission.named)
-        method, url = self._url(channel, draft.op.create, **_followed(draft))
+        method, url = self._url(channel, draft.create or draft.op.create, **_followed(draft))
         lasts = draft.op.answer is None  # what is done when it is answered has no name, and nothing to call about
         if vendor.handle and lasts:
             draft.body[vendor.handle] = submission.handle
         if vendor.callback and submission.callback_url and lasts:
             draft.body[vendor.callback] = submission.callback_url
+        if draft.op.before is not None and submission.prepared is not None:
+            draft.body[draft.op.before.field] = submission.prepared.decode()
         body = await filled(draft, media)
         headers = self._signed(channel)
         if isinstance(body, bytes):
@@ -130,6 +166,10 @@ class HttpProvider(Provider):
         """Ask by our handle, where the query takes that in the place of the id."""
         if not self.traits_of(job.operation, job.model).look_up:
             return Unreadable("this upstream knows no handle of ours")
+        vendor = self.vendor.generation(job.model)
+        op = vendor.op(job.operation, job.model)
+        if op is not None and op.search is not None:
+            return await self._lists.with_handle(vendor.making(op), channel, op.search, job.handle)
         return await self._query(channel, job, job.handle, lambda op: op.look_up or _polls(op))
 
     async def _query(self, channel: Channel, job: Job, name: str, path: Callable[[Op], str]) -> LookUpOutcome:
@@ -207,7 +247,7 @@ class HttpProvider(Provider):
 
     async def ping(self, channel: Channel) -> str:
         """Ask something that costs nothing. Raises GatewayError and FetchError."""
-        return pinged(self.vendor, await self._ask(channel, f"GET {self.vendor.ping}", None), channel)
+        return pinged(self.vendor, await self._pinged(channel), channel)
 
     async def hear(self, channel: Channel, path: str, **names: str) -> Reply:
         """The answer to a question that changes nothing. Raises FetchError."""
@@ -218,9 +258,13 @@ class HttpProvider(Provider):
         listed = self.vendor.listed
         if listed is None:
             return None
-        reply = await self._ask(channel, f"GET {self.vendor.ping}", None)
+        reply = await self._pinged(channel)
         pinged(self.vendor, reply, channel)
         return [name for name in listed(decoded(reply.body)) if isinstance(name, str)]
+
+    async def _pinged(self, channel: Channel) -> Reply:
+        body = self.vendor.ping_body
+        return await self._ask(channel, f"{'GET' if body is None else 'POST'} {self.vendor.ping}", body)
 
     def read_callback(self, channel: Channel, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the vendor's rule finds it genuine."""
