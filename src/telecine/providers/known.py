@@ -11,12 +11,13 @@ from telecine.providers.comfyui import ComfyProvider
 from telecine.providers.http import Vendor
 from telecine.providers.ima import IMA
 from telecine.providers.kling import KLING
+from telecine.providers.midjourney import MIDJOURNEY
 from telecine.providers.openai import OPENAI
 from telecine.providers.relay.table import RELAY
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.providers.suno import SUNO
 
-VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, RELAY, SUNO, BIZYAIR, IMA)
+VENDORS: Final[tuple[Vendor, ...]] = (KLING, OPENAI, RELAY, SUNO, BIZYAIR, IMA, MIDJOURNEY)
 """Those that are spoken to over HTTP, each a table of facts."""
 TERMS: Final[Mapping[str, Terms]] = {
     **{one.name: one.terms for one in VENDORS},
