@@ -116,7 +116,7 @@ async def drawn(
     fake.finish(name)
     outcome = await provider.poll(at(fake), job(name, request.operation))
     assert isinstance(outcome, Succeeded), outcome
-    return Source(name, request, None, MODEL, outcome.facts)
+    return Source(name, request, None, MODEL, facts=outcome.facts)
 
 
 OWN = Native("midjourney", {}, own={"prompt": ("prompt", "https://a.test/cat.png a cat --ar 3:2 --sref 7 --v 7")})
@@ -318,7 +318,7 @@ async def test_the_originals_actions(provider: HttpProvider, flavour: Flavour) -
         channel, parent = at(fake), msgspec.structs.replace(await drawn(provider, fake), facts=None)
         for request, body in (
             (following("upscale", parameters=change(index=2)), {"action": "UPSCALE", "index": 2}),
-            (asked("vary", "", source=Reference(task=1, output=2)), {"action": "VARIATION", "index": 3}),
+            (following("vary", parameters=change(index=3)), {"action": "VARIATION", "index": 3}),
             (following("reroll"), {"action": "REROLL", "index": 1}),
         ):
             await made(provider, channel, request, source=parent)
@@ -347,7 +347,6 @@ async def test_the_same_upscale_is_the_one_that_is_there(provider: HttpProvider)
 
 GRID_BUTTONS = [
     (following("upscale", parameters=change(index=3)), "MJ::JOB::upsample::3::"),
-    (asked("upscale", "", source=Reference(task=1, output=1)), "MJ::JOB::upsample::2::"),
     (following("vary", parameters=change(index=4)), "MJ::JOB::variation::4::"),
     (following("reroll"), "MJ::JOB::reroll::0::"),
 ]
@@ -372,6 +371,8 @@ async def test_buttons_are_found_by_what_is_asked_for(provider: HttpProvider, pl
             assert body["customId"].startswith(beginning)
             assert (body["taskId"], body["enableRemix"]) == (parent.upstream_id, False)
             assert plus.jobs[name].parent == parent.upstream_id
+    await made(provider, at(plus), following("upscale"), source=msgspec.structs.replace(grid, item=1))
+    assert plus.creates[-1][1]["customId"].startswith("MJ::JOB::upsample::2::"), "an output of it was named"
     for wrong, param in (
         (following("upscale"), "parameters.index"),
         (following("pan", parameters=change(direction="left")), "source"),
@@ -490,7 +491,8 @@ async def test_videos(provider: HttpProvider, plus: FakeMidjourney) -> None:
     assert [(one.kind, one.item) for one in outcome.outputs] == [("video", 0), ("video", 1)]
     content = b"".join([chunk async for chunk in provider.collect(at(plus), outcome.outputs[1])])
     assert content[4:8] == b"ftyp"
-    await made(provider, at(plus), asked("extend", "further", source=Reference(task=1, output=1)), source=first)
+    second = msgspec.structs.replace(first, item=1)
+    await made(provider, at(plus), following("extend", "further"), source=second)
     told = {"action": "extend", "index": 1, "taskId": first.upstream_id, "motion": "low", "prompt": "further"}
     assert plus.creates[-1][1].items() >= told.items()
     grid = await drawn(provider, plus)

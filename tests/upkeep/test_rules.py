@@ -50,7 +50,7 @@ def warned(text: str) -> list[Advice]:
         (
             KLING.replace('"kling"', '"klingon"'),
             False,
-            r"line 3 \(provider\): .*these exist: kling, openai, relay, suno, bizyair, ima, midjourney, comfyui, sandbox",
+            r"line 3 \(provider\): .*these exist: kling, openai, relay, suno, bizyair, ima, midjourney, comfyui, s",
         ),
         (
             f"{KLING}options = {{ list = true }}",

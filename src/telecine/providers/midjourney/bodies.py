@@ -108,8 +108,7 @@ def video(draft: Draft) -> None:
     if given.loop is not None:
         body["loop"] = given.loop
     if draft.source is not None:
-        output = request.source.output if request.source is not None else None
-        number = given.index - 1 if given.index is not None else output or 0
+        number = given.index - 1 if given.index is not None else draft.source.item or 0
         body |= {"taskId": draft.source.upstream_id, "index": number}
     if request.operation == "extend":
         body["action"] = "extend"

@@ -41,7 +41,7 @@ def button(request: GenerationRequest, source: Source) -> str | None:
     presses = [(one, press) for one in ids if (press := read(one)) is not None]
     fitting = list(_fitting(request, presses))
     numbers = {press.index for _, press in fitting if press.index is not None}
-    index = _index(request)
+    index = _index(request, source)
     if index is None and len(numbers) > 1:
         raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
     for one, press in fitting:
@@ -82,13 +82,10 @@ def _fitting(request: GenerationRequest, presses: Iterable[tuple[str, Press]]) -
     return sorted(found, key=lambda pair: pair[1].asks)
 
 
-def _index(request: GenerationRequest) -> int | None:
+def _index(request: GenerationRequest, source: Source) -> int | None:
     """Which of the pictures is meant, from 1."""
     index: int | None = getattr(request.parameters, "index", None)
-    if index is not None:
-        return index
-    output = request.source.output if request.source is not None else None
-    return output + 1 if output is not None and output < wire.GRID else None
+    return source.item + 1 if index is None and source.item is not None else index
 
 
 def changed(draft: Draft, source: Source) -> dict[str, Any]:
@@ -101,7 +98,7 @@ def changed(draft: Draft, source: Source) -> dict[str, Any]:
             "What this follows up has no buttons, and its upstream can only upscale, vary and reroll its pictures.",
             param=f"parameters.{told[0]}" if name is not None else "operation",
         )
-    index = _index(request)
+    index = _index(request, source)
     if index is None and name != "REROLL":
         raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
     return {"taskId": source.upstream_id, "action": name, "index": index or 1}  # new-api asks for one with any action
