@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -102,6 +103,7 @@ def fitting_model(connection: Connection, body: Mapping[str, Any], makes: Kind) 
     """A preferred model, else the newest one served, that is known to do what is wanted. Raises Failure."""
     from telecine.nouns.catalogue import load
     from telecine.nouns.errors import GatewayError
+    from telecine.nouns.operations import OPERATIONS
 
     served = [model.id for model in connection.ask(Page[Model], "GET", "/v1/models").data]
     wanted = body.get("operation")
@@ -110,13 +112,15 @@ def fitting_model(connection: Connection, body: Mapping[str, Any], makes: Kind) 
     if not models:
         raise Failure(text("no_model"), REFUSED)
     models.sort(key=lambda one: (one.name not in _PREFERRED, -one.created, load().models.index(one)))
+    able = []
     for one in models:
-        try:
-            load().check(_request(body, one, makes))
-        except GatewayError:
-            continue
-        return one.name
-    return models[0].name
+        request = _request(body, one, makes)
+        with suppress(GatewayError):
+            load().check(request)
+            if OPERATIONS[request.operation].fits([item.role for item in request.inputs]):
+                return one.name
+            able.append(one)  # some channels take a role beside those that the operation is known by
+    return (able or models)[0].name
 
 
 def _request(body: Mapping[str, Any], model: Known, makes: Kind) -> GenerationRequest:

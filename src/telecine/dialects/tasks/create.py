@@ -131,7 +131,7 @@ class _Image(ImageParameters, frozen=True, forbid_unknown_fields=True):
 class _Change(ChangeParameters, frozen=True, forbid_unknown_fields=True):
     index: Number | None = None
     style: Literal["subtle", "creative"] | None = None
-    factor: Annotated[float, msgspec.Meta(gt=1, le=4)] | None = None
+    factor: Annotated[float, msgspec.Meta(ge=1, le=4)] | None = None
     strength: Literal["subtle", "strong"] | None = None
     direction: Literal["left", "right", "up", "down"] | None = None
     speed: Speed | None = None
