@@ -213,6 +213,11 @@ class FakeTasks:
             raise GatewayError("not_found", "There is no such task.", param="id")
         return view
 
+    async def shown(self, task_id: int) -> View:
+        if task_id not in self.views:
+            raise GatewayError("not_found", "There is no such task.", param="id")
+        return self.views[task_id]
+
     async def source(self, principal: Principal, reference: Reference) -> View | None:
         return None if reference.task is None else await self.get(principal, reference.task)
 
@@ -295,6 +300,15 @@ class FakeMedia:
 
     def link(self, output: Output, variant: Literal["file", "poster"] = "file", *, until: float = 0.0) -> str | None:
         return f"https://media.test/{output.index}/{variant}.mp4" if output.state == "stored" else None
+
+    def object_link(self, key: str) -> str:
+        return f"https://media.test/{key}"
+
+    def ticket(self, name: str) -> str:
+        return f"for-{name}"
+
+    def admits(self, name: str, ticket: str) -> bool:
+        return ticket == self.ticket(name)
 
     def link_expires_at(self, output: Output) -> float | None:
         return NOW + 3600.9
@@ -396,6 +410,7 @@ class House:
             now=lambda: self.now,
             accounts=self.accounts,
             assets=cast(Assets, self.assets),
+            public_url=lambda: "https://telecine.test",
             sealed=_sealed,
             opened=_opened,
         )

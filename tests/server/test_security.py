@@ -145,6 +145,11 @@ def test_administration_needs_an_admin_key(server: LiveServer) -> None:
 def test_keys_are_taken_wherever_clients_put_them(server: LiveServer) -> None:
     for headers in ({"x-api-key": KEY}, {"x-goog-api-key": KEY}, {"mj-api-secret": KEY}, {"authorization": KEY}):
         assert server.call("GET", "/v1/models", key=None, headers=headers).status == 200
+    for secret in (KEY, f"Bearer {KEY}"):  # new-api's clients put something else where a key usually is
+        headers = {"authorization": "Bearer midjourney-proxy", "mj-api-secret": secret}
+        assert server.call("GET", "/mj/task/queue", key=None, headers=headers).status == 200
+    alone = {"authorization": "Bearer midjourney-proxy"}
+    assert server.call("GET", "/mj/task/queue", key=None, headers=alone).status == 401
     assert server.call("GET", f"/v1/models?key={KEY}", key=None).status == 200
     assert server.call("GET", "/v1/models?key=nobody", key=None).status == 401
     assert server.call("GET", "/v1/models", key=NARROW_KEY).json["data"] == [], "its one model has no channel here"

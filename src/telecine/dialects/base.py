@@ -70,6 +70,10 @@ class Tasks(Protocol):
 
     async def get(self, principal: Principal, task_id: int) -> View: ...
 
+    async def shown(self, task_id: int) -> View:
+        """The task, for whoever shows a ticket for it. Raises GatewayError (`not_found`)."""
+        ...
+
     async def source(self, principal: Principal, reference: Reference) -> View | None:
         """The task that made what `reference` means; None where none of ours did. Raises GatewayError (`not_found`)."""
         ...
@@ -141,6 +145,18 @@ class Media(Protocol):
         """Seconds since the Unix epoch until which `link` certainly works."""
         ...
 
+    def object_link(self, key: str) -> str:
+        """A signed public URL of what `store` stored under `key`, good for some hours."""
+        ...
+
+    def ticket(self, name: str) -> str:
+        """What opens the thing with this name to whoever has no key, for as long as links are good."""
+        ...
+
+    def admits(self, name: str, ticket: str) -> bool:
+        """Whether `ticket` made this one for `name`, and it is still good."""
+        ...
+
     def read(self, output: Output) -> AsyncGenerator[bytes]:
         """The bytes of a stored output, in chunks. Raises FileNotFoundError where it is gone."""
         ...
@@ -200,6 +216,8 @@ class Edge(msgspec.Struct, frozen=True):
     accounts: Accounts
     assets: Assets = msgspec.field(default_factory=lambda: cast(Assets, _Nothing()))
     """The files that accounts keep, to refer to in requests."""
+    public_url: Callable[[], str] = str
+    """Where clients reach us, without a slash at its end."""
     workflows: Workflows = msgspec.field(default_factory=Workflows)
     """The apps that are models: by name, and by the number of the app."""
     asked: Windows = msgspec.field(default_factory=Windows)

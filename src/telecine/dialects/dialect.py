@@ -115,6 +115,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         """Paths that need no key, as far as their first variable."""
         return tuple(root + row.path.partition("{")[0] for root in self.roots for row in self.rows if row.open)
 
+    @property
+    def shown_paths(self) -> tuple[str, ...]:
+        """Paths that need no key with a ticket, as far as their first variable."""
+        return tuple(root + row.path.partition("{")[0] for root in self.roots for row in self.rows if row.ticket)
+
     def cut(self, scope: Scope) -> bool:
         """Take what stands ahead of a path's root off it; whether anything did."""
         path: str = scope["path"]

@@ -131,6 +131,22 @@ async def keep_media(
     if None not in there:
         return planned
     edge.tasks.check(principal, planned)
+    inputs = await stored(edge, principal, sources, max_bytes=max_bytes, look=look, there=there)
+    return msgspec.structs.replace(request, inputs=tuple(inputs))
+
+
+async def stored(
+    edge: Edge,
+    principal: Principal,
+    sources: Sequence[Source],
+    *,
+    max_bytes: int,
+    look: Look | None = None,
+    there: Sequence[MediaInput | None] = (),
+) -> list[MediaInput]:
+    """`sources` in our storage, all or none of them; `there` has those of which nothing has to be stored. Raises
+    GatewayError, before anything is stored where one of them is no base64 or is too large."""
+    there = there or [None for _ in sources]
     contents = [await _decoded(source, max_bytes) for source in sources]
     inputs: list[MediaInput] = []
     try:
@@ -139,14 +155,14 @@ async def keep_media(
                 inputs.append(one)
                 continue
             chunks = _read(source.file) if source.file is not None else _slices(content)
-            stored = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
-            inputs.append(msgspec.structs.replace(stored, trajectory=source.trajectory, fills=source.fills))
+            kept = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
+            inputs.append(msgspec.structs.replace(kept, trajectory=source.trajectory, fills=source.fills))
             if look is not None:
-                look(stored, source.param)
+                look(kept, source.param)
     except BaseException:
         await edge.media.discard(inputs)
         raise
-    return msgspec.structs.replace(request, inputs=tuple(inputs))
+    return inputs
 
 
 async def _there(edge: Edge, principal: Principal, source: Source, look: Look | None) -> MediaInput | None:

@@ -47,6 +47,9 @@ class Row(Described, frozen=True):
     hidden: bool = False
     """Its path is in the document as another dialect's, whose requests are told apart by more than that."""
 
+    ticket: bool = False
+    """Its path needs no key where the query has a `ticket`, which the row checks itself (`Media.admits`)."""
+
     def described(self) -> dict[str, Any]:
         """What the document says, by the names of `Described`."""
         return {name: getattr(self, name) for name in Described.__struct_fields__}

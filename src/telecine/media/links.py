@@ -24,6 +24,8 @@ OBJECT_SECONDS: Final = 6 * 3600
 """How long such a link is good: an upstream may fetch only when it comes to the job."""
 WEEK: Final = 7 * 24 * 3600
 _DAY: Final = 24 * 3600
+_SHOWN: Final = "shown"
+"""In the place of an output's identity or an object's folder, which it is none of."""
 _SIGNATURE_BYTES: Final = 16
 _VARIANTS: Final[dict[str, Variant]] = {variant: variant for variant in get_args(Variant)}
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -62,6 +64,15 @@ class Signer:
         """The link to the object under `key`, for an upstream."""
         folder, _, name = key.rpartition("/")
         return self._link(folder, name, expires)
+
+    def ticket(self, name: str, expires: int) -> str:
+        """What whoever may see the thing with this name shows in the place of a key; the name is no file's."""
+        until = _base36(expires)
+        return f"{until}-{self._sign(_SHOWN, until, name, self._secrets[0])}"
+
+    def admits(self, name: str, ticket: str, now: float) -> bool:
+        """Whether `ticket` is one for the thing with this name, and still good."""
+        return self._genuine(_SHOWN, ticket, name, now)
 
     def verify(self, identity: str, ticket: str, name: str, now: float) -> tuple[int, int | None, Variant] | None:
         """(task id, index, variant) of the parts of a link's path; for a file of a library its id, and no index. None

@@ -86,6 +86,14 @@ class MediaService:
         """A signed public URL of the object under `key`, for an upstream; it ends in some hours."""
         return self._signer.make_object(key, math.ceil(self._clock.now()) + OBJECT_SECONDS)
 
+    def ticket(self, name: str) -> str:
+        """What opens the thing with this name to whoever has no key, for as long as links are good."""
+        return self._signer.ticket(name, self._signer.expiry(self._clock.now() + _MARGIN))
+
+    def admits(self, name: str, ticket: str) -> bool:
+        """Whether `ticket` is one that `ticket` made for `name`, and still good."""
+        return self._signer.admits(name, ticket, self._clock.now())
+
     def read(self, output: Output) -> AsyncGenerator[bytes]:
         """The bytes of a stored output, in chunks of constant size. Raises FileNotFoundError where it is gone."""
         if output.object_key is None:

@@ -34,6 +34,10 @@ from telecine.server.connections import Patience
 from telecine.server.entry import Openness, check, check_target, needs_key, refuse_mark, shown, tidy, too_large
 from telecine.server.metrics import Metrics
 from telecine.server.trouble import trouble_of, unavailable
+from telecine.wires.midjourney import KEY_HEADER, NO_KEY
+
+_BEARER: Final = "bearer "
+_TICKET: Final = re.compile(rb"(?:^|&)ticket=")
 
 _log = structlog.get_logger(__name__)
 
@@ -99,6 +103,7 @@ class Gate:
         self._fallback = dialects[-1]
         self._claims = Claims(dialects)
         self._folded = frozenset().union(*(dialect.folded_paths for dialect in dialects))
+        self._shown = tuple(path for dialect in dialects for path in dialect.shown_paths)
         self._ahead = [dialect for dialect in dialects if dialect.ahead]
         self._openness = Openness([path for dialect in dialects for path in dialect.open_paths])
 
@@ -114,6 +119,8 @@ class Gate:
         tidy(scope, self._openness, self._folded)
         if any(dialect.cut(scope) for dialect in self._ahead):
             scope["open"] = self._openness.of(scope["path"])
+        if scope["path"].startswith(self._shown) and _TICKET.search(scope["query_string"]):
+            scope["open"] = True  # its row judges the ticket
         scope["dialect"] = self._claims.of(scope) or self._fallback
         status = 0
 
@@ -301,12 +308,12 @@ def _key_in_headers(headers: Headers) -> str | None:
     """The key, in whichever header the dialect's clients put it."""
     authorization = headers.get("authorization", "")
     scheme, _, rest = authorization.partition(" ")
-    if scheme.lower() == "bearer" and rest.strip():
+    if scheme.lower() == "bearer" and rest.strip() not in {"", NO_KEY}:
         return rest.strip()
-    for name in ("x-api-key", "x-goog-api-key", "mj-api-secret"):
+    for name in ("x-api-key", "x-goog-api-key", KEY_HEADER):
         value: str | None = headers.get(name)
         if value:
-            return value
+            return value[len(_BEARER) :].strip() if value.lower().startswith(_BEARER) else value
     return authorization if authorization and " " not in authorization else None
 
 

@@ -119,6 +119,7 @@ class Gateway:
             self._models,
             self._clock.now,
             house.books.statement,
+            public_url=self._public_url,
             workflows=house.upstreams.workflows,
             streams=Streams(limits.event_streams, connections // 2),
             waits=Waits(connections // 4),  # the others are for requests

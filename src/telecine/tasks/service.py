@@ -196,6 +196,13 @@ class TaskService:
             async for one in found:
                 yield one
 
+    async def shown(self, task_id: int) -> View:
+        """One task, for whoever shows a ticket for it. Raises GatewayError (`not_found`)."""
+        found = await self._context.reads.task(task_id)
+        if found is None or found[0].deleted_at is not None:
+            raise not_found()
+        return self._view(*found)
+
     async def output(self, task_id: int, index: int) -> Output | None:
         """One output, for whoever has a signed link to it; None where it is gone."""
         found = await self._context.reads.task(task_id)

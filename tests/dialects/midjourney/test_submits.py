@@ -13,14 +13,16 @@ from telecine.dialects.call import Call
 from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.rows import Create
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.parameters import ImageParameters
-from telecine.nouns.request import GenerationRequest
+from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest, Reference
 from telecine.tasks.view import Place
 from telecine.wires.midjourney import bodies
 from telecine.wires.midjourney.prompt import Prompt, read
 from tests.dialects.house import House, base64_of, picture
 
 IMAGINE, BLEND, EDITS, RETEXTURE = "/submit/imagine", "/submit/blend", "/submit/edits", "/submit/retexture"
+DESCRIBE, SHORTEN, VIDEO, SWAP = "/submit/describe", "/submit/shorten", "/submit/video", "/insight-face/swap"
+UPLOAD = "/submit/upload-discord-images"
 URL = "https://example.com/boat.png"
 ROWS = {row.path: row for row in MIDJOURNEY.rows if isinstance(row, Create)}
 PARSING = House(MIDJOURNEY)
@@ -138,9 +140,105 @@ def test_retexture() -> None:
     assert (request.operation, request.count, sources) == ("midjourney:retexture", 4, [("image", "image")])
 
 
+def test_describe() -> None:
+    request, sources = asked(DESCRIBE, {"base64": "aGk=", "botType": "MID_JOURNEY", "language": "en"})
+    assert (request.operation, request.count, request.parameters) == ("describe", 1, None)
+    assert sources == [("image", "base64")]
+    assert request.native is not None
+    assert list(request.native.fields) == ["language"]
+    assert asked(DESCRIBE, {"link": URL, "mode": "FAST"}) == (
+        GenerationRequest("describe", "midjourney", parameters=ChangeParameters(speed="fast")),
+        [("image", "link")],
+    )
+
+
+def test_shorten() -> None:
+    request, _ = asked(SHORTEN, {"prompt": "a very, very old cat --ar 1:1", "botType": "NIJI_JOURNEY"})
+    assert request == GenerationRequest("shorten", "niji", "a very, very old cat --ar 1:1")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "roles"),
+    [
+        (
+            {"prompt": "it sails", "motion": "low", "image": URL},
+            {"operation": "image_to_video", "count": 4, "parameters": VideoParameters(motion="low")},
+            ["first_frame"],
+        ),
+        (
+            {
+                "prompt": "it sails --bs 2",
+                "motion": "HIGH",
+                "image": URL,
+                "endImage": URL,
+                "loop": False,
+                "videoType": "vid_1.1_i2v_720",
+            },
+            {"count": 2, "resolution": "720p", "parameters": VideoParameters(motion="high", loop=False)},
+            ["first_frame", "last_frame"],
+        ),
+        (
+            {"prompt": f"{URL} it sails --motion low --loop --fast", "batchSize": 1},
+            {"prompt": "it sails", "count": 1, "parameters": VideoParameters(motion="low", loop=True, speed="fast")},
+            ["first_frame"],
+        ),
+        (
+            {"prompt": "", "taskId": "249845374340976818", "index": 2, "motion": "low"},
+            {
+                "operation": "image_to_video",
+                "source": Reference(task=249845374340976818, upstream_id="249845374340976818"),
+                "parameters": VideoParameters(motion="low", index=3),
+            },
+            [],
+        ),
+        (
+            {"action": "extend", "taskId": "tsk_06xx11d95wm5j", "batchSize": 4},
+            {"operation": "extend", "parameters": VideoParameters(index=1)},
+            [],
+        ),
+    ],
+)
+def test_video(body: dict[str, Any], expected: dict[str, Any], roles: list[str]) -> None:
+    request, sources = asked(VIDEO, body)
+    assert {name: getattr(request, name) for name in expected} == expected
+    assert [role for role, _ in sources] == roles
+
+
+def test_a_video_type_that_is_new_is_for_midjourney_alone() -> None:
+    request, _ = asked(VIDEO, {"image": URL, "videoType": "vid_2_i2v_1080", "prompt": "a --end loop"})
+    assert request.native is not None
+    assert {name: one.value for name, one in request.native.novel.items()} == {
+        "resolution": "vid_2_i2v_1080",
+        "prompt": "--end",
+    }
+
+
+def test_insight_face_swap() -> None:
+    request, sources = asked(SWAP, {"sourceBase64": "aGk=", "targetUrl": URL, "accountFilter": {"remark": "x"}})
+    assert (request.operation, request.count) == ("swap_face", 1)
+    assert sources == [("person", "sourceBase64"), ("image", "targetUrl")]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
+        (DESCRIBE, {}, "base64"),
+        (DESCRIBE, {"base64": "aGk=", "link": URL}, "base64"),
+        (SHORTEN, {}, "prompt"),
+        (VIDEO, {"prompt": "a"}, "image"),
+        (VIDEO, {"image": URL, "taskId": "5"}, "image"),
+        (VIDEO, {"image": URL, "prompt": URL}, "image"),
+        (VIDEO, {"image": URL, "motion": "wild"}, "motion"),
+        (VIDEO, {"image": URL, "motion": "low", "prompt": "a --motion high"}, "motion"),
+        (VIDEO, {"image": URL, "batchSize": 3}, "batchSize"),
+        (VIDEO, {"image": URL, "index": 1}, "index"),
+        (VIDEO, {"taskId": "5", "index": 4}, "index"),
+        (VIDEO, {"image": URL, "action": "extend"}, "taskId"),
+        (VIDEO, {"taskId": "5", "action": "shrink"}, "action"),
+        (VIDEO, {"taskId": "5", "action": "extend", "endImage": URL}, "endImage"),
+        (SWAP, {"sourceBase64": "aGk="}, "targetBase64"),
+        (SWAP, {"targetBase64": "aGk="}, "sourceBase64"),
+        (SWAP, {"targetBase64": "aGk=", "targetUrl": URL, "sourceUrl": URL}, "targetBase64"),
         (IMAGINE, {}, "prompt"),
         (IMAGINE, {"prompt": ""}, "prompt"),
         (IMAGINE, {"prompt": 5}, "prompt"),
@@ -211,7 +309,48 @@ async def test_a_task_that_stands_in_line_says_how_many_are_before_it() -> None:
     assert told["result"] == str(task_id + 1)
 
 
+async def test_upload_discord_images_answers_with_links_of_our_own() -> None:
+    house = House(MIDJOURNEY)
+    data = f"data:image/png;base64,{base64_of(picture(form='PNG'))}"
+    told = (
+        await house.call("POST", f"/mj{UPLOAD}", json={"base64Array": [data, data], "filter": {"remark": 1}})
+    ).json()
+    links = ["https://media.test/in/1", "https://media.test/in/2"]
+    assert told == {"code": 1, "description": "提交成功", "result": links, "properties": {}}
+    assert not house.tasks.created
+
+
+@pytest.mark.parametrize(
+    "given", [None, [], [URL], ["data:image/png;base64,aGk="], ["aGk=", "?"], ["data:image/png,x"], ["aGk="] * 11]
+)
+async def test_what_is_no_picture_gets_no_link(given: Any) -> None:
+    house = House(MIDJOURNEY)
+    answer = await house.call("POST", f"/mj{UPLOAD}", json={"base64Array": given})
+    assert (answer.status_code, answer.json()["code"], house.media.stored) == (400, 4, [])
+    assert "base64Array" in answer.json()["description"]
+
+
+async def test_insight_face_video_swap_is_refused() -> None:
+    answer = await House(MIDJOURNEY).call("POST", "/mj/insight-face/video-swap", files={"TargetFile": b"x"})
+    assert (answer.status_code, answer.json()["code"]) == (400, 4)
+
+
 FILLED: dict[type[Any], dict[str, Any]] = {
+    bodies.Describe: {"base64": "aGk=", "link": URL},
+    bodies.Shorten: {"prompt": "another"},
+    bodies.Swap: {"sourceBase64": "aGk=", "targetBase64": "aGk=", "sourceUrl": URL, "targetUrl": URL},
+    bodies.Video: {
+        "prompt": "another",
+        "motion": "high",
+        "image": URL,
+        "endImage": URL,
+        "loop": True,
+        "action": "extend",
+        "index": 2,
+        "taskId": "5",
+        "videoType": "vid_1.1_i2v_480",
+        "batchSize": 1,
+    },
     bodies.Imagine: {"prompt": "another", "base64Array": [URL], "base64": URL},
     bodies.Blend: {"base64Array": [URL, URL, URL], "dimensions": "SQUARE"},
     bodies.Edit: {
@@ -227,11 +366,12 @@ COMMON = {
     "accountFilter": {"modes": ["FAST"]}, "model": "dall-e-2",
 }  # fmt: skip
 LEAST: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    SHORTEN: (bodies.Shorten, {"prompt": "a"}),
+    VIDEO: (bodies.Video, {"prompt": "a", "taskId": "7"}),
     IMAGINE: (bodies.Imagine, {"prompt": "a"}),
     BLEND: (bodies.Blend, {"base64Array": [URL, URL]}),
     EDITS: (bodies.Edit, {"prompt": "a", "image": URL}),
 }
-SAYS_NOTHING = {"action"}
 
 
 @pytest.mark.parametrize("path", LEAST)
@@ -240,9 +380,12 @@ def test_no_field_is_dropped_in_silence(path: str) -> None:
     filled = FILLED[kind] | COMMON
     assert set(filled) == set(kind.__struct_encode_fields__)
     before = asked(path, least)
+    filled = {name: value for name, value in filled.items() if name not in ("image", "endImage") or path != VIDEO}
     same = {name for name, value in filled.items() if asked(path, {**least, name: value}) == before}
-    assert same == SAYS_NOTHING & set(filled) | ({"image"} if path == EDITS else set())
+    assert same == ({"action", "image"} if path == EDITS else set())  # one word, and another picture in its place
 
 
 def test_every_submit_is_in_this_walk() -> None:
-    assert set(ROWS) == {*LEAST, "/submit/edit", RETEXTURE}
+    """Those with nothing but pictures, each of which is needed, are walked by their bad input."""
+    assert set(ROWS) == {*LEAST, "/submit/edit", RETEXTURE, DESCRIBE, SWAP}
+    assert {kind for kind, _ in LEAST.values()} | {bodies.Describe, bodies.Swap} == set(FILLED)

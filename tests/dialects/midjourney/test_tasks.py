@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from telecine.dialects.midjourney import MIDJOURNEY
+from telecine.dialects.midjourney.render import cancelled
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.parameters import ImageParameters
@@ -49,6 +50,12 @@ def drawn(house: House, request: GenerationRequest = CAT, *, grid: bool = True, 
     return house.tasks.views[task.id]
 
 
+def link_of(view: View) -> str:
+    """Where its picture is: it opens to whoever has it."""
+    path = f"/mj/image/{view.task.id}"
+    return f"https://telecine.test{path}?ticket=for-{path}"
+
+
 async def fetched(house: House, view: View) -> dict[str, Any]:
     answer = await house.call("GET", f"/mj/task/{view.task.id}/fetch")
     assert answer.status_code == 200, answer.text
@@ -65,7 +72,7 @@ async def test_task_fetch_shows_the_whole_task(house: House) -> None:
         "id": str(view.task.id), "action": "IMAGINE", "status": "SUCCESS", "prompt": "a cat --ar 16:9",
         "promptEn": "a cat --ar 16:9", "description": "/imagine a cat --ar 16:9", "state": "mine",
         "submitTime": 1763700000250, "startTime": 1763700002250, "finishTime": 1763700060250, "progress": "100%",
-        "imageUrl": "https://media.test/4/file.mp4", "failReason": None,
+        "imageUrl": link_of(view), "failReason": None,
         "properties": {
             "finalPrompt": "a cat --ar 16:9", "notifyHook": "https://me.test/h", "botType": "MID_JOURNEY",
             "messageHash": str(view.task.id),
@@ -81,13 +88,14 @@ async def test_what_a_midjourney_upstream_said_is_shown(house: House) -> None:
         prompt_en="a cat in English", buttons=[Button("MJ::JOB::reroll::0::abc::SOLO", "🔄")], seed="77",
         properties={"finalPrompt": "a cat --v 7", "messageHash": "abc"}, job_id="j", image_width=2048,
     )  # fmt: skip
-    task = await fetched(house, drawn(house, grid=False, said=said))
+    view = drawn(house, grid=False, said=said)
+    task = await fetched(house, view)
     assert (task["promptEn"], task["seed"], task["jobId"], task["imageWidth"]) == ("a cat in English", "77", "j", 2048)
     assert task["buttons"] == [
         {"customId": "MJ::JOB::reroll::0::abc::SOLO", "emoji": "🔄", "label": "", "type": 2, "style": 2}
     ]
     assert task["properties"]["finalPrompt"] == "a cat --v 7"
-    assert task["imageUrl"] == "https://media.test/0/file.mp4"
+    assert task["imageUrl"] == link_of(view)
 
 
 @pytest.mark.parametrize(
@@ -180,3 +188,70 @@ async def test_a_hook_is_told_of_each_change_what_a_fetch_shows(house: House, ne
     message = MIDJOURNEY.announce(view, Tidings(news, NOW), house.edge)
     assert message is not None
     assert msgspec.json.decode(message.body) == await fetched(house, view)
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "served"),
+    [("key", 200, ["file"]), ("ticket", 200, ["file"]), ("forged", 403, []), ("empty", 403, []), ("other", 404, [])],
+)
+async def test_image_by_id_needs_a_key_or_a_ticket(house: House, by: str, status: int, served: list[str]) -> None:
+    view = drawn(house)
+    path = f"/mj/image/{view.task.id}"
+    query = {"ticket": f"?ticket=for-{path}", "forged": "?ticket=for-/mj/image/7", "empty": "?ticket="}.get(by, "")
+    headers = {"x-account": "1" if by == "key" else "2"}
+    answer = await house.call("GET", path + query, headers=headers)
+    assert (answer.status_code, house.media.served) == (status, served)
+
+
+@pytest.mark.parametrize("shown", ["preview", "upstream", "nothing"])
+async def test_a_picture_that_is_not_ours_yet_is_shown_where_it_is(house: House, shown: str) -> None:
+    view = house.tasks.add(CAT, state="running", started_at=NOW + 1)
+    there = "https://cdn.test/preview.png" if shown == "preview" else None
+    view = View(msgspec.structs.replace(view.task, preview_url=there))
+    if shown == "upstream":
+        view = drawn(house, grid=False)
+        lost = msgspec.structs.replace(view.outputs[0], state="pending", object_key=None)
+        view = View(view.task, (lost,))
+        there = None  # the house of fakes links to what is stored alone
+    house.tasks.views[view.task.id] = view
+    answer = await house.call("GET", f"/mj/image/{view.task.id}")
+    assert (answer.status_code, answer.headers.get("location")) == (302 if there else 404, there)
+    link = (await fetched(house, view))["imageUrl"]
+    assert link == (f"{link_of(view)}&rand={int(NOW * 1000)}" if there else None)
+
+
+async def test_task_list_and_queue_show_what_this_protocol_makes(house: House) -> None:
+    done, waits = drawn(house).task.id, house.tasks.add(CAT).task.id
+    house.tasks.add(GenerationRequest(operation="music", model="chirp-v4"))
+    listed = (await house.call("GET", "/mj/task/list")).json()
+    assert [task["id"] for task in listed] == [str(waits), str(done)]
+    assert [task["id"] for task in (await house.call("GET", "/mj/task/list?limit=1")).json()] == [str(waits)]
+    queued = (await house.call("GET", "/mj/task/queue")).json()
+    assert [(task["id"], task["status"]) for task in queued] == [(str(waits), "SUBMITTED")]
+
+
+async def test_cancel(house: House) -> None:
+    name = str(house.tasks.add(CAT).task.id)
+    told = (await house.call("POST", f"/mj/task/{name}/cancel")).json()
+    assert told == {"code": 1, "description": "成功", "result": name, "properties": {}}
+    assert (await house.call("GET", f"/mj/task/{name}/fetch")).json()["status"] == "FAILURE"
+
+
+@pytest.mark.parametrize(("cancellation", "code"), [(None, 9), ("marked", 9), ("requested_upstream", 1)])
+def test_what_a_cancel_came_to_is_told(house: House, cancellation: Any, code: int) -> None:
+    assert cancelled(View(house.tasks.add(CAT).task, cancellation=cancellation)).code == code
+
+
+@pytest.mark.parametrize(("asked", "said", "expected"), [(7, None, "7"), (7, "88", "88"), (None, None, None)])
+async def test_image_seed(house: House, asked: int | None, said: str | None, expected: str | None) -> None:
+    view = drawn(house, msgspec.structs.replace(CAT, seed=asked), said=Said(seed=said))
+    told = (await house.call("GET", f"/mj/task/{view.task.id}/image-seed")).json()
+    assert (told["code"], told["result"]) == (1 if expected else 9, expected)
+
+
+async def test_a_video_has_its_links(house: House) -> None:
+    view = house.tasks.add(GenerationRequest("image_to_video", "midjourney", count=2), state="succeeded", outputs=2)
+    task = await fetched(house, view)
+    assert task["videoUrl"] == "https://media.test/0/file.mp4"
+    assert [one["thumbnail"] for one in task["videoUrls"]] == [f"https://media.test/{n}/poster.mp4" for n in range(2)]
+    assert (task["action"], task["imageUrl"]) == ("VIDEO", None)

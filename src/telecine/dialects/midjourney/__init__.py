@@ -19,10 +19,16 @@ from telecine.dialects.base import Edge
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect
-from telecine.dialects.document import Sent
+from telecine.dialects.document import More, Query, Sent
+from telecine.dialects.lists import Cursor, List
 from telecine.dialects.midjourney import create
-from telecine.dialects.midjourney.render import ERRORS, accepted, task_object
-from telecine.dialects.rows import Create, Read, ReadMany, Row
+from telecine.dialects.midjourney.faces import no_videos, parse_swap
+from telecine.dialects.midjourney.image import image
+from telecine.dialects.midjourney.render import ERRORS, accepted, cancelled, seed, task_object
+from telecine.dialects.midjourney.texts import parse_describe, parse_shorten
+from telecine.dialects.midjourney.uploads import upload
+from telecine.dialects.midjourney.videos import parse_video
+from telecine.dialects.rows import Cancel, Create, Plain, Read, ReadMany, Row
 from telecine.nouns.ids import DECIMAL
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
@@ -34,6 +40,8 @@ __all__ = ["MIDJOURNEY"]
 _ID: Final = "1712204995849323"
 _TASK: Final = {"id": _ID, "action": "IMAGINE", "status": "SUCCESS", "progress": "100%"}
 _PROMPT: Final = "A paper boat in a flooded library --ar 16:9"
+_PAGES: Final = Cursor(default=wire.MOST_LISTED, most=wire.MOST_LISTED)
+"""The protocol's lists have no pages."""
 _PICTURE: Final = "data:image/png;base64,…"
 
 
@@ -72,6 +80,17 @@ def _several(path: str) -> ReadMany:
     )
 
 
+def _listed(path: str, what: str, **only: Any) -> List:
+    return List(
+        path,
+        what,
+        answer=list[wire.Task],
+        turning=_PAGES,
+        only={"operations": tuple(wire.ACTIONS), **only},
+        show=lambda call, page: [task_object(view, call.edge) for view in page.views],
+    )
+
+
 _ROWS: Final[tuple[Row, ...]] = (
     _submit(wire.IMAGINE, "Make a grid of four pictures", create.parse_imagine, bodies.Imagine, prompt=_PROMPT),
     _submit(
@@ -94,6 +113,37 @@ _ROWS: Final[tuple[Row, ...]] = (
         prompt=_PROMPT,
         image=_PICTURE,
     ),
+    _submit(
+        wire.DESCRIBE, "Say what a picture may have been made with", parse_describe, bodies.Describe, base64=_PICTURE
+    ),
+    _submit(wire.SHORTEN, "Say what matters in a prompt", parse_shorten, bodies.Shorten, prompt=_PROMPT),
+    _submit(
+        wire.VIDEO,
+        "Make videos of a picture",
+        parse_video,
+        bodies.Video,
+        prompt="It sails away",
+        image=_PICTURE,
+        motion="low",
+    ),
+    _submit(
+        wire.SWAP,
+        "Put a face into another picture",
+        parse_swap,
+        bodies.Swap,
+        sourceBase64=_PICTURE,
+        targetBase64=_PICTURE,
+    ),
+    Plain(wire.VIDEO_SWAP, "Put a face into a video: refused, nothing here does", method="POST", handle=no_videos),
+    Plain(
+        wire.UPLOAD,
+        "Give pictures links",
+        method="POST",
+        answer=wire.Submitted,
+        body=bodies.Upload,
+        example={"base64Array": [_PICTURE]},
+        handle=upload,
+    ),
     Read(
         wire.FETCH,
         "Read a task",
@@ -102,6 +152,24 @@ _ROWS: Final[tuple[Row, ...]] = (
     ),
     _several(wire.LIST_BY_CONDITION),
     _several(wire.LIST_BY_IDS),
+    _listed(wire.LIST, "List tasks, the newest first"),
+    _listed(wire.QUEUE, "List tasks that wait", statuses=("queued",)),
+    Cancel(wire.CANCEL, "Cancel a task", answer=wire.Submitted, show=lambda _, view: cancelled(view)),
+    Read(
+        wire.SEED,
+        "Read what a task was drawn from",
+        answer=wire.Submitted,
+        show=lambda _, view: seed(view),
+    ),
+    Plain(
+        wire.IMAGE,
+        "Read a task as one picture: its grid, or the first",
+        kind="image/*",
+        ticket=True,
+        query=(Query("ticket", "What `imageUrl` has, in the place of a key."),),
+        more=(More(302, "The picture is still at its upstream, or is a preview."),),
+        handle=image,
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -54,19 +54,28 @@ def read_body(body: Body, kind: type[Any]) -> tuple[Any, dict[str, msgspec.Raw]]
     return typed(present(body.known(known)), kind), unknown
 
 
-def asked(call: Call, wire: Common, unknown: dict[str, msgspec.Raw], prompt: str | None = None) -> Asked:
-    """What all bodies say alike, and what a `prompt` with parameters says of it. Raises GatewayError."""
+def asked(
+    call: Call,
+    wire: Common,
+    unknown: dict[str, msgspec.Raw],
+    prompt: str | None = None,
+    *,
+    known: frozenset[str] = _SAID | STYLING,
+    more: Mapping[str, Novel] | None = None,
+) -> Asked:
+    """What all bodies say alike, and what a `prompt` with parameters says of it, of which those not `known` are for
+    Midjourney alone, as is what is `more` novel. Raises GatewayError."""
     said = read(prompt) if prompt is not None else Prompt("")
     speed = agreed(
         ("mode", _speed(wire)),
         ("path", call.ahead),
         *(("prompt", flag) for flag in SPEEDS if flag in said.names),
     )
-    novel: dict[str, Novel] = {}
+    novel = dict(more or {})
     if wire.bot_type is not None and wire.bot_type not in BOTS:
         objection = f"botType: '{wire.bot_type}' is not known here; use one of: {', '.join(BOTS)}."
         novel["parameters.bot"] = Novel(wire.bot_type, objection)
-    if alone := sorted(said.names - _SAID - STYLING):
+    if alone := sorted(said.names - known):
         objection = f"prompt: '--{alone[0][:32]}' is known to Midjourney alone, and this model's channel is another."
         novel["prompt"] = Novel(f"--{alone[0]}", objection)
     niji = wire.bot_type == NIJI_BOT or "niji" in said.names

@@ -11,6 +11,7 @@ from telecine.dialects.call import Call
 from telecine.dialects.errors import Errors, Told
 from telecine.dialects.fields import Fields
 from telecine.dialects.midjourney.create import DIALECT, STATE
+from telecine.dialects.midjourney.image import image_link, picture_of
 from telecine.nouns.errors import ErrorCode
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Status
@@ -26,8 +27,6 @@ _WORDS: Final[dict[Status, str]] = {
     "failed": wire.FAILURE,
     "cancelled": wire.FAILURE,  # most clients know no other end
 }
-GRID: Final = "grid"
-"""The part that shows all pictures of a task as one."""
 # By our taxonomy: HTTP status and code. A full queue and a banned word are told with 200, as all servers
 # do; what is wrong with a request with 400, as new-api does (the first server says 200, which looks like success).
 _CODES: Final[dict[ErrorCode, tuple[int, int]]] = {
@@ -95,6 +94,24 @@ async def accepted(call: Call, view: View) -> wire.Submitted:
     return submitted(wire.IN_QUEUE, view, f"排队中,前面还有{before}个任务", numberOfQueues=before)
 
 
+def cancelled(view: View) -> wire.Submitted:
+    """What came of a wish to cancel."""
+    name = str(view.task.id)
+    if view.cancellation is None:
+        return wire.Submitted(wire.FAILED, "The task has ended already.", name)
+    if view.cancellation == "marked":
+        return wire.Submitted(wire.FAILED, "The task cannot be stopped any more; it runs on.", name)
+    return wire.Submitted(description="成功", result=name)
+
+
+def seed(view: View) -> wire.Submitted:
+    """The number that a task was drawn from, where anybody knows it."""
+    found = seed_of(view.task)
+    if found is None:
+        return wire.Submitted(wire.FAILED, "Nobody has said which seed this task has.")
+    return wire.Submitted(description="成功", result=found)
+
+
 def task_object(view: View, edge: Edge) -> wire.Task:
     """The whole task."""
     task, request = view.task, view.task.request
@@ -141,22 +158,6 @@ def task_object(view: View, edge: Edge) -> wire.Task:
         seed=seed_of(task),
         job_id=said.job_id,
     )
-
-
-def picture_of(view: View) -> Output | None:
-    """What stands for the whole task as one picture: its grid, or the first of its pictures."""
-    if view.task.status != "succeeded":
-        return None
-    grid = next((one for one in view.outputs if one.part == GRID and one.state != "lost"), None)
-    return grid or next(iter(results(view, "image")), None)
-
-
-def image_link(view: View, edge: Edge) -> str | None:
-    """Where that picture is; while it is made, the newest preview."""
-    shown = picture_of(view)
-    if shown is not None:
-        return edge.media.link(shown)
-    return view.task.preview_url if view.task.status == "running" else None
 
 
 def words(request: GenerationRequest) -> str:

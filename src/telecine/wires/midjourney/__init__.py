@@ -90,6 +90,7 @@ GRID: Final = 4
 DIMENSIONS: Final = {"PORTRAIT": "2:3", "SQUARE": "1:1", "LANDSCAPE": "3:2"}
 """Of a blend, with the proportions that they stand for."""
 VIDEO_TYPES: Final = {"vid_1.1_i2v_480": "480p", "vid_1.1_i2v_720": "720p"}
+MOTIONS: Final = ("low", "high")
 BATCH_SIZES: Final = (1, 2, 4)
 CLIPS: Final = 4
 """Videos of one submit that names no `batchSize` (trueai)."""
