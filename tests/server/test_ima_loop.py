@@ -1,0 +1,105 @@
+"""IMA's dialect, served by one Telecine, and consumed by the provider of another: both speak the same wire."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from tests.providers.openai.requests import drawn
+from tests.server.live import KEY, LiveServer, eventually
+
+STYLES: Final = ("videos", "content")
+PICTURE: Final = f"data:image/png;base64,{base64.b64encode(drawn('PNG', 320)).decode()}"
+VIDEO: Final = "ima-pro"
+IMAGE: Final = "gemini-3.1-flash-image-preview"
+
+
+class Pair(NamedTuple):
+    """The one that clients speak to, and the one that stands where IMA would."""
+
+    here: LiveServer
+    there: LiveServer
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    local = '[network]\nallow_private = ["127.0.0.1/32"]\n'
+    sandbox = '\n[[channels]]\nname = "sandbox"\nprovider = "sandbox"\nmodels = ["*"]\n'
+    with LiveServer(tmp_path_factory.mktemp("there"), local + sandbox) as there:
+        config = f'public_url = "{{address}}"\n{local}'
+        for style in STYLES:
+            config += f"""
+[[channels]]
+name = "{style}"
+provider = "ima"
+base_url = "{there.address}/ima"
+api_key = "{KEY}"
+allow_private = true
+models = [{{ public = "by-{style}", upstream = "{VIDEO}" }}, {{ public = "drawn-{style}", upstream = "{IMAGE}" }}]
+options = {{ style = "{style}" }}
+"""
+        with LiveServer(tmp_path_factory.mktemp("here"), config) as here:
+            yield Pair(here, there)
+
+
+def made(pair: Pair, **fields: Any) -> tuple[Any, Any]:
+    """A task, once it has ended, and the one that it has become there."""
+    answer = pair.here.call("POST", "/v1/tasks", {"prompt": "a paper boat", **fields})
+    assert answer.status == 200, answer
+    task = pair.here.ended(answer.json["id"])
+    (theirs,) = pair.there.call("GET", "/v1/tasks?limit=1").json["data"]
+    assert (task["status"], theirs["status"], theirs["dialect"]) == ("succeeded", "succeeded", "ima"), (task, theirs)
+    assert [one["sha256"] for one in task["outputs"]] == [one["sha256"] for one in theirs["outputs"]]
+    assert pair.there.address not in str(task)
+    return task, theirs
+
+
+def test_a_picture_goes_round(pair: Pair) -> None:
+    task, theirs = made(pair, model="drawn-videos", aspect_ratio="4:1", resolution="512p", operation="text_to_image")
+    (output,) = task["outputs"]
+    assert (output["width"], output["height"], theirs["model"]) == (2048, 512, IMAGE)
+
+
+def test_pictures_that_are_edited_go_round(pair: Pair) -> None:
+    inputs = [{"role": "image", "data": PICTURE}] * 2
+    _, theirs = made(pair, model="drawn-content", operation="image_to_image", inputs=inputs)
+    assert theirs["operation"] == "image_to_image"
+
+
+@pytest.mark.parametrize(
+    ("style", "role"), [("videos", ""), ("videos", "first_frame"), ("content", "first_frame"), ("content", "reference")]
+)
+def test_a_video_goes_round(pair: Pair, style: str, role: str) -> None:
+    inputs = [{"role": role, "data": PICTURE}] if role else []
+    operation = {"": "text_to_video", "first_frame": "image_to_video"}.get(role, "reference_to_video")
+    said = {"duration": 1, "resolution": "480p", "aspect_ratio": "1:1", "seed": 7, "audio": True}
+    task, theirs = made(pair, model=f"by-{style}", operation=operation, inputs=inputs, **said)
+    (output,) = task["outputs"]
+    assert (theirs["operation"], theirs["model"]) == (operation, VIDEO)
+    assert (output["duration"], output["height"]) == (1.0, 480)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_failure_and_a_refusal_go_round(pair: Pair, style: str) -> None:
+    body = {"model": f"by-{style}", "prompt": "[[fail:content_policy]] a boat", "operation": "text_to_video"}
+    task = pair.here.ended(pair.here.call("POST", "/v1/tasks", body).json["id"])
+    (theirs,) = pair.there.call("GET", "/v1/tasks?limit=1").json["data"]
+    assert (task["status"], task["error"]["code"]) == ("failed", "content_policy")
+    assert task["error"]["message"] == theirs["error"]["message"]
+    before = pair.there.count("tasks")
+    answer = pair.here.call("POST", "/v1/tasks", body | {"prompt": "[[refuse:content_policy]] a boat"})
+    assert (answer.status, answer.json["error"]["code"]) == (400, "content_policy"), answer
+    eventually(lambda: pair.there.count("tasks") == before + 1, "their task")
+
+
+def test_a_client_of_ima_goes_round(pair: Pair) -> None:
+    """What it says passes from one to the other in its own words."""
+    body = {"model": "by-videos", "prompt": "a boat", "duration": 1, "metadata": {"resolution": "480p"}}
+    created = pair.here.call("POST", "/ima/v1/videos", body).json
+    pair.here.ended(created["task_id"])
+    found = pair.here.call("GET", f"/ima/v1/videos/{created['task_id']}").json
+    assert (found["status"], found["results"][0]["duration"]) == ("completed", 1)
+    assert found["results"][0]["url"].startswith(pair.here.address)
