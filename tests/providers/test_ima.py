@@ -11,8 +11,8 @@ import pytest
 from telecine.net.client import Client, Reply
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
-from telecine.nouns.parameters import VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Role
+from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference, Role
 from telecine.nouns.task import Tokens
 from telecine.providers.base import (
     Accepted,
@@ -25,6 +25,7 @@ from telecine.providers.base import (
     Provider,
     Refused,
     Running,
+    Source,
     Submission,
     SubmitOutcome,
     Succeeded,
@@ -42,6 +43,7 @@ from tests.upstreams.faults import Act
 from tests.upstreams.ima import API_KEY, FOREVER, FakeIma, Fault
 
 PRO, FLASH, VIDEO = "gemini-3-pro-image-preview", "gemini-3.1-flash-image-preview", "ima-pro"
+DRAWN = "midjourney"
 URL = "https://example.com/"
 STYLES = ["videos", "content"]
 OPTIONS = {"videos": ImaOptions(), "content": ImaOptions(style="content")}
@@ -65,12 +67,18 @@ def video(*inputs: MediaInput, **fields: Any) -> GenerationRequest:
     return GenerationRequest(**told | {"inputs": inputs} | fields)
 
 
+SOURCE = Source("grid-1", image(), item=2)
+
+
 def body_of(request: GenerationRequest, style: str = "videos") -> dict[str, Any]:
     """What is sent, without model and prompt."""
-    draft = translate(IMA.forms[style], request, request.model)
+    vendor = IMA.forms[style]
+    draft = translate(vendor.generation(request.model), request, request.model, SOURCE)
     for holder, name, item in draft.media:
         holder[name] = item.url
     found: dict[str, Any] = msgspec.json.decode(draft.encoded())
+    if request.model == DRAWN:
+        return found
     assert found.pop("model") == request.model
     if "content" in found:
         said = [one["text"] for one in found["content"] if one["type"] == "text"]
@@ -168,6 +176,48 @@ def test_a_video_becomes(request_: GenerationRequest, plain: dict[str, Any], con
     assert body_of(request_, "content") == content
 
 
+def change(operation: str, *inputs: MediaInput, prompt: str = "", **said: Any) -> GenerationRequest:
+    return GenerationRequest(
+        operation=operation,
+        model=DRAWN,
+        prompt=prompt,
+        inputs=inputs,
+        source=Reference(task=1),
+        parameters=ChangeParameters(**said),
+    )
+
+
+MASK = given("mask", "m.png")
+ZOOM = "MJ::CustomZoom::grid-1"
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (image(model=DRAWN, aspect_ratio="16:9", count=4), {"prompt": "a boat --ar 16:9"}),
+        (image(model=DRAWN, parameters=ImageParameters(speed="turbo")), {"prompt": "a boat --turbo"}),
+        (
+            image(PICTURE, PICTURE, model=DRAWN, operation="blend", prompt=""),
+            {"base64Array": [URL + "f.png", URL + "f.png"]},
+        ),
+        (change("upscale"), {"taskId": "grid-1", "action": "UPSCALE", "index": 3}),
+        (change("vary", index=1), {"taskId": "grid-1", "action": "VARIATION", "index": 1}),
+        (
+            change("vary", prompt="at night"),
+            {"taskId": "grid-1", "action": "REMIX", "index": 3, "prompt": "at night"},
+        ),
+        (change("reroll"), {"taskId": "grid-1", "action": "REROLL", "index": 3}),
+        (
+            change("inpaint", MASK, prompt="a moon"),
+            {"taskId": "grid-1", "action": "INPAINT", "maskBase64": URL + "m.png", "prompt": "a moon"},
+        ),
+        (change("midjourney:action", custom_id=ZOOM), {"taskId": "grid-1", "customId": ZOOM}),
+    ],
+)
+def test_what_midjourney_is_asked_for_becomes(request_: GenerationRequest, body: dict[str, Any]) -> None:
+    assert body_of(request_) == body
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(
     ("request_", "code", "param"),
@@ -193,13 +243,21 @@ def test_a_video_becomes(request_: GenerationRequest, plain: dict[str, Any], con
         (video(LAST), "invalid_request", "inputs"),
         (video(operation="image_to_video"), "invalid_request", "inputs"),
         (video(operation="lip_sync"), "unsupported_parameter", "operation"),
+        (image(model=DRAWN, prompt=""), "invalid_request", "prompt"),
+        (image(model=DRAWN, count=5), "invalid_request", "count"),
+        (image(model=DRAWN, prompt="a boat --turbo"), "unsupported_parameter", "prompt"),
+        (change("zoom"), "unsupported_parameter", "operation"),
+        (change("upscale", style="subtle"), "unsupported_parameter", "parameters.style"),
+        (change("upscale", prompt="more"), "unsupported_parameter", "prompt"),
+        (change("inpaint"), "invalid_request", "inputs.mask"),
+        (change("midjourney:action"), "invalid_request", "parameters.custom_id"),
     ],
 )
 def test_what_ima_cannot_express_is_refused_by_name(
     request_: GenerationRequest, code: str, param: str, style: str
 ) -> None:
     with pytest.raises(GatewayError) as caught:
-        translate(IMA.forms[style], request_, request_.model)
+        translate(IMA.forms[style].generation(request_.model), request_, request_.model)
     assert (caught.value.code, caught.value.param) == (code, param)
 
 
@@ -214,13 +272,16 @@ WIDE = Billed(size="1280x720", resolution="720p", aspect_ratio="16:9", duration=
         (image(resolution="2k"), Billed(size="1440x1440", resolution="2k", aspect_ratio="1:1")),
         (image(PICTURE), Billed(resolution="1k")),
         (video(), WIDE),
+        (image(model=DRAWN, parameters=ImageParameters(speed="turbo")), Billed(count=4, speed="turbo")),
+        (change("vary", speed="turbo"), Billed(count=4)),
+        (change("upscale"), Billed(count=1)),
         (video(audio=False, duration=7.0), msgspec.structs.replace(WIDE, audio=False, duration=7.0)),
         (video(FIRST, resolution="1080p"), Billed(resolution="1080p", duration=5.0, audio=True)),
     ],
 )
 def test_what_it_is_billed_by(request_: GenerationRequest, billed: Billed) -> None:
     for style in STYLES:
-        draft = translate(IMA.forms[style], request_, request_.model)
+        draft = translate(IMA.forms[style].generation(request_.model), request_, request_.model)
         assert draft.op.billed(draft) == billed
 
 
@@ -302,6 +363,39 @@ async def test_a_stored_picture_goes_as_a_url(provider: Provider, fake: FakeIma)
     await made(provider, channel(fake), image(msgspec.structs.replace(KEPT, role="image")))
     assert fake.creates[0]["image"] == "https://media.test/p"
     assert provider.traits_of("image_to_image", PRO).by_url("image")
+
+
+async def test_four_pictures_and_one_of_them(provider: Provider, fake: FakeIma) -> None:
+    where, asked = channel(fake), image(model=DRAWN)
+    name = await made(provider, where, asked)
+    fake.begin()
+    assert await provider.poll(where, job(name, asked)) == Running(30)
+    fake.finish()
+    outcome = await provider.poll(where, job(name, asked))
+    assert isinstance(outcome, Succeeded)
+    told = [(one.item, one.part, "number" in one.url) for one in outcome.outputs]
+    assert told == [*((item, "main", True) for item in range(4)), (0, "grid", False)]
+    larger, source = change("upscale", index=2), Source(name, asked)
+    answer = await provider.submit(where, Submission(larger, DRAWN, "43", None, source=source), Shelf())
+    assert isinstance(answer, Accepted)
+    fake.finish()
+    outcome = await provider.poll(where, job(answer.upstream_id, larger))
+    assert isinstance(outcome, Succeeded)
+    assert [one.part for one in outcome.outputs] == ["main"]
+    assert fake.creates[1] == {"taskId": name, "action": "UPSCALE", "index": 2}
+    fake.fail(await made(provider, where, asked), "the moderators said no")
+    outcome = await provider.poll(where, job(list(fake.jobs)[2], asked))
+    assert isinstance(outcome, Failed)
+    assert (await provider.poll(where, job("never-made", asked))) == NotFound()
+
+
+async def test_words_that_midjourney_bans_and_a_queue_that_is_full(provider: Provider, fake: FakeIma) -> None:
+    for code, meant in ((24, "content_policy"), (23, "capacity"), (4, "invalid_request")):
+        reply = Reply(200, {}, msgspec.json.encode({"code": code, "description": "no", "result": ""}))
+        vendor = IMA.forms["videos"].generation(DRAWN)
+        outcome = submitted(vendor, vendor.ops["text_to_image"], reply, channel(fake), NOW)
+        assert isinstance(outcome, Refused), outcome
+        assert outcome.error.code == meant
 
 
 @pytest.mark.parametrize("how", ["base64", "url"])

@@ -35,7 +35,7 @@ models = {models}
 options = {{ style = "{style}" }}
 """
         for style, models in {
-            "videos": f'["gemini-*", {{ public = "{MODELS["videos"]}", upstream = "ima-pro" }}]',
+            "videos": f'["gemini-*", "midjourney", {{ public = "{MODELS["videos"]}", upstream = "ima-pro" }}]',
             "content": f'[{{ public = "{MODELS["content"]}", upstream = "ima-pro" }}]',
         }.items()
     )
@@ -106,6 +106,26 @@ def test_each_kind_of_job_is_made_once_and_kept(server: LiveServer, fake: FakeIm
     assert fake.jobs[job].style == style
     found = succeeds(server, fake, task, job)
     assert [one["content_type"] for one in found["outputs"]] == ["image/png" if style == "image" else "video/mp4"]
+
+
+def test_four_pictures_and_one_of_them_made_larger(server: LiveServer, fake: FakeIma) -> None:
+    def drawn(**said: Any) -> Any:
+        before = len(fake.jobs)
+        answer = server.call("POST", "/v1/tasks", {"model": "midjourney", **said})
+        assert answer.status == 200, answer
+        eventually(lambda: len(fake.jobs) > before, "a job")
+        fake.finish()
+        server.clock.leap(NEXT_POLL)
+        task = server.ended(answer.json["id"])
+        assert task["status"] == "succeeded", task
+        return task
+
+    grid = drawn(prompt="a paper boat")
+    assert [(one["item"], one["part"]) for one in grid["outputs"]] == [*((n, "main") for n in range(4)), (0, "grid")]
+    larger = drawn(operation="upscale", source={"output": grid["outputs"][2]["id"]})
+    assert [one["part"] for one in larger["outputs"]] == ["main"]
+    parent, job = list(fake.jobs.values())[-2:]
+    assert job.body == {"taskId": parent.task_id, "action": "UPSCALE", "index": 3}
 
 
 # What it says to a create.

@@ -87,7 +87,9 @@ class FakeIma(FaultyServer):
             return unauthorized()
         if request.method == "POST" and path in CREATES:
             return await self._create(request, CREATES[path])
-        where, _, name = path.rpartition("/")
+        where, _, name = path.removesuffix("/fetch").rpartition("/")
+        if request.method == "GET" and where == "/mj/task":
+            return await self._query(request, "mj", name)
         if request.method == "GET" and where in CREATES:
             return await self._query(request, CREATES[where], name)
         return error("not_found", f"Invalid URL ({request.method} {path})", status=404)
@@ -122,7 +124,7 @@ class FakeIma(FaultyServer):
 
     def _refusal(self, style: Style, body: dict[str, Any]) -> web.StreamResponse | None:
         if wrong := objection(style, body):
-            return error("invalid_request", wrong)
+            return answer({"code": 4, "description": wrong}, wrapped=False) if style == "mj" else error("400", wrong)
         running = sum(not job.ended for job in self.jobs.values())
         if self.max_parallel is not None and running >= self.max_parallel:
             return error("429", "too many running tasks", status=429, retry_after=1)
@@ -152,7 +154,7 @@ class FakeIma(FaultyServer):
         if job.ended and job.told_at is None and fault is None:
             job.told_at = time.time()
         told = self._told(job) | ({"status": fault.message} if fault else {})
-        return answer(told, wrapped=style != "videos" or self.wrapped)
+        return answer(told, wrapped=style in ("image", "content") or (style == "videos" and self.wrapped))
 
     async def _serve_file(self, request: web.BaseRequest) -> web.StreamResponse:
         if not await self.gates.passed("file"):

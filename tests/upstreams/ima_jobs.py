@@ -13,17 +13,21 @@ from aiohttp import web
 from tests.upstreams import faults
 from tests.upstreams.faults import JSON, Fault
 
-Style = Literal["image", "videos", "content"]
+Style = Literal["image", "videos", "content", "mj"]
 CREATES: Final[dict[str, Style]] = {
     "/v1/images/generations": "image",
     "/v1/videos": "videos",
     "/v1/video/generations": "content",
+    "/mj/submit/imagine": "mj",
+    "/mj/submit/blend": "mj",
+    "/mj/submit/change": "mj",
 }
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 _WORDS: Final[dict[Style, dict[str, str]]] = {
     "image": {QUEUED: "queued", RUNNING: "processing", DONE: "succeeded", FAILED: "failed"},
     "videos": {QUEUED: "queued", RUNNING: "in_progress", DONE: "completed", FAILED: "failed"},
     "content": {QUEUED: "queued", RUNNING: "processing", DONE: "succeeded", FAILED: "failed"},
+    "mj": {QUEUED: "SUBMITTED", RUNNING: "IN_PROGRESS", DONE: "SUCCESS", FAILED: "FAILURE"},
 }
 STATUS_OF: Final = {"invalid_request": 400, "task_not_exist": 404, "insufficient_user_quota": 403}
 """The HTTP status that goes with each code of an error."""
@@ -52,13 +56,15 @@ class FakeTask:
 
     @property
     def ending(self) -> str:
-        return "png" if self.style == "image" else "mp4"
+        return "png" if self.style in ("image", "mj") else "mp4"
 
     def word(self) -> str:
         return _WORDS[self.style][self.status]
 
     def created(self) -> dict[str, Any]:
         """The answer to its create, which is flat."""
+        if self.style == "mj":
+            return {"code": 1, "description": "Submit success", "result": self.task_id}
         return {
             "id": self.task_id,
             "task_id": self.task_id,
@@ -73,7 +79,22 @@ class FakeTask:
     def told(self, base: str) -> dict[str, Any]:
         """The task as a query tells it; `base` is where this server is."""
         url = f"{base}/files/{self.task_id}.{self.ending}?link={self.link}" if self.status == DONE else ""
-        return self._video(url) if self.style == "videos" else self._flat(url)
+        told = {"videos": self._video, "mj": self._drawn}
+        return told.get(self.style, self._flat)(url)
+
+    def _drawn(self, url: str) -> dict[str, Any]:
+        """Midjourney's, with its pictures one by one and as one; of an upscale there is one."""
+        action = self.body.get("action", "IMAGINE")
+        several = url and action != "UPSCALE"
+        return {
+            "mj_id": self.task_id,
+            "status": self.word(),
+            "progress": f"{self.progress}%",
+            "imageUrl": url,
+            "urls": [f"{url}&number={number}" for number in range(4)] if several else [],
+            "action": action,
+            "failReason": self.reason,
+        }
 
     def _flat(self, url: str) -> dict[str, Any]:
         return {
@@ -102,9 +123,9 @@ class FakeTask:
 
 def objection(style: Style, body: dict[str, Any]) -> str | None:
     """Why the rules refuse a create."""
-    if not body.get("model"):
+    if style != "mj" and not body.get("model"):
         return "model is required"
-    rules = {"image": _of_image, "videos": _of_videos, "content": _of_content}
+    rules = {"image": _of_image, "videos": _of_videos, "content": _of_content, "mj": _of_midjourney}
     return next((said for kept, said in rules[style](body) if not kept), None)
 
 
@@ -137,6 +158,19 @@ def _of_content(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
     return (
         (bool(files) or kinds.count("text") == 1, "text_to_video requires one text content item"),
         (all(_link(one) for one in files), "content must be URLs"),
+    )
+
+
+def _of_midjourney(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
+    pictures, action = body.get("base64Array"), body.get("action")
+    changes = "taskId" in body
+    return (
+        (changes or pictures is not None or bool(body.get("prompt")), "prompt is required"),
+        (pictures is None or 2 <= len(pictures) <= 5, "base64Array takes 2 to 5 pictures"),
+        (all(one.startswith("data:image/") for one in pictures or ()), "base64Array takes data URLs"),
+        (not changes or action is not None or "customId" in body, "action is required"),
+        (action not in ("UPSCALE", "VARIATION", "REMIX") or body.get("index") in (1, 2, 3, 4), "index is required"),
+        (action != "INPAINT" or bool(body.get("maskBase64")), "maskBase64 is required"),
     )
 
 

@@ -17,6 +17,7 @@ from telecine.providers.http.getters import at
 from telecine.providers.ima.answers import KEPT, fine, job_of, name_of, status_of, videos_of
 from telecine.providers.ima.content import CONTENT
 from telecine.providers.ima.images import IMAGES
+from telecine.providers.ima.midjourney import midjourney
 from telecine.providers.ima.videos import VIDEOS
 from telecine.wires import ima as wire
 from telecine.wires.ima import images, videos
@@ -37,7 +38,7 @@ class ImaOptions(HttpOptions, frozen=True, forbid_unknown_fields=True):
     """In which style videos are asked for: as its SDKs do, or as a list of contents."""
 
 
-_VIDEOS: Final = Vendor(
+_ALONE: Final = Vendor(
     name="ima",
     title="IMA",
     speaks=frozenset({"ima"}),
@@ -62,6 +63,7 @@ _VIDEOS: Final = Vendor(
     pinged=lambda said: "" if fine(said) else ", no such task",
     known=(_ABSENT,),
 )
+_VIDEOS: Final = replace(_ALONE, later=(midjourney(_ALONE),))
 IMA: Final[Vendor] = replace(
     _VIDEOS,
     forms={"videos": _VIDEOS, "content": replace(_VIDEOS, ops={**IMAGES, **CONTENT})},

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+MODELS: Final = re.compile(r"(?:midjourney|mj)(?:[-_].*)?", re.IGNORECASE | re.DOTALL)
+"""Names of Midjourney's models, by which these paths are meant: no body has one."""
 YOUCHUAN_HEADER: Final = "x-youchuan-setting"
 """Of an imagine: settings of one of their upstreams."""
 REROLL: Final = "REROLL"
