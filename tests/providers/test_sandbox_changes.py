@@ -157,9 +157,13 @@ async def test_a_pan_goes_on_to_that_side(
     assert not near(shown.getpixel(outside), RED)
 
 
-@pytest.mark.parametrize("transparent", [True, False])
-async def test_what_the_mask_covers_is_drawn_anew_and_nothing_else(sandbox: Sandbox, *, transparent: bool) -> None:
-    request = replace(sent("inpaint", "image", "mask", count=2), prompt="a gull")
+@pytest.mark.parametrize(
+    ("operation", "transparent"), [("inpaint", True), ("inpaint", False), ("image_to_image", True)]
+)
+async def test_what_the_mask_covers_is_drawn_anew_and_nothing_else(
+    sandbox: Sandbox, operation: str, *, transparent: bool
+) -> None:
+    request = replace(sent(operation, "image", "mask", count=2), prompt="a gull", size="120x80")
     _, contents = await sandbox.made(request, image=halves(), mask=mask(transparent=transparent))
     before = still(halves())
     assert len(set(contents)) == 2

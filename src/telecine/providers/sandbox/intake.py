@@ -62,13 +62,13 @@ class Intake:
         """
         found: list[Given] = []
         request = submission.request
-        if request.source is not None and recipe_of(request.operation).draws in FOLLOWING:
+        if request.source is not None and recipe_of(request).draws in FOLLOWING:
             role, path = await self._source(submission)
             found.append(await self._kept(role, path, submission, 0))
         for item in shown(request):
             path = await media.as_upload(item, _BYTES[look_of(item.role)])
             found.append(await self._kept(item.role, path, submission, len(found)))
-        if recipe_of(request.operation).draws == "repainted" and not any(one.role == "mask" for one in found):
+        if recipe_of(request).draws == "repainted" and not any(one.role == "mask" for one in found):
             raise invalid("To draw a part of a picture anew takes a mask.", "inputs.mask")
         return tuple(found)
 
@@ -101,7 +101,7 @@ class Intake:
         look = look_of(role)
         width, height, seconds = await self._measure(path, look, submission)
         given = replace(Given(role, look, sha256), width=width, height=height, seconds=seconds)
-        if recipe_of(submission.request.operation).draws == "described":
+        if recipe_of(submission.request).draws == "described":
             given = replace(given, looks=await self._run(submission, "image", looking.look, path))
         return given
 

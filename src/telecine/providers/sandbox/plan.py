@@ -26,7 +26,7 @@ from telecine.nouns.sizes import short_side
 from telecine.providers.sandbox import directives, shape
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.lyrics import style_of, title_of, write
-from telecine.providers.sandbox.recipes import CALLS, GROWN, KEPT, WORDS, Given, recipe_of
+from telecine.providers.sandbox.recipes import CALLS, GROWN, WORDS, Given, recipe_of
 from telecine.providers.sandbox.taking import begins_with_source, opening, take, undrawn
 from telecine.providers.sandbox.words import described, shortened
 from telecine.wires.kling import MODES
@@ -56,7 +56,7 @@ def plan(
     request = _once_more(request, before)
     orders, text = directives.read(wording(request))
     ability = known.ability(request.model, request.operation)
-    kind, draws = makes_of(request), recipe_of(request.operation).draws
+    kind, draws = makes_of(request), recipe_of(request).draws
     width, height = shape.size(request, ability, picture, given)
     duration = shape.duration(request, ability, given)
     shape.check_count(request)
@@ -204,7 +204,8 @@ def _follows(request: GenerationRequest, job: SandboxJob) -> bool:
     """Whether the frame of what is made is that of something that nobody has seen yet."""
     if opening(request) is not None or begins_with_source(request):
         return True
-    return bool(job.draws) and (job.kind == "video" or job.draws in (*GROWN, *KEPT, "larger", "again"))
+    recipe = recipe_of(request)
+    return bool(job.draws) and (job.kind == "video" or job.draws in (*GROWN, "larger", "again") or recipe.keeps)
 
 
 def _title(request: GenerationRequest) -> str:

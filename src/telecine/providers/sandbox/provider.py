@@ -103,7 +103,7 @@ class SandboxProvider(Provider):
             if code is not None:
                 return _refusal(code)
             await self._sweep()
-            item, recipe = opening(submission.request), recipe_of(submission.request.operation)
+            item, recipe = opening(submission.request), recipe_of(submission.request)
             follows = begins_with_source(submission.request)
             has_files = item is not None or recipe.of or follows or recipe.draws == "again"
             if has_files and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
@@ -120,7 +120,7 @@ class SandboxProvider(Provider):
     async def _planned(self, submission: Submission, media: MediaReader) -> SandboxJob:
         """The job, with its files beside it. Raises GatewayError, FetchError."""
         request, handle = submission.request, submission.handle
-        item, recipe = opening(request), recipe_of(request.operation)
+        item, recipe = opening(request), recipe_of(request)
         size, sha256 = None, ""
         if item is not None:
             size, sha256 = await self._intake.opening(item, submission, media)

@@ -25,8 +25,6 @@ GROWN: Final[tuple[Draws, ...]] = ("grown", "wider", "further")
 """A picture on a larger ground."""
 CHANGED: Final[tuple[Draws, ...]] = ("larger", "varied", "repainted", "blended", "recoloured", "swapped")
 """What becomes of pictures, drawn by `changes`."""
-KEPT: Final[tuple[Draws, ...]] = ("varied", "repainted", "recoloured", "swapped")
-"""A picture that has the size of the one that it is made of."""
 Look = Literal["image", "video", "audio"]
 
 
@@ -36,9 +34,12 @@ class Recipe(msgspec.Struct, frozen=True):
     draws: Draws
     of: tuple[Role, ...] = ()
     """The roles of the inputs that are seen or heard, in this order; the first input among them gives the frame."""
+    keeps: bool = False
+    """It has the size of the picture that it is made of, where none is asked for."""
 
 
 _DRAWN: Final = Recipe("")
+_MASKED: Final = Recipe("repainted", ("image", "mask"))
 _RECIPES: Final[Mapping[str, Recipe]] = {
     "image_to_image": Recipe("pictures", ("image", "reference", "scene", "style")),
     "image_variation": Recipe("pictures", ("image",)),
@@ -56,14 +57,14 @@ _RECIPES: Final[Mapping[str, Recipe]] = {
     "kling:recognize_image": Recipe("objects", ("image",)),
     "create_character": Recipe("character", ("video",)),
     "upscale": Recipe("larger", ("image",)),
-    "vary": Recipe("varied", ("image",)),
+    "vary": Recipe("varied", ("image",), keeps=True),
     "reroll": Recipe("again"),
-    "zoom": Recipe("wider", ("image",)),
+    "zoom": Recipe("wider", ("image",), keeps=True),
     "pan": Recipe("further", ("image",)),
-    "inpaint": Recipe("repainted", ("image", "mask")),
+    "inpaint": Recipe("repainted", ("image", "mask"), keeps=True),
     "blend": Recipe("blended", ("image",)),
-    "midjourney:retexture": Recipe("recoloured", ("image",)),
-    "swap_face": Recipe("swapped", ("image", "person")),
+    "midjourney:retexture": Recipe("recoloured", ("image",), keeps=True),
+    "swap_face": Recipe("swapped", ("image", "person"), keeps=True),
     "describe": Recipe("described", ("image",)),
     "shorten": Recipe("shortened"),
 }
@@ -97,14 +98,17 @@ class Given(msgspec.Struct, frozen=True):
     """What is seen in a picture that is to be described."""
 
 
-def recipe_of(operation: str) -> Recipe:
-    """How the operation is drawn: what is not in the table, of its prompt and the picture that it begins with."""
-    return _RECIPES.get(operation, _DRAWN)
+def recipe_of(request: GenerationRequest) -> Recipe:
+    """How what is asked for is drawn: an operation that is not in the table, of its prompt and the picture that it
+    begins with; an edit of one picture under a mask, as that picture."""
+    if request.operation == "image_to_image" and sorted(one.role for one in request.inputs) == ["image", "mask"]:
+        return _MASKED
+    return _RECIPES.get(request.operation, _DRAWN)
 
 
 def shown(request: GenerationRequest) -> list[MediaInput]:
     """The inputs that are seen or heard, in the recipe's order."""
-    return [item for role in recipe_of(request.operation).of for item in request.with_role(role)][:MOST]
+    return [item for role in recipe_of(request).of for item in request.with_role(role)][:MOST]
 
 
 def look_of(role: Role) -> Look:

@@ -13,7 +13,7 @@ from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import ChangeParameters, ExpandParameters
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.sizes import parse_ratio, parse_size
-from telecine.providers.sandbox.recipes import KEPT, Given, recipe_of
+from telecine.providers.sandbox.recipes import Given, recipe_of
 
 _SIDE: Final = (16, 4096)
 _MOST_PIXELS: Final = 4096 * 2304
@@ -33,7 +33,8 @@ def size(
     request: GenerationRequest, ability: Ability | None, picture: tuple[int, int] | None, given: Sequence[Given]
 ) -> tuple[int, int]:
     """(width, height) in pixels. `picture`: the size of the one that it begins with. Raises GatewayError."""
-    kind, draws = makes_of(request), recipe_of(request.operation).draws
+    kind, recipe = makes_of(request), recipe_of(request)
+    draws = recipe.draws
     seen = picture or next(((one.width, one.height) for one in given if one.look != "audio"), None)
     if kind in ("audio", "text"):
         return _COVER, _COVER
@@ -45,7 +46,7 @@ def size(
     elif draws == "larger" and not asked:
         factor = change_of(request).factor or _LARGER
         width, height = _within(base[0] * factor, base[1] * factor)
-    elif draws in ("wider", *KEPT) and not (request.size or request.resolution):
+    elif recipe.keeps and not (request.size or request.resolution):
         width, height = _reframed(base, request.aspect_ratio)
     elif draws in _KEEPS_FRAME and seen and not asked:
         width, height = _within(*seen)
@@ -58,7 +59,7 @@ def size(
 
 def duration(request: GenerationRequest, ability: Ability | None, given: Sequence[Given]) -> float:
     """Seconds of each file, where it lasts. Raises GatewayError."""
-    kind, draws = makes_of(request), recipe_of(request.operation).draws
+    kind, draws = makes_of(request), recipe_of(request).draws
     sung = kind in ("audio", "text")
     usual, longest = (_SONG, _LONGEST_SONG) if sung else (_DURATION, _LONGEST)
     usual = _DURATION if draws == "sound" else usual
@@ -83,7 +84,7 @@ def check_count(request: GenerationRequest) -> None:
 def growth(request: GenerationRequest, base: tuple[int, int] = (1, 1)) -> tuple[float, float, float, float]:
     """By how much a picture grows above, below, on the left and on the right; `base` is its size. Raises
     GatewayError."""
-    draws = recipe_of(request.operation).draws
+    draws = recipe_of(request).draws
     if draws == "further":
         direction = change_of(request).direction or "right"
         if direction not in _SIDES:

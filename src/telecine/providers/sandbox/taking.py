@@ -60,7 +60,7 @@ def _taken(operation: str) -> frozenset[str]:
 
 def opening(request: GenerationRequest) -> MediaInput | None:
     """The picture that the job begins with, where it is drawn of nothing else; an image job draws its prompt only."""
-    if makes_of(request) != "video" or recipe_of(request.operation).of:
+    if makes_of(request) != "video" or recipe_of(request).of:
         return None
     return next((item for role in _OPENING for item in request.with_role(role)), None)
 
