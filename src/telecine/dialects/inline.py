@@ -154,7 +154,7 @@ async def stored(
             if one is not None:
                 inputs.append(one)
                 continue
-            chunks = _read(source.file) if source.file is not None else _slices(content)
+            chunks = chunks_of(source.file) if source.file is not None else _slices(content)
             kept = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
             inputs.append(msgspec.structs.replace(kept, trajectory=source.trajectory, fills=source.fills))
             if look is not None:
@@ -266,6 +266,7 @@ async def _slices(content: bytes) -> AsyncIterator[bytes]:
         yield content[start : start + _CHUNK]
 
 
-async def _read(file: UploadFile) -> AsyncIterator[bytes]:
+async def chunks_of(file: UploadFile) -> AsyncIterator[bytes]:
+    """The bytes of a file that came in a form."""
     while chunk := await file.read(_CHUNK):
         yield chunk

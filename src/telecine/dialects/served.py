@@ -7,7 +7,7 @@ from typing import Final
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
-from telecine.dialects.ima import IMA
+from telecine.dialects.ima import IMA, IMA_ASSETS
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling2 import KLING2
 from telecine.dialects.midjourney import MIDJOURNEY
@@ -18,6 +18,7 @@ from telecine.dialects.tasks import TASKS
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
     IMA,
+    IMA_ASSETS,
     IMAGES,
     KLING,
     KLING_COSTS,

@@ -9,6 +9,6 @@ files of `telecine.wires.ima`.
 
 from __future__ import annotations
 
-from telecine.dialects.ima.routes import IMA
+from telecine.dialects.ima.routes import IMA, IMA_ASSETS
 
-__all__ = ["IMA"]
+__all__ = ["IMA", "IMA_ASSETS"]

@@ -194,5 +194,7 @@ ERRORS: Final = Errors(
     finer=_finer,
     fields=FIELDS,
 )
-OTHER_ERRORS: Final = Errors(envelope=_refusal, shape=ErrorResponse, codes=_CODES, fields=FIELDS)
+OTHER_ERRORS: Final = Errors(
+    envelope=_refusal, shape=ErrorResponse, codes=_CODES, fields=Fields({"about": "description", "type": "group_type"})
+)
 """Of what is no task."""

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from telecine.dialects.call import Call
 from telecine.dialects.dialect import Claim, Dialect, each_status
 from telecine.dialects.document import Sent
+from telecine.dialects.ima.assets import ROWS as ASSET_ROWS
 from telecine.dialects.ima.images import NAMES as IMAGE_NAMES
 from telecine.dialects.ima.images import manner_of, parse_image, wait_of
 from telecine.dialects.ima.render import (
     ERRORS,
+    OTHER_ERRORS,
     ImaImageGenerationResponse,
     fetched,
     image_created,
@@ -30,7 +32,7 @@ from telecine.dialects.openai.image_render import images
 from telecine.dialects.rows import Create, Read, Row, making
 from telecine.nouns.ids import TASK
 from telecine.tasks.view import View
-from telecine.wires.ima import GENERATIONS, IMAGES, KLING, VIDEOS
+from telecine.wires.ima import GENERATIONS, IMAGES, KLING, VIDEOS, assets
 from telecine.wires.ima.images import (
     PRO,
     ImaImageCreateTaskResponse,
@@ -161,4 +163,16 @@ IMA: Final = Dialect(
     errors=ERRORS,
     announce=each_status(told),
     sent=(Sent("ima", "ima", "A task's new status, to its callback_url", ImaImageTaskFetchResponse, _SENT),),
+)
+IMA_ASSETS: Final = Dialect(
+    name=_NAME,
+    claimed=(
+        Claim(f"{ROOT}{assets.ROOT}"),
+        # Nobody else has these, so that no key need say anything.
+        *(Claim(row.path, form=_NOTHING_MORE, method="POST") for row in ASSET_ROWS),
+    ),
+    roots=(ROOT, ""),
+    rows=ASSET_ROWS,
+    id_form=TASK,
+    errors=OTHER_ERRORS,
 )

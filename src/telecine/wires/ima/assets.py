@@ -9,7 +9,7 @@ two numbers.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -32,7 +32,7 @@ PROCESSING: Final = "Processing"
 ACTIVE: Final = "Active"
 FAILED: Final = "Failed"
 """Status of an asset."""
-KINDS: Final = {"image": "Image", "video": "Video", "audio": "Audio"}
+KINDS: Final[dict[Literal["image", "video", "audio"], str]] = {"image": "Image", "video": "Video", "audio": "Audio"}
 """By our kind of file, `AssetType`."""
 GROUP_TYPE: Final = "AIGC"
 PROJECT: Final = "default"
@@ -80,9 +80,11 @@ class AssetGroupListRequest(msgspec.Struct, kw_only=True):
 
 
 class AssetGetRequest(msgspec.Struct, kw_only=True):
-    """One group, or one asset."""
+    """One group, or one asset: by `id`, or by the other name that its kind has."""
 
-    id: str
+    id: str | None = None
+    asset_id: str | None = None
+    group_id: str | None = None
     project_name: Word | None = None
 
 
