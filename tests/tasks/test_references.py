@@ -126,7 +126,8 @@ async def test_every_way_to_name_a_source(tmp_path: Path, named: str) -> None:
         await house.pass_time(60)
         told = house.provider.sent[-1]
         clip = "v1" if "output" in named else None
-        assert told.source == Source("u1", first.request, clip, first.request.model)
+        item = None if clip is None else 0
+        assert told.source == Source("u1", first.request, clip, first.request.model, item)
 
 
 def synced(session: Reference, sound: str | None = None) -> GenerationRequest:
@@ -155,7 +156,8 @@ async def test_a_session_and_a_sound_are_known_where_they_were_made(tmp_path: Pa
             task = (await house.tasks.create(house.me, request, "kling")).task
             await house.pass_time(5)
             told = house.provider.sent[-1]
-            assert (told.source, told.named.get(said, said)) == (Source(None, look_of(told), "s1", look.model), "a1")
+            followed = Source(None, look_of(told), "s1", look.model, item=0)
+            assert (told.source, told.named.get(said, said)) == (followed, "a1")
             assert task.source_task == session.id
         other = await stranger(house)
         for request, param in (
@@ -322,7 +324,7 @@ async def test_a_retry_follows_the_same_source(tmp_path: Path) -> None:
         await house.pass_time(30)
         again = await house.tasks.retry(house.me, second.id)
         assert (again.task.source_task, again.task.request.source) == (first.id, second.request.source)
-        assert house.provider.sent[-1].source == Source("u1", first.request, "v1", first.request.model)
+        assert house.provider.sent[-1].source == Source("u1", first.request, "v1", first.request.model, item=0)
 
 
 async def test_older_records_name_their_source_in_the_column_alone(tmp_path: Path) -> None:
