@@ -24,6 +24,7 @@ from telecine.server.gateway import Gateway
 from telecine.server.run import Ready, address_of, answer, bind
 from tests import records
 from tests.clock import FastClock
+from tests.worker_pool import keep_workers
 
 KEY = "key-of-the-live-tests-0123456789"
 OTHER_KEY = "key-of-another-account-0123456789"
@@ -61,6 +62,7 @@ _TROUBLE = (
 )
 
 T = TypeVar("T")
+keep_workers()
 
 
 class Answer(NamedTuple):
