@@ -304,6 +304,13 @@ class FakeMedia:
     def object_link(self, key: str) -> str:
         return f"https://media.test/{key}"
 
+    def object_of(self, url: str) -> str | None:
+        key = url.removeprefix("https://media.test/in/")
+        return key if key != url and int(key) <= len(self.stored) else None
+
+    async def read_object(self, key: str) -> AsyncGenerator[bytes]:
+        yield self.stored[int(key) - 1][1]
+
     def ticket(self, name: str) -> str:
         return f"for-{name}"
 

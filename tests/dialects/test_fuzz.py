@@ -25,6 +25,9 @@ from telecine.dialects.kling.create import parse as parse_kling
 from telecine.dialects.kling.videos import VIDEOS
 from telecine.dialects.kling2 import KLING2
 from telecine.dialects.kling2.create import OPERATIONS as KLINGS2
+from telecine.dialects.midjourney import MIDJOURNEY
+from telecine.dialects.midjourney import create as midjourney
+from telecine.dialects.midjourney.videos import parse_video
 from telecine.dialects.openai import OPENAI, follow
 from telecine.dialects.openai import create as openai
 from telecine.dialects.openai.pictures import REPEATABLE
@@ -145,6 +148,23 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         lambda body: bizyair.parse_model(CALL, body),
         BIZYAIR,
         {"prompt": "a", "image_urls": ["https://a"]},
+    ),
+    "midjourney": (
+        lambda body: midjourney.parse_imagine(CALL, body),
+        MIDJOURNEY,
+        {
+            "prompt": "https://a a cat --ar 16:9 --seed 5 --no b --tile",
+            "base64Array": ["data:image/png;base64,AAAA", "https://a"],
+            "mode": "FAST",
+            "accountFilter": {"modes": ["FAST"]},
+            "state": "s",
+            "new": [1],
+        },
+    ),
+    "midjourney-video": (
+        lambda body: parse_video(CALL, body),
+        MIDJOURNEY,
+        {"prompt": "a --bs 2", "taskId": "5", "index": 1.0, "endImage": "AAAA", "loop": True, "motion": "low"},
     ),
     "tasks": (
         lambda body: tasks.parse_create(body, catalogue.load()),

@@ -134,3 +134,21 @@ def test_links_to_outputs_and_to_objects_do_not_pass_for_each_other() -> None:
     link = SIGNER.make_object(KEY, EXPIRES).removeprefix("https://media.example.com/media/")
     folder, ticket, name = link.rsplit("/", 2)
     assert SIGNER.verify(folder, ticket, name, MOMENT) is None
+
+
+def test_a_link_to_an_object_is_read_back_while_it_is_good() -> None:
+    signer = Signer(b"s" * 32, "https://tele.test/")
+    link = signer.make_object("a7/in/1.png", 1000)
+    assert signer.object_of(link, 999.0) == "a7/in/1.png"
+    assert signer.object_of(link, 1000.0) is None
+    others = (f"{link}?a=b", link.replace("tele", "other"), link.replace("in/", "in2/"), "https://tele.test/media/", "")
+    assert [signer.object_of(one, 0.0) for one in others] == [None] * 5
+
+
+def test_a_ticket_opens_what_it_was_made_for_while_it_is_good() -> None:
+    signer, other = Signer(b"s" * 32, "https://tele.test"), Signer(b"t" * 32, "https://tele.test")
+    ticket = signer.ticket("/mj/image/7", 1000)
+    assert signer.admits("/mj/image/7", ticket, 999.0)
+    assert not signer.admits("/mj/image/7", ticket, 1000.0)
+    assert not signer.admits("/mj/image/8", ticket, 0.0)
+    assert not any(other.admits("/mj/image/7", one, 0.0) for one in (ticket, "", "x", "-", ticket[:-1]))

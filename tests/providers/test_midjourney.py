@@ -13,7 +13,7 @@ from telecine.net.client import Client
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference
 from telecine.providers.base import (
     Accepted,
     Channel,
@@ -178,6 +178,15 @@ WEBP = "data:image/webp;base64,"
             "submit/video",
             {"image": DATA, "endImage": DATA, "motion": "high", "loop": True, "batchSize": 2}
             | {"videoType": "vid_1.1_i2v_720", "prompt": "a paper boat"},
+        ),
+        (
+            asked(
+                "image_to_video",
+                inputs=(FIRST,),
+                native=Native("midjourney", {}, {"resolution": Novel("vid_2_i2v_1080", "No.")}),
+            ),
+            "submit/video",
+            {"image": DATA, "videoType": "vid_2_i2v_1080"},
         ),
     ],
 )

@@ -149,6 +149,14 @@ class Media(Protocol):
         """A signed public URL of what `store` stored under `key`, good for some hours."""
         ...
 
+    def object_of(self, url: str) -> str | None:
+        """The key of what an `object_link` that is still good leads to; None for any other URL."""
+        ...
+
+    def read_object(self, key: str) -> AsyncGenerator[bytes]:
+        """The bytes under `key`, in chunks. Raises FileNotFoundError where they are gone."""
+        ...
+
     def ticket(self, name: str) -> str:
         """What opens the thing with this name to whoever has no key, for as long as links are good."""
         ...

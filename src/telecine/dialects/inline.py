@@ -123,7 +123,7 @@ async def keep_media(
     if not sources:
         return request
     for source in sources:
-        if source.url is not None and not is_asset(source.url):
+        if source.url is not None and not is_asset(source.url) and edge.media.object_of(source.url) is None:
             edge.media.check_url(source.url, param=source.param)
     there = [await _there(edge, principal, source, look) for source in sources]
     known = [one or source.placeholder() for one, source in zip(there, sources, strict=True)]
@@ -155,6 +155,8 @@ async def stored(
                 inputs.append(one)
                 continue
             chunks = chunks_of(source.file) if source.file is not None else _slices(content)
+            if source.url is not None:
+                chunks = _copied(edge.media, source)
             kept = await edge.media.store(principal, source.role, chunks, param=source.param, max_bytes=max_bytes)
             inputs.append(msgspec.structs.replace(kept, trajectory=source.trajectory, fills=source.fills))
             if look is not None:
@@ -166,10 +168,12 @@ async def stored(
 
 
 async def _there(edge: Edge, principal: Principal, source: Source, look: Look | None) -> MediaInput | None:
-    """The input where nothing of it has to be stored: at a URL of the client's, or in its library. Raises
-    GatewayError."""
-    if source.url is None or not is_asset(source.url):
-        return None if source.url is None else source.placeholder()
+    """The input where nothing of it has to be stored: at a URL of the client's, or in its library. What a link of our
+    own leads to is copied, for it ends. Raises GatewayError."""
+    if source.url is None or edge.media.object_of(source.url) is not None:
+        return None
+    if not is_asset(source.url):
+        return source.placeholder()
     found = await from_library(edge.assets, principal, source.url, source.param)
     if source.fills is None:
         check_kind(found, source.role, source.param)
@@ -259,6 +263,15 @@ def _from_base64(text: str) -> bytes | None:
     except ValueError:
         return None
     return bytes(found)
+
+
+async def _copied(media: Media, source: Source) -> AsyncIterator[bytes]:
+    """What a link of our own leads to. Raises GatewayError where that is gone."""
+    try:
+        async for chunk in media.read_object(media.object_of(source.url or "") or ""):
+            yield chunk
+    except FileNotFoundError:
+        raise invalid(f"{source.param}: this file no longer exists.", source.param) from None
 
 
 async def _slices(content: bytes) -> AsyncIterator[bytes]:

@@ -42,6 +42,11 @@ class Signer:
         self._public_url = public_url
         self._link_seconds = link_seconds
 
+    @property
+    def _base(self) -> str:
+        base = self._public_url if isinstance(self._public_url, str) else self._public_url()
+        return base.rstrip("/")
+
     def expiry(self, now: float, until: float = 0.0) -> int:
         """When a link made at `now` ends, not before `until`: rounded up, so that all links of one day are the same and
         caches keep them.
@@ -92,11 +97,18 @@ class Signer:
         """
         return f"{folder}/{name}" if self._genuine(folder, ticket, name, now) else None
 
+    def object_of(self, url: str, now: float) -> str | None:
+        """The key that `url` names, where it is a link of `make_object` that is still good; None for any other."""
+        folder, _, rest = url.removeprefix(f"{self._base}/media/").rpartition("/")
+        folder, _, ticket = folder.rpartition("/")
+        if not url.startswith(f"{self._base}/media/") or folder.count("/") != 1:
+            return None
+        return self.verify_object(folder, ticket, rest, now)
+
     def _link(self, identity: str, name: str, expires: int) -> str:
-        base = self._public_url if isinstance(self._public_url, str) else self._public_url()
         until = _base36(expires)
         ticket = f"{until}-{self._sign(identity, until, name, self._secrets[0])}"
-        return f"{base.rstrip('/')}/media/{identity}/{ticket}/{name}"
+        return f"{self._base}/media/{identity}/{ticket}/{name}"
 
     def _genuine(self, identity: str, ticket: str, name: str, now: float) -> bool:
         """Whether we have signed these, and they are still good."""

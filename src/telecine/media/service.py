@@ -86,6 +86,14 @@ class MediaService:
         """A signed public URL of the object under `key`, for an upstream; it ends in some hours."""
         return self._signer.make_object(key, math.ceil(self._clock.now()) + OBJECT_SECONDS)
 
+    def object_of(self, url: str) -> str | None:
+        """The key of what an `object_link` that is still good leads to; None for any other URL."""
+        return self._signer.object_of(url, self._clock.now())
+
+    def read_object(self, key: str) -> AsyncGenerator[bytes]:
+        """The bytes under `key`, in chunks of constant size. Raises FileNotFoundError where they are gone."""
+        return self._storage.read(key)
+
     def ticket(self, name: str) -> str:
         """What opens the thing with this name to whoever has no key, for as long as links are good."""
         return self._signer.ticket(name, self._signer.expiry(self._clock.now() + _MARGIN))

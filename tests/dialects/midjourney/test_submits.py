@@ -320,6 +320,20 @@ async def test_upload_discord_images_answers_with_links_of_our_own() -> None:
     assert not house.tasks.created
 
 
+async def test_a_link_that_was_uploaded_is_a_picture_that_is_here() -> None:
+    house = House(MIDJOURNEY)
+    data = f"data:image/png;base64,{base64_of(picture(form='PNG'))}"
+    told = (await house.call("POST", f"/mj{UPLOAD}", json={"base64Array": [data]})).json()
+    (link,) = told["result"]
+    body = {"prompt": f"{link} in gold --ar 1:1", "base64Array": [link]}
+    assert (await house.call("POST", f"/mj{IMAGINE}", json=body)).status_code == 200
+    request = house.request
+    assert [(one.url, one.object_key) for one in request.inputs] == [(None, "in/2"), (None, "in/3")]
+    assert request.native is not None
+    assert request.native.own == {"prompt": ("prompt", "in gold --ar 1:1")}
+    assert {content for _, content in house.media.stored} == {picture(form="PNG")}
+
+
 @pytest.mark.parametrize(
     "given", [None, [], [URL], ["data:image/png;base64,aGk="], ["aGk=", "?"], ["data:image/png,x"], ["aGk="] * 11]
 )

@@ -79,7 +79,7 @@ def asked(
         objection = f"prompt: '--{alone[0][:32]}' is known to Midjourney alone, and this model's channel is another."
         novel["prompt"] = Novel(f"--{alone[0]}", objection)
     niji = wire.bot_type == NIJI_BOT or "niji" in said.names
-    own = {"prompt": ("prompt", prompt)} if prompt is not None and (said.flags or said.pictures) else {}
+    own = {"prompt": ("prompt", _theirs(call, prompt))} if prompt is not None and (said.flags or said.pictures) else {}
     native = Native(DIALECT, unknown, novel, own) if unknown or novel or own else None
     return Asked(
         model=wire.model or (NIJI if niji else MODEL),
@@ -155,8 +155,16 @@ def pictures(texts: Sequence[str] | None, param: str, role: Role) -> list[Source
 def check_words(call: Call, prompt: str) -> None:
     """Raise GatewayError where a prompt holds a URL that we would never fetch: its upstream would, in our name."""
     for word in prompt.split():
-        if is_url(word):
+        if is_url(word) and call.edge.media.object_of(word) is None:
             call.edge.media.check_url(word, param="prompt")
+
+
+def _theirs(call: Call, prompt: str) -> str:
+    """The prompt as an upstream of Midjourney's is told it: without links of our own, whose pictures it is sent."""
+    for url in read(prompt).pictures:
+        if call.edge.media.object_of(url) is not None:
+            prompt = prompt.replace(url, "", 1).lstrip()
+    return prompt
 
 
 def _grid(

@@ -102,7 +102,8 @@ def video(draft: Draft) -> None:
     if given.custom_id is not None:
         _animate(draft, text)
         return
-    body |= {"motion": given.motion or "low", "batchSize": request.count, "videoType": _VIDEOS[lines]}
+    kind = draft.take.novel("resolution") or _VIDEOS[lines]
+    body |= {"motion": given.motion or "low", "batchSize": request.count, "videoType": kind}
     if text:
         body["prompt"] = text
     if given.loop is not None:
