@@ -240,6 +240,7 @@ class FakeTasks:
             and (form is not None or not operations or view.task.operation in operations)
             and (wanted.kind is None or OPERATIONS[view.task.operation].makes == wanted.kind)
             and (not wanted.statuses or view.task.status in wanted.statuses)
+            and (wanted.source is None or view.task.source_task == wanted.source)
             and (wanted.model is None or view.task.model == wanted.model)
             and (after is None or (view.task.id > after if wanted.ascending else view.task.id < after))
         ][wanted.offset :]

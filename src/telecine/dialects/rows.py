@@ -104,6 +104,7 @@ class _Wanted(msgspec.Struct, frozen=True):
     draft: bool
     wait: Wait
     call: Call
+    form: str | None
 
 
 def at_once(_: Call) -> Wait:
@@ -121,8 +122,8 @@ class Create(Row, frozen=True, kw_only=True):
     show: Show
     source: Find | None = None
     """The task that it follows up, where the path names one: found before the body is read, and then `call.source`."""
-    form: str | None = None
-    """The path that makes it, as `kling:text2video`, where lists go by that."""
+    form: Callable[[Body], str | None] | str | None = None
+    """The path that makes it, as `kling:text2video`, where lists go by that; where its body says it, how to tell."""
     most: int = MAX_INLINE
     """Bytes of one file that comes within the request."""
     look: Look | None = None
@@ -154,7 +155,7 @@ class Create(Row, frozen=True, kw_only=True):
         wanted = await self._wanted(call)  # the create may wait for a while, and needs no more of the body
         call, wait, draft = wanted.call, wanted.wait, wanted.draft
         view = await call.edge.tasks.create(
-            call.principal, wanted.request, call.dialect, form=self.form, idempotency=said, draft=draft
+            call.principal, wanted.request, call.dialect, form=wanted.form, idempotency=said, draft=draft
         )
         del wanted
         wait = Wait() if draft else wait  # nothing happens to a draft
@@ -170,10 +171,11 @@ class Create(Row, frozen=True, kw_only=True):
             hook = self.hook if isinstance(self.hook, str) else self.hook(body)
             call = msgspec.structs.replace(call, manner=self.manner(call, body))
             draft, wait = self.draft(body), self.wait(call)
+            made_by = self.form(body) if callable(self.form) else self.form
             wanted = await keep_media(
                 call.edge, call.principal, *parsed, max_bytes=self.most, look=self.look, hook=hook
             )
-            return _Wanted(wanted, draft, wait, call)
+            return _Wanted(wanted, draft, wait, call, made_by)
         finally:
             await request.close()
             release(request.scope)

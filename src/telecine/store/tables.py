@@ -321,6 +321,7 @@ tasks = Table(  # written by tasks/
     Column("buried_at", Double, server_default=text("0")),
     Column("blanked_at", Double),  # written by server/retention and accounts/erase: its prompt and inputs are gone
     Index("ix_tasks_account_id_id", "account_id", "id"),
+    Index("ix_tasks_source_task", "source_task", sqlite_where=text("source_task IS NOT NULL")),
     Index("ix_tasks_ended_at", "ended_at", sqlite_where=text("blanked_at IS NULL AND ended_at IS NOT NULL")),
     Index(  # tasks in flight are counted at every create of a limited account or key
         "ix_tasks_in_flight", "account_id", "key_id", sqlite_where=text("ended_at IS NULL")

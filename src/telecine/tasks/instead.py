@@ -47,6 +47,11 @@ class Instead(msgspec.Struct, frozen=True):
     """Its mask is made transparent where it is light."""
 
 
+def may_be_done_instead(request: GenerationRequest) -> bool:
+    """Whether something else could be done in the place of the request."""
+    return request.source is not None and request.operation in _WAYS
+
+
 def ways(request: GenerationRequest, source: Task, outputs: tuple[Output, ...], *, draft: bool) -> list[Instead]:
     """What could be done instead, the likeliest first. Raises GatewayError where the source cannot be followed up."""
     find = _WAYS.get(request.operation)

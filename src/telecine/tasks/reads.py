@@ -154,6 +154,8 @@ class TaskReads:
             conditions.append(_made_by(wanted.form, wanted.operations))
         elif wanted.operations:
             conditions.append(table.operation.in_(wanted.operations))
+        if wanted.source is not None:
+            conditions.append(table.source_task == wanted.source)
         if wanted.statuses:
             conditions.append(or_(*(_has_status(status) for status in wanted.statuses)))
         if wanted.model is not None:

@@ -20,6 +20,7 @@ from telecine.tasks.create import Origin, store
 from telecine.tasks.draft import complete, ended_as_draft
 from telecine.tasks.events import News, Timelines, follow
 from telecine.tasks.idempotency import HEADER, Idempotency, refused_at_once
+from telecine.tasks.instead import may_be_done_instead
 from telecine.tasks.line import places
 from telecine.tasks.references import find
 from telecine.tasks.retry import once_more
@@ -132,6 +133,8 @@ class TaskService:
         """Raise what `create` would, as far as that can be told without storing anything."""
         check_names(request)
         request = understood(self._context, request)
+        if may_be_done_instead(request):  # which is seen once its source has been found
+            return
         quote(self._context, principal, admit(self._context, self._catalogue, principal, request), request)
 
     async def get(self, principal: Principal, task_id: int) -> View:

@@ -52,6 +52,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """The path that made them, as `kling:text2video`. A task that no path of that dialect made counts by what it does:
     see `operations`."""
     operations: tuple[str, ...] = ()
+    source: int | None = None
+    """The task that they follow up."""
     statuses: tuple[str, ...] = ()
     """As clients see them (`Task.status`)."""
     model: str | None = None

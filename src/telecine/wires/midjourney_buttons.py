@@ -15,8 +15,6 @@ import msgspec
 
 Does = Literal["upscale", "vary", "reroll", "zoom", "pan", "inpaint", "animate", "extend", "imagine", "describe"]
 """What a button does: the last two stand below a description, and draw what a line of it says, or describe again."""
-PRIMARY: Final = 3
-PLAIN: Final = 2
 _MOST: Final = 512
 """Characters of a customId; Discord's have 100 at most."""
 _ACROSS: Final[Mapping[str, float]] = {"50": 2.0, "75": 1.5}
@@ -26,13 +24,14 @@ _LARGER: Final = re.compile(r"upsample_v\w{1,4}_(\d)x(?:_(subtle|creative))?", r
 
 
 class Button(msgspec.Struct, frozen=True, rename="camel"):
-    """One of a task's `buttons`."""
+    """One of a task's `buttons` (Discord's component)."""
 
     custom_id: str
     emoji: str = ""
     label: str = ""
     type: int = 2
-    style: int = PLAIN
+    style: int = 2
+    """2, or 3 where it has been pressed before."""
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,39 +104,40 @@ def _across(share: str) -> float | None:
     return known or (None if number is None or not 10 <= number < 100 else 100 / number)
 
 
-def grid_buttons(mark: str, pictures: int, *, reroll: bool = True) -> list[Button]:
+def grid_buttons(mark: str, pictures: int) -> list[Button]:
     """Below a grid: each picture alone, all anew, and four like one of them."""
     numbers = range(1, pictures + 1)
     return [
         *(Button(f"MJ::JOB::upsample::{number}::{mark}", label=f"U{number}") for number in numbers),
-        *([Button(f"MJ::JOB::reroll::0::{mark}::SOLO", emoji="🔄")] if reroll else []),
+        Button(f"MJ::JOB::reroll::0::{mark}::SOLO", emoji="🔄"),
         *(Button(f"MJ::JOB::variation::{number}::{mark}", label=f"V{number}") for number in numbers),
     ]
 
 
-def picture_buttons(mark: str, *, larger: bool = True) -> list[Button]:
-    """Below a single picture; `larger`: where it can be made so."""
-    job = f"MJ::JOB::{{}}::1::{mark}::SOLO"
+def picture_buttons(mark: str, *, all_of_them: bool = True) -> list[Button]:
+    """Below a single picture. `all_of_them`: where it can also be made larger, moved, and varied by more or less."""
+    job = f"MJ::JOB::{{}}::1::{mark}"
+    alone = f"{job}::SOLO"
+    larger = [
+        Button(alone.format(f"upsample_v7_2x_{style}"), "upscale_1", f"Upscale ({style.title()})")
+        for style in ("subtle", "creative")
+    ]
+    varied = [
+        Button(alone.format("low_variation"), "🪄", "Vary (Subtle)"),
+        Button(alone.format("high_variation"), "🪄", "Vary (Strong)"),
+    ]
+    moving = [
+        Button(alone.format(f"animate_{motion}"), "🎞️", f"Animate ({motion.title()} motion)")
+        for motion in ("high", "low")
+    ]
     return [
-        *(
-            Button(job.format(f"upsample_v7_2x_{style}"), "upscale_1", f"Upscale ({style.title()})")
-            for style in (("subtle", "creative") if larger else ())
-        ),
-        Button(job.format("low_variation"), "🪄", "Vary (Subtle)"),
-        Button(job.format("high_variation"), "🪄", "Vary (Strong)"),
+        *((*larger, *varied) if all_of_them else [Button(job.format("variation"), "🪄", "Make Variations")]),
         Button(f"MJ::Inpaint::1::{mark}::SOLO", "🖌️", "Vary (Region)"),
         Button(f"MJ::Outpaint::50::1::{mark}::SOLO", "🔍", "Zoom Out 2x"),
         Button(f"MJ::Outpaint::75::1::{mark}::SOLO", "🔍", "Zoom Out 1.5x"),
         Button(f"MJ::CustomZoom::{mark}", "🔍", "Custom Zoom"),
-        *(Button(job.format(f"pan_{side}"), emoji) for side, emoji in zip(_SIDES, ("⬅️", "➡️", "⬆️", "⬇️"), strict=True)),
-    ]
-
-
-def video_buttons(mark: str) -> list[Button]:
-    """Below a single picture, where it can be made to move."""
-    return [
-        Button(f"MJ::JOB::animate_{motion}::1::{mark}::SOLO", "🎞️", f"Animate ({motion.title()} motion)")
-        for motion in ("high", "low")
+        *(Button(alone.format(f"pan_{side}"), emoji) for side, emoji in zip(_SIDES, ("⬅️", "➡️", "⬆️", "⬇️"), strict=True)),
+        *(moving if all_of_them else []),
     ]
 
 

@@ -11,6 +11,7 @@ from telecine.accounts.principal import Principal
 from telecine.dialects.bodies import Body
 from telecine.dialects.call import Call
 from telecine.dialects.midjourney import MIDJOURNEY
+from telecine.dialects.midjourney.presses import Confirm, Press
 from telecine.dialects.rows import Create
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
@@ -24,7 +25,7 @@ IMAGINE, BLEND, EDITS, RETEXTURE = "/submit/imagine", "/submit/blend", "/submit/
 DESCRIBE, SHORTEN, VIDEO, SWAP = "/submit/describe", "/submit/shorten", "/submit/video", "/insight-face/swap"
 UPLOAD = "/submit/upload-discord-images"
 URL = "https://example.com/boat.png"
-ROWS = {row.path: row for row in MIDJOURNEY.rows if isinstance(row, Create)}
+ROWS = {row.path: row for row in MIDJOURNEY.rows if isinstance(row, Create) and not isinstance(row, Press | Confirm)}
 PARSING = House(MIDJOURNEY)
 
 

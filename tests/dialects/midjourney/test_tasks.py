@@ -10,14 +10,14 @@ import pytest
 from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.midjourney.render import cancelled
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.nouns.ids import tsk_id
+from telecine.nouns.ids import UUID, tsk_id
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest, Native, Reference
 from telecine.nouns.task import Facts, Output, State
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Tidings
 from telecine.wires.midjourney import Said
-from telecine.wires.midjourney_buttons import Button
+from telecine.wires.midjourney_buttons import Button, grid_buttons
 from tests.dialects.house import NOW, House
 
 CAT = GenerationRequest(
@@ -77,7 +77,8 @@ async def test_task_fetch_shows_the_whole_task(house: House) -> None:
             "finalPrompt": "a cat --ar 16:9", "notifyHook": "https://me.test/h", "botType": "MID_JOURNEY",
             "messageHash": str(view.task.id),
         },
-        "buttons": [], "botType": "MID_JOURNEY", "mode": "FAST", "imageWidth": 1024, "imageHeight": 576,
+        "buttons": msgspec.to_builtins(grid_buttons(UUID.write(view.task.id), 4)),
+        "botType": "MID_JOURNEY", "mode": "FAST", "imageWidth": 1024, "imageHeight": 576,
         "imageUrls": links, "thumbnailUrl": "https://media.test/4/poster.mp4", "videoUrl": None, "videoUrls": None,
         "parentId": None, "seed": None, "jobId": None, "customId": None,
     }  # fmt: skip

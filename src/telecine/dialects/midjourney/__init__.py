@@ -24,6 +24,7 @@ from telecine.dialects.lists import Cursor, List
 from telecine.dialects.midjourney import create
 from telecine.dialects.midjourney.faces import no_videos, parse_swap
 from telecine.dialects.midjourney.image import image
+from telecine.dialects.midjourney.presses import ROWS as PRESSES
 from telecine.dialects.midjourney.render import ERRORS, accepted, cancelled, seed, task_object
 from telecine.dialects.midjourney.texts import parse_describe, parse_shorten
 from telecine.dialects.midjourney.uploads import upload
@@ -144,6 +145,7 @@ _ROWS: Final[tuple[Row, ...]] = (
         example={"base64Array": [_PICTURE]},
         handle=upload,
     ),
+    *PRESSES,
     Read(
         wire.FETCH,
         "Read a task",

@@ -10,6 +10,7 @@ from telecine.dialects.base import Edge
 from telecine.dialects.call import Call
 from telecine.dialects.errors import Errors, Told
 from telecine.dialects.fields import Fields
+from telecine.dialects.midjourney.buttons import buttons_of
 from telecine.dialects.midjourney.create import DIALECT, STATE
 from telecine.dialects.midjourney.image import image_link, picture_of
 from telecine.nouns.errors import ErrorCode
@@ -130,7 +131,7 @@ def task_object(view: View, edge: Edge) -> wire.Task:
     bot = wire.NIJI_BOT if _niji(request) else wire.MIDJOURNEY_BOT
     return wire.Task(
         id=str(task.id),
-        action=action_of(request),
+        action=action_of(request, task.form),
         status=_WORDS[task.status],
         prompt=text if text is not None and action_of(request) == "DESCRIBE" else words(request),
         prompt_en=said.prompt_en or words(request),
@@ -145,7 +146,7 @@ def task_object(view: View, edge: Edge) -> wire.Task:
         properties=said.properties
         | ({"finalPrompt": final} if final else {})
         | {"notifyHook": request.callback_url, "botType": bot, "messageHash": str(task.id)},
-        buttons=said.buttons,
+        buttons=buttons_of(view),
         bot_type=bot,
         mode=(speed_of(request) or "").upper() or None,
         image_width=said.image_width or (shown.width if shown is not None else None),
@@ -160,6 +161,11 @@ def task_object(view: View, edge: Edge) -> wire.Task:
     )
 
 
+def status_word(view: View) -> str:
+    """Its status in the protocol's word."""
+    return _WORDS[view.task.status]
+
+
 def words(request: GenerationRequest) -> str:
     """The prompt as its client wrote it: here with its parameters, elsewhere without."""
     native = request.native
@@ -168,8 +174,11 @@ def words(request: GenerationRequest) -> str:
     return request.prompt
 
 
-def action_of(request: GenerationRequest) -> str:
-    """The protocol's word for what a task is."""
+def action_of(request: GenerationRequest, form: str | None = None) -> str:
+    """The protocol's word for what a task is; what its button said goes first (`form`), whatever was done instead."""
+    dialect, _, does = (form or "").partition(":")
+    if dialect == DIALECT and does in wire.ACTIONS:
+        return wire.ACTIONS[does]
     changed = request.operation == "image_to_image" and any(request.with_role("image", "mask"))
     return wire.EDIT if changed else wire.ACTIONS.get(request.operation, "IMAGINE")
 

@@ -10,7 +10,6 @@ from telecine.wires.midjourney_buttons import (
     line_buttons,
     picture_buttons,
     read,
-    video_buttons,
 )
 
 HASH = "3a1cd9f4-05a0-4a4f-9f3b-6d1c2b7e8f90"
@@ -73,7 +72,7 @@ def test_what_nobody_here_knows_is_left_to_its_upstream(custom_id: str) -> None:
 
 
 def test_every_button_that_is_shown_can_be_read() -> None:
-    shown = [*grid_buttons(HASH, 4), *picture_buttons(HASH), *video_buttons(HASH)]
+    shown = [*grid_buttons(HASH, 4), *picture_buttons(HASH)]
     read_back = [read(one.custom_id) for one in shown]
     assert all(one is not None and one.mark == HASH for one in read_back)
     assert [one.does for one in read_back[:9] if one is not None] == ["upscale"] * 4 + ["reroll"] + ["vary"] * 4
