@@ -218,6 +218,11 @@ class Assets:
         row = await self._database.rows(select(_A).where(_A.c.id == asset_id, _A.c.deleted_at.is_(None)))
         return asset_of(row[0]._mapping).served if row else None
 
+    @property
+    def most_size(self) -> int:
+        """Bytes of one file."""
+        return self._limits().asset_size
+
     def _tell(self) -> None:
         self.told()
 

@@ -91,6 +91,10 @@ class Uploads:
         """How far it is, so that a client can go on with it. Raises GatewayError (`not_found`)."""
         return await self._database.read(lambda connection: _upload(connection, principal.account_id, asset_id))
 
+    async def expected(self, principal: Principal, asset_id: int, number: int) -> int:
+        """The bytes of part `number`. Raises GatewayError, as `put`."""
+        return _expected((await self.get(principal, asset_id)).asset, number)
+
     async def put(self, principal: Principal, asset_id: int, number: int, chunks: AsyncIterator[bytes]) -> Part:
         """Keep a part; one that is there already is replaced.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -50,6 +50,8 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """The type of its errors, where they are not in the envelope of its group."""
     forms: bool = False
     """The body may come as a form too."""
+    binary: bool = False
+    """The body may be a file, as it is."""
     open: bool = False
     """No key is needed."""
     creates: bool = False
@@ -74,6 +76,15 @@ class Sent(msgspec.Struct, frozen=True):
     summary: str
     body: Any
     example: dict[str, Any]
+
+
+PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
+"""What a route that serves a file takes as headers, and what it answers beside the whole."""
+PARTS: Final = (
+    More(206, "The bytes that were asked for.", alike=True),
+    More(304, "What you have is what there is."),
+    More(416, "The range begins after the end."),
+)
 
 
 def whole(name: str, about: str, default: int, most: int) -> Query:

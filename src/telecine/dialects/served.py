@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from telecine.dialects.assets import ASSETS
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
@@ -29,6 +30,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     SUNO,
     MIDJOURNEY,
     TASKS,
+    ASSETS,
     ACCOUNT,
     DASHBOARD,
     RELAY,

@@ -16,8 +16,7 @@ from telecine.admin.keys import ChannelProbe, ChannelTest, NewKey
 from telecine.admin.models import Discovery, ModelInfo, ModelInfos
 from telecine.admin.money import Deposited, LedgerCheck, MarginList, NewDeposit, PriceList
 from telecine.admin.workflows import WantedWorkflow, WorkflowCheck, WorkflowInfo, WorkflowList
-from telecine.dialects.document import Entry, More, Query, Sent, moment, one_of, whole
-from telecine.dialects.openai.rows import PART, PARTS
+from telecine.dialects.document import PART, PARTS, Entry, More, Query, Sent, moment, one_of, whole
 from telecine.dialects.served import DIALECTS
 from telecine.dialects.tasks import TASKS
 from telecine.server.answers import (

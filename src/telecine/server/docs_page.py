@@ -99,16 +99,26 @@ def _section(
     return f'<section id="{name}"><h2>{escape(group.title)}</h2><p>{escape(group.about)}</p>{shown}</section>'
 
 
+_BODIES: Final = {
+    "application/json": "JSON",
+    "multipart/form-data": "a form (<code>multipart/form-data</code>)",
+    "application/octet-stream": "the bytes of a file, with its type",
+}
+
+
 def _operation(method: str, path: str, operation: dict[str, Any], base: str, schemas: dict[str, Any]) -> str:
     parts = [_parameters(operation["parameters"])] if operation["parameters"] else []
     body = operation.get("requestBody")
     example = None
     if body is not None:
-        content = body["content"]["application/json"]
+        content = body["content"].get("application/json", {"schema": {}})
         example = content.get("example")
         parts.append(f"<h4>Body</h4>{_either(content['schema'], schemas)}")
-        if len(body["content"]) > 1:
-            parts.append("<p>JSON, or a form (<code>multipart/form-data</code>).</p>")
+        if (
+            len(ways := [words for kind, words in _BODIES.items() if kind in body["content"]]) > 1
+            or not content["schema"]
+        ):
+            parts.append(f"<p>{', or '.join(ways)}.</p>")
     for status, response in operation["responses"].items():
         heading = "Errors" if status == "default" else f"Answer {status}"
         about = (

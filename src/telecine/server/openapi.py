@@ -92,12 +92,17 @@ def _operation(operation: Entry, refs: dict[int, dict[str, Any]]) -> dict[str, A
         "responses": _responses(operation, refs),
         "security": [] if operation.open else [{name: []} for name in SECURITY],
     }
+    taken: dict[str, Any] = {}
     if operation.body is not None:
         content: dict[str, Any] = {"schema": _schema(operation.body, refs)}
         if operation.example is not None:
             content["example"] = operation.example
         kinds = ("application/json", "multipart/form-data") if operation.forms else ("application/json",)
-        found["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, content)}
+        taken = dict.fromkeys(kinds, content)
+    if operation.binary:
+        taken["application/octet-stream"] = {"schema": {}}
+    if taken:
+        found["requestBody"] = {"required": True, "content": taken}
     return found
 
 

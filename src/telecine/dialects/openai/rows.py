@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from telecine.dialects import scalars
 from telecine.dialects.call import Call
-from telecine.dialects.document import More, Query, one_of
+from telecine.dialects.document import PART, PARTS, More, Query, one_of
 from telecine.dialects.lists import Cursor, List
 from telecine.dialects.openai.create import MAX_IMAGE, hook_of, parse_create
 from telecine.dialects.openai.follow import VIDEO, edited, extended, remixed
@@ -31,12 +31,6 @@ _FETCHED_IN: Final = 5
 _ID: Final = "video_06xx11d95wm5j"
 PROMPT: Final = "A paper boat sails through a flooded library"
 _REDIRECT: Final = Query("redirect", "Answer where the file is, in the place of the file.", {"type": "boolean"})
-PART: Final = (Query("Range", "Only these bytes, such as bytes=0-1023."), Query("If-None-Match", "The ETag you have."))
-PARTS: Final = (
-    More(206, "The bytes that were asked for.", alike=True),
-    More(304, "What you have is what there is."),
-    More(416, "The range begins after the end."),
-)
 
 
 async def content(call: Call, form: Form) -> Response:
