@@ -42,6 +42,7 @@ SECRETS: Final = {
     "BIZYAIR_API_KEY": "b" * 32,
     "IMA_API_KEY": "i" * 32,
     "KLING_API_KEY": "k" * 32,
+    "MJ_SECRET": "j" * 32,
     "KLING_ACCESS_KEY": "a" * 32,
     "KLING_SECRET_KEY": "s" * 32,
     "KLING_WEBHOOK_SECRET": "w" * 32,
