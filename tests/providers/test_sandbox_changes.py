@@ -220,11 +220,12 @@ async def test_a_shorter_prompt_is_a_text(sandbox: Sandbox) -> None:
 
 async def test_a_video_begins_with_that_picture_and_each_clip_goes_its_own_way(sandbox: Sandbox, grid: Grid) -> None:
     parameters = VideoParameters(motion="high", index=4, speed="fast")
-    request = GenerationRequest("image_to_video", "m", "", count=2, duration=0.25, parameters=parameters, source=PARENT)
+    request = GenerationRequest("image_to_video", "m", count=2, duration=0.25, size="96x64", source=PARENT)
+    request = replace(request, parameters=parameters)
     outcome, contents = await sandbox.made(request, grid.source)
     assert len(set(contents)) == 2
     assert outcome.usage.seconds == 0.5
-    first = frames(contents[0])[0].resize((96, 64))
+    first = frames(contents[0])[0]
     nearness = [apart(first, still(one)) for one in grid.contents]
     assert nearness.index(min(nearness)) == 3
     extended = GenerationRequest("extend", "m", duration=0.25, parameters=VideoParameters(index=2), source=PARENT)

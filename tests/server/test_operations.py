@@ -160,7 +160,7 @@ def test_faces_are_looked_for_and_paid_by_the_call(server: LiveServer, clip: Any
 
 
 def test_a_picture_and_a_video_of_one_model_have_their_own_prices(server: LiveServer) -> None:
-    task = made(server, model="kling-v1", operation="text_to_image", count=2)
+    task = made(server, model="kling-v1", operation="text_to_image", count=2, size="320x180")
     assert (task["cost"]["charged"], len(task["outputs"])) == ("0.020000", 2)
 
 

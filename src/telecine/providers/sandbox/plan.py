@@ -33,6 +33,8 @@ from telecine.wires.kling import MODES
 from telecine.wires.suno import CLIPS
 
 _FRAME_RATE: Final = 24
+_LEAST_TURN: Final = 20
+"""Degrees by which the colours of what is made once more differ at the least."""
 _FORMS: Final = {"jpeg": "jpg", "jpg": "jpg", "webp": "webp"}
 _PRO: Final = short_side(MODES["pro"])
 
@@ -86,18 +88,19 @@ def plan(
     if draws in WORDS:
         return _words(request, job)
     if kind == "image":
-        return _picture(request, job)
+        return _picture(request, job, before.turn if before is not None else 0)
     if kind == "video":
         return _moving(request, job)
     return _song(request, job) if kind in ("audio", "text") and draws != "sound" else job
 
 
-def _picture(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
+def _picture(request: GenerationRequest, job: SandboxJob, turned: int) -> SandboxJob:
     """In the format that is asked for, as far as it is drawn here; what is made once more, in colours of its own."""
     change = shape.change_of(request)
     job = replace(job, style=change.style or "", strength=change.strength or "")
     if job.draws in ("again", "varied"):
-        job = replace(job, turn=crc32(job.handle.encode()) % 360)
+        by = _LEAST_TURN + crc32(job.handle.encode()) % (360 - 2 * _LEAST_TURN)
+        job = replace(job, turn=(turned + by) % 360)
     asked = request.parameters if isinstance(request.parameters, ImageParameters) else ImageParameters()
     return replace(
         job,
