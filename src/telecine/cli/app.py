@@ -18,7 +18,7 @@ from telecine.cli.texts import text
 
 _PARTS: Final = {
     **{name: f"{name}:{name}" for name in ("serve", "generate", "doctor")},
-    **{name: f"{name}:app" for name in ("tasks", "keys", "channels", "models", "workflows")},
+    **{name: f"{name}:app" for name in ("tasks", "assets", "keys", "channels", "models", "workflows")},
     "accounts": "money:accounts_app",  # which has what accounts do with money, too
     **{name: f"money:{name}" for name in ("ledger", "prices")},
     "config": "config:app",

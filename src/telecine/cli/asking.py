@@ -53,8 +53,9 @@ def role_inputs(given: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _input(role: str, given: str, otherwise: str) -> dict[str, str]:
-    """A URL as it is, a file as a data URL. Raises Failure with the text `otherwise` where it cannot be read."""
-    if given.startswith(("http://", "https://")):
+    """A URL (of the library, too) as it is, a file as a data URL. Raises Failure with the text `otherwise` where it
+    cannot be read."""
+    if given.startswith(("http://", "https://", "asset://")):
         return {"role": role, "url": given}
     try:
         content = Path(given).read_bytes()

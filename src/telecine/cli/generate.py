@@ -26,7 +26,9 @@ def generate(
     model: Annotated[str | None, typer.Option("--model", "-m", help="The model; a fitting one where left out.")] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option("--image", "-i", metavar="FILE|URL", help="The first frame; given twice, also the last."),
+        typer.Option(
+            "--image", "-i", metavar="FILE|URL", help="The first frame; given twice, also the last. asset://ID too."
+        ),
     ] = None,
     operation: Annotated[
         str | None,
@@ -34,7 +36,7 @@ def generate(
     ] = None,
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", metavar="ROLE=FILE|URL", help="What it is made of: person=me.png, video=clip.mp4 …"),
+        typer.Option("--input", metavar="ROLE=FILE|URL", help="What it is made of: person=me.png, video=asset://ID …"),
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="ID", help="The task, or the output, that it goes on from.")
@@ -68,7 +70,7 @@ def generate(
 
     Without --model and --operation, what is made is told by how the file's name ends: .png, .mp3, .txt …, else a video.
     Files have a role: --input image=…, reference=…, person=…, garment=…, video=…, audio=…; --image is short for the
-    frames.
+    frames. A file of the library (telecine assets) is asset:// and its id.
 
     Exit codes: 0 saved, 1 the task failed or was cancelled, 2 wrong usage, 3 the server cannot be reached, 4 the
     server refused, 124 --timeout is over, 130 Ctrl-C (the task goes on after both).

@@ -6,12 +6,14 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from telecine.cli.failure import FAILED, REFUSED, USAGE, Failure, Unreachable
+from telecine.cli.pieces import Piece
 from telecine.cli.texts import text
 from telecine.cli.wire import Refusal
 
@@ -34,19 +36,25 @@ class Http:
         self._downloads = urllib.request.build_opener(*proxies)
 
     def call(self, method: str, path: str, body: object = None) -> bytes:
-        """The body of a good answer. Raises Unreachable, and Failure with the server's message."""
+        """The body of a good answer; a `Piece` goes out as it is. Raises Unreachable, and Failure with the server's
+        message."""
+        with body.opened() if isinstance(body, Piece) else nullcontext() as content:
+            return self._call(method, path, body, content)
+
+    def _call(self, method: str, path: str, body: object, content: IO[bytes] | None) -> bytes:
         headers = {"authorization": f"Bearer {self._token()}", "accept": "application/json"}
-        data = None
-        if body is not None:
+        data: Any = content
+        if isinstance(body, Piece):
+            headers |= {"content-type": body.content_type, "content-length": str(body.size)}
+        elif body is not None:
             data = msgspec.json.encode(body)
             headers["content-type"] = "application/json"
         request = urllib.request.Request(self.base + path, data, headers, method=method)  # noqa: S310  checked above
         with self._open(self._opener, request) as response:
             try:
-                content: bytes = response.read()
+                return response.read()
             except (OSError, http.client.HTTPException) as error:
                 raise self._unreachable(error, sent=True) from None
-        return content
 
     def download(self, url: str) -> IO[bytes]:
         """The open body of the file at `url`. The key is not sent: signed links need none, and others must not see it.

@@ -9,10 +9,17 @@ from typing import Final
 
 import typer
 
-from telecine.cli.wire import Output
+from telecine.cli.wire import File
 
 _PIPE_WIDTH: Final = 400
-_STYLES: Final = {"succeeded": "green", "failed": "red", "running": "cyan", "cancelled": "dim", "queued": "yellow"}
+_STYLES: Final = {
+    "succeeded": "green",
+    "ready": "green",
+    "failed": "red",
+    "running": "cyan",
+    "cancelled": "dim",
+    "queued": "yellow",
+}
 
 
 def raw(content: bytes) -> None:
@@ -46,12 +53,12 @@ def moment(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
 
 
-def describe(output: Output) -> str:
+def describe(file: File) -> str:
     """What is known of a file: `5 s, 1280x720, 1.2 MB`."""
     parts = [
-        f"{output.duration:.3g} s" if output.duration else "",
-        f"{output.width}x{output.height}" if output.width else "",
-        size(output.bytes) if output.bytes else "",
+        f"{file.duration:.3g} s" if file.duration else "",
+        f"{file.width}x{file.height}" if file.width else "",
+        size(file.bytes) if file.bytes else "",
     ]
     return ", ".join(part for part in parts if part)
 

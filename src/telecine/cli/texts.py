@@ -200,6 +200,19 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "账户 “{name}” 余额 {balance} {currency}，可用 {available}。",
     ),
     "no_tasks": ("No tasks.", "没有任务。"),
+    "uploading": ("uploading", "上传中"),
+    "processing": ("being looked at", "处理中"),
+    "ready": ("ready", "可用"),
+    "no_assets": ("No files in the library.", "素材库中没有文件。"),
+    "asset_of_what": (
+        "Name files or URLs to add, or a task with --task; not both.",
+        "请指定要添加的文件或网址，或用 --task 指定任务；二者不能同时使用。",
+    ),
+    "one_name": ("--name is for one file.", "--name 只能用于一个文件。"),
+    "asset_added": ("Added '{name}' ({facts}).", "已添加 “{name}”（{facts}）。"),
+    "asset_failed": ("The asset {id} cannot be used: {reason}", "素材 {id} 无法使用：{reason}"),
+    "asset_renamed": ("The asset {id} is called '{name}' now.", "素材 {id} 已更名为 “{name}”。"),
+    "asset_removed": ("The asset {id} was removed.", "素材 {id} 已删除。"),
 }
 
 

@@ -19,6 +19,8 @@ _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 2.0
 _SILENCE: Final = 30.0
 """Seconds for which a server may be away (it restarts) before waiting ends."""
+_MEASURED: Final = ("running", "uploading")
+"""What takes long enough to tell how far it is, where that is told in lines."""
 
 
 class Display(Protocol):
@@ -72,7 +74,7 @@ class _Lines:
         self._shown: tuple[str, int] | None = None
 
     def show(self, status: str, per_cent: float | None) -> None:
-        now = (status, int(per_cent or 0) // 25 if status == "running" else 0)
+        now = (status, int(per_cent or 0) // 25 if status in _MEASURED else 0)
         if now != self._shown:
             self._shown = now
             typer.echo(f"{text(status)} {per_cent:.0f} %" if per_cent and now[1] else text(status), err=True)

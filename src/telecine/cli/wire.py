@@ -17,11 +17,9 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
     has_more: bool = False
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """One file or text of a task. `duration` in seconds."""
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a file. `duration` in seconds."""
 
-    index: int
-    part: str = "main"
     url: str | None = None
     content_type: str | None = None
     bytes: int | None = None
@@ -29,6 +27,13 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     height: int | None = None
     duration: float | None = None
     sha256: str | None = None
+
+
+class Output(File, frozen=True, kw_only=True):
+    """One file or text of a task."""
+
+    index: int
+    part: str = "main"
     text: str | None = None
 
 
@@ -59,6 +64,48 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """True once the status can no longer change."""
         return self.status not in ("draft", "queued", "running")
+
+
+class Asset(File, frozen=True, kw_only=True):
+    """A file of the library. Times are seconds since the Unix epoch."""
+
+    id: str
+    name: str
+    status: str
+    kind: str | None = None
+    group: str | None = None
+    output: str | None = None
+    error: Error | None = None
+    created_at: float
+
+    @property
+    def coming(self) -> bool:
+        """True while the server still sees to it."""
+        return self.status not in ("ready", "failed")
+
+
+class PartDone(msgspec.Struct, frozen=True):
+    """A part that the server has."""
+
+    number: int
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that goes there in parts."""
+
+    id: str
+    part_size: int
+    parts: list[PartDone] = []
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """What the library holds, and what it may."""
+
+    files: int
+    most_files: int
+    bytes: int
+    most_bytes: int
+    leaving: int
 
 
 class Model(msgspec.Struct, frozen=True):
