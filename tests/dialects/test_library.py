@@ -11,9 +11,11 @@ from starlette.requests import Request
 from telecine.accounts.principal import Principal
 from telecine.dialects.bodies import parse_object
 from telecine.dialects.call import Call
+from telecine.dialects.dialect import Dialect
 from telecine.dialects.ima import IMA
 from telecine.dialects.inline import keep_media
 from telecine.dialects.kling.routes import OPERATIONS as KLINGS
+from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.openai.chat import parse_chat
 from telecine.dialects.served import DIALECTS
 from telecine.nouns.errors import GatewayError
@@ -90,13 +92,17 @@ JSON: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
 ]
 
 
-OF_IMA: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
+OTHERS: list[tuple[Dialect, str, dict[str, Any], list[tuple[str, int]]]] = [
+    (MIDJOURNEY, "/mj/submit/blend", {"base64Array": [URLS[CAT]] * 2}, [("image", CAT)] * 2),
+    (MIDJOURNEY, "/mj/submit/imagine", {"prompt": "a", "base64Array": [URLS[CAT]]}, [("reference", CAT)]),
     (
+        IMA,
         "/ima/v1/images/generations",
         {"model": "gemini-3-pro-image-preview", "prompt": "a", "images": [URLS[CAT]] * 2},
         [("image", CAT)] * 2,
     ),
     (
+        IMA,
         "/ima/v1/video/generations",
         {
             "model": "ima-pro",
@@ -137,12 +143,11 @@ async def test_it_is_an_input_in_every_dialect(
     assert house.request.own_keys == (), "the library's file does not go with the task"
 
 
-@pytest.mark.parametrize(("path", "body", "meant"), OF_IMA)
-async def test_it_is_an_input_of_ima(
-    house: House, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any], meant: list[tuple[str, int]]
+@pytest.mark.parametrize(("dialect", "path", "body", "meant"), OTHERS)
+async def test_it_is_an_input_where_paths_are_told_apart_by_more(
+    house: House, dialect: Dialect, path: str, body: dict[str, Any], meant: list[tuple[str, int]]
 ) -> None:
-    other = House(IMA)
-    monkeypatch.setattr(other.tasks, "check", lambda *_: None)
+    other = House(dialect)
     other.assets.kept = house.assets.kept
     answer = await other.call("POST", path, json=body)
     assert other.tasks.created, answer.text
