@@ -92,7 +92,7 @@ JSON: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
 ]
 
 
-OTHERS: list[tuple[Dialect, str, dict[str, Any], list[tuple[str, int]]]] = [
+TOLD_APART: list[tuple[Dialect, str, dict[str, Any], list[tuple[str, int]]]] = [
     (MIDJOURNEY, "/mj/submit/blend", {"base64Array": [URLS[CAT]] * 2}, [("image", CAT)] * 2),
     (MIDJOURNEY, "/mj/submit/imagine", {"prompt": "a", "base64Array": [URLS[CAT]]}, [("reference", CAT)]),
     (
@@ -143,7 +143,7 @@ async def test_it_is_an_input_in_every_dialect(
     assert house.request.own_keys == (), "the library's file does not go with the task"
 
 
-@pytest.mark.parametrize(("dialect", "path", "body", "meant"), OTHERS)
+@pytest.mark.parametrize(("dialect", "path", "body", "meant"), TOLD_APART)
 async def test_it_is_an_input_where_paths_are_told_apart_by_more(
     house: House, dialect: Dialect, path: str, body: dict[str, Any], meant: list[tuple[str, int]]
 ) -> None:
@@ -235,6 +235,15 @@ async def test_what_the_vendor_would_refuse_of_a_picture_it_refuses_of_this_one_
     answer = await house.call("POST", "/kling/v1/videos/image2video", json={"image": URLS[CAT], "prompt": "a"})
     assert answer.status_code == 400
     assert "image: 200x900 pixels" in answer.text
+    assert house.untouched
+
+
+async def test_a_field_that_nobody_here_knows_names_none_at_an_upstream_that_has_those_of_others_too() -> None:
+    house = House(IMA)
+    body = {"model": "gemini-3-pro-image-preview", "prompt": "a", "later": {"deep": [" asset://asset-2025-abcde"]}}
+    answer = await house.call("POST", "/ima/v1/images/generations", json=body)
+    assert answer.status_code == 400
+    assert "later: names a file of a library" in answer.text
     assert house.untouched
 
 
