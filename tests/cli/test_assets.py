@@ -6,14 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from typer.testing import CliRunner, Result
 
 from telecine.cli import uploading
+from telecine.cli.app import tree
 from telecine.cli.asking import frame_inputs, role_inputs
-from telecine.cli.failure import REFUSED, Failure, Unreachable
+from telecine.cli.failure import REFUSED, USAGE, Failure, Unreachable
 from telecine.cli.pieces import Piece
 from telecine.cli.uploading import ready, upload
 from telecine.cli.wire import Asset, Error, PartDone, Upload
+from tests.cli.house import Served
+from tests.server.pictures import picture
 
 CONTENT = bytes(range(256)) * 100
 
@@ -136,3 +141,56 @@ def test_it_is_waited_for(file: Path) -> None:
 def test_generate_names_them_as_they_are() -> None:
     assert frame_inputs(["asset://asset_1"]) == [{"role": "first_frame", "url": "asset://asset_1"}]
     assert role_inputs(["video=asset://asset_2"]) == [{"role": "video", "url": "asset://asset_2"}]
+
+
+def run(served: Served, *arguments: str | Path) -> Result:
+    """A command in this process. Raises Failure, as `main` takes it."""
+    where = ("--server", served.address, "--key", served.key("API key"))
+    done = CliRunner().invoke(tree(str(arguments[0])), [*map(str, arguments), *where])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_a_file_is_added_found_renamed_used_and_removed(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = tmp_path / "cat.png", tmp_path / "dog.png"
+    small.write_bytes(picture("PNG", (320, 200)))
+    large.write_bytes(picture("PNG", (480, 480)))
+    added = run(served, "assets", "add", small)
+    name = added.stdout.strip()
+    assert name.startswith("asset://asset_")
+    assert "Added 'cat.png' (320x200, " in added.stderr
+    monkeypatch.setattr(uploading, "WHOLE", 1000)
+    parted = msgspec.json.decode(run(served, "assets", "add", large, "--name", "the dog", "--json").stdout)
+    assert (parted["name"], parted["width"], parted["status"]) == ("the dog", 480, "ready")
+    assert parted["sha256"] == hashlib.sha256(large.read_bytes()).hexdigest()
+    listed = run(served, "assets", "list", "--search", "DOG").stdout
+    assert parted["id"] in listed
+    assert name.removeprefix("asset://") not in listed
+    assert "called 'a cat' now" in run(served, "assets", "rename", name, "a cat").stderr
+    shown = run(served, "assets", "show", name).stdout
+    assert "name:         a cat\n" in shown
+    assert "file:         320x200, " in shown
+    target = tmp_path / "boat.mp4"
+    made = run(served, "generate", "it sails", "--image", name, "--seconds", "4", "--output", target)
+    assert made.exit_code == 0
+    assert target.stat().st_size > 1000
+    task = msgspec.json.decode(run(served, "tasks", "list", "--json", "--limit", "1").stdout)["data"][0]
+    kept = msgspec.json.decode(run(served, "assets", "add", "--task", task["id"], "--json").stdout)
+    assert (kept["kind"], kept["sha256"]) == ("video", task["outputs"][0]["sha256"])
+    assert "files:        3 / 10000" in run(served, "assets", "quota").stdout
+    for one in (name, parted["id"], kept["id"]):
+        assert "was removed" in run(served, "assets", "remove", one).stderr
+    assert "No files in the library." in run(served, "assets", "list").stderr
+    with pytest.raises(Failure, match="There is no"):
+        run(served, "assets", "show", name)
+
+
+@pytest.mark.parametrize("arguments", [(), ("a.png", "--task", "tsk_1"), ("a.png", "b.png", "--name", "x")])
+def test_wrong_usage_is_told_before_anybody_is_asked(arguments: tuple[str, ...]) -> None:
+    nobody = ("--server", "http://127.0.0.1:9", "--key", "k")
+    done = CliRunner().invoke(tree("assets"), ["assets", "add", *arguments, *nobody])
+    assert isinstance(done.exception, Failure)
+    assert done.exception.code == USAGE

@@ -16,7 +16,7 @@ from telecine.dialects.document import Query, one_of
 from telecine.dialects.forms import is_form, read_form
 from telecine.media.formats import Kind
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.ids import parse_asset_id
+from telecine.nouns.ids import parse_asset_id, parse_output_id, parse_task_id
 
 KINDS: Final[dict[str, Kind]] = {kind: kind for kind in get_args(Kind)}
 SAID: Final = (
@@ -28,6 +28,7 @@ _BINARY: Final = ("image/", "video/", "audio/", "application/octet-stream")
 _OVERHEAD: Final = 1024 * 1024
 """Bytes of a form beside its file."""
 _CHUNK: Final = 1024 * 1024
+_MOST_INDEX: Final = 255
 
 
 async def added(call: Call) -> Asset:
@@ -43,7 +44,29 @@ async def added(call: Call) -> Asset:
         if call.query(name) is not None:
             raise invalid(f"{name}: say it in the body.", name)
     new = typed((await read_object(request)).fields, NewAsset)
-    return await call.edge.assets.add_url(call.principal, new.url, wanted_of(new.name, new.group, new.kind))
+    wanted = wanted_of(new.name, new.group, new.kind)
+    if (new.url is None) == (new.task is None and new.output is None):
+        raise invalid("url: give either url, or task and output.", "url")
+    if new.url is not None:
+        return await call.edge.assets.add_url(call.principal, new.url, wanted)
+    return await call.edge.assets.add_output(call.principal, *_output(new), wanted)
+
+
+def _output(new: NewAsset) -> tuple[int, int]:
+    """The task, and which of its outputs. Raises GatewayError."""
+    if isinstance(new.output, str):
+        found = parse_output_id(new.output)
+        if found is None or new.task is not None:
+            what = "is no id of one" if new.task is None else "beside a task, give its index"
+            raise invalid(f"output: {what}.", "output")
+        return found
+    if new.task is None:
+        raise invalid("task: is required beside the index of an output.", "task")
+    task = parse_task_id(new.task)
+    if task is None or not 0 <= (new.output or 0) <= _MOST_INDEX:
+        name = "task" if task is None else "output"
+        raise GatewayError("not_found", f"There is no such {name}.", param=name)
+    return task, new.output or 0
 
 
 async def _from_form(call: Call) -> Asset:

@@ -11,10 +11,13 @@ from telecine.media.formats import Kind
 
 
 class NewAsset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file that is to be fetched from `url`. As a form it is in `file`, and as the whole body it says its own type
-    (`image/png`), with what else there is to say in the query."""
+    """A file that is to be fetched from `url`, or that a task of the account's has made: of `task`, by its id, the
+    `output` with that index; or `output` alone, by its own id. Such a file is not copied. As a form the file is in
+    `file`, and as the whole body it says its own type (`image/png`), with what else there is to say in the query."""
 
-    url: str
+    url: str | None = None
+    task: str | None = None
+    output: int | str | None = None
     name: str | None = None
     group: str | None = None
     kind: Kind | None = None
