@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from chaos.evidence import Answer, Wish
-from chaos.forms import FORMS
+from chaos.forms import FORMS, PICTURE
 from telecine.nouns.ids import parse_task_id
 
 PATIENCE = 120.0
@@ -28,15 +28,29 @@ class Clients:
         self._callbacks = callbacks
         self._keys = keys
         self._session: aiohttp.ClientSession | None = None
+        self._kept: dict[str, str] = {}
+        """By account, the picture in its library."""
 
     async def __aenter__(self) -> Clients:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
+        for account in self._keys:
+            self._kept[account] = await self._keep(account)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0.1)  # what was closed lets go of its sockets in the loop's next rounds
+
+    async def _keep(self, account: str) -> str:
+        """Put a picture into the account's library; its id."""
+        assert self._session is not None
+        headers = {"authorization": f"Bearer {self._keys[account]}"}
+        form = aiohttp.FormData()
+        form.add_field("file", PICTURE, filename="boat.png", content_type="image/png")
+        async with self._session.post(f"{self._addresses[0]}/v1/assets", data=form, headers=headers) as response:
+            assert response.status < 300, await response.text()
+            return str((await response.json())["id"])
 
     async def create(self, wish: Wish, chance: random.Random) -> list[Answer]:
         """One job, sent once or twice, each tried again until somebody answers."""
@@ -53,9 +67,11 @@ class Clients:
         headers = {"idempotency-key": f"key-{wish.name}"} if wish.keyed else {}
         last = Answer(0)
         async for status, answer, retry in self._tries("POST", path, wish.account, body, headers):
-            if status in (200, 202):
-                return Answer(200, parse_task_id(FORMS[wish.form].task(answer)))
-            last = Answer(status, None, status not in _AGAIN or not retry, f"{status} {answer}")
+            task = FORMS[wish.form].task(answer) if status in (200, 202) else None
+            if task is not None:
+                return Answer(200, parse_task_id(task))
+            final = status not in _AGAIN and status not in (200, 202)  # a full queue is told with 200 by some
+            last = Answer(status, None, final or not retry, f"{status} {answer}")
             if last.final:
                 break
         return last
@@ -65,6 +81,8 @@ class Clients:
         body = form.body(wish.name, f"{self._callbacks}/hooks/{wish.name}")
         if form.called is not None and wish.external:
             body = form.called(body, wish.name)
+        for item in body.get("inputs", ()):
+            item["url"] = item["url"].format(kept=self._kept[wish.account])
         if wish.wrong:
             body |= form.wrong[sum(wish.name.encode()) % len(form.wrong)]
         return form.path, body

@@ -14,9 +14,14 @@ VIDEO: Final = "kling-v2-5-turbo"
 COMPOSED: Final = "kling-v1-6"
 NEW: Final = "kling-3.0"
 IMAGE: Final = "kling-v2-1"
-UNITS: Final = {VIDEO: "second", COMPOSED: "second", NEW: "second", IMAGE: "image"}
+GRID: Final = "midjourney"
+ROUTED: Final = "seedance-2.0"
+UNITS: Final = {VIDEO: "second", COMPOSED: "second", NEW: "second", IMAGE: "image", GRID: "call", ROUTED: "second"}
 """By model, what it is priced by. What is made lasts a second, or is one picture, so that all cost the same."""
-_PICTURE: Final = base64.b64encode(picture("PNG", (320, 320))).decode()
+KEPT: Final = "asset://{kept}"
+"""Stands in a body for the picture that an account has in its library."""
+PICTURE: Final = picture("PNG", (320, 320))
+_PICTURE: Final = base64.b64encode(PICTURE).decode()
 
 Body = dict[str, Any]
 
@@ -31,8 +36,8 @@ class Form:
     """What makes it a request that must be refused; unknown fields could change what a job costs."""
     called: Callable[[Body, str], Body] | None = None
     """The body with the client's own name of the job, where the dialect has such a thing."""
-    task: Callable[[Any], str] = lambda answer: str(answer["id"])
-    """The id in the answer to a create."""
+    task: Callable[[Any], str | None] = lambda answer: str(answer["id"])
+    """The id in the answer to a create; None where it is a refusal although its status is 200."""
     once: bool = False
     """Kling documents no refusal of a second job with the same name there, so an unknown submit is never sent again."""
     always_called: bool = False
@@ -55,6 +60,15 @@ def _openai(path: str, *wrong: Body, **fields: Any) -> Form:
         path=path,
         body=lambda name, hook: {"prompt": name, "webhook_url": hook, "model": VIDEO, **fields},
         wrong=(*wrong, {"n": 99}, {"surprise": 1}),
+    )
+
+
+def _ima(path: str, said: Callable[[str], Body]) -> Form:
+    return Form(
+        path=f"/ima/v1/{path}",
+        body=lambda name, hook: {"model": ROUTED, "duration": 10, "callback_url": hook, **said(name)},
+        wrong=({"duration": -1}, {"callback_url": "nowhere"}, {"surprise": 1}),
+        task=lambda answer: str(answer["task_id"]),
     )
 
 
@@ -82,6 +96,26 @@ FORMS: Final[dict[str, Form]] = {
         wrong=({"size": "0x0"}, {"n": 99}, {"surprise": 1}),
     ),
     "relay videos": _openai("/relay/v1/videos", {"seconds": "soon"}, seconds="10"),
+    "midjourney imagine": Form(
+        path="/mj/submit/imagine",
+        body=lambda name, hook: {"prompt": name, "notifyHook": hook, "state": name},
+        wrong=({"prompt": ""}, {"prompt": "a boat --ar wide"}, {"surprise": 1}),
+        task=lambda answer: answer["result"] if answer["code"] in (1, 22) else None,
+    ),
+    "ima videos": _ima("videos", lambda name: {"prompt": name}),
+    "ima contents": _ima("video/generations", lambda name: {"content": [{"type": "text", "text": name}]}),
+    "a picture of the library": Form(
+        path="/v1/tasks",
+        body=lambda name, hook: {
+            "model": VIDEO,
+            "prompt": name,
+            "duration": 10,
+            "inputs": [{"role": "first_frame", "url": KEPT}],
+            "external_id": name,
+            "webhook_url": hook,
+        },
+        wrong=({"inputs": [{"role": "first_frame", "url": "asset://nobodys"}]}, {"duration": -1}),
+    ),
     "new-api videos": _openai("/v1/video/generations", {"duration": -1}, duration=10),
 }  # fmt: skip
 """By the name that a wish has for it."""

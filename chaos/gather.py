@@ -13,7 +13,7 @@ from chaos.clients import Clients
 from chaos.evidence import Account, Answer, Case, Evidence, Job, Task, Wish
 from chaos.forms import FORMS
 from chaos.receiver import Receiver
-from chaos.upstreams import GOOD, Upstream
+from chaos.upstreams import BAD, GOOD, Upstream
 from chaos.world import KEYS, World
 from telecine.nouns.ids import parse_task_id
 
@@ -56,7 +56,7 @@ def _jobs(upstreams: dict[str, Upstream]) -> dict[str, list[Job]]:
         made = {entry.task_id: entry.at for entry in journal if entry.kind == "accepted"}
         dropped = {entry.task_id for entry in journal if entry.kind == "dropped"}
         for name, wish, job in fake.named():
-            status = "good" if job.status in GOOD else "failed" if job.status == "failed" else "open"
+            status = "good" if job.status in GOOD else "failed" if job.status in BAD else "open"
             file = hashlib.sha256(fake.file_of(job)).hexdigest()
             one = Job(upstream, status, made[name], job.told_at, name not in dropped, file)  # type: ignore[arg-type]
             found.setdefault(wish, []).append(one)
@@ -70,7 +70,8 @@ async def _tasks(world: World, clients: Clients, account: str) -> dict[str, list
 
     def name_of(number: int, one: dict[str, Any]) -> str:
         """Only videos are listed with their prompts."""
-        return prompts.get(number) or one["external_id"] or str(one["metadata"].get("name"))
+        notes = one["metadata"]
+        return prompts.get(number) or one["external_id"] or str(notes.get("name") or notes.get("state"))
 
     async def fetched(url: str) -> str:
         async with limit:

@@ -9,23 +9,29 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
+from tests.upstreams.clip import mp4
 from tests.upstreams.faults import Act, Entry, Fault, Place
+from tests.upstreams.ima import FakeIma
+from tests.upstreams.ima_jobs import FakeTask as FakeImaTask
 from tests.upstreams.kling2 import FakeKling2
 from tests.upstreams.kling_callbacks import Callbacks
 from tests.upstreams.kling_jobs import FakeJob
+from tests.upstreams.midjourney import FakeMidjourney
+from tests.upstreams.midjourney_jobs import FULL, FakeTask, png
 from tests.upstreams.openai_jobs import FakeVideo
 from tests.upstreams.relay import FakeRelay, Form
 
 SUBMIT_TIMEOUT = 3.0
 """Seconds for which the server waits for the answer to a submit."""
-GOOD = frozenset({"succeed", "completed"})
+GOOD = frozenset({"succeed", "completed", "SUCCESS", "done"})
+BAD = frozenset({"failed", "FAILURE"})
+Job = FakeJob | FakeVideo | FakeTask | FakeImaTask
 
 
 class Upstream(Protocol):
     """What the run needs of a fake: its faults, and what really happened in it."""
 
     port: int
-    file: bytes
     faults: list[Fault]
     fired: Counter[str]
     journal: list[Entry]
@@ -54,7 +60,7 @@ class Upstream(Protocol):
         """Do something by itself now: fail a job, call back without a reason."""
         ...
 
-    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+    def named(self) -> list[tuple[str, str, Job]]:
         """Of every job: its id, the client's own name of it (the prompt), and the job."""
         ...
 
@@ -104,7 +110,7 @@ class KlingUpstream(FakeKling2):
             case _:
                 self.soon(lambda: self._callbacks.send(job, url, self._data(job)))
 
-    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+    def named(self) -> list[tuple[str, str, Job]]:
         return [(job.task_id, job.body["prompt"], job) for job in list(self.jobs.values())]
 
     def prompts(self) -> set[str]:
@@ -138,7 +144,7 @@ class OpenAIUpstream(FakeRelay):
         if running and chance.random() < 0.1:
             self.fail(chance.choice(running))
 
-    def named(self) -> list[tuple[str, str, FakeJob | FakeVideo]]:
+    def named(self) -> list[tuple[str, str, Job]]:
         return [(job.id, job.fields["prompt"], job) for job in list(self.jobs.values())]
 
     def prompts(self) -> set[str]:
@@ -146,6 +152,68 @@ class OpenAIUpstream(FakeRelay):
 
     def file_of(self, job: FakeVideo) -> bytes:
         return self.file
+
+
+class MidjourneyUpstream(FakeMidjourney):
+    """A Midjourney proxy: it has no handle of ours, but its list shows the `state` that we gave a task."""
+
+    def __init__(self) -> None:
+        super().__init__(apart=False, journal_queries=False)
+
+    def start(self) -> Self:
+        super().start()
+        self.soon(self.finish)
+        return self
+
+    def upset(self, chance: random.Random) -> None:
+        self.faults.append(chance.choice([_creates, _midjourney_creates, _queries, _files])(chance))
+
+    def act_up(self, chance: random.Random) -> None:
+        _fail_one(self, chance)
+
+    def named(self) -> list[tuple[str, str, Job]]:
+        return [(job.task_id, job.prompt, job) for job in list(self.jobs.values())]
+
+    def prompts(self) -> set[str]:
+        return {body["prompt"] for _, body in self.creates[:]}
+
+    def file_of(self, job: Any) -> bytes:
+        return png(64)
+
+
+class ImaUpstream(FakeIma):
+    """IMA, which knows nothing of our handle."""
+
+    def __init__(self) -> None:
+        super().__init__(honest=True)
+
+    def start(self) -> Self:
+        super().start()
+        self.soon(self.finish)
+        return self
+
+    def upset(self, chance: random.Random) -> None:
+        self.faults.append(chance.choice([_creates, _ima_creates, _queries, _files])(chance))
+
+    def act_up(self, chance: random.Random) -> None:
+        _fail_one(self, chance)
+
+    def named(self) -> list[tuple[str, str, Job]]:
+        return [(job.task_id, job.body["prompt"], job) for job in list(self.jobs.values())]
+
+    def prompts(self) -> set[str]:
+        return {body["prompt"] for body in self.creates[:]}
+
+    def file_of(self, job: Any) -> bytes:
+        return mp4(64, 64, 1, None)
+
+
+def _fail_one(upstream: MidjourneyUpstream | ImaUpstream, chance: random.Random) -> None:
+    """One of the last jobs fails, now and then."""
+    jobs: list[FakeTask | FakeImaTask] = list(upstream.jobs.values())
+    running = [one.task_id for one in jobs[-100:] if not one.ended]
+    if running and chance.random() < 0.1:
+        upstream.fail(chance.choice(running))
 
 
 # Anything that an upstream does wrong, but for making two jobs of one request, which nobody could prevent.
@@ -174,6 +242,15 @@ def _kling_creates(chance: random.Random) -> Fault:
 def _openai_creates(chance: random.Random) -> Fault:
     codes = ["rate_limit_exceeded", "insufficient_quota", "server_error"]
     return Fault("create", "refuse", code=chance.choice(codes), retry_after=1)
+
+
+def _midjourney_creates(_: random.Random) -> Fault:
+    return Fault("create", "refuse", code=FULL, retry_after=1)
+
+
+def _ima_creates(chance: random.Random) -> Fault:
+    code, status = chance.choice([("insufficient_user_quota", 403), ("rate_limit_exceeded", 429)])
+    return Fault("create", "refuse", code=code, status=status, retry_after=1)
 
 
 def _queries(chance: random.Random) -> Fault:

@@ -21,7 +21,7 @@ PRICE = Decimal("0.07")
 """For a second of what was really made, or a picture."""
 SECONDS = 1
 """The length of every upstream's file."""
-CANNOT_BE_ASKED = frozenset({"openai-main", "relay-main"})
+CANNOT_BE_ASKED = frozenset({"openai-main", "relay-main", "ima-main"})
 """The upstreams that know no name of ours."""
 LEAST_SUCCESSES = 0.6
 """Of the jobs that nobody cancelled. A server that says no to everything breaks no other promise."""

@@ -1,4 +1,4 @@
-"""Three upstreams that misbehave, and the servers in front of them, which are killed again and again."""
+"""Six upstreams that misbehave, and the servers in front of them, which are killed again and again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from chaos.forms import UNITS, VIDEO
-from chaos.upstreams import SUBMIT_TIMEOUT, KlingUpstream, OpenAIUpstream, Upstream
+from chaos.forms import GRID, ROUTED, UNITS, VIDEO
+from chaos.upstreams import SUBMIT_TIMEOUT, ImaUpstream, KlingUpstream, MidjourneyUpstream, OpenAIUpstream, Upstream
 from chaos.verdict import PRICE
 from tests import postgres
 from tests.server.process import KEY, OTHER_KEY, ServerProcess
@@ -52,6 +52,7 @@ class World:
         self.klings = [KlingUpstream(file_bytes=5000, webhook_secret=_SECRET), KlingUpstream(file_bytes=6000)]
         self._openai = OpenAIUpstream("official", file_bytes=7000)
         self._relay = OpenAIUpstream("official", file_bytes=8000)  # the other forms tell no length of a file
+        self._midjourney, self._ima = MidjourneyUpstream(), ImaUpstream()
         self._folder = folder
         self._on_postgres = on_postgres
         self._database = ""
@@ -77,6 +78,8 @@ class World:
             "kling-spare": self.klings[1],
             "openai-main": self._openai,
             "relay-main": self._relay,
+            "midjourney-main": self._midjourney,
+            "ima-main": self._ima,
         }
 
     @property
@@ -236,6 +239,24 @@ allow_private = true
 max_in_flight = 20
 models = [{{ public = "{VIDEO}", upstream = "sora-2" }}]
 options = {{ form = "official" }}
+
+[[channels]]
+name = "midjourney-main"
+provider = "midjourney"
+base_url = "{self._midjourney.base_url}"
+api_key = "{self._midjourney.api_key}"
+allow_private = true
+max_in_flight = 20
+models = ["{GRID}"]
+
+[[channels]]
+name = "ima-main"
+provider = "ima"
+base_url = "{self._ima.base_url}"
+api_key = "{self._ima.api_key}"
+allow_private = true
+max_in_flight = 20
+models = ["{ROUTED}"]
 
 [[accounts]]
 name = "default"
