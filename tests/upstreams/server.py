@@ -100,7 +100,8 @@ class ThreadedServer:
             self._loop = None  # nothing more comes from other threads
             await runner.cleanup()
             await self.closing()
-            await asyncio.sleep(0.1)  # what was closed lets go of its sockets in the loop's next rounds
+            for _ in range(5):  # what was closed lets go of its sockets in the loop's next rounds
+                await asyncio.sleep(0.001)
             while server.connections:  # accepted while all others were closed
                 await server.shutdown(0)
                 await asyncio.sleep(0.05)
