@@ -85,10 +85,32 @@ def test_image_by_id_opens_to_a_link_and_to_a_key_alone(server: LiveServer, draw
     assert server.call("GET", plain, key=OTHER_KEY).status == 404
 
 
-def test_describe_has_a_text(server: LiveServer) -> None:
-    task = ended(server, submitted(server, "/mj/submit/describe", {"base64": PICTURE}))
-    assert (task["status"], task["action"], task["imageUrl"]) == ("SUCCESS", "DESCRIBE", None)
-    assert len(task["properties"]["finalPrompt"].strip().splitlines()) >= 4
+def test_every_submit_comes_to_its_task(server: LiveServer, drawn: tuple[Any, list[Any]]) -> None:
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
+        "BLEND": ("submit/blend", {"base64Array": [PICTURE, PICTURE], "dimensions": "LANDSCAPE"}),
+        "EDIT": ("submit/edits", {"prompt": "a hat", "image": PICTURE}),
+        "RETEXTURE": ("submit/retexture", {"prompt": "of marble", "image": PICTURE}),
+        "DESCRIBE": ("submit/describe", {"base64": PICTURE}),
+        "SHORTEN": ("submit/shorten", {"prompt": "a very, very old paper boat that sails"}),
+        "SWAP_FACE": ("insight-face/swap", {"sourceBase64": PICTURE, "targetBase64": PICTURE}),
+        "VIDEO": ("submit/video", {"prompt": "it sails", "motion": "low", "image": PICTURE, "batchSize": 1}),
+    }
+    names = {action: submitted(server, f"/mj/{path}", body) for action, (path, body) in bodies.items()}
+    listed = {"ids": list(names.values())}
+
+    def all_ended() -> Any:
+        tasks = server.call("POST", "/mj/task/list-by-condition", listed).json
+        return tasks if all(task["status"] in ENDED for task in tasks) else None
+
+    tasks = {task["action"]: task for task in eventually(all_ended, "the end of all", 60)}
+    assert {action: (task["id"], task["status"], task["failReason"]) for action, task in tasks.items()} == {
+        action: (name, "SUCCESS", None) for action, name in names.items()
+    }
+    assert [len(tasks[action]["imageUrls"]) for action in ("BLEND", "EDIT", "RETEXTURE")] == [4, 4, 4]
+    assert len(tasks["DESCRIBE"]["properties"]["finalPrompt"].strip().splitlines()) >= 4
+    assert len(tasks["SHORTEN"]["properties"]["finalPrompt"]) > 0
+    assert (tasks["DESCRIBE"]["imageUrl"], tasks["SWAP_FACE"]["imageUrls"]) == (None, None)
+    assert len(tasks["VIDEO"]["videoUrls"]) == 1
 
 
 def test_a_picture_that_was_uploaded_has_a_link_that_is_good(server: LiveServer) -> None:

@@ -16,6 +16,7 @@ from telecine.dialects.rows import Create
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, Reference
+from telecine.providers.take import Take
 from telecine.tasks.view import Place
 from telecine.wires.midjourney import bodies
 from telecine.wires.midjourney.prompt import Prompt, read
@@ -115,6 +116,23 @@ def test_a_prompt_stays_as_it_is_for_a_midjourney_upstream() -> None:
     assert {name: bytes(raw) for name, raw in native.fields.items()} == {"remix": b"true"}
     assert {name: one.value for name, one in native.novel.items()} == {"prompt": "--sref", "parameters.bot": "NEW"}
     assert "--sref" in native.novel["prompt"].objection
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"), [("a cat --ar 1:1 --v 7 --s 50 --raw --fast", None), ("a cat --tile", "prompt")]
+)
+def test_another_provider_is_told_what_it_can_be_told(text: str, refused: str | None) -> None:
+    request, _ = asked(IMAGINE, {"prompt": text})
+    take = Take(request)
+    assert take.field("prompt") == "a cat"
+    take.field("aspect_ratio")
+    take.all_of(frozenset({"count", "parameters.grid", "parameters.speed"}))
+    if refused is None:
+        take.refuse_rest("other")
+        return
+    with pytest.raises(GatewayError, match="--tile") as raised:
+        take.refuse_rest("other")
+    assert raised.value.param == refused
 
 
 def test_blend() -> None:

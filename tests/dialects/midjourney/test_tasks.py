@@ -106,7 +106,7 @@ async def test_what_a_midjourney_upstream_said_is_shown(house: House) -> None:
         ("queued", None, "SUBMITTED", None),
         ("submitting", None, "SUBMITTED", None),
         ("running", NOW + 1, "IN_PROGRESS", None),
-        ("failed", NOW + 1, "FAILURE", "prompt: No."),
+        ("failed", NOW + 1, "FAILURE", "--ar: No."),
         ("cancelled", None, "FAILURE", "The task was cancelled."),
     ],
 )

@@ -46,6 +46,10 @@ _PAGES: Final = Cursor(default=wire.MOST_LISTED, most=wire.MOST_LISTED)
 _PICTURE: Final = "data:image/png;base64,…"
 
 
+_NAMES: Final = {wire.BLEND: {"aspect_ratio": "dimensions"}}
+"""What a body calls fields that prompts say elsewhere."""
+
+
 def _submit(path: str, what: str, parse: Any, body: type, **example: Any) -> Create:
     return Create(
         path,
@@ -56,6 +60,7 @@ def _submit(path: str, what: str, parse: Any, body: type, **example: Any) -> Cre
         parse=parse,
         hook="notifyHook",
         show=accepted,
+        names=_NAMES.get(path, {}),
     )
 
 

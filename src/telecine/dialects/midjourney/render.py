@@ -53,9 +53,9 @@ _CODES: Final[dict[ErrorCode, tuple[int, int]]] = {
 FIELDS: Final = Fields(
     {
         "source": "taskId",
-        "aspect_ratio": "prompt",
-        "negative_prompt": "prompt",
-        "seed": "prompt",
+        "aspect_ratio": "--ar",
+        "negative_prompt": "--no",
+        "seed": "--seed",
         "parameters.bot": "botType",
         "parameters.speed": "mode",
         "parameters.custom_id": "customId",

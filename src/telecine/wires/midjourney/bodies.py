@@ -94,7 +94,8 @@ class Upload(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
 
 
 class Swap(Common):
-    """The face in `source` put into `target`; the URLs are trueai's."""
+    """A face put into a picture; the URLs are trueai's. Reconstructed: that the face is in `source`, as
+    insight-face has it."""
 
     source_base64: str | None = None
     target_base64: str | None = None
