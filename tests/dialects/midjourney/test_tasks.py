@@ -75,7 +75,7 @@ async def test_task_fetch_shows_the_whole_task(house: House) -> None:
         "imageUrl": link_of(view), "failReason": None,
         "properties": {
             "finalPrompt": "a cat --ar 16:9", "notifyHook": "https://me.test/h", "botType": "MID_JOURNEY",
-            "messageHash": str(view.task.id),
+            "messageHash": UUID.write(view.task.id),
         },
         "buttons": msgspec.to_builtins(grid_buttons(UUID.write(view.task.id), 4)),
         "botType": "MID_JOURNEY", "mode": "FAST", "imageWidth": 1024, "imageHeight": 576,
@@ -95,7 +95,7 @@ async def test_what_a_midjourney_upstream_said_is_shown(house: House) -> None:
     assert task["buttons"] == [
         {"customId": "MJ::JOB::reroll::0::abc::SOLO", "emoji": "🔄", "label": "", "type": 2, "style": 2}
     ]
-    assert task["properties"]["finalPrompt"] == "a cat --v 7"
+    assert (task["properties"]["finalPrompt"], task["properties"]["messageHash"]) == ("a cat --v 7", "abc")
     assert task["imageUrl"] == link_of(view)
 
 

@@ -14,6 +14,7 @@ from telecine.dialects.midjourney.buttons import buttons_of
 from telecine.dialects.midjourney.create import DIALECT, STATE
 from telecine.dialects.midjourney.image import image_link, picture_of
 from telecine.nouns.errors import ErrorCode
+from telecine.nouns.ids import UUID
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Status
 from telecine.nouns.task import Task as OurTask
@@ -117,23 +118,15 @@ def task_object(view: View, edge: Edge) -> wire.Task:
     """The whole task."""
     task, request = view.task, view.task.request
     said = _said(task)
-    mains = results(view, "image")
-    shown = picture_of(view)
-    clips = [
-        wire.Link(link, edge.media.link(one, "poster"))
-        for one in results(view, "video")
-        if (link := edge.media.link(one))
-    ]
-    done = task.status == "succeeded"
-    text = next((one.text for one in results(view, "text") if one.text is not None), None) if done else None
-    final = text or said.properties.get("finalPrompt") or (words(request) if done else None)
+    shown, pictures = picture_of(view), _links(results(view, "image"), edge)
+    clips = _links(results(view, "video"), edge)
+    text, done = _text(view), task.status == "succeeded"
     failed = _WORDS[task.status] == wire.FAILURE
-    bot = wire.NIJI_BOT if _niji(request) else wire.MIDJOURNEY_BOT
     return wire.Task(
         id=str(task.id),
         action=action_of(request, task.form),
         status=_WORDS[task.status],
-        prompt=text if text is not None and action_of(request) == "DESCRIBE" else words(request),
+        prompt=text if text is not None and task.operation == "describe" else words(request),
         prompt_en=said.prompt_en or words(request),
         description=said.description or _described(request),
         state=(request.metadata or {}).get(STATE, ""),
@@ -143,15 +136,13 @@ def task_object(view: View, edge: Edge) -> wire.Task:
         progress="" if failed else f"{100 if done else task.progress}%",
         image_url=image_link(view, edge),
         fail_reason=_reason(task) if failed else None,
-        properties=said.properties
-        | ({"finalPrompt": final} if final else {})
-        | {"notifyHook": request.callback_url, "botType": bot, "messageHash": str(task.id)},
+        properties=_properties(view, said),
         buttons=buttons_of(view),
-        bot_type=bot,
+        bot_type=_bot(request),
         mode=(speed_of(request) or "").upper() or None,
         image_width=said.image_width or (shown.width if shown is not None else None),
         image_height=said.image_height or (shown.height if shown is not None else None),
-        image_urls=_links(mains, edge) if len(mains) > 1 else None,
+        image_urls=pictures if len(pictures) > 1 else None,
         thumbnail_url=edge.media.link(shown, "poster") if shown is not None else None,
         video_url=clips[0].url if clips else None,
         video_urls=clips or None,
@@ -207,8 +198,26 @@ def _described(request: GenerationRequest) -> str:
     return f"/{action_of(request).lower()} {words(request)}".rstrip()
 
 
-def _niji(request: GenerationRequest) -> bool:
-    return request.model == wire.NIJI or getattr(request.parameters, "bot", None) == wire.NIJI
+def _text(view: View) -> str | None:
+    """What was written, where that was asked for."""
+    if view.task.status != "succeeded":
+        return None
+    return next((one.text for one in results(view, "text") if one.text is not None), None)
+
+
+def _properties(view: View, said: wire.Said) -> dict[str, Any]:
+    """What its upstream said goes first: clients make buttons of its hash."""
+    task, request = view.task, view.task.request
+    ours = {"notifyHook": request.callback_url, "botType": _bot(request), "messageHash": UUID.write(task.id)}
+    text = _text(view)
+    if text is not None:
+        return ours | said.properties | {"finalPrompt": text}
+    return ours | ({"finalPrompt": words(request)} if task.status == "succeeded" else {}) | said.properties
+
+
+def _bot(request: GenerationRequest) -> str:
+    niji = request.model == wire.NIJI or getattr(request.parameters, "bot", None) == wire.NIJI
+    return wire.NIJI_BOT if niji else wire.MIDJOURNEY_BOT
 
 
 def _links(outputs: list[Output], edge: Edge) -> list[wire.Link]:
