@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from telecine.server.described import ENTRIES
-from tests.server.live import OTHER_KEY, Answer, LiveServer
+from tests.server.live import ADMIN_KEY, OTHER_KEY, Answer, LiveServer
 from tests.server.pictures import picture
 from tests.server.test_bad_input import form
 from tests.upstreams.clip import mp4, wav
@@ -214,3 +214,16 @@ def test_anothers_files_are_not_there(server: LiveServer) -> None:
     assert server.call("DELETE", f"/v1/assets/uploads/{upload['id']}").status == 405, "an upload goes as any file does"
     listed = {one["id"] for one in server.call("GET", "/v1/assets", key=OTHER_KEY).json["data"]}
     assert not listed & {made["id"], upload["id"]}
+
+
+def test_an_erased_account_leaves_no_file(server: LiveServer) -> None:
+    server.call("POST", "/admin/v1/accounts", {"name": "brief"}, key=ADMIN_KEY)
+    key = server.call("POST", "/admin/v1/keys", {"name": "brief", "account": "brief"}, key=ADMIN_KEY).json["key"]
+    made = raw(server, PHOTO, "?name=Mara", key=key).json
+    ((number,),) = server.rows("SELECT id FROM accounts WHERE name = 'brief'")
+    folder = server.data / "media" / f"a{number}"
+    assert len([one for one in folder.rglob("*") if one.is_file()]) == 1
+    assert server.call("POST", "/admin/v1/accounts/brief/erase", {}, key=ADMIN_KEY).json["done"]
+    assert [one for one in folder.rglob("*") if one.is_file()] == []
+    assert server.call("GET", made["url"], key=None).status == 404
+    assert server.rows("SELECT count(*) FROM asset_totals WHERE account_id = ?", number) == [(0,)]

@@ -288,6 +288,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The log of webhooks."""
     outputs_days: int = 0
     """The files that tasks made."""
+    assets_days: int = 0
+    """The files of libraries, since they were added."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Delete, delete, func, insert, 
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT
 from telecine.accounts.keys import Keys
+from telecine.assets.purge import erase as erase_assets
 from telecine.clock import Clock
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.names import ERASED
@@ -124,9 +125,12 @@ class Erasure:
             await self._clock.sleep(_PAUSE)
         await self._drop_webhooks(account_id)
         running = await self._database.read(lambda connection: _unended(connection, account_id))
+        now = self._clock.now()
+        await self._database.change(lambda connection: erase_assets(connection, account_id, now=now, gone=False))
         if not running:
             async for keys in self._find(f"a{account_id}/"):
                 await self._forget(keys)
+            await self._database.change(lambda connection: erase_assets(connection, account_id, now=now, gone=True))
         emptied = await self._database.forget_log()
         name = await self._note(account_id, ended=not running and emptied)
         await self._database.forget_log()  # once more, for the old name

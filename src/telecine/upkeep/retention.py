@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, func, or_, select, update
 
 from telecine.assets.outputs import shared
+from telecine.assets.purge import Purge
 from telecine.clock import Clock
 from telecine.config import RetentionConfig
 from telecine.loops import Loop
@@ -61,13 +62,16 @@ class Retention:
         sweep: Callable[[], Awaitable[int]],
         *,
         forget_jobs: ForgetJobs,
+        libraries: Purge | None = None,
     ) -> None:
+        """`libraries`: what goes of those; None where somebody else sees to it."""
         self._database = database
         self._storage = storage
         self._clock = clock
         self._config = config
         self._sweep = sweep
         self._forget_jobs = forget_jobs
+        self._libraries = libraries
         self.loop = Loop("retention", self._round, clock, every=_ROUND_SECONDS, first=_FIRST_SECONDS)
         self._blanked = 0
         """The last delivery whose body has gone: those before it need no second look."""
@@ -91,6 +95,9 @@ class Retention:
         gone = {name: await self._all(step, now - days * _DAY) for name, days, step in rounds if days}
         gone["idempotency"] = await self._all(self._drop_idempotency, now)
         gone["reports"] = await self._all(self._drop_reports, now - REPORTS_KEPT)
+        if self._libraries is not None:
+            days = kept.assets_days
+            gone["assets"] = await self._libraries.run(first_id(now - days * _DAY) if days else 0)
         return gone
 
     async def _all(self, step: Callable[[float], Awaitable[int]], before: float) -> int:

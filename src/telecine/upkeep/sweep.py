@@ -9,8 +9,9 @@ import msgspec
 from sqlalchemy import select, tuple_
 
 from telecine.assets.outputs import shared
+from telecine.assets.purge import lost
 from telecine.clock import Clock
-from telecine.media.storage import Storage, Stored, is_answer, is_content, linked
+from telecine.media.storage import Storage, Stored, asset_of, is_answer, is_content, linked
 from telecine.nouns.request import GenerationRequest
 from telecine.store import tables
 from telecine.store.database import Database
@@ -46,6 +47,8 @@ class Sweep:
                 if "/in/" in one.key:
                     inputs.setdefault(int(one.key[1:].partition("/")[0]), []).append(one)
             gone += await self._delete(await self._lost_outputs([one.key for one in old if "/t" in one.key]))
+            kept = [one.key for one in old if asset_of(one.key) is not None]
+            gone += await self._delete(await self._database.read(lambda connection, kept=kept: lost(connection, kept)))  # type: ignore[misc]
             await self._clock.sleep(_PAUSE)
         for account_id, stored in sorted(inputs.items()):
             stored.sort(key=lambda one: one.at)  # so that a batch spans little time, and few tasks

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection
 
 from telecine.accounts.keys import Keys
+from telecine.assets.purge import Purge
 from telecine.config import Config, ConfigError, Settings, catalogue_of
 from telecine.loops import Loop, Pulse
 from telecine.media.storage import Storage
@@ -71,7 +72,13 @@ class Upkeep:
         self._reports = Reports(database, context.router, clock)
         sweep = Sweep(database, storage, clock, draft=lambda: self.running.limits.draft)
         self._retention = Retention(
-            database, storage, clock, lambda: self.configuration.running.retention, sweep.run, forget_jobs=forget_jobs
+            database,
+            storage,
+            clock,
+            lambda: self.configuration.running.retention,
+            sweep.run,
+            forget_jobs=forget_jobs,
+            libraries=Purge(database, storage, clock, lambda: context.link_seconds),
         )
 
     @property
