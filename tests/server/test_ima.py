@@ -26,6 +26,13 @@ sizes = ["64x64"]
 default_size = "64x64"
 
 [[models]]
+name = "midjourney"
+vendor = "midjourney"
+operations = ["text_to_image", "upscale", "vary"]
+sizes = ["64x64"]
+default_size = "64x64"
+
+[[models]]
 name = "ima-pro"
 sizes = ["64x64"]
 default_size = "64x64"
@@ -104,6 +111,25 @@ def test_a_video_is_made_in_both_forms_of_a_file_in_the_library(server: LiveServ
     assert result["url"] == told["metadata"]["url"]
     other = ended(server, f"{GENERATIONS}/{films[1]['id']}")["data"]
     assert (other["status"], other["format"], bool(other["url"])) == ("succeeded", "mp4", True), other
+
+
+def test_a_grid_is_made_and_one_of_it_taken(server: LiveServer) -> None:
+    def task(name: str) -> Any:
+        path = f"/mj/task/{name}/fetch"
+        return server.until(path, lambda found: found["status"] in ("SUCCESS", "FAILURE"), 60, key=IMA_KEY)
+
+    grid = task(asked(server, "POST", "/mj/submit/imagine", {"prompt": "a paper boat --ar 1:1"})["result"])
+    assert (grid["status"], grid["action"], len(grid["urls"]), "failReason" in grid) == ("SUCCESS", "IMAGINE", 4, False)
+    change = {"taskId": grid["mj_id"], "action": "UPSCALE", "index": 2}
+    taken = asked(server, "POST", "/mj/submit/change", change)
+    assert taken["code"] == 1
+    assert asked(server, "POST", "/mj/submit/change", change) == {**taken, "code": 21, "description": "任务已存在"}
+    one = task(taken["result"])
+    assert (one["status"], one["action"], len(one["urls"])) == ("SUCCESS", "UPSCALE", 1)
+    for name, key in ((f"/ima/mj/image/{one['mj_id']}", IMA_KEY), (one["imageUrl"], None)):
+        shown = server.call("GET", name, key=key)
+        assert (shown.status, shown.headers["content-type"].partition("/")[0]) == (200, "image"), shown
+    assert server.call("GET", f"/ima/mj/image/{one['mj_id']}", key=None).status == 401
 
 
 def test_errors_are_imas_also_before_its_rows_are_reached(server: LiveServer) -> None:

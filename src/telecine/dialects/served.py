@@ -8,7 +8,7 @@ from telecine.dialects.assets import ASSETS
 from telecine.dialects.billing import ACCOUNT, DASHBOARD, KLING_COSTS, RELAY
 from telecine.dialects.bizyair import BIZYAIR, MODELS, SDK_MODELS
 from telecine.dialects.dialect import Dialect
-from telecine.dialects.ima import IMA, IMA_ASSETS
+from telecine.dialects.ima import IMA, IMA_ASSETS, IMA_MJ
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling2 import KLING2
 from telecine.dialects.midjourney import MIDJOURNEY
@@ -20,6 +20,7 @@ from telecine.dialects.tasks import TASKS
 DIALECTS: Final[tuple[Dialect, ...]] = (
     IMA,
     IMA_ASSETS,
+    IMA_MJ,
     IMAGES,
     KLING,
     KLING_COSTS,

@@ -35,6 +35,10 @@ def whose(method: str, path: str, principal: Principal | None) -> str:
         ("GET", "/v1/video/generations/task_06xx11d95wm5j", "newapi"),
         ("POST", "/kling/v1/videos/text2video", "kling"),
         ("POST", "/kling/v1/videos/image2video", "kling"),
+        ("POST", "/mj/submit/imagine", "midjourney"),
+        ("POST", "/mj/submit/blend", "midjourney"),
+        ("POST", "/mj/submit/change", "midjourney"),
+        ("GET", "/mj/task/1/fetch", "midjourney"),
     ],
 )
 def test_what_its_key_makes_imas(method: str, path: str, plain: str) -> None:
@@ -53,6 +57,9 @@ def test_what_its_key_makes_imas(method: str, path: str, plain: str) -> None:
         ("POST", "/v1/videos/text2video"),
         ("GET", "/kling/v1/videos/text2video/1"),
         ("POST", "/v1/tasks"),
+        ("POST", "/mj/submit/action"),
+        ("GET", "/mj/image/1"),
+        ("GET", "/mj/task/1/image-seed"),
     ],
 )
 def test_what_stays_as_it_is(method: str, path: str) -> None:
@@ -64,3 +71,6 @@ def test_what_stays_as_it_is(method: str, path: str) -> None:
 def test_what_is_imas_in_any_case(principal: Principal | None) -> None:
     assert whose("POST", "/ima/v1/images/generations", principal) == "ima"
     assert whose("GET", "/ima/nothing", principal) == "ima"
+    assert whose("POST", "/ima/mj/submit/imagine", principal) == "ima"
+    assert whose("POST", "/v1/assets/quota", principal) == "ima"
+    assert whose("GET", "/v1/assets/quota", principal) != "ima"

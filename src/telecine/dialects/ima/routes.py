@@ -13,6 +13,9 @@ from telecine.dialects.document import Sent
 from telecine.dialects.ima.assets import ROWS as ASSET_ROWS
 from telecine.dialects.ima.images import NAMES as IMAGE_NAMES
 from telecine.dialects.ima.images import manner_of, parse_image, wait_of
+from telecine.dialects.ima.midjourney import IMAGE as MJ_IMAGE
+from telecine.dialects.ima.midjourney import ROWS as MJ_ROWS
+from telecine.dialects.ima.midjourney import is_mj, mj_task
 from telecine.dialects.ima.render import (
     ERRORS,
     OTHER_ERRORS,
@@ -28,10 +31,12 @@ from telecine.dialects.ima.videos import parse_video
 from telecine.dialects.kling.create import parse as parse_kling
 from telecine.dialects.kling.operation import Operation
 from telecine.dialects.kling.videos import VIDEOS as KLINGS
+from telecine.dialects.midjourney.render import ERRORS as MJ_ERRORS
 from telecine.dialects.openai.image_render import images
 from telecine.dialects.rows import Create, Read, Row, making
 from telecine.nouns.ids import TASK
 from telecine.tasks.view import View
+from telecine.wires import midjourney as proxy
 from telecine.wires.ima import GENERATIONS, IMAGES, KLING, VIDEOS, assets
 from telecine.wires.ima.images import (
     PRO,
@@ -49,6 +54,7 @@ _SENT: Final = {"code": "success", "data": {"task_id": "task_06xx11d95wm5j", "st
 _NAME: Final = "ima"
 _NOTHING_MORE: Final = re.compile(r"")
 _ONE_MORE: Final = re.compile(r"[^/]+")
+_ONE_FETCHED: Final = re.compile(r"[^/]+/fetch")
 _KLINGS: Final = tuple(op for op in KLINGS if op.title in ("text2video", "image2video"))
 _REPEATABLE: Final = ("images", "image", "input_reference")
 
@@ -161,7 +167,7 @@ IMA: Final = Dialect(
     ),
     id_form=TASK,
     errors=ERRORS,
-    announce=each_status(told),
+    announce=each_status(lambda view, edge: mj_task(view, edge) if is_mj(view) else told(view, edge)),
     sent=(Sent("ima", "ima", "A task's new status, to its callback_url", ImaImageTaskFetchResponse, _SENT),),
 )
 IMA_ASSETS: Final = Dialect(
@@ -175,4 +181,19 @@ IMA_ASSETS: Final = Dialect(
     rows=ASSET_ROWS,
     id_form=TASK,
     errors=OTHER_ERRORS,
+)
+
+
+IMA_MJ: Final = Dialect(
+    name=_NAME,
+    claimed=(
+        Claim(f"{ROOT}{proxy.PREFIX}"),
+        *(_bare(row.path, read=False)[0] for row in MJ_ROWS if row.method == "POST"),
+        Claim(f"{proxy.PREFIX}/task/", form=_ONE_FETCHED, method="GET", key=_NAME),
+    ),
+    rows=(
+        *(replace(row, path=f"{ROOT}{row.path}") for row in (*MJ_ROWS, MJ_IMAGE)),
+        *(replace(row, hidden=True) for row in MJ_ROWS),
+    ),
+    errors=MJ_ERRORS,
 )

@@ -77,7 +77,7 @@ async def _changed(
         raise invalid("index: is required; 1 to 4.", "index")
     source = await followed(call, wire.task_id)
     press = Press(does=does, index=None if does == "reroll" else index)
-    return await _pressed(call, wire, unknown, source, press)
+    return await pressed(call, wire, unknown, source, press)
 
 
 async def parse_action(call: Call, body: Body) -> Parsed:
@@ -90,7 +90,7 @@ async def parse_action(call: Call, body: Body) -> Parsed:
     theirs = {one.custom_id for one in upstream_buttons(source)}
     if not (custom_id in theirs if theirs else is_ours(custom_id, source.task.id)):
         raise invalid("customId: is no button of this task.", "customId")
-    return await _pressed(call, wire, unknown, source, read(custom_id), custom_id=custom_id if theirs else None)
+    return await pressed(call, wire, unknown, source, read(custom_id), custom_id=custom_id if theirs else None)
 
 
 async def followed(call: Call, task_id: str | None) -> View:
@@ -115,7 +115,7 @@ async def _named(call: Call, task_id: str | None) -> View:
         raise GatewayError(error.code, f"taskId: there is no task '{task_id[:64]}'.", param="taskId") from None
 
 
-async def _pressed(
+async def pressed(
     call: Call,
     wire: Common,
     unknown: dict[str, msgspec.Raw],
@@ -124,7 +124,8 @@ async def _pressed(
     *,
     custom_id: str | None = None,
 ) -> Parsed:
-    """What a press comes to; None where nobody here knows the button, but its upstream does."""
+    """What a press comes to; None where nobody here knows the button, but its upstream does. Raises GatewayError, and
+    Answered."""
     does = press.does if press is not None else "action"
     if does == "describe":
         raise Answered(await call.edge.tasks.retry(call.principal, source.task.id), existing=False)
@@ -249,7 +250,11 @@ async def parse_modal(call: Call, body: Body) -> Parsed:
     view = await _named(call, wire.task_id)
     if view.task.status != "draft":
         raise GatewayError("conflict", "taskId: the task waits for no modal.", param="taskId", may_retry=False)
-    before = view.task.request
+    return windowed(call, wire, unknown, view.task.request)
+
+
+def windowed(call: Call, wire: Modal, unknown: dict[str, msgspec.Raw], before: GenerationRequest) -> Parsed:
+    """What was asked for `before`, with what a window says of it. Raises GatewayError naming the field."""
     sources: list[Source] = []
     if before.operation == "inpaint":
         if wire.mask_base64 is None:
