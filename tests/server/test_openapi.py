@@ -22,6 +22,7 @@ from telecine.dialects.dialect import Dialect
 from telecine.dialects.document import Entry, Query
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling2 import KLING2
+from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.openai import OPENAI
 from telecine.dialects.tasks import TASKS
 from telecine.nouns.errors import ERROR_CODES, GatewayError, TaskError
@@ -66,7 +67,7 @@ def test_errors_are_rendered_as_declared(sandbox: LiveServer, operation: Entry) 
         for param in ("id", None):
             answer = dialect.render_error(GatewayError(code, "Why.", param=param), "r")  # type: ignore[arg-type]
             good = answer.status_code == 200
-            queued_or_banned = operation.group == "midjourney" and code in ("capacity", "content_policy")
+            queued_or_banned = dialect.errors is MIDJOURNEY.errors and code in ("capacity", "content_policy")
             assert not good or operation.group == "dashboard" or queued_or_banned
             if operation.error is not None:
                 msgspec.json.decode(bytes(answer.body), type=operation.error)
