@@ -244,7 +244,7 @@ async def test_a_speed_is_a_path_and_a_filter(provider: HttpProvider, options: M
         (asked("blend", "", inputs=(PICTURE, PICTURE), aspect_ratio="16:9"), "unsupported_parameter", "aspect_ratio"),
         (asked("blend", inputs=(PICTURE, PICTURE)), "unsupported_parameter", "prompt"),
         (asked("upscale", "", inputs=(PICTURE,)), "invalid_request", "source"),
-        (following("vary", "at night"), "unsupported_parameter", "prompt"),
+        (following("upscale", "at night"), "unsupported_parameter", "prompt"),
         (following("reroll", inputs=(MASK,)), "unsupported_parameter", "inputs.mask"),
         (following("inpaint"), "invalid_request", "inputs.mask"),
         (asked("image_to_video"), "invalid_request", "inputs.first_frame"),
@@ -428,7 +428,7 @@ async def test_windows_are_opened_and_completed(provider: HttpProvider, plus: Fa
         plus.finish(name)
         assert isinstance(await provider.poll(at(plus), job(name, request.operation)), Succeeded)
     assert provider.traits_of("inpaint", MODEL).prepares
-    assert not provider.traits_of("pan", MODEL).prepares
+    assert not provider.traits_of("upscale", MODEL).prepares
 
 
 async def test_a_window_that_is_not_opened(provider: HttpProvider, plus: FakeMidjourney) -> None:
@@ -463,6 +463,12 @@ async def test_a_modal_whose_answer_was_lost_is_found_and_one_that_never_came_is
     assert found.upstream_id == prepared.decode()
 
 
+@pytest.fixture(params=["plus", "new-api"])
+async def flavoured(request: pytest.FixtureRequest) -> AsyncIterator[FakeMidjourney]:
+    async with FakeMidjourney(request.param) as running:
+        yield running
+
+
 @pytest.mark.parametrize("flavour", ["plus", "new-api"])
 async def test_a_window_that_a_mode_of_the_account_opens_is_for_nobody(
     provider: HttpProvider, flavour: Flavour
@@ -471,14 +477,21 @@ async def test_a_window_that_a_mode_of_the_account_opens_is_for_nobody(
         grid = await drawn(provider, fake)
         request = following("vary", parameters=change(index=1))
         outcome = await provider.submit(at(fake), submission(request, source=grid), SHELF)
-        if flavour == "plus":
-            assert isinstance(outcome, Refused)
-            assert (outcome.error.code, outcome.elsewhere) == ("upstream_refused", False)
-        else:
-            assert isinstance(outcome, Accepted), "it says that it has begun"
-            told = await provider.poll(at(fake), job(outcome.upstream_id, "vary"))
-            assert isinstance(told, Failed)
-            assert "remix" in told.error.message
+        assert isinstance(outcome, Refused)
+        assert (outcome.error.code, outcome.elsewhere) == ("upstream_refused", False)
+        assert "window" in outcome.error.message
+
+
+async def test_other_words_are_what_a_window_of_the_remix_mode_is_told(
+    provider: HttpProvider, flavoured: FakeMidjourney
+) -> None:
+    fake = flavoured
+    grid = await drawn(provider, fake)
+    name = await made(provider, at(fake), following("vary", "at night", parameters=change(index=2)), source=grid)
+    (_, first), (_, second) = fake.creates[-2:]
+    assert (first["enableRemix"], first["customId"][:24]) == (True, "MJ::JOB::variation::2::" + first["customId"][23])
+    assert (second["taskId"], second["prompt"]) == (name, "at night")
+    assert fake.count("accepted") == 2
 
 
 async def test_texts(provider: HttpProvider, fake: FakeMidjourney) -> None:

@@ -52,7 +52,8 @@ class FakeMidjourney(FaultyServer):
 
     Tasks wait as SUBMITTED until the test moves them, or by themselves after `autofinish`. A task that makes four
     pictures has one picture of all of them; `plus` shows them one by one too where `apart` is set. `new-api` passes
-    `notifyHook` on where `notifies` is set. Where `remix` is set, `plus` asks for a modal after any variation.
+    `notifyHook` on where `notifies` is set. Where `remix` is set, any variation asks for a modal; new-api makes a 1 of
+    such an answer.
     """
 
     def __init__(
@@ -184,13 +185,12 @@ class FakeMidjourney(FaultyServer):
         if self.flavour == "original" and (old := self._same(body)):
             return submitted(EXISTED, "任务已存在", old.task_id, status=old.status, imageUrl=None)
         custom_id = str(body.get("customId") or "")
-        opens = opens_window(custom_id)
-        if not opens and not (self.remix and "variation" in custom_id):
+        opens, remixed = opens_window(custom_id), "variation" in custom_id and (self.remix or body.get("enableRemix"))
+        if not opens and not remixed:
             return None
         window = self._window(body, mode)
-        if opens or self.flavour != "new-api":  # new-api tells of no other
-            return submitted(EXISTED, "Waiting for window confirm", window.task_id, remix=True, finalPrompt="")
-        return submitted(SUCCESS, "提交成功", window.task_id)
+        code = EXISTED if opens or self.flavour != "new-api" else SUCCESS
+        return submitted(code, "Waiting for window confirm", window.task_id, remix=True, finalPrompt="")
 
     def _refusal(self, path: str, body: dict[str, Any]) -> web.StreamResponse | None:
         if wrong := objection(path, body, self.jobs):

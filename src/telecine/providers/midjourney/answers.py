@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from telecine.nouns.task import Facts, Usage
 from telecine.providers.base import Succeeded, UpstreamOutput
-from telecine.providers.complaint import text
-from telecine.providers.http.answers import file
+from telecine.providers.complaint import text, word
+from telecine.providers.http.answers import decoded, file
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import at, rows
 from telecine.wires import midjourney as wire
@@ -17,6 +19,8 @@ KEPT: Final = 86400.0
 """Seconds for which links work: those of Discord's files are signed for a day."""
 GRID: Final = "grid"
 """The part that shows all pictures of a task as one."""
+_CONFIRM: Final = "confirm"
+"""In what is said of a window (`Waiting for window confirm`), by which clients know one too."""
 _MOST_BUTTONS: Final = 40
 _MOST_ID: Final = 512
 _MOST_TEXT: Final = 32_000
@@ -32,20 +36,23 @@ def named(said: Any) -> Any:
     return said.get("result") if code in (wire.DONE, wire.IN_QUEUE) or the_same else None
 
 
+def plain(body: bytes) -> bytes:
+    """An answer as it was before new-api, which makes a 1 of some windows' 21, and leaves what is said with it."""
+    said = decoded(body)
+    if said is None or said.get("code") != wire.DONE or _CONFIRM not in word(said.get("description")):
+        return body
+    return msgspec.json.encode({**said, "code": wire.EXISTING})
+
+
 def waiting(said: Any) -> Any:
     """The task that waits for a modal."""
-    return said.get("result") if said.get("code") == wire.EXISTING else None
+    opened = said.get("code") == wire.EXISTING or _CONFIRM in word(said.get("description"))
+    return said.get("result") if opened else None
 
 
 def status(job: Any) -> Any:
     """Its word; new-api has none before it has asked its own upstream."""
     return wire.NOT_START if job.get("status") == "" else job.get("status")
-
-
-def reason(job: Any) -> str:
-    """Why a task waits for something that nobody will send."""
-    waits = job.get("status") == wire.WAITS
-    return "The upstream asks for words first, which only its remix mode does: turn that off there." if waits else ""
 
 
 def pictures(told: Told) -> Succeeded | str:

@@ -140,19 +140,19 @@ def press(draft: Draft) -> None:
     if source is None:  # nobody has asked yet what it is
         return
     custom_id = button(request, source)
+    if custom_id is None and text:
+        raise _unsupported(_NO_WORDS, "prompt")
     if custom_id is None:
         draft.body |= changed(draft, source)
         to(draft, wire.CHANGE)
-    elif not window(custom_id):
-        if text:
-            raise _unsupported(_NO_WORDS, "prompt")
-        draft.body |= {"taskId": source.upstream_id, "customId": custom_id, "enableRemix": False}
-        to(draft, wire.ACTION)
-    else:
+    elif text or window(custom_id):
         draft.body["prompt"] = _asked(draft, source, text)
         for item in request.with_role("mask"):
             draft.put("maskBase64", item)
         to(draft, wire.MODAL)
+    else:
+        draft.body |= {"taskId": source.upstream_id, "customId": custom_id, "enableRemix": False}
+        to(draft, wire.ACTION)
 
 
 def opened(draft: Draft, handle: str) -> tuple[str, Any] | None:
@@ -160,17 +160,20 @@ def opened(draft: Draft, handle: str) -> tuple[str, Any] | None:
     is billed for one that is never completed."""
     if draft.source is None or not draft.create.endswith(wire.MODAL):
         return None
-    body = {"taskId": draft.source.upstream_id, "customId": button(draft.request, draft.source), "state": handle}
-    return _post(draft, wire.ACTION), body
+    custom_id = button(draft.request, draft.source) or ""
+    body = {"taskId": draft.source.upstream_id, "customId": custom_id, "state": handle}
+    return _post(draft, wire.ACTION), body if window(custom_id) else body | {"enableRemix": True}
 
 
 def pictures_billed(draft: Draft) -> Billed:
-    """Four pictures, or one that is made larger or gets a face."""
-    given, one = draft.request.parameters, draft.request.operation in ("upscale", "swap_face", "midjourney:action")
+    """Four pictures, or one that is made larger or gets a face; of a button that nobody knows, as many as are asked
+    for."""
+    operation, given = draft.request.operation, draft.request.parameters
+    counts = {"upscale": 1, "swap_face": 1, "midjourney:action": None}
     return Billed(
-        count=1 if one else wire.GRID,
+        count=counts.get(operation, wire.GRID),
         speed=_speed(draft),
-        style=getattr(given, "style", None) if draft.request.operation == "upscale" else None,
+        style=getattr(given, "style", None) if operation == "upscale" else None,
         factor=getattr(given, "factor", None),
     )
 
@@ -195,10 +198,12 @@ def words_billed(draft: Draft) -> Billed:
 def _asked(draft: Draft, source: Source, text: str) -> str:
     """What a window is told: its own words, else those that the picture was made with."""
     request = draft.request
-    before = spoken(source) or (source.request.prompt.strip() if source.request is not None else "")
+    if not request.prompt.strip() and draft.take.own("prompt") is None:
+        before = spoken(source) or (source.request.prompt.strip() if source.request is not None else "")
+        text = f"{before} {text}".strip()
     factor = getattr(request.parameters, "factor", None)
-    more = f"--zoom {factor:g}" if factor is not None and request.operation == "zoom" and "--zoom" not in text else ""
-    return _needed(f"{text or before} {more}".strip())
+    zooms = factor is not None and request.operation == "zoom" and "--zoom" not in text
+    return f"{_needed(text)} --zoom {factor:g}" if zooms else _needed(text)
 
 
 def _edited(draft: Draft, path: str) -> None:

@@ -72,7 +72,7 @@ def _fitting(request: GenerationRequest, presses: Iterable[tuple[str, Press]]) -
     """Those that do it, the likeliest first; one that opens a window takes any factor, and is the one for words."""
     does = DOES.get(request.operation, request.operation)
     wanted = {name: value for name in _SAID if (value := getattr(request.parameters, name, None)) is not None}
-    spoken = bool(request.prompt.strip()) and request.operation == "zoom"
+    spoken = request.operation == "zoom" and bool(request.prompt.strip() or request.aspect_ratio)
     found = []
     for one, press in presses:
         said = {name: value for name, value in wanted.items() if not (press.asks and name == "factor")}

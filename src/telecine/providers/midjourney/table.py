@@ -6,7 +6,7 @@ its modal is there."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -92,6 +92,7 @@ _PRESSED: Final[Fields] = {
     **dict.fromkeys(("count", "source", "parameters.grid", "parameters.index", "parameters.custom_id"), _LATER),
 }
 _MASK: Final = Field("maskBase64")
+_WRITTEN: Final[Fields] = {"inputs.mask": _MASK, "inputs.image": Field("image"), "aspect_ratio": _PROMPT}
 _IDS: Final = rows("data")
 _NEWEST: Final = Many(
     ask=f"GET {wire.PREFIX}{wire.LIST}",
@@ -113,8 +114,6 @@ _STATUS: Final = Status(
     done={wire.SUCCESS},
     failed={wire.FAILURE, wire.CANCELLED},
 )
-_NO_WINDOW: Final = replace(_STATUS, queued=_STATUS.queued - {wire.WAITS}, failed=_STATUS.failed | {wire.WAITS})
-"""Of what opens none: a window that waits then was opened by a mode of its upstream's account, for nobody."""
 _TRAITS: Final = Traits(
     answers.KEPT, look_up=True, cancel=True, poll_floor=5.0, usual=60.0, submit_timeout=90.0, listed=True
 )
@@ -150,19 +149,19 @@ def _wire_names(body: type) -> tuple[str, ...]:
     return names
 
 
-def _press(*fields: str, opens: bool = False) -> Op:
-    """Something that is done with a picture that is there."""
-    own = {"parameters.factor": _PROMPT, "prompt": _PROMPT, "aspect_ratio": _PROMPT} if opens else {}
-    unlike: Mapping[str, Any] = {"words": _PARENT_WORDS}
+def _press(*fields: str, spoken: bool = True) -> Op:
+    """Something that is done with a picture that is there; where it is `spoken` to, a window may have to be opened."""
+    words: Fields = dict.fromkeys(("prompt", "negative_prompt", "seed"), _PROMPT) if spoken else {}
     return _op(
-        wire.MODAL if opens else wire.ACTION,
+        wire.ACTION,
         bodies.press,
-        {**_PRESSED, **own, **dict.fromkeys(fields, _LATER)},
+        {**_PRESSED, **words, **{name: _WRITTEN.get(name, _LATER) for name in fields}},
         Action,
         also=(*_wire_names(Modal), "action", "index", "enableRemix", "image"),
-        unlike=unlike if opens else {**unlike, "status": _NO_WINDOW},
-        before=_BEFORE if opens else None,
-        traits=_PREPARED if opens else None,
+        unlike={"words": _PARENT_WORDS},
+        plain=answers.plain,
+        before=_BEFORE if spoken else None,
+        traits=_PREPARED if spoken else None,
     )
 
 
@@ -234,13 +233,13 @@ MIDJOURNEY: Final = Vendor(
             },
             Swap,
         ),
-        "upscale": _press("parameters.style", "parameters.factor"),
+        "upscale": _press("parameters.style", "parameters.factor", spoken=False),
         "vary": _press("parameters.strength"),
         "reroll": _press(),
         "pan": _press("parameters.direction"),
-        "midjourney:action": _press(),
-        "zoom": _press(opens=True),
-        "inpaint": _press("inputs.mask", "inputs.image", opens=True),
+        "zoom": _press("parameters.factor", "aspect_ratio"),
+        "inpaint": _press("inputs.mask", "inputs.image"),
+        "midjourney:action": _press(spoken=False),
         "image_to_video": _clip(
             {"inputs.first_frame|image": Picture("image"), "inputs.last_frame": Picture("endImage")}
         ),
@@ -279,7 +278,7 @@ MIDJOURNEY: Final = Vendor(
     status=_STATUS,
     progress=at("progress"),
     preview=at("imageUrl"),
-    reasons=(at("failReason"), answers.reason),
+    reasons=(at("failReason"),),
     policy=_POLICY,
     outputs=answers.pictures,
     missing=(Objection(400, {str(wire.INVALID)}, (_NO_TASK,)),),
