@@ -120,6 +120,12 @@ async def drawn(
 
 
 OWN = Native("midjourney", {}, own={"prompt": ("prompt", "https://a.test/cat.png a cat --ar 3:2 --sref 7 --v 7")})
+CLIP = Native(
+    "midjourney",
+    {},
+    {"resolution": Novel("vid_2_4k", "no such type")},
+    own={"prompt": ("prompt", "https://a.test/cat.png sails --motion low --bs 1")},
+)
 NOVEL = Native("midjourney", {"remix": msgspec.Raw(b"true"), "accountFilter": msgspec.Raw(b'{"modes":["TURBO"]}')})
 DATA = "data:image/png;base64,"
 WEBP = "data:image/webp;base64,"
@@ -178,6 +184,11 @@ WEBP = "data:image/webp;base64,"
             "submit/video",
             {"image": DATA, "endImage": DATA, "motion": "high", "loop": True, "batchSize": 2}
             | {"videoType": "vid_1.1_i2v_720", "prompt": "a paper boat"},
+        ),
+        (
+            asked("image_to_video", native=CLIP, inputs=(FIRST,)),
+            "submit/video",
+            {"image": DATA, "batchSize": 1, "videoType": "vid_2_4k", "prompt": "sails --motion low --bs 1"},
         ),
         (
             asked(
@@ -283,6 +294,10 @@ def test_what_midjourney_cannot_express_is_refused_by_name(
         (
             asked("image_to_video", inputs=(FIRST,), parameters=VideoParameters(motion="high")),
             Billed(duration=5.0, resolution="480p", motion="high"),
+        ),
+        (
+            asked("image_to_video", native=CLIP, inputs=(FIRST,)),
+            Billed(duration=5.0, motion="low", unjudged=("resolution",)),
         ),
     ],
 )

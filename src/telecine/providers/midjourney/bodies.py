@@ -13,6 +13,7 @@ from telecine.providers.http.body import Draft
 from telecine.providers.midjourney.presses import button, changed, spoken, window
 from telecine.providers.midjourney.prompts import pictures, words
 from telecine.wires import midjourney as wire
+from telecine.wires.midjourney.prompt import read
 
 SECONDS: Final = 5.0
 """How long a video is (docs.midjourney.com, "Video")."""
@@ -69,7 +70,7 @@ def blend(draft: Draft) -> None:
 
 def shorten(draft: Draft) -> None:
     """What matters in a prompt."""
-    draft.body["prompt"] = _needed(words(draft))
+    draft.body["prompt"] = _needed(draft.request.prompt.strip())  # its parameters are a part of what is shortened
     to(draft, wire.SHORTEN)
 
 
@@ -99,6 +100,8 @@ def video(draft: Draft) -> None:
     if request.source is None and not any(request.with_role("first_frame", "image")):
         raise invalid("Midjourney needs a picture that the video begins with.", "inputs.first_frame")
     text = words(draft)
+    for url in read(text).pictures:  # its first frame, which has a field
+        text = text.removeprefix(url).lstrip()
     if given.custom_id is not None:
         _animate(draft, text)
         return
@@ -180,11 +183,12 @@ def pictures_billed(draft: Draft) -> Billed:
 
 def video_billed(draft: Draft) -> Billed:
     """Videos, each as long as it is."""
-    request, given = draft.request, draft.request.parameters
+    request, given, novel = draft.request, draft.request.parameters, draft.take.novel("resolution")
     return Billed(
         count=wire.CLIPS if getattr(given, "custom_id", None) is not None else None,
         duration=SECONDS,
-        resolution=request.resolution or next(iter(_VIDEOS)),
+        resolution=None if novel else request.resolution or next(iter(_VIDEOS)),
+        unjudged=("resolution",) if novel else (),
         speed=_speed(draft),
         motion=getattr(given, "motion", None) or "low",
     )

@@ -125,6 +125,8 @@ class Action(Common):
     custom_id: str | None = None
     choose_same_channel: bool | None = None
     """Plus': a task's upstream is the only one that can anyway."""
+    enable_remix: bool | None = None
+    """trueai: whether a window is opened for other words, where the button has none of its own."""
 
 
 class Modal(Common):
