@@ -94,6 +94,7 @@ JSON: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
 
 TOLD_APART: list[tuple[Dialect, str, dict[str, Any], list[tuple[str, int]]]] = [
     (MIDJOURNEY, "/mj/submit/blend", {"base64Array": [URLS[CAT]] * 2}, [("image", CAT)] * 2),
+    (MIDJOURNEY, "/mj/submit/describe", {"base64": URLS[CAT]}, [("image", CAT)]),
     (MIDJOURNEY, "/mj/submit/imagine", {"prompt": "a", "base64Array": [URLS[CAT]]}, [("reference", CAT)]),
     (
         IMA,

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from telecine.accounts.principal import Principal
 from telecine.assets.asset import Asset, Wanted
 from telecine.assets.library import Assets
+from telecine.assets.outputs import of_output
 from telecine.config import LimitsConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import tsk_id
@@ -119,6 +120,8 @@ async def test_it_outlives_its_task(tmp_path: Path) -> None:
     async with House(tmp_path).opened() as house:
         libraries, task_id = Libraries(house), await made(house)
         asset = await libraries.add_output(house.me, task_id, 0, Wanted())
+        twin = await libraries.add_output(house.me, task_id, 0, Wanted())
+        assert await house.database.read(lambda connection: of_output(connection, asset)), "the task has it"
         await house.tasks.delete(house.me, task_id)
         await house.pass_time(9 * 86400, 7200)
         assert house.shelf.forgotten == [f"a{house.me.account_id}/t{task_id}/1.mp4"], "the other file of the task"
@@ -129,3 +132,7 @@ async def test_it_outlives_its_task(tmp_path: Path) -> None:
         served = await libraries.served(asset.id)
         assert served is not None
         assert (served.object_key, served.content_type) == (asset.object_key, "video/mp4")
+        assert await house.database.read(lambda connection: of_output(connection, asset)), "another one has it"
+        async with writing(house.database) as connection:
+            await connection.execute(tables.assets.delete().where(tables.assets.c.id == twin.id))
+        assert not await house.database.read(lambda connection: of_output(connection, asset)), "nobody else has it"

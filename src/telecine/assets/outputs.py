@@ -69,8 +69,12 @@ def shared(connection: Connection, task_ids: Collection[int]) -> frozenset[str]:
 
 
 def of_output(connection: Connection, asset: Asset) -> bool:
-    """Whether the file of `asset` is that of an output, too, which still has it."""
+    """Whether the file of `asset` is that of an output, too, which still has it; or of another asset, which has been
+    made of the same output."""
     if asset.task_id is None:
         return False
     one = (_O.c.task_id == asset.task_id, _O.c.index == asset.output, _O.c.object_key == asset.object_key)
-    return connection.execute(select(_O.c.index).where(*one)).first() is not None
+    if connection.execute(select(_O.c.index).where(*one)).first() is not None:
+        return True
+    others = (_A.c.task_id == asset.task_id, _A.c.object_key == asset.object_key, _A.c.id != asset.id)
+    return connection.execute(select(_A.c.id).where(*others)).first() is not None
