@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from telecine.cli import uploading
 from telecine.cli.app import tree
 from telecine.cli.asking import frame_inputs, role_inputs
-from telecine.cli.failure import REFUSED, USAGE, Failure, Unreachable
+from telecine.cli.failure import REFUSED, UNREACHABLE, USAGE, Failure, Unreachable
+from telecine.cli.options import Target
 from telecine.cli.pieces import Piece
 from telecine.cli.uploading import ready, upload
 from telecine.cli.wire import Asset, Error, PartDone, Upload
@@ -29,6 +30,8 @@ class Server:
     def __init__(self, *states: str, trouble: int = 0) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.got: dict[str, bytes] = {}
+        self.there: list[PartDone] = []
+        self.target = Target(server="http://it.example")
         self._states = list(states)
         self._trouble = trouble
 
@@ -38,7 +41,7 @@ class Server:
             with body.opened() as file:
                 self.got[path] = file.read()
         if answer is Upload:
-            return Upload(id="asset_1", part_size=10_000)
+            return Upload(id="asset_1", bytes=len(CONTENT), part_size=10_000, parts=self.there)
         if answer is PartDone:
             if self._trouble:
                 self._trouble -= 1
@@ -118,8 +121,23 @@ def test_a_large_one_goes_in_parts(file: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("patient")
 def test_a_server_that_is_away_for_long_ends_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploading, "WHOLE", 20_000)
-    with pytest.raises(Unreachable):
+    with pytest.raises(Failure, match=r"cat\.png --resume asset_1 --server http://it\.example") as failed:
         upload(Server(trouble=5), file, {}, Told())  # type: ignore[arg-type]
+    assert failed.value.code == UNREACHABLE
+
+
+def test_one_that_was_broken_off_goes_on(file: Path) -> None:
+    server = Server()
+    server.there = [PartDone(1), PartDone(3)]
+    upload(server, file, {}, Told(), "asset://asset_1")  # type: ignore[arg-type]
+    assert [(method, path) for method, path, _ in server.asked] == [
+        ("GET", "/v1/assets/uploads/asset_1"),
+        ("PUT", "/v1/assets/uploads/asset_1/parts/2"),
+        ("POST", "/v1/assets/uploads/asset_1/complete"),
+    ]
+    file.write_bytes(b"another one")
+    with pytest.raises(Failure, match=f"another file: one of {len(CONTENT)} bytes"):
+        upload(server, file, {}, Told(), "asset_1")  # type: ignore[arg-type]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -188,7 +206,10 @@ def test_a_file_is_added_found_renamed_used_and_removed(
         run(served, "assets", "show", name)
 
 
-@pytest.mark.parametrize("arguments", [(), ("a.png", "--task", "tsk_1"), ("a.png", "b.png", "--name", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("a.png", "--task", "tsk_1"), ("a.png", "b.png", "--name", "x"), ("a.png", "b.png", "--resume", "x")],
+)
 def test_wrong_usage_is_told_before_anybody_is_asked(arguments: tuple[str, ...]) -> None:
     nobody = ("--server", "http://127.0.0.1:9", "--key", "k")
     done = CliRunner().invoke(tree("assets"), ["assets", "add", *arguments, *nobody])

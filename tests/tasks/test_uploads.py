@@ -102,6 +102,7 @@ async def test_once_for_all_tasks(tmp_path: Path) -> None:
         assert (provider.uploads, provider.named) == (1, ["file-1"] * 4)
 
 
+@pytest.mark.one_process("nothing is left for another one")
 async def test_what_came_with_a_request_goes_with_it(tmp_path: Path) -> None:
     provider = Uploading()
     async with house_of(tmp_path, provider).opened() as house:
@@ -110,6 +111,7 @@ async def test_what_came_with_a_request_goes_with_it(tmp_path: Path) -> None:
         assert provider.named == ["file-1", "file-2"]
 
 
+@pytest.mark.one_process("nothing is left for another one")
 async def test_one_that_is_about_to_go_is_uploaded_anew(tmp_path: Path) -> None:
     provider = Uploading()
     async with house_of(tmp_path, provider).opened() as house:
@@ -127,6 +129,7 @@ async def test_one_that_is_about_to_go_is_uploaded_anew(tmp_path: Path) -> None:
         assert provider.named == ["file-1", "file-1", "file-2", "file-2"]
 
 
+@pytest.mark.one_process("nothing is left for another one")
 async def test_each_channel_has_its_own(tmp_path: Path) -> None:
     provider = Uploading()
     async with house_of(tmp_path, provider, "one", "two").opened() as house:
@@ -141,6 +144,7 @@ async def test_each_channel_has_its_own(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.one_process("nothing is left for another one")
 async def test_what_the_upstream_has_no_more_is_uploaded_anew(tmp_path: Path) -> None:
     provider = Uploading()
     async with house_of(tmp_path, provider).opened() as house:
@@ -151,6 +155,7 @@ async def test_what_the_upstream_has_no_more_is_uploaded_anew(tmp_path: Path) ->
         assert provider.named == ["file-1", "file-2"]
 
 
+@pytest.mark.one_process("nothing is left for another one")
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
@@ -180,6 +185,7 @@ async def test_an_upload_that_does_not_get_through_is_tried_again(tmp_path: Path
         assert (provider.uploads, provider.named) == (2, ["file-2"])
 
 
+@pytest.mark.one_process("nothing is left for another one")
 async def test_a_file_that_leaves_the_library_takes_its_names_along(tmp_path: Path) -> None:
     provider = Uploading()
     async with house_of(tmp_path, provider).opened() as house:

@@ -36,6 +36,9 @@ def add(
     name: Name = None,
     group: Group = None,
     kind: Annotated[Kind | None, typer.Option(help="What it has to be.", show_default="whatever it is")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with an upload of this file that was broken off.")
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the server has looked at it.")] = False,
     target: Target,
     json: Json = False,
@@ -44,13 +47,13 @@ def add(
     given = files or []
     if bool(given) == (task is not None):
         raise Failure(text("asset_of_what"), USAGE)
-    if name is not None and len(given) > 1:
-        raise Failure(text("one_name"), USAGE)
+    if len(given) > 1 and (name is not None or resume is not None):
+        raise Failure(text("one_file", option="--name" if resume is None else "--resume"), USAGE)
     said = {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value is not None}
     with connect(target, work=True) as connection, display(quiet=json) as shown:
         wanted: list[Any] = given if task is None else [{"task": task, "output": output}]
         for one in wanted:
-            asset = _added(connection, one, said, shown)
+            asset = _added(connection, one, said, shown, resume)
             asset = asset if no_wait else ready(connection, asset, shown)
             if json:
                 printing.raw(connection.call("GET", _path(asset.id)))
@@ -59,11 +62,11 @@ def add(
                 typer.echo(text("asset_added", name=asset.name, facts=printing.describe(asset)), err=True)
 
 
-def _added(connection: Connection, given: Any, said: dict[str, str], shown: Display) -> Asset:
+def _added(connection: Connection, given: Any, said: dict[str, str], shown: Display, resume: str | None) -> Asset:
     """A file, what is at a URL, or the body that names an output. Raises Failure."""
     if isinstance(given, str) and not given.startswith(_URL):
         path = Path(given)
-        return upload(connection, path, {"name": path.name, **said}, shown)
+        return upload(connection, path, {"name": path.name, **said}, shown, resume)
     body = {"url": given} if isinstance(given, str) else given
     return connection.ask(Asset, "POST", ROOT, {**body, **said})
 

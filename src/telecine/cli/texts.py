@@ -208,7 +208,15 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Name files or URLs to add, or a task with --task; not both.",
         "请指定要添加的文件或网址，或用 --task 指定任务；二者不能同时使用。",
     ),
-    "one_name": ("--name is for one file.", "--name 只能用于一个文件。"),
+    "one_file": ("{option} is for one file.", "{option} 只能用于一个文件。"),
+    "other_file": (
+        "The upload {id} is of another file: one of {bytes} bytes.",
+        "上传 {id} 属于另一个文件（{bytes} 字节）。",
+    ),
+    "upload_kept": (
+        "What has arrived is kept for a day. Go on with: telecine assets add {path} --resume {id}{where}",
+        "已上传的部分保留一天。继续上传：telecine assets add {path} --resume {id}{where}",
+    ),
     "asset_added": ("Added '{name}' ({facts}).", "已添加 “{name}”（{facts}）。"),
     "asset_failed": ("The asset {id} cannot be used: {reason}", "素材 {id} 无法使用：{reason}"),
     "asset_renamed": ("The asset {id} is called '{name}' now.", "素材 {id} 已更名为 “{name}”。"),

@@ -94,6 +94,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """A file that goes there in parts."""
 
     id: str
+    bytes: int
     part_size: int
     parts: list[PartDone] = []
 
