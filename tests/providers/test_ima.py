@@ -36,7 +36,7 @@ from telecine.providers.http import provider_of
 from telecine.providers.http.answers import polled, submitted
 from telecine.providers.http.body import translate
 from telecine.providers.ima import IMA
-from telecine.providers.ima.vendor import ImaOptions
+from telecine.providers.ima.options import ImaOptions
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.faults import Act

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from tests.upstreams.clip import mp4
 from tests.upstreams.faults import FOREVER, Entry, Fault, FaultyServer, Kind, hung_up, left, slowly
+from tests.upstreams.ima_assets import FakeLibrary
 from tests.upstreams.ima_jobs import (
     CREATES,
     DONE,
@@ -22,6 +23,7 @@ from tests.upstreams.ima_jobs import (
     Style,
     answer,
     error,
+    links_of,
     objection,
     spoiled,
     unauthorized,
@@ -51,6 +53,7 @@ class FakeIma(FaultyServer):
         self.wrapped = wrapped
         self.at_once = at_once
         self.honest = honest
+        self.library = FakeLibrary()
         self.queries = 0
         self.creates: list[dict[str, Any]] = []
         """The bodies of all creates, also of those that made nothing."""
@@ -89,14 +92,19 @@ class FakeIma(FaultyServer):
             return await self._serve_file(request)
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return unauthorized()
-        if request.method == "POST" and path in CREATES:
-            return await self._create(request, CREATES[path])
+        if request.method == "POST":
+            return await self._posted(request, path)
         where, _, name = path.removesuffix("/fetch").rpartition("/")
-        if request.method == "GET" and where == "/mj/task":
-            return await self._query(request, "mj", name)
-        if request.method == "GET" and where in CREATES:
-            return await self._query(request, CREATES[where], name)
+        style = "mj" if where == "/mj/task" else CREATES.get(where)
+        if request.method == "GET" and style is not None:
+            return await self._query(request, style, name)
         return error("not_found", f"Invalid URL ({request.method} {path})", status=404)
+
+    async def _posted(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        if path in CREATES:
+            return await self._create(request, CREATES[path])
+        fault = await self.due_fault("upload")
+        return spoiled(request, fault) if fault is not None else await self.library.handle(request)
 
     async def _create(self, request: web.BaseRequest, style: Style) -> web.StreamResponse:
         body = _json(await request.content.read())
@@ -129,6 +137,8 @@ class FakeIma(FaultyServer):
     def _refusal(self, style: Style, body: dict[str, Any]) -> web.StreamResponse | None:
         if wrong := objection(style, body):
             return answer({"code": 4, "description": wrong}, wrapped=False) if style == "mj" else error("400", wrong)
+        if style in ("videos", "content") and (wrong := self.library.objection(body["model"], links_of(body))):
+            return error("400", wrong)
         running = sum(not job.ended for job in self.jobs.values())
         if self.max_parallel is not None and running >= self.max_parallel:
             return error("429", "too many running tasks", status=429, retry_after=1)

@@ -139,10 +139,18 @@ def _of_image(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _of_videos(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
-    more = body.get("metadata") or {}
+def links_of(body: dict[str, Any]) -> list[str]:
+    """Where the files are that a video is made with, in either style."""
+    more, contents = body.get("metadata") or {}, body.get("content") or []
     listed = [*(body.get("images") or ()), *(more.get("reference_video_urls") or ())]
     listed += more.get("reference_audio_urls") or ()
+    return listed + [
+        one[one["type"]]["url"] for one in contents if one.get("type") in ("image_url", "video_url", "audio_url")
+    ]
+
+
+def _of_videos(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
+    more, listed = body.get("metadata") or {}, links_of(body)
     return (
         (bool(body.get("prompt") or listed), "at least one of prompt, images, reference video, reference audio"),
         (isinstance(body.get("duration", 5), int), "duration must be an integer"),
@@ -154,7 +162,7 @@ def _of_videos(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
 def _of_content(body: dict[str, Any]) -> tuple[tuple[bool, str], ...]:
     listed = body.get("content") or []
     kinds = [one.get("type") for one in listed]
-    files = [one[one["type"]]["url"] for one in listed if one.get("type") in ("image_url", "video_url", "audio_url")]
+    files = links_of(body)
     return (
         (bool(files) or kinds.count("text") == 1, "text_to_video requires one text content item"),
         (all(_link(one) for one in files), "content must be URLs"),

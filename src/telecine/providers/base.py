@@ -223,12 +223,18 @@ class Traits(msgspec.Struct, frozen=True):
     url_only: bool | frozenset[Role] = False
     """It takes media, or those of some roles, as URLs alone. Files that clients send inline it has from us, and they
     are refused where it cannot reach this installation."""
+    keeps: bool = False
+    """Files of a client's library are uploaded there before the job, and need no address of ours."""
     listed: bool = False
     """One question, `poll_many`, can ask about many jobs of a channel."""
 
     def by_url(self, role: Role) -> bool:
         """Whether it takes what has this role as a URL alone."""
         return self.url_only is True or (self.url_only is not False and role in self.url_only)
+
+    def prepared(self, request: GenerationRequest) -> bool:
+        """Whether `prepare` does something for a request."""
+        return self.prepares or (self.keeps and any(item.asset_id is not None for item in request.inputs))
 
 
 class Telling(msgspec.Struct, frozen=True):
@@ -329,8 +335,9 @@ Put = Callable[[], Awaitable[Uploaded | Refused | NeverSent]]
 class Uploads(Protocol):
     """What the upstream of a submission's channel calls the files that it keeps. Implemented by `tasks/`."""
 
-    async def name_of(self, item: MediaInput, put: Put) -> str | Refused | NeverSent:
-        """What the upstream calls the file; where it has it not yet, what came of `put`.
+    async def name_of(self, item: MediaInput, put: Put, place: str = "") -> str | Refused | NeverSent:
+        """What the upstream calls the file; where it has it not yet, what came of `put`. `place`: which of several
+        places of the upstream's it has to be in.
 
         A file of a library is uploaded once for all tasks of its account on the channel, until the upstream is about
         to delete it (or twice, where two processes meet it at the same moment); any other once for its task. Raises
@@ -338,7 +345,7 @@ class Uploads(Protocol):
         """
         ...
 
-    async def forget(self, item: MediaInput) -> None:
+    async def forget(self, item: MediaInput, place: str = "") -> None:
         """The upstream has the file no more, whatever it said: the next `name_of` uploads it anew."""
         ...
 
@@ -346,12 +353,12 @@ class Uploads(Protocol):
 class EachAnew:
     """Where nothing is remembered."""
 
-    async def name_of(self, item: MediaInput, put: Put) -> str | Refused | NeverSent:
+    async def name_of(self, item: MediaInput, put: Put, place: str = "") -> str | Refused | NeverSent:
         """What came of `put`."""
         made = await put()
         return made.upstream_id if isinstance(made, Uploaded) else made
 
-    async def forget(self, item: MediaInput) -> None:
+    async def forget(self, item: MediaInput, place: str = "") -> None:
         """Nothing was kept."""
 
 

@@ -23,7 +23,7 @@ def routes_of(
     def fits(provider: Provider, channel: Channel, model: str) -> Billed:
         billed = provider.check(request, model, channel)
         if not router.public and request.inputs:
-            _check_urls(request, provider.traits_of(request.operation, model))
+            _check_urls(request, provider.traits_of(request.operation, model, channel))
         return billed
 
     return router.choose(
@@ -45,7 +45,8 @@ def _slots(request: GenerationRequest) -> int:
 def _check_urls(request: GenerationRequest, traits: Traits) -> None:
     """Raise GatewayError for a file that came inline: the upstream would have to fetch it here, and cannot."""
     for item in request.inputs:
-        if item.url is None and traits.by_url(item.role):
+        kept = traits.keeps and item.asset_id is not None
+        if item.url is None and traits.by_url(item.role) and not kept:
             raise no_address(item.role)
 
 

@@ -112,6 +112,7 @@ def _alternative(context: Context, work: Work, route: Route, now: float) -> Alte
     number = work.task.attempts + 1
     identity = context.ids.next(now)
     traits = route.provider.traits_of(work.task.operation, route.model, route.channel)
+    prepared = traits.prepared(work.task.request)
     attempt = Attempt(
         id=identity,
         task_id=work.task.id,
@@ -120,14 +121,14 @@ def _alternative(context: Context, work: Work, route: Route, now: float) -> Alte
         address=route.channel.address,
         provider=route.provider.name,
         model=route.model,
-        state="preparing" if traits.prepares else "submitting",
+        state="preparing" if prepared else "submitting",
         handle=str(identity),
         callback_token=secrets.token_urlsafe(24),
         pool=route.pool if route.slots is not None else "",
         weight=route.weight,
         slot_held=route.slots is not None,
         created_at=now,
-        submitted_at=None if traits.prepares else now,
+        submitted_at=None if prepared else now,
     )
     task = replace(
         work.task,

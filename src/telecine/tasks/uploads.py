@@ -23,9 +23,9 @@ class Uploads:
         self._context = context
         self._attempt = attempt
 
-    async def name_of(self, item: MediaInput, put: Put) -> str | Refused | NeverSent:
+    async def name_of(self, item: MediaInput, put: Put, place: str = "") -> str | Refused | NeverSent:
         """Tasks of this process that want the same file uploaded wait for the first of them."""
-        where = self._where(item)
+        where = self._where(item, place)
         if where is None:
             return await EachAnew().name_of(item, put)
         context = self._context
@@ -40,11 +40,12 @@ class Uploads:
             await context.database.change(partial(keep_upload, where=where, made=made, now=context.now()))
             return made.upstream_id
 
-    async def forget(self, item: MediaInput) -> None:
+    async def forget(self, item: MediaInput, place: str = "") -> None:
         """The next task that wants it uploads it anew."""
-        where = self._where(item)
+        where = self._where(item, place)
         if where is not None:
             await self._context.database.change(partial(forget_upload, where=where))
 
-    def _where(self, item: MediaInput) -> Where | None:
-        return None if item.asset_id is None else (item.asset_id, self._attempt.channel, self._attempt.address)
+    def _where(self, item: MediaInput, place: str) -> Where | None:
+        address = f"{self._attempt.address}#{place}" if place else self._attempt.address
+        return None if item.asset_id is None else (item.asset_id, self._attempt.channel, address)

@@ -10,6 +10,7 @@
 | `form` | JSON fields in bracket keys |
 | `answers` | from an HTTP answer to an outcome |
 | `lists` | one question about many jobs |
+| `shelves` | files of libraries that upstreams keep |
 | `signatures` | callbacks that are signed |
 | `events` | answers that come as a stream of events |
 | `files` | the bytes of results |

@@ -42,6 +42,8 @@ class Draft(msgspec.Struct):
     """The inputs, and where each goes: in which object under which name, or in which list at which index."""
     create: str = ""
     """Method and path, where an `Op.shape` has chosen others than the operation's."""
+    kept: Mapping[int, str] = {}
+    """By the id of a file of a client's library, what the upstream calls its own copy."""
     passed: dict[str, msgspec.Raw] = {}
     """Fields of a client of the same dialect that nobody here knows."""
 
@@ -191,7 +193,10 @@ async def filled(draft: Draft, media: MediaReader) -> bytes | Form:
 
 
 async def _in_json(item: MediaInput, draft: Draft, media: MediaReader) -> str:
-    """A URL as it is, a stored picture as base64; as a URL too where the upstream takes nothing else."""
+    """A URL as it is, a stored picture as base64; as a URL too where the upstream takes nothing else; by its name there
+    where the upstream has it."""
+    if item.asset_id is not None and item.asset_id in draft.kept:
+        return draft.kept[item.asset_id]
     traits = draft.op.traits or draft.vendor.traits
     linked = item.object_key is None and item.url is not None
     if traits.by_url(item.role) or (linked and draft.vendor.takes_links):

@@ -25,7 +25,7 @@ from telecine.providers.refusal import WORDS, Words
 from telecine.providers.take import Take
 
 if TYPE_CHECKING:
-    from telecine.nouns.request import GenerationRequest
+    from telecine.nouns.request import GenerationRequest, MediaInput
     from telecine.providers.http.body import Draft
 
 Write = Callable[[Any, Take], Any]
@@ -136,6 +136,8 @@ class Op(msgspec.Struct, frozen=True, kw_only=True):
     search: Many | None = None
     """Where no question takes our handle: a list among whose jobs is the one that has it (`Vendor.handled`). That there
     is no such list is no job there."""
+    shelf: Shelf | None = None
+    """Where files of a client's library are uploaded to before the create, where they are."""
     before: Before | None = None
     """What has to be asked before the create, where anything has."""
     other: Callable[[str], Op | None] = lambda _model: None
@@ -184,6 +186,39 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     """In a good answer: what the create names; where there is nothing, the question was refused."""
     field: str
     """Of the create, for that."""
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the upstream keeps files that jobs may name, so that one of a client's library is uploaded there once."""
+
+    put: str
+    """Method and path of an upload: JSON with a link to the file or, where the upstream could not reach us, a form with
+    the file and the same fields."""
+    said: Callable[[MediaInput, str, Channel], Mapping[str, str]]
+    """What an upload says of a file, for jobs of a model as the upstream calls that."""
+    link: str
+    """The field for the link."""
+    file: str
+    """The part of the form with the file."""
+    most: int
+    """Bytes of one file in a form."""
+    made: Getter
+    """The file's id in the answer to an upload."""
+    ask: str
+    """Method and path of the question about one."""
+    asked: Callable[[str], Any]
+    """Its body, with the id."""
+    told: Getter
+    """The file in a good answer to it."""
+    status: Status
+    """Of that: a file is good once it is `done`."""
+    reason: Getter
+    """Of that: why it is not."""
+    name: str
+    """What a job calls it, with its `{id}`."""
+    place: Callable[[str], str] = lambda _model: ""
+    """Of a model, as the upstream calls that: which of several places its files have to be in."""
+    wanted: Callable[[Channel], bool] = lambda _channel: True
 
 
 class Status(msgspec.Struct, frozen=True):

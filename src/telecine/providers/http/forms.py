@@ -131,13 +131,16 @@ class FormedProvider(Provider):
                     return self._forms[name].check(request, model, channel)
             raise
 
-    async def prepare(self, channel: Channel, submission: Submission, media: MediaReader) -> Refused | NeverSent | None:
-        """Find out which form it is, so that what follows is known before anything is sent that cannot be repeated."""
+    async def prepare(
+        self, channel: Channel, submission: Submission, media: MediaReader
+    ) -> bytes | Refused | NeverSent | None:
+        """Find out which form it is, so that what follows is known before anything is sent that cannot be repeated; and
+        do what that does before. Raises as HttpProvider's does."""
         try:
             await self._find(channel)
         except FetchError as error:
             return NeverSent(error.reason)
-        return None
+        return await self._spoken(channel).prepare(channel, submission, media)
 
     async def submit(self, channel: Channel, submission: Submission, media: MediaReader) -> SubmitOutcome:
         """Send the create, in the one form. Raises as HttpProvider's does."""

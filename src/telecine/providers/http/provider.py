@@ -10,6 +10,7 @@ import msgspec
 
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Reply
+from telecine.net.forms import Form
 from telecine.net.spool import Spool
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
@@ -50,7 +51,12 @@ from telecine.providers.http.body import JSON, Draft, filled, translate
 from telecine.providers.http.facts import BEHIND, HttpOptions, Many, Op, Vendor
 from telecine.providers.http.files import stream
 from telecine.providers.http.lists import Lists
+from telecine.providers.http.shelves import Filling, names_in
 
+_ANSWERING: Final = 30.0
+"""Seconds for the answer to a question."""
+_UPLOADING: Final = 300.0
+"""The same, where a file goes with it."""
 _MOST_SHAPES: Final = 1024
 """Shapes of requests that are remembered: clients choose them."""
 
@@ -97,9 +103,12 @@ class HttpProvider(Provider):
     async def prepare(
         self, channel: Channel, submission: Submission, media: MediaReader
     ) -> bytes | Refused | NeverSent | None:
-        """Ask what has to be asked before the create, where anything has. Raises as `submit` does."""
+        """Upload files of a client's library, and ask what has to be asked before the create, where there is anything.
+        Raises as `submit` does."""
         vendor, request = self.vendor.generation(submission.model), submission.request
         op = vendor.op(request.operation, submission.model)
+        if op is not None and op.shelf is not None and op.shelf.wanted(channel):
+            return await Filling(self._ask, self._clock, vendor, op.shelf, channel, submission, media).names()
         if op is None or op.before is None:
             return None
         draft = translate(vendor, request, submission.model, submission.source, submission.named)
@@ -128,6 +137,8 @@ class HttpProvider(Provider):
             draft.body[vendor.handle] = submission.handle
         if vendor.callback and submission.callback_url and lasts:
             draft.body[vendor.callback] = submission.callback_url
+        if draft.op.shelf is not None and submission.prepared is not None:
+            draft.kept = names_in(submission.prepared)
         if draft.op.before is not None and submission.prepared is not None:
             draft.body[draft.op.before.field] = submission.prepared.decode()
         body = await filled(draft, media)
@@ -271,13 +282,16 @@ class HttpProvider(Provider):
         return self.vendor.genuine(channel, headers, body, self._clock.now())
 
     async def _ask(self, channel: Channel, path: str, body: Any, spool: Spool | None = None, **names: str) -> Reply:
-        """One question that may be repeated. Raises FetchError."""
+        """One question that may be repeated, with JSON or a form. Raises FetchError."""
         method, url = self._url(channel, path, **names)
         headers = self._signed(channel)
-        content = None if body is None else msgspec.json.encode(body)
-        if content is not None:
+        content = body if body is None or isinstance(body, Form) else msgspec.json.encode(body)
+        if isinstance(content, bytes):
             headers = {"content-type": JSON, **headers}
-        return await self._client.request(method, url, headers=headers, body=content, allow_private=True, spool=spool)
+        patience = _UPLOADING if isinstance(body, Form) else _ANSWERING
+        return await self._client.request(
+            method, url, headers=headers, body=content, timeout=patience, allow_private=True, spool=spool
+        )
 
     def _url(self, channel: Channel, path: str, **names: str) -> tuple[str, str]:
         """(method, URL), with the names that stand in braces in `path`."""

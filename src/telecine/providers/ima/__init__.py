@@ -5,7 +5,10 @@
 | `images` | pictures |
 | `videos` | videos in the style of its SDKs |
 | `content` | videos in the other style |
+| `midjourney` | Midjourney |
+| `assets` | files that it keeps |
 | `answers` | what it says of a job |
+| `options` | what a channel may say |
 | `vendor` | all of it |
 """
 

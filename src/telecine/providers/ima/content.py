@@ -13,6 +13,7 @@ from telecine.nouns.request import MediaInput
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, later
 from telecine.providers.http.frame import Frame
+from telecine.providers.ima.assets import ASSETS, keeping
 from telecine.providers.ima.videos import FIELDS, OURS, RATIOS, RESOLUTIONS, TRAITS, billed, check
 from telecine.wires.ima import GENERATIONS
 
@@ -71,6 +72,8 @@ _MADE: Final = Op(
     ours=OURS,
     billed=_billed,
     traits=TRAITS,
+    adjusted=keeping,
+    shelf=ASSETS,
 )
 CONTENT: Final[Mapping[str, Op]] = {
     "text_to_video": _MADE,

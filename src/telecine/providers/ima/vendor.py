@@ -7,17 +7,18 @@ unknown outcome ends as `submission_unknown`. There is no cancel, no callback an
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from msgspec.structs import replace
 
 from telecine.providers.base import Traits
-from telecine.providers.http.facts import HttpOptions, Objection, Status, Vendor, strip
+from telecine.providers.http.facts import Objection, Status, Vendor, strip
 from telecine.providers.http.getters import at
 from telecine.providers.ima.answers import KEPT, fine, job_of, name_of, status_of, videos_of
 from telecine.providers.ima.content import CONTENT
 from telecine.providers.ima.images import IMAGES
 from telecine.providers.ima.midjourney import midjourney
+from telecine.providers.ima.options import ImaOptions
 from telecine.providers.ima.videos import VIDEOS
 from telecine.wires import ima as wire
 from telecine.wires.ima import images, videos
@@ -29,13 +30,6 @@ _BILLED: Final = images.BILLED | videos.BILLED | BILLED
 """Fields that change the price, its own and those of the vendors behind it, to whom it may hand on what it does not
 know."""
 _ABSENT: Final = Objection(0, NO_TASK_CODES)
-
-
-class ImaOptions(HttpOptions, frozen=True, forbid_unknown_fields=True):
-    """What a channel of IMA may say."""
-
-    style: Literal["videos", "content"] = "videos"
-    """In which style videos are asked for: as its SDKs do, or as a list of contents."""
 
 
 _ALONE: Final = Vendor(

@@ -19,6 +19,7 @@ from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, later
 from telecine.providers.http.frame import Frame
 from telecine.providers.ima.answers import KEPT
+from telecine.providers.ima.assets import ASSETS, keeping
 from telecine.providers.take import Take, whole
 from telecine.wires.ima import VIDEO_POLL_SECONDS
 from telecine.wires.ima import VIDEOS as PATH
@@ -133,6 +134,8 @@ _MADE: Final = Op(
     ours=OURS,
     billed=_billed,
     traits=TRAITS,
+    adjusted=keeping,
+    shelf=ASSETS,
 )
 VIDEOS: Final[Mapping[str, Op]] = {
     "text_to_video": _MADE,

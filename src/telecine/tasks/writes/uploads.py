@@ -9,7 +9,7 @@ from telecine.store import tables
 from telecine.store.inserts import upsert
 
 Where = tuple[int, str, str]
-"""The file, and the channel with its address."""
+"""The file, and the channel with its address, and behind a `#` with the place there, where it has several."""
 _T = tables.uploads
 
 
