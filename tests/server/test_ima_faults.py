@@ -13,6 +13,7 @@ import pytest
 
 from tests.server.live import Answer, LiveServer, eventually
 from tests.upstreams.ima import API_KEY, FakeIma, Fault
+from tests.upstreams.suno_jobs import png
 from tests.upstreams.trap import trap
 
 DAY = 86400.0
@@ -126,6 +127,28 @@ def test_four_pictures_and_one_of_them_made_larger(server: LiveServer, fake: Fak
     assert [one["part"] for one in larger["outputs"]] == ["main"]
     parent, job = list(fake.jobs.values())[-2:]
     assert job.body == {"taskId": parent.task_id, "action": "UPSCALE", "index": 3}
+
+
+def test_a_file_of_the_library_is_uploaded_once_and_anew_where_it_is_gone(server: LiveServer, fake: FakeIma) -> None:
+    """Nobody can reach this installation, so that it goes in a form."""
+    asset = server.call("POST", "/v1/assets", png(), headers={"content-type": "image/png"}).json
+    server.until(f"/v1/assets/{asset['id']}", lambda found: found["status"] == "ready")
+    body = {"model": MODELS["videos"], "prompt": "a boat", "inputs": [{"role": "first_frame", "asset": asset["id"]}]}
+    kept = fake.library.assets
+    names = []
+    for gone in (False, False, True):
+        if gone:
+            kept.clear()
+        before = len(fake.jobs)
+        answer = server.call("POST", "/v1/tasks", body)
+        assert answer.status == 200, answer
+        eventually(lambda: len(fake.jobs) > before, "a job")  # noqa: B023  called at once
+        (job,) = list(fake.jobs.values())[before:]
+        assert [one.content for one in kept.values()] == [png()]
+        assert job.body["images"] == [f"asset://{name}" for name in kept]
+        names += kept
+        succeeds(server, fake, answer.json["id"], job.task_id)
+    assert names[0] == names[1] != names[2]
 
 
 # What it says to a create.

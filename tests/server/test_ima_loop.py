@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -80,6 +81,19 @@ def test_a_video_goes_round(pair: Pair, style: str, role: str) -> None:
     (output,) = task["outputs"]
     assert (theirs["operation"], theirs["model"]) == (operation, VIDEO)
     assert (output["duration"], output["height"]) == (1.0, 480)
+
+
+def test_a_file_of_a_library_becomes_one_of_the_other(pair: Pair) -> None:
+    """Once: the second video is made with the same one."""
+    content = drawn("PNG", 320)
+    asset = pair.here.call("POST", "/v1/assets", content, headers={"content-type": "image/png"}).json
+    pair.here.until(f"/v1/assets/{asset['id']}", lambda found: found["status"] == "ready")
+    inputs = [{"role": "first_frame", "asset": asset["id"]}]
+    for style in STYLES[:1] * 2:
+        _, theirs = made(pair, model=f"by-{style}", duration=1, resolution="480p", inputs=inputs)
+        assert theirs["operation"] == "image_to_video"
+    (copy,) = pair.there.call("GET", "/v1/assets").json["data"]
+    assert (copy["sha256"], copy["id"] != asset["id"]) == (hashlib.sha256(content).hexdigest(), True)
 
 
 @pytest.mark.parametrize("style", STYLES)
