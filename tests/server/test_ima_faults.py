@@ -135,7 +135,7 @@ def test_a_file_of_the_library_is_uploaded_once_and_anew_where_it_is_gone(server
     server.until(f"/v1/assets/{asset['id']}", lambda found: found["status"] == "ready")
     body = {"model": MODELS["videos"], "prompt": "a boat", "inputs": [{"role": "first_frame", "asset": asset["id"]}]}
     kept = fake.library.assets
-    names = []
+    names: list[str] = []
     for gone in (False, False, True):
         if gone:
             kept.clear()
