@@ -25,12 +25,12 @@ allow_private = ["127.0.0.1/32"]
 
 [limits]
 asset_size = 20000000
-asset_bytes = 60000000
 json_body = 65536
 body = 65536
 
 [[accounts]]
 name = "other"
+asset_bytes = 60000000
 """
 
 
@@ -217,9 +217,16 @@ def test_anothers_files_are_not_there(server: LiveServer) -> None:
 
 
 def test_an_erased_account_leaves_no_file(server: LiveServer) -> None:
-    server.call("POST", "/admin/v1/accounts", {"name": "brief"}, key=ADMIN_KEY)
+    accounts = "/admin/v1/accounts"
+    bad = server.call("POST", accounts, {"name": "brief", "asset_bytes": -1}, key=ADMIN_KEY)
+    assert (bad.status, bad.json["error"]["param"]) == (400, "asset_bytes")
+    told = server.call("POST", accounts, {"name": "brief", "assets": 1}, key=ADMIN_KEY).json
+    assert (told["assets"], told["asset_bytes"]) == (1, None)
     key = server.call("POST", "/admin/v1/keys", {"name": "brief", "account": "brief"}, key=ADMIN_KEY).json["key"]
     made = raw(server, PHOTO, "?name=Mara", key=key).json
+    assert raw(server, PHOTO, key=key).json["error"]["param"] == "quota"
+    assert server.call("PATCH", f"{accounts}/brief", {"assets": None}, key=ADMIN_KEY).json["assets"] is None
+    assert server.call("GET", "/v1/assets/quota", key=key).json["most_files"] == 10000
     ((number,),) = server.rows("SELECT id FROM accounts WHERE name = 'brief'")
     folder = server.data / "media" / f"a{number}"
     assert len([one for one in folder.rglob("*") if one.is_file()]) == 1

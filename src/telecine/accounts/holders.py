@@ -27,6 +27,7 @@ from telecine.store.inserts import DRAWS, insert_drawn, insert_missing
 
 DEFAULT_ACCOUNT: Final = "default"
 """The operator's own."""
+_MOST_BYTES: Final = 2**40
 _PRICED: Final = "priced"
 """The setting that says whether the installation has prices: whoever makes an account finds it in the records, whatever
 configuration it was started with itself."""
@@ -34,11 +35,13 @@ configuration it was started with itself."""
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /admin/v1/accounts`. `balance`: a decimal string, its first deposit; `expires_at` in seconds since the Unix
-    epoch."""
+    epoch; `assets` and `asset_bytes`: what its library may hold, where that is not what the configuration says."""
 
     name: str
     balance: str | None = None
     unlimited: bool = False
+    assets: int | None = None
+    asset_bytes: int | None = None
     models: tuple[str, ...] | None = None
     expires_at: float | None = None
     limits: Limits = NO_LIMITS
@@ -92,6 +95,7 @@ def create(connection: Connection, wanted: NewAccount, ids: IdSource, now: float
         raise GatewayError("conflict", f"There is an account '{wanted.name}' already.", param="name")
     terms = Terms(models=wanted.models, expires_at=wanted.expires_at, limits=wanted.limits)
     row = _row(connection, wanted.name, now) | terms.row()
+    row |= _library({"assets": wanted.assets, "asset_bytes": wanted.asset_bytes})
     if wanted.unlimited or wanted.balance is not None:
         row |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
     made: int = insert_drawn(connection, _ACCOUNTS, row, lambda: ids.next(now))
@@ -119,12 +123,15 @@ def set_unlimited(connection: Connection, configured: Iterable[AccountConfig], *
 
 def set_terms(connection: Connection, configured: Iterable[AccountConfig]) -> None:
     """Bound the accounts as the file says. Those that it no longer names have no bounds, until they get some here."""
-    wanted = {account.name: Terms.configured(account).row() for account in configured}
+    wanted = {
+        account.name: {**Terms.configured(account).row(), "assets": account.assets, "asset_bytes": account.asset_bytes}
+        for account in configured
+    }
     table = _ACCOUNTS.c
     connection.execute(
         update(_ACCOUNTS)
         .where(table.source == "file", table.name.not_in(list(wanted)))
-        .values(**NO_TERMS, source="admin")
+        .values(**NO_TERMS, assets=None, asset_bytes=None, source="admin")
     )
     for name, row in wanted.items():
         connection.execute(update(_ACCOUNTS).where(table.name == name).values(**row, source="file"))
@@ -141,7 +148,18 @@ def change(connection: Connection, name: str, wanted: Changes) -> None:
     values = Terms.kept(row).changed(wanted).row()
     if isinstance(wanted, AccountChanges) and wanted.unlimited is not UNSET:
         values |= {"limited": not wanted.unlimited, "unlimited": wanted.unlimited}
+    if isinstance(wanted, AccountChanges):
+        said = {"assets": wanted.assets, "asset_bytes": wanted.asset_bytes}
+        values |= _library({name: value for name, value in said.items() if value is not UNSET})
     connection.execute(update(_ACCOUNTS).where(_ACCOUNTS.c.id == row["id"]).values(values))
+
+
+def _library(said: dict[str, Any]) -> dict[str, Any]:
+    """What a library may hold, as it is kept. Raises GatewayError (`invalid_request`)."""
+    for name, value in said.items():
+        if value is not None and not 0 <= value <= _MOST_BYTES:
+            raise invalid(f"{name}: must be a whole number from 0 to {_MOST_BYTES}.", name)
+    return said
 
 
 def stand_in(connection: Connection, principal: Principal, account_id: int, now: float) -> Principal:

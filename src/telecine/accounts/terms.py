@@ -46,6 +46,10 @@ class AccountChanges(Changes, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The same for an account. `unlimited`: whether it may spend without having a balance."""
 
     unlimited: bool | UnsetType = UNSET
+    assets: int | UnsetType | None = UNSET
+    """Files that its library may hold; None as the configuration says."""
+    asset_bytes: int | UnsetType | None = UNSET
+    """The same for the bytes of all of them."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import func, select
@@ -40,6 +40,9 @@ class AccountInfo(Terms, frozen=True, kw_only=True):
     balance: str | None
     unlimited: bool
     """It was said that it needs none."""
+    assets: int | None
+    asset_bytes: int | None
+    """What its library may hold, files and bytes; None as the configuration says."""
     held: str
     spent: str
     keys: int
@@ -111,10 +114,15 @@ class Accounts:
         return [_account(row) for row in rows]
 
 
+_PLAIN: Final = (
+    "name", "created_at", "unlimited", "assets", "asset_bytes", "keys", "tasks", "running", "source",
+)  # fmt: skip
+
+
 def _account(row: Any) -> AccountInfo:
     return AccountInfo(
         **msgspec.structs.asdict(Terms.kept(row)),
-        **{name: row[name] for name in ("name", "created_at", "unlimited", "keys", "tasks", "running", "source")},
+        **{name: row[name] for name in _PLAIN},
         balance=amount_of(row["balance"]) if row["limited"] else None,
         held=amount_of(row["held"]),
         spent=amount_of(row["spent"]),

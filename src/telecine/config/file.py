@@ -154,6 +154,10 @@ class AccountConfig(HolderConfig, frozen=True, forbid_unknown_fields=True):
     unlimited: bool = False
     """It spends without having a balance. Without either, an account that is made where there are prices has nothing.
     """
+    assets: int | None = None
+    """Files that its library may hold; None as `[limits]` says."""
+    asset_bytes: int | None = None
+    """The same for the bytes of all of them."""
 
 
 class PriceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,6 +49,10 @@ def problems(config: Config) -> Iterator[ConfigError]:
                 f"The account '{account.name}' is unlimited and has a balance; take one of the two away.",
                 *("accounts", number, "unlimited"),
             )
+        for name in ("assets", "asset_bytes"):
+            number_of = getattr(account, name)
+            at = ("accounts", number, name)
+            yield from _whole(f"{name} of the account '{account.name}'", number_of, 0, _MOST_BYTES, at=at)
     if not 1 <= len(config.currency) <= 16 or not config.currency.isprintable() or " " in config.currency:
         yield ConfigError(f'currency = "{config.currency}" is none; write its code, such as "USD".', "currency")
     if config.metrics_key is not None and not is_strong(config.metrics_key):
