@@ -353,6 +353,16 @@ async def test_a_link_that_was_uploaded_is_a_picture_that_is_here() -> None:
     assert {content for _, content in house.media.stored} == {picture(form="PNG")}
 
 
+async def test_links_are_given_as_often_as_is_said() -> None:
+    house = House(MIDJOURNEY)
+    for _ in range(60):
+        await house.call("POST", f"/mj{UPLOAD}", json={})
+    answer = await house.call("POST", f"/mj{UPLOAD}", json={})
+    assert (answer.status_code, answer.json()["code"]) == (429, 30)
+    house.now += 3700
+    assert (await house.call("POST", f"/mj{UPLOAD}", json={})).status_code == 400
+
+
 @pytest.mark.parametrize(
     "given", [None, [], [URL], ["data:image/png;base64,aGk="], ["aGk=", "?"], ["data:image/png,x"], ["aGk="] * 11]
 )

@@ -176,10 +176,12 @@ async def test_errors_come_in_its_envelope(house: House, error: GatewayError, st
     assert (told["error"]["message"], told["error"]["code"]) == (told["description"], str(code))
 
 
-async def test_a_task_of_another_account_is_not_there(house: House) -> None:
+async def test_a_task_of_another_account_or_of_another_kind_is_not_there(house: House) -> None:
     other = house.tasks.add(CAT, account_id=2)
-    answer = await house.call("GET", f"/mj/task/{other.task.id}/fetch")
-    assert (answer.status_code, answer.json()["code"]) == (404, 3)
+    song = house.tasks.add(GenerationRequest(operation="music", model="chirp-v4"))
+    for view in (other, song):
+        answer = await house.call("GET", f"/mj/task/{view.task.id}/fetch")
+        assert (answer.status_code, answer.json()["code"]) == (404, 3)
 
 
 @pytest.mark.parametrize("news", ["task.progress", "task.succeeded"])

@@ -29,8 +29,9 @@ from telecine.dialects.midjourney.render import ERRORS, accepted, cancelled, see
 from telecine.dialects.midjourney.texts import parse_describe, parse_shorten
 from telecine.dialects.midjourney.uploads import upload
 from telecine.dialects.midjourney.videos import parse_video
-from telecine.dialects.rows import Cancel, Create, Plain, Read, ReadMany, Row
+from telecine.dialects.rows import Cancel, Create, Plain, Read, ReadMany, Row, making
 from telecine.nouns.ids import DECIMAL
+from telecine.nouns.operations import Kind
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
 from telecine.wires import midjourney as wire
@@ -46,6 +47,8 @@ _PAGES: Final = Cursor(default=wire.MOST_LISTED, most=wire.MOST_LISTED)
 _PICTURE: Final = "data:image/png;base64,…"
 
 
+_KINDS: Final[tuple[Kind, ...]] = ("image", "video", "text")
+"""What tasks make that the protocol knows."""
 _NAMES: Final = {wire.BLEND: {"aspect_ratio": "dimensions"}}
 """What a body calls fields that prompts say elsewhere."""
 
@@ -81,6 +84,7 @@ def _several(path: str) -> ReadMany:
         body=bodies.Ids,
         example={"ids": [_ID]},
         names=_ids,
+        kinds=_KINDS,
         show=lambda call, views: [task_object(view, call.edge) for view in views],
         most=wire.MOST_LISTED,
     )
@@ -155,6 +159,7 @@ _ROWS: Final[tuple[Row, ...]] = (
         wire.FETCH,
         "Read a task",
         answer=wire.Task,
+        find=making(*_KINDS),
         show=lambda call, view: task_object(view, call.edge),
     ),
     _several(wire.LIST_BY_CONDITION),

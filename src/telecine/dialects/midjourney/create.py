@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -47,11 +48,16 @@ class Asked(msgspec.Struct):
     """The fields of the request that say nothing of what is made."""
 
 
-def read_body(body: Body, kind: type[Any]) -> tuple[Any, dict[str, msgspec.Raw]]:
+def read_body(body: Body, kind: type[msgspec.Struct]) -> tuple[Any, dict[str, msgspec.Raw]]:
     """The body as its type, and the fields that it does not know. Raises GatewayError naming the field."""
-    known = Known.of(kind)
+    known = _known(kind)
     unknown = body.unknown(known)
     return typed(present(body.known(known)), kind), unknown
+
+
+@cache
+def _known(kind: type[msgspec.Struct]) -> Known:
+    return Known.of(kind)
 
 
 def asked(
