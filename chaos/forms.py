@@ -39,7 +39,7 @@ class Form:
     task: Callable[[Any], str | None] = lambda answer: str(answer["id"])
     """The id in the answer to a create; None where it is a refusal although its status is 200."""
     once: bool = False
-    """Kling documents no refusal of a second job with the same name there, so an unknown submit is never sent again."""
+    """No vendor documents that a second job with the same name is refused, so an unknown submit is never sent again."""
     always_called: bool = False
     """It is found again by its own name alone: no list shows its prompt."""
 
@@ -101,6 +101,7 @@ FORMS: Final[dict[str, Form]] = {
         body=lambda name, hook: {"prompt": name, "notifyHook": hook, "state": name},
         wrong=({"prompt": ""}, {"prompt": "a boat --ar wide"}, {"surprise": 1}),
         task=lambda answer: answer["result"] if answer["code"] in (1, 22) else None,
+        once=True,
     ),
     "ima videos": _ima("videos", lambda name: {"prompt": name}),
     "ima contents": _ima("video/generations", lambda name: {"content": [{"type": "text", "text": name}]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -13,7 +14,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from chaos.forms import GRID, ROUTED, UNITS, VIDEO
+from chaos.forms import COMPOSED, GRID, IMAGE, NEW, ROUTED, UNITS, VIDEO
 from chaos.upstreams import SUBMIT_TIMEOUT, ImaUpstream, KlingUpstream, MidjourneyUpstream, OpenAIUpstream, Upstream
 from chaos.verdict import PRICE
 from tests import postgres
@@ -30,6 +31,7 @@ _SPEED = 20.0
 given up as unknown was never sent."""
 _SPEED_OF_TWO = 4.0
 """Of two: a lease that runs out is the other's at once, and two take their time to start."""
+_KLING = json.dumps([VIDEO, COMPOSED, NEW, IMAGE])
 _JOB_SECONDS = 0.4
 _TICK = 0.25
 _MOST_FAULTS = 6
@@ -212,6 +214,7 @@ class World:
         return f"""
 webhook_secret = "{_SECRET}"
 max_in_flight = 20
+models = {_KLING}
 
 [[channels]]
 name = "kling-spare"
@@ -220,6 +223,7 @@ base_url = "{self.klings[1].base_url}"
 api_key = "{KLING_KEY}"
 allow_private = true
 max_in_flight = 20
+models = {_KLING}
 
 [[channels]]
 name = "openai-main"

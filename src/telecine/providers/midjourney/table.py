@@ -115,7 +115,14 @@ _STATUS: Final = Status(
     failed={wire.FAILURE, wire.CANCELLED},
 )
 _TRAITS: Final = Traits(
-    answers.KEPT, look_up=True, cancel=True, poll_floor=5.0, usual=60.0, submit_timeout=90.0, listed=True
+    answers.KEPT,
+    look_up=True,
+    cancel=True,
+    poll_floor=5.0,
+    usual=60.0,
+    submit_timeout=90.0,
+    visibility_lag=30.0,  # a server that was too slow to answer may note the task when nobody waits any more
+    listed=True,
 )
 _PREPARED: Final = replace(_TRAITS, prepares=True)
 _SHORT: Final = replace(_TRAITS, usual=15.0)
