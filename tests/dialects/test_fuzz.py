@@ -19,6 +19,9 @@ from telecine.dialects.bizyair import create as bizyair
 from telecine.dialects.bodies import Body, parse_object
 from telecine.dialects.call import Call
 from telecine.dialects.forms import nest
+from telecine.dialects.ima import IMA
+from telecine.dialects.ima import videos as ima_videos
+from telecine.dialects.ima.images import parse_image
 from telecine.dialects.inline import Source
 from telecine.dialects.kling import KLING
 from telecine.dialects.kling.create import parse as parse_kling
@@ -165,6 +168,29 @@ PARSERS: dict[str, tuple[Parse, Any, dict[str, Any]]] = {
         lambda body: parse_video(CALL, body),
         MIDJOURNEY,
         {"prompt": "a --bs 2", "taskId": "5", "index": 1.0, "endImage": "AAAA", "loop": True, "motion": "low"},
+    ),
+    "ima": (
+        lambda body: parse_image(body, catalogue.load()),
+        IMA,
+        {
+            "model": "m",
+            "Prompt": "a",
+            "size": "512px",
+            "images": ["https://a", "data:image/png;base64,AAAA"],
+            "metadata": {"AspectRatio": "16:9", "resolution": "2K", "new": [1]},
+            "new": {"a": None},
+        },
+    ),
+    "ima-video": (
+        lambda body: ima_videos.parse_video(body, catalogue.load()),
+        IMA,
+        {
+            "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "https://a"}}],
+            "duration": 5.0,
+            "seed": -1,
+            "generate_audio": "true",
+            "metadata": {"role_mode": "frame", "reference_video_urls": ["https://a"], "new": [1]},
+        },
     ),
     "tasks": (
         lambda body: tasks.parse_create(body, catalogue.load()),

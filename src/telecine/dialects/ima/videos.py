@@ -37,7 +37,13 @@ _LIKE: Final = frozenset({"reference", "video", "audio"})
 """Roles of what a video is to be like."""
 _AT_RANDOM: Final = -1
 _WIDE: Final = "reference_to_video"
-NAMES: Final = {"inputs": "images", "audio": "metadata.audio", "parameters.watermark": "metadata.watermark"}
+NAMES: Final = {
+    "inputs": "images",
+    "inputs.video": "metadata.reference_video_urls",
+    "inputs.audio": "metadata.reference_audio_urls",
+    "audio": "metadata.audio",
+    "parameters.watermark": "metadata.watermark",
+}
 """What a body of the first form calls neutral fields."""
 
 
