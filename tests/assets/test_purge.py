@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from telecine.assets.asset import Wanted
+from telecine.assets.figures import Libraries, libraries
 from telecine.assets.purge import Purge, erase, lost
 from telecine.assets.writes import note_uses
 from telecine.media.storage import Storage
@@ -135,3 +137,26 @@ async def test_an_erased_account_has_no_library(house: House) -> None:
     assert [row.id for row in left] == [theirs.id]
     assert await house.database.rows(select(tables.asset_groups)) == []
     assert (await house.totals(), await house.totals(2)) == ((0, 0, 0), (1, len(PNG), 0))
+
+
+async def test_a_wrong_total_is_put_right_and_told(house: House) -> None:
+    made, gone = await house.add(MP4), await house.add()
+    await house.add(principal=house.other)
+    await house.assets.remove(ME, gone.id)
+    with capture_logs() as logs:
+        await purge(house).run()
+        assert logs == []
+        async with writing(house.database) as connection:
+            await connection.execute(update(tables.asset_totals).values(files=9, bytes=9, leaving=9))
+        await purge(house).run()
+        assert [(one["event"], one["accounts"]) for one in logs] == [("libraries_recounted", [1, 2])]
+    assert (await house.totals(), await house.totals(2)) == ((1, made.bytes, len(PNG)), (1, len(PNG), 0))
+
+
+async def test_what_libraries_come_to(house: House) -> None:
+    made = await house.add(MP4)
+    await house.assets.add_url(ME, "https://example.com/a.png", Wanted())
+    await house.assets.remove(house.other, (await house.add(principal=house.other)).id)
+    house.clock.advance(60)
+    found = await house.database.read(lambda connection: libraries(connection, house.clock.now()))
+    assert found == Libraries(2, made.bytes, len(PNG), 1, 61.0)

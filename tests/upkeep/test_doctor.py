@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import update
 
 from telecine.accounts.secret import Secret, load_secret, rotate
+from telecine.assets.figures import Libraries
 from telecine.clock import Slip
 from telecine.config import ChannelConfig, ConfigError, PriceConfig
 from telecine.loops import Pulse
@@ -79,6 +80,7 @@ def test_all_is_well() -> None:
         ({"given_up": (GivenUp("a", 4, 1),)}, "given_up_attempts", "warning"),
         ({"outputs_pending": 1}, "outputs_pending", "warning"),
         ({"outputs_lost": 1}, "outputs_lost", "bad"),
+        ({"libraries": Libraries(arriving=2, late=4000.0)}, "libraries", "warning"),
         ({"disk_free": 1 << 20}, "disk", "bad"),
         ({"disk_free": 10 << 30}, "disk", "warning"),
         ({"skew": -3.0}, "clock", "bad"),

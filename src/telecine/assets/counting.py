@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, case, func, or_, select, update
 
 from telecine.assets.asset import Quota
 from telecine.config import LimitsConfig
@@ -12,6 +12,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.store import tables
 from telecine.store.inserts import insert_missing
 
+_A: Final = tables.assets
 _T: Final = tables.asset_totals
 QUOTA: Final = "quota"
 """What errors name as their field where a library is full."""
@@ -65,6 +66,33 @@ def add(connection: Connection, account_id: int, *, files: int = 0, size: int = 
         .where(_T.c.account_id == account_id)
         .values(files=_T.c.files + files, bytes=_T.c.bytes + size, leaving=_T.c.leaving + leaving)
     )
+
+
+def recount(connection: Connection) -> list[int]:
+    """Put right the totals that are not what the files of their accounts come to, which no totals should ever be: whose
+    they are."""
+    mine = _sums().subquery()
+    told = ((_T.c.files, mine.c.files), (_T.c.bytes, mine.c.bytes), (_T.c.leaving, mine.c.leaving))
+    differs = or_(*(counted != func.coalesce(real, 0) for counted, real in told))
+    both = _T.outerjoin(mine, mine.c.account_id == _T.c.account_id)
+    wrong = connection.execute(select(_T.c.account_id).select_from(both).where(differs).order_by(_T.c.account_id))
+    accounts = list(wrong.scalars())
+    for account_id in accounts:
+        _lock(connection, account_id)
+        row = connection.execute(_sums().where(_A.c.account_id == account_id)).mappings().first()
+        real = {"files": 0, "bytes": 0, "leaving": 0} | ({} if row is None else dict(row))
+        connection.execute(update(_T).where(_T.c.account_id == account_id).values(real))
+    return accounts
+
+
+def _sums() -> Select[Any]:
+    living = _A.c.deleted_at.is_(None)
+    return select(
+        _A.c.account_id,
+        func.sum(case((living, 1), else_=0)).label("files"),
+        func.sum(case((living, _A.c.bytes), else_=0)).label("bytes"),
+        func.sum(case((living, 0), else_=_A.c.bytes)).label("leaving"),
+    ).group_by(_A.c.account_id)
 
 
 def _lock(connection: Connection, account_id: int) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Connection, delete, exists, select, update
 
 from telecine.assets.asset import Asset
-from telecine.assets.counting import add
+from telecine.assets.counting import add, recount
 from telecine.assets.outputs import of_output
 from telecine.assets.rows import asset_of
 from telecine.assets.writes import tombstone
@@ -30,6 +31,7 @@ _AGAIN: Final = 3600.0
 _A: Final = tables.assets
 _P: Final = tables.asset_parts
 _U: Final = tables.asset_uses
+_log = structlog.get_logger(__name__)
 
 
 class Purge:
@@ -47,6 +49,8 @@ class Purge:
         for what in (abandoned, (_A.c.id < before, _A.c.state.in_(("ready", "failed")))):
             while await self._database.change(lambda connection, what=what: self._bury(connection, what)):  # type: ignore[misc]
                 await self._clock.sleep(_PAUSE)
+        if wrong := await self._database.change(recount):
+            _log.error("libraries_recounted", accounts=wrong)
         gone = 0
         while batch := await self._database.change(self._due):
             for one in batch:

@@ -14,6 +14,7 @@ _LATE: Final = 60.0
 _VERY_LATE: Final = 600.0
 _UNKNOWN_AGE: Final = 3600.0
 _DELIVERY_AGE: Final = 3600.0
+_ARRIVING: Final = 3600.0
 _SKEW: Final = 2.0
 _GIB: Final = 1 << 30
 _SHOWN: Final = 20
@@ -33,6 +34,7 @@ def findings(figures: Figures) -> list[Finding]:
         *of_lines(figures),
         _pending(figures),
         _lost(figures),
+        *_libraries(figures),
         _disk(figures),
         *_skew(figures),
         *_slip(figures),
@@ -145,6 +147,21 @@ def _lost(figures: Figures) -> Finding:
         "bad",
         f"{figures.outputs_lost} file(s) of the last day's tasks are lost: their upstream links expired.",
         "Download them by hand from the upstream's console, if it still has them.",
+    )
+
+
+def _libraries(figures: Figures) -> Iterator[Finding]:
+    held = figures.libraries
+    what = f"{held.files} file(s) of {held.bytes / _GIB:.1f} GiB are kept in libraries"
+    what += f", and {held.leaving / _GIB:.1f} GiB that were deleted." if held.leaving else "."
+    if held.late <= _ARRIVING:
+        yield Finding("libraries", "ok", what)
+        return
+    yield Finding(
+        "libraries",
+        "warning",
+        f"{held.arriving} file(s) for libraries are still to be fetched, the oldest for {span(held.late)}.",
+        "See that the server reaches the web, and that the storage takes files; the log has the reasons.",
     )
 
 

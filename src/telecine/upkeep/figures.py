@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, case, func, literal_column, or_, select, text
 
 from telecine.accounts.holders import DEFAULT_ACCOUNT, is_priced
+from telecine.assets.figures import Libraries, libraries
 from telecine.circuit import State
 from telecine.clock import Clock, Slip
 from telecine.loops import Pulse
@@ -113,6 +114,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Every configured channel."""
     loops: tuple[Pulse, ...] = ()
     """How what the process does again and again fares; nothing where it does no work."""
+    libraries: Libraries = Libraries()
+    """The files that accounts keep."""
     unlimited: tuple[Unlimited, ...] | None = None
     """Accounts but the operator's own; None where nothing costs anything."""
     advice: tuple[Advice, ...] = ()
@@ -160,6 +163,7 @@ async def measure(  # noqa: PLR0917  each of another kind
             records_ahead=_ahead(connection, now),
             spend=tuple(spend),
             loops=loops,
+            libraries=libraries(connection, now),
             unlimited=_unlimited(connection) if is_priced(connection) else None,
             advice=tuple(advice),
         )
