@@ -313,9 +313,11 @@ async def test_deleted_tasks_are_gone_at_once_and_their_files_later(tmp_path: Pa
         house.provider.polls = [DONE] if when == "after" else [Running()]
         view = await house.tasks.create(house.me, text_to_video(), "tasks")
         await house.pass_time(10)
+        assert (await house.tasks.shown(view.task.id)).task.id == view.task.id
         await house.tasks.delete(house.me, view.task.id)
-        with pytest.raises(GatewayError, match="no such task"):
-            await house.tasks.get(house.me, view.task.id)
+        for reading in (house.tasks.get(house.me, view.task.id), house.tasks.shown(view.task.id)):
+            with pytest.raises(GatewayError, match="no such task"):
+                await reading
         house.provider.polls = [DONE]
         await house.pass_time(60)
         assert house.shelf.forgotten == []
