@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from telecine.net.client import Client, Reply
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference, Role
-from telecine.nouns.task import Tokens
+from telecine.nouns.task import Facts, Tokens
 from telecine.providers.base import (
     Accepted,
     Channel,
@@ -37,6 +38,8 @@ from telecine.providers.http.answers import polled, submitted
 from telecine.providers.http.body import translate
 from telecine.providers.ima import IMA
 from telecine.providers.ima.options import ImaOptions
+from telecine.wires.midjourney import Said
+from telecine.wires.midjourney_buttons import Button
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.faults import Act
@@ -188,7 +191,10 @@ def change(operation: str, *inputs: MediaInput, prompt: str = "", **said: Any) -
 
 
 MASK = given("mask", "m.png")
-ZOOM = "MJ::CustomZoom::grid-1"
+MARK = "c0ffee00-0000-4000-8000-000000000000"
+PAN, ZOOM = f"MJ::JOB::pan_left::1::{MARK}::SOLO", f"MJ::CustomZoom::{MARK}"
+TOLD = Facts.of("midjourney", Said(buttons=[Button(PAN, "", "Left"), Button(ZOOM, "", "Zoom")]))
+"""What a task says that has buttons."""
 
 
 @pytest.mark.parametrize(
@@ -209,13 +215,48 @@ ZOOM = "MJ::CustomZoom::grid-1"
         (change("reroll"), {"taskId": "grid-1", "action": "REROLL", "index": 3}),
         (
             change("inpaint", MASK, prompt="a moon"),
-            {"taskId": "grid-1", "action": "INPAINT", "maskBase64": URL + "m.png", "prompt": "a moon"},
+            {"taskId": "grid-1", "action": "INPAINT", "index": 3, "maskBase64": URL + "m.png", "prompt": "a moon"},
         ),
-        (change("midjourney:action", custom_id=ZOOM), {"taskId": "grid-1", "customId": ZOOM}),
+        (change("vary", strength="subtle"), {"taskId": "grid-1", "action": "LOW_VARIATION", "index": 3}),
+        (change("zoom"), {"taskId": "grid-1", "action": "ZOOM", "index": 3}),
     ],
 )
 def test_what_midjourney_is_asked_for_becomes(request_: GenerationRequest, body: dict[str, Any]) -> None:
     assert body_of(request_) == body
+
+
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (change("pan", direction="left"), {"customId": PAN}),
+        (change("midjourney:action", custom_id=PAN), {"customId": PAN}),
+        (change("zoom", factor=1.7), {"customId": ZOOM, "prompt": "a boat --zoom 1.7"}),
+        (change("zoom", prompt="a ship", factor=1.7), {"customId": ZOOM, "prompt": "a ship --zoom 1.7"}),
+    ],
+)
+def test_what_has_buttons_is_asked_for_by_them(request_: GenerationRequest, body: dict[str, Any]) -> None:
+    draft = translate(IMA.later[0], request_, DRAWN, replace(SOURCE, item=0, facts=TOLD))
+    assert draft.body == {"taskId": "grid-1"} | body
+
+
+@pytest.mark.parametrize(
+    ("request_", "source", "param"),
+    [
+        (change("zoom", factor=1.7), SOURCE, "parameters.factor"),
+        (change("pan", direction="left"), SOURCE, "parameters.direction"),
+        (change("upscale", style="subtle"), SOURCE, "parameters.style"),
+        (change("upscale", prompt="more"), SOURCE, "prompt"),
+        (change("upscale"), Source("grid-1", image()), "parameters.index"),
+        (change("midjourney:action"), SOURCE, "operation"),
+        (change("midjourney:action", custom_id=PAN), SOURCE, "parameters.custom_id"),
+        (change("midjourney:action", custom_id="MJ::x"), replace(SOURCE, facts=TOLD), "parameters.custom_id"),
+        (change("upscale"), replace(SOURCE, facts=TOLD), "source"),
+    ],
+)
+def test_what_a_picture_has_no_action_or_button_for(request_: GenerationRequest, source: Source, param: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        translate(IMA.later[0], request_, DRAWN, source)
+    assert caught.value.param == param
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -246,11 +287,7 @@ def test_what_midjourney_is_asked_for_becomes(request_: GenerationRequest, body:
         (image(model=DRAWN, prompt=""), "invalid_request", "prompt"),
         (image(model=DRAWN, count=5), "invalid_request", "count"),
         (image(model=DRAWN, prompt="a boat --turbo"), "unsupported_parameter", "prompt"),
-        (change("zoom"), "unsupported_parameter", "operation"),
-        (change("upscale", style="subtle"), "unsupported_parameter", "parameters.style"),
-        (change("upscale", prompt="more"), "unsupported_parameter", "prompt"),
         (change("inpaint"), "invalid_request", "inputs.mask"),
-        (change("midjourney:action"), "invalid_request", "parameters.custom_id"),
     ],
 )
 def test_what_ima_cannot_express_is_refused_by_name(
@@ -275,7 +312,7 @@ WIDE = Billed(size="1280x720", resolution="720p", aspect_ratio="16:9", duration=
         (image(model=DRAWN, parameters=ImageParameters(speed="turbo")), Billed(count=4, speed="turbo")),
         (change("vary", speed="turbo"), Billed(count=4)),
         (change("upscale"), Billed(count=1)),
-        (video(audio=False, duration=7.0), msgspec.structs.replace(WIDE, audio=False, duration=7.0)),
+        (video(audio=False, duration=7.0), replace(WIDE, audio=False, duration=7.0)),
         (video(FIRST, resolution="1080p"), Billed(resolution="1080p", duration=5.0, audio=True)),
     ],
 )
@@ -360,7 +397,7 @@ async def test_a_job_from_its_queue_to_its_file(
 
 
 async def test_a_stored_picture_goes_as_a_url(provider: Provider, fake: FakeIma) -> None:
-    await made(provider, channel(fake), image(msgspec.structs.replace(KEPT, role="image")))
+    await made(provider, channel(fake), image(replace(KEPT, role="image")))
     assert fake.creates[0]["image"] == "https://media.test/p"
     assert provider.traits_of("image_to_image", PRO).by_url("image")
 
@@ -495,5 +532,5 @@ async def test_what_it_cannot_do_and_a_ping(provider: Provider, fake: FakeIma) -
     assert not provider.read_callback(where, {}, b"{}"), "it documents none"
     assert (await provider.ping(where)).endswith("no such task")
     with pytest.raises(GatewayError) as caught:
-        await provider.ping(msgspec.structs.replace(where, api_key="wrong"))
+        await provider.ping(replace(where, api_key="wrong"))
     assert caught.value.code == "authentication"

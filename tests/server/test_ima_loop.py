@@ -32,6 +32,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with LiveServer(tmp_path_factory.mktemp("there"), local + sandbox) as there:
         config = f'public_url = "{{address}}"\n{local}'
         for style in STYLES:
+            names = {"by": VIDEO, "drawn": IMAGE, "mj": "midjourney"}
+            models = ", ".join(f'{{ public = "{one}-{style}", upstream = "{name}" }}' for one, name in names.items())
             config += f"""
 [[channels]]
 name = "{style}"
@@ -39,7 +41,7 @@ provider = "ima"
 base_url = "{there.address}/ima"
 api_key = "{KEY}"
 allow_private = true
-models = [{{ public = "by-{style}", upstream = "{VIDEO}" }}, {{ public = "drawn-{style}", upstream = "{IMAGE}" }}]
+models = [{models}]
 options = {{ style = "{style}" }}
 """
         with LiveServer(tmp_path_factory.mktemp("here"), config) as here:
@@ -50,6 +52,7 @@ def made(pair: Pair, **fields: Any) -> tuple[Any, Any]:
     """A task, once it has ended, and the one that it has become there."""
     answer = pair.here.call("POST", "/v1/tasks", {"prompt": "a paper boat", **fields})
     assert answer.status == 200, answer
+    pair.here.clock.leap(100)  # to the first question
     task = pair.here.ended(answer.json["id"])
     (theirs,) = pair.there.call("GET", "/v1/tasks?limit=1").json["data"]
     assert (task["status"], theirs["status"], theirs["dialect"]) == ("succeeded", "succeeded", "ima"), (task, theirs)
@@ -94,6 +97,15 @@ def test_a_file_of_a_library_becomes_one_of_the_other(pair: Pair) -> None:
         assert theirs["operation"] == "image_to_video"
     (copy,) = pair.there.call("GET", "/v1/assets").json["data"]
     assert (copy["sha256"], copy["id"] != asset["id"]) == (hashlib.sha256(content).hexdigest(), True)
+
+
+def test_a_grid_of_midjourney_and_one_of_it_go_round(pair: Pair) -> None:
+    """One is made larger by the button that the other one tells of."""
+    grid, _ = made(pair, model="mj-videos", operation="text_to_image", count=4)
+    assert [one["part"] for one in grid["outputs"]] == ["main"] * 4 + ["grid"]
+    second = {"output": grid["outputs"][1]["id"]}
+    larger, theirs = made(pair, model="mj-videos", operation="upscale", source=second, prompt="")
+    assert (theirs["operation"], len(larger["outputs"])) == ("upscale", 1)
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -1,7 +1,7 @@
-"""Midjourney at IMA: midjourney-proxy's paths, fewer of them, and another task, which has no buttons.
+"""Midjourney at IMA: midjourney-proxy's paths, fewer of them, and another task, which mostly has no buttons.
 
-So what is done with a picture goes by the actions of `change`; what Midjourney has beside them (zoom, pan) is asked for
-by a button's `customId`, which only a client can know. Reconstructed: that a mask goes with the action INPAINT.
+So what is done with a picture goes by the actions of `change` or, where a task tells of buttons, by those, for which it
+takes words and a mask at once. `telecine.wires.ima.midjourney` says what of it is reconstructed.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.providers.base import Succeeded, Traits
+from telecine.providers.base import Source, Succeeded, Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, Vendor, later
-from telecine.providers.http.getters import at
+from telecine.providers.http.getters import at, rows
 from telecine.providers.ima.answers import KEPT
 from telecine.providers.midjourney import MIDJOURNEY, answers, bodies
-from telecine.providers.midjourney.presses import changed
+from telecine.providers.midjourney.presses import SAID, button, index_of, window
 from telecine.providers.midjourney.prompts import words
 from telecine.providers.take import Take
 from telecine.wires import midjourney as wire
-from telecine.wires.ima.midjourney import MODELS, REMIX
+from telecine.wires.ima.midjourney import ACTIONS, MODELS, REMIX
 from telecine.wires.midjourney.prompt import read
-
-_INPAINT: Final = "INPAINT"
 
 
 def _spoken(draft: Draft) -> None:
@@ -52,39 +50,51 @@ def _blend(draft: Draft) -> None:
 
 
 def _change(draft: Draft) -> None:
-    """What is done with a picture of a task of IMA's own: by a button that its client names, or an action."""
+    """What is done with a picture of a task of IMA's own: by its button or, where it has none, by an action."""
     request, source, prompt = draft.request, draft.source, words(draft)
     if request.source is None:
         raise invalid("IMA does this with a picture of its own alone; name its task as the source.", "source")
-    custom_id = getattr(request.parameters, "custom_id", None)
-    masked, inpaint = any(request.with_role("mask")), request.operation == "inpaint"
-    if inpaint and not masked and custom_id is None:
+    if request.operation == "inpaint" and not any(request.with_role("mask")):
         raise invalid("Midjourney needs a mask of what is to be drawn anew.", "inputs.mask")
-    if prompt and custom_id is None and request.operation not in ("vary", "inpaint"):
-        message = "IMA takes no words for this; it does for a variation."
-        raise GatewayError("unsupported_parameter", message, param="prompt")
-    if request.operation == "midjourney:action" and custom_id is None:
-        raise invalid("custom_id: says which button is meant.", "parameters.custom_id")
     if source is None:  # nobody has asked yet what it is
         return
-    if custom_id is not None or inpaint:
-        said = {"action": _INPAINT if inpaint else None, "taskId": source.upstream_id, "customId": custom_id}
-        draft.body |= {name: value for name, value in said.items() if value is not None}
+    custom_id = button(request, source)
+    asks = custom_id is not None and window(custom_id)
+    if prompt and not asks and request.operation not in ("vary", "inpaint"):
+        raise GatewayError("unsupported_parameter", "IMA takes no words for this; a variation does.", param="prompt")
+    body = {"customId": custom_id} if custom_id is not None else _action(draft, source, spoken=bool(prompt))
+    draft.body |= {"taskId": source.upstream_id, **body}
+    if asks or prompt:
+        draft.body["prompt"] = bodies.asked(draft, source, prompt) if asks else prompt
+
+
+def _action(draft: Draft, source: Source, *, spoken: bool) -> dict[str, Any]:
+    """The action, and which of the pictures. Raises GatewayError where there is none that does it like that."""
+    request = draft.request
+    wanted = {name: value for name in SAID if (value := getattr(request.parameters, name, None)) is not None}
+    for word, press in ACTIONS.items():
+        alike = all(getattr(press, name) == value for name, value in wanted.items())
+        right = (word == REMIX) == (spoken and press.does == "vary") and press.asks == (press.does == "inpaint")
+        if press.does == request.operation != "pan" and alike and right:
+            break
     else:
-        draft.body |= changed(draft, source)
-    if prompt:
-        draft.body["prompt"] = prompt
-        if request.operation == "vary":
-            draft.body["action"] = REMIX
+        param = f"parameters.{next(iter(wanted))}" if wanted else "operation"
+        message = "What this follows up has no buttons, and IMA has no action that does it like that."
+        raise GatewayError("unsupported_parameter", message, param=param)
+    index = index_of(request, source)
+    if index is None and request.operation not in ("reroll", "inpaint"):
+        raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
+    return {"action": word, "index": index or 1}
 
 
 def _pictures(told: Told) -> Succeeded | str:
-    """The pictures one by one, and all of them as one, as far as they are told. Nothing is kept of the rest: what is
-    done next with the pictures goes by neutral words."""
+    """The pictures one by one, and all of them as one, as far as they are told. Where nothing is told of buttons, it is
+    as if nothing was told at all: what is done next goes by neutral words."""
     urls = told.job.get("urls")
     listed = [{"url": one} for one in urls] if isinstance(urls, list) else []
     found = answers.pictures(replace(told, job={**told.job, "imageUrls": listed}))
-    return replace(found, facts=None) if isinstance(found, Succeeded) else found
+    silent = isinstance(found, Succeeded) and not rows("buttons")(told.job)
+    return replace(found, facts=None) if isinstance(found, Succeeded) and silent else found
 
 
 def _count(value: int, _take: Take) -> None:
@@ -128,8 +138,10 @@ def _op(name: str, path: str, fields: Fields, shape: Callable[[Draft], None]) ->
     )
 
 
-def _press(name: str, **more: Any) -> Op:
-    return replace(_op(name, wire.CHANGE, {**_CHANGED, **more}, _change), billed=_untold)
+def _press(name: str, *said: str, **more: Picture) -> Op:
+    """What is done with a picture; `said` are the parameters that say how."""
+    how = {f"parameters.{one}": Field("action", later) for one in said}
+    return replace(_op(name, wire.CHANGE, {**_CHANGED, **how, **more}, _change), billed=_untold)
 
 
 def midjourney(vendor: Vendor) -> Vendor:
@@ -145,7 +157,12 @@ def midjourney(vendor: Vendor) -> Vendor:
         ops={
             "text_to_image": _op("text_to_image", wire.IMAGINE, _DRAWN, _imagine),
             "blend": _op("blend", wire.BLEND, {**_DRAWN, "inputs.image": Field("base64Array")}, _blend),
-            **{name: _press(name) for name in ("upscale", "vary", "reroll", "midjourney:action")},
+            "upscale": _press("upscale", "style", "factor"),
+            "vary": _press("vary", "strength"),
+            "reroll": _press("reroll"),
+            "zoom": _press("zoom", "factor"),
+            "pan": _press("pan", "direction"),
+            "midjourney:action": _press("midjourney:action"),
             "inpaint": _press("inpaint", **{"inputs.mask": Picture("maskBase64", "mask")}),
         },
         traits=_TRAITS,

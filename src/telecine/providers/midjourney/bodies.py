@@ -149,7 +149,7 @@ def press(draft: Draft) -> None:
         draft.body |= changed(draft, source)
         to(draft, wire.CHANGE)
     elif text or window(custom_id):
-        draft.body["prompt"] = _asked(draft, source, text)
+        draft.body["prompt"] = asked(draft, source, text)
         for item in request.with_role("mask"):
             draft.put("maskBase64", item)
         to(draft, wire.MODAL)
@@ -199,7 +199,7 @@ def words_billed(draft: Draft) -> Billed:
     return Billed(speed=_speed(draft))
 
 
-def _asked(draft: Draft, source: Source, text: str) -> str:
+def asked(draft: Draft, source: Source, text: str) -> str:
     """What a window is told: its own words, else those that the picture was made with."""
     request = draft.request
     if not request.prompt.strip() and draft.take.own("prompt") is None:

@@ -18,7 +18,7 @@ DIALECT: Final = "midjourney"
 DOES: Final = {"image_to_video": "animate"}
 """By operation, what its button does, where that is another word."""
 _CHANGES: Final = {"upscale": "UPSCALE", "vary": "VARIATION", "reroll": "REROLL"}
-_SAID: Final = ("style", "factor", "strength", "direction", "motion")
+SAID: Final = ("style", "factor", "strength", "direction", "motion")
 """What the parameters and a button both say."""
 
 
@@ -41,7 +41,7 @@ def button(request: GenerationRequest, source: Source) -> str | None:
     presses = [(one, press) for one in ids if (press := read(one)) is not None]
     fitting = list(_fitting(request, presses))
     numbers = {press.index for _, press in fitting if press.index is not None}
-    index = _index(request, source)
+    index = index_of(request, source)
     if index is None and len(numbers) > 1:
         raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
     for one, press in fitting:
@@ -71,7 +71,7 @@ def _said(source: Source) -> wire.Said:
 def _fitting(request: GenerationRequest, presses: Iterable[tuple[str, Press]]) -> Iterable[tuple[str, Press]]:
     """Those that do it, the likeliest first; one that opens a window takes any factor, and is the one for words."""
     does = DOES.get(request.operation, request.operation)
-    wanted = {name: value for name in _SAID if (value := getattr(request.parameters, name, None)) is not None}
+    wanted = {name: value for name in SAID if (value := getattr(request.parameters, name, None)) is not None}
     spoken = request.operation == "zoom" and bool(request.prompt.strip() or request.aspect_ratio)
     found = []
     for one, press in presses:
@@ -82,7 +82,7 @@ def _fitting(request: GenerationRequest, presses: Iterable[tuple[str, Press]]) -
     return sorted(found, key=lambda pair: pair[1].asks)
 
 
-def _index(request: GenerationRequest, source: Source) -> int | None:
+def index_of(request: GenerationRequest, source: Source) -> int | None:
     """Which of the pictures is meant, from 1."""
     index: int | None = getattr(request.parameters, "index", None)
     return source.item + 1 if index is None and source.item is not None else index
@@ -91,14 +91,14 @@ def _index(request: GenerationRequest, source: Source) -> int | None:
 def changed(draft: Draft, source: Source) -> dict[str, Any]:
     """The body of one of the original's actions. Raises GatewayError for what it has none of."""
     request, name = draft.request, _CHANGES.get(draft.request.operation)
-    told = [one for one in _SAID if getattr(request.parameters, one, None) is not None]
+    told = [one for one in SAID if getattr(request.parameters, one, None) is not None]
     if name is None or told:
         raise GatewayError(
             "unsupported_parameter",
             "What this follows up has no buttons, and its upstream can only upscale, vary and reroll its pictures.",
             param=f"parameters.{told[0]}" if name is not None else "operation",
         )
-    index = _index(request, source)
+    index = index_of(request, source)
     if index is None and name != "REROLL":
         raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
     return {"taskId": source.upstream_id, "action": name, "index": index or 1}  # new-api asks for one with any action
