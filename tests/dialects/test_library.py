@@ -96,6 +96,8 @@ TOLD_APART: list[tuple[Dialect, str, dict[str, Any], list[tuple[str, int]]]] = [
     (MIDJOURNEY, "/mj/submit/blend", {"base64Array": [URLS[CAT]] * 2}, [("image", CAT)] * 2),
     (MIDJOURNEY, "/mj/submit/describe", {"base64": URLS[CAT]}, [("image", CAT)]),
     (MIDJOURNEY, "/mj/submit/imagine", {"prompt": "a", "base64Array": [URLS[CAT]]}, [("reference", CAT)]),
+    (MIDJOURNEY, "/mj/submit/imagine", {"prompt": f"{URLS[CAT]} a --ar 1:1"}, [("reference", CAT)]),
+    (MIDJOURNEY, "/mj/submit/video", {"prompt": f"{URLS[CAT]} a"}, [("first_frame", CAT)]),
     (
         IMA,
         "/ima/v1/images/generations",

@@ -267,6 +267,8 @@ def test_insight_face_swap() -> None:
         (IMAGINE, {"prompt": "a --repeat 4"}, "prompt"),
         (IMAGINE, {"prompt": "a http://127.0.0.1/x"}, "prompt"),
         (IMAGINE, {"prompt": "a --sref http://127.0.0.1/x"}, "prompt"),
+        (IMAGINE, {"prompt": "a --sref asset://asset_x"}, "prompt"),
+        (SHORTEN, {"prompt": "a asset://asset_x"}, "prompt"),
         (IMAGINE, {"prompt": "a --fast", "mode": "RELAX"}, "mode"),
         (IMAGINE, {"prompt": "a --fast --turbo"}, "prompt"),
         (IMAGINE, {"prompt": "a", "mode": "LUDICROUS"}, "mode"),

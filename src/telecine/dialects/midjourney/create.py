@@ -13,6 +13,7 @@ from telecine.dialects.aliases import agreed
 from telecine.dialects.bodies import Body, Known, present, typed
 from telecine.dialects.call import Call
 from telecine.dialects.inline import Source, data_of, is_url
+from telecine.dialects.library import is_asset
 from telecine.dialects.rows import Parsed
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.parameters import ImageParameters
@@ -160,17 +161,23 @@ def pictures(texts: Sequence[str] | None, param: str, role: Role) -> list[Source
 
 def check_words(call: Call, prompt: str) -> None:
     """Raise GatewayError where a prompt holds a URL that we would never fetch: its upstream would, in our name."""
+    ours = {url for url in read(prompt).pictures if _is_ours(call, url)}
     for word in prompt.split():
-        if is_url(word) and call.edge.media.object_of(word) is None:
+        if is_url(word) and word not in ours:
             call.edge.media.check_url(word, param="prompt")
 
 
 def _theirs(call: Call, prompt: str) -> str:
     """The prompt as an upstream of Midjourney's is told it: without links of our own, whose pictures it is sent."""
     for url in read(prompt).pictures:
-        if call.edge.media.object_of(url) is not None:
+        if _is_ours(call, url):
             prompt = prompt.replace(url, "", 1).lstrip()
     return prompt
+
+
+def _is_ours(call: Call, url: str) -> bool:
+    """Whether the picture is here: in the account's library, or behind a link that was given for it."""
+    return is_asset(url) or call.edge.media.object_of(url) is not None
 
 
 def _grid(

@@ -11,6 +11,8 @@ import msgspec
 
 _FLAG: Final = re.compile(r"(?:^|(?<=\s))(?:--|—)(?=[A-Za-z])")
 _SPACE: Final = re.compile(r"\s+")
+_PICTURES: Final = ("http://", "https://", "asset://")
+"""How a picture before the words begins; the last is ours."""
 LONG: Final = {
     "aspect": "ar",
     "version": "v",
@@ -53,7 +55,7 @@ def read(prompt: str) -> Prompt:
     """`prompt` taken apart."""
     text, *flags = _FLAG.split(prompt)
     words = _SPACE.split(text.strip())
-    urls = list(takewhile(lambda word: word[:8].lower().startswith(("http://", "https://")), words))
+    urls = list(takewhile(lambda word: word[:8].lower().startswith(_PICTURES), words))
     rest = text.strip()
     for url in urls:
         rest = rest.removeprefix(url).lstrip()
