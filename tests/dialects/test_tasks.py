@@ -127,7 +127,7 @@ async def test_inline_data_are_stored(house: House, prefix: str) -> None:
         ({"metadata": {"a": 1}}, 400, "invalid_request", "metadata[...]"),
         ({"inputs": [{"role": "image"}]}, 400, "invalid_request", "inputs[0]"),
         ({"inputs": [{"role": "image", "url": URL, "data": "AAAA"}]}, 400, "invalid_request", "inputs[0]"),
-        ({"inputs": [{"role": "image", "asset": "a1"}]}, 400, "unsupported_parameter", "inputs[0]"),
+        ({"inputs": [{"role": "image", "asset": "a1"}]}, 404, "not_found", "inputs[0].asset"),
         ({"inputs": [{"role": "hero", "url": URL}]}, 400, "invalid_request", "inputs[0].role"),
         ({"inputs": [{"role": "image", "url": "ftp://x"}]}, 400, "invalid_request", "inputs[0].url"),
         ({"inputs": [{"role": "image", "data": "*"}]}, 400, "invalid_request", "inputs[0].data"),
