@@ -81,6 +81,7 @@ class House:
         """Another process on the same records and files, with the same time."""
         twin = House(self.folder, self.url)
         twin.clock = twin.arrivals._clock = self.clock
+        twin.limits = self.limits
         return twin
 
     async def arrive(self) -> None:

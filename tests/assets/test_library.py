@@ -170,7 +170,9 @@ async def test_deleting_does_not_make_room_without_end(house: House) -> None:
 
 async def test_a_quota_holds_however_many_come_at_once(house: House) -> None:
     house.bounded(assets=3)
-    answers = await asyncio.gather(*(house.add() for _ in range(8)), return_exceptions=True)
+    twin = house.twin()
+    answers = await asyncio.gather(*(one.add() for one in (house, twin) * 4), return_exceptions=True)
+    await twin.database.close()
     errors = [one for one in answers if isinstance(one, GatewayError)]
     assert len(errors) == 5
     assert {(one.code, one.param) for one in errors} == {("permission", "quota")}

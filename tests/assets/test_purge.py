@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from telecine.media.storage import Storage
 from telecine.nouns.errors import GatewayError
 from telecine.store import tables
 from telecine.upkeep.retention import first_id
+from telecine.upkeep.sweep import Sweep
 from tests.assets.house import ME, House
 from tests.media.fakes import MP4, PNG, chunked
 from tests.records import writing
@@ -111,6 +113,18 @@ async def test_a_kill_between_leaves_what_the_next_round_finishes(house: House) 
     assert len(house.files) == 1
     assert await purge(house).run() == 1
     assert (house.files, await house.totals()) == ([], (0, 0, 0))
+
+
+async def test_a_sweep_takes_what_is_lost_and_nothing_else(house: House) -> None:
+    made = await house.add(MP4)
+    stray = f"a1/s{made.id}/{'0' * 32}.png"
+    await house.storage.copy(made.object_key or "", stray)
+    sweep = Sweep(house.database, house.storage, house.clock, draft=lambda: 3600.0)
+    house.clock.set(time.time() + 3600)
+    assert await sweep.run() == 0, "its row may be on its way"
+    house.clock.advance(86400)
+    assert await sweep.run() == 1
+    assert sorted([made.object_key, made.poster_key]) == house.files  # type: ignore[type-var]
 
 
 async def test_objects_that_no_row_names_are_lost(house: House) -> None:
