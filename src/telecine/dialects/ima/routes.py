@@ -54,7 +54,8 @@ _SENT: Final = {"code": "success", "data": {"task_id": "task_06xx11d95wm5j", "st
 _NAME: Final = "ima"
 _NOTHING_MORE: Final = re.compile(r"")
 _ONE_MORE: Final = re.compile(r"[^/]+")
-_ONE_FETCHED: Final = re.compile(r"[^/]+/fetch")
+_ONE_FETCHED: Final = re.compile(r"[^/]{1,64}/fetch")
+"""No id is longer, and no pattern without a bound is linear wherever it is looked for."""
 _KLINGS: Final = tuple(op for op in KLINGS if op.title in ("text2video", "image2video"))
 _REPEATABLE: Final = ("images", "image", "input_reference")
 
