@@ -150,6 +150,26 @@ def test_what_was_really_made_is_charged() -> None:
     assert used((Price("call", 5),), Usage(), (output(),), request, 5) == 5
 
 
+@pytest.mark.parametrize(
+    ("told", "asked", "items", "state", "counts"),
+    [
+        (4, 4, (0,), "stored", 4),
+        (4, 4, (0,), "lost", 0),
+        (9, 4, (0,), "stored", 4),
+        (4, 1, (0,), "stored", 1),
+        (None, 4, (0,), "stored", 1),
+        (4, 4, (0, 1), "stored", 2),
+    ],
+)
+def test_a_file_that_shows_several_pictures_counts_as_so_many_as_were_asked_for(
+    told: int | None, asked: int, items: tuple[int, ...], state: Any, counts: int
+) -> None:
+    """A grid; where the pictures come one by one, none counts that has not come."""
+    files = tuple(replace(output("image", state), item=item) for item in items)
+    request = replace(text_to_video(), count=asked)
+    assert used((Price("image", 10),), Usage(images=told), files, request, 40) == 10 * counts
+
+
 def tokens_of(**counts: int) -> Usage:
     return Usage(tokens=Tokens(**counts))
 

@@ -151,6 +151,7 @@ WEBP = "data:image/webp;base64,"
             "submit/imagine",
             {"prompt": "a paper boat", "base64Array": [DATA]},
         ),
+        (asked(size="1456x816"), "submit/imagine", {"prompt": "a paper boat --ar 16:9"}),
         (asked(native=NOVEL), "submit/imagine", {"prompt": "a paper boat", "remix": True}),
         (asked(parameters=ImageParameters(bot="niji")), "submit/imagine", {"botType": "NIJI_JOURNEY"}),
         (
@@ -247,7 +248,8 @@ async def test_a_speed_is_a_path_and_a_filter(provider: HttpProvider, options: M
         (asked(prompt="a boat --repeat 9"), "invalid_request", "prompt"),
         (asked(prompt="a boat —r 9"), "invalid_request", "prompt"),
         (asked(count=5), "invalid_request", "count"),
-        (asked(size="1024x1024"), "unsupported_parameter", "size"),
+        (asked(size="1536x1024"), "unsupported_parameter", "size"),
+        (asked(size="1024x1024", aspect_ratio="16:9"), "invalid_request", "size"),
         (asked(parameters=ImageParameters(quality="high")), "unsupported_parameter", "parameters.quality"),
         (asked(parameters=ImageParameters(speed="warp")), "unsupported_parameter", "parameters.speed"),
         (asked("image_to_image", inputs=(PICTURE, PICTURE)), "invalid_request", "inputs.image"),
@@ -321,6 +323,7 @@ async def test_a_grid_from_its_queue_to_its_files(provider: HttpProvider, fake: 
     assert isinstance(outcome, Succeeded)
     parts = [(one.item, one.part) for one in outcome.outputs]
     one_by_one = [(item, "main") for item in range(4)]
+    assert outcome.usage.images == 4
     assert parts == ([*one_by_one, (0, "grid")] if fake.flavour == "plus" else [(None, "main")])
     content = [b"".join([chunk async for chunk in provider.collect(channel, one)]) for one in outcome.outputs]
     assert [one[:4] for one in content] == [b"\x89PNG"] * len(parts)

@@ -38,10 +38,18 @@ def counted(outputs: Sequence[Output], count: int, kind: Literal["image", "audio
     return list(there.values())[:count]
 
 
+def pictures(usage: Usage, outputs: Sequence[Output], count: int) -> int:
+    """How many pictures count. One file that shows several of them (a grid) counts as so many as its upstream says that
+    it has, where so many were asked for."""
+    files = len(counted(outputs, count, "image"))
+    together = len({one.item for one in outputs if one.main and one.kind == "image"}) == 1
+    return max(files, min(usage.images or 0, count)) if files and together else files
+
+
 def measured(usage: Usage, outputs: Sequence[Output], count: int, asked: float | None) -> Usage:
     """`usage` of what counts: as probed where every file is here, else in the upstream's own words, as far as they can
     be believed. `asked`: the seconds that each file was to have."""
-    images = len(counted(outputs, count, "image"))
+    images = pictures(usage, outputs, count)
     files = counted(outputs, count, "lasting")
     lengths = _probed(files)
     if files and lengths is not None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from telecine.accounts.metering import counted, seconds
+from telecine.accounts.metering import counted, pictures, seconds
 from telecine.accounts.priced import Priced
 from telecine.config import PriceConfig
 from telecine.nouns.billed import Billed, spelled
@@ -188,7 +188,8 @@ def _quantity(
             length = seconds(usage, outputs, count, asked or request.duration)
             return exact(length) if length is not None else None
         case "image" | "track":
-            return Decimal(len(counted(outputs, count, "image" if unit == "image" else "audio")))
+            made = pictures(usage, outputs, count) if unit == "image" else len(counted(outputs, count, "audio"))
+            return Decimal(made)
         case "character":
             return None if request.blanked else Decimal(len(request.prompt))
         case "compute_second":

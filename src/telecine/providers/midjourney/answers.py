@@ -21,6 +21,10 @@ GRID: Final = "grid"
 """The part that shows all pictures of a task as one."""
 _CONFIRM: Final = "confirm"
 """In what is said of a window (`Waiting for window confirm`), by which clients know one too."""
+_GRIDS: Final = frozenset(
+    {"imagine", "blend", "variation", "reroll", "zoom", "outpaint", "pan", "inpaint", "edit", "edits", "retexture"}
+)
+"""What makes four pictures, by its `action`; where they come as one, they are in it."""
 _MOST_BUTTONS: Final = 40
 _MOST_ID: Final = 512
 _MOST_TEXT: Final = 32_000
@@ -69,7 +73,8 @@ def pictures(told: Told) -> Succeeded | str:
     clips = _clips(told, until)
     if not found and not clips:
         return "a success without a picture"
-    return Succeeded(tuple(found or clips), facts=facts(job))
+    count = len(several) or (wire.GRID if word(job.get("action")) in _GRIDS else 1)
+    return Succeeded(tuple(found or clips), Usage(images=count if found else None), facts(job))
 
 
 def videos(told: Told) -> Succeeded | str:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.request import MediaInput
 from telecine.providers.http.body import Draft
 from telecine.wires.midjourney import SPEEDS
 from telecine.wires.midjourney.prompt import read
+
+_SIZES: Final = {
+    "1024x1024": "1:1",
+    "1344x896": "3:2",
+    "896x1344": "2:3",
+    "1232x928": "4:3",
+    "928x1232": "3:4",
+    "1456x816": "16:9",
+    "816x1456": "9:16",
+}
+"""By size, the proportions that it is made for (docs.midjourney.com, "Image Size & Resolution")."""
 
 
 def words(draft: Draft, *more: str) -> str:
@@ -15,7 +28,7 @@ def words(draft: Draft, *more: str) -> str:
     request, own = draft.request, draft.take.own("prompt")
     if own is None:
         parts = [request.prompt.strip()]
-        parts += [f"--ar {request.aspect_ratio}"] if request.aspect_ratio else []
+        parts += [f"--ar {ratio}"] if (ratio := _ratio(draft)) else []
         parts += [f"--no {request.negative_prompt}"] if request.negative_prompt else []
         parts += [f"--seed {request.seed}"] if request.seed is not None else []
     else:
@@ -23,6 +36,20 @@ def words(draft: Draft, *more: str) -> str:
     text = " ".join((*parts, *more)).strip()
     _check(draft, text)
     return text
+
+
+def _ratio(draft: Draft) -> str | None:
+    """The proportions, also where a size says them. Raises GatewayError for a size that is not made."""
+    request = draft.request
+    if request.size is None:
+        return request.aspect_ratio
+    ratio = _SIZES.get(request.size)
+    if ratio is None:
+        message = f"Midjourney makes pictures of {', '.join(_SIZES)}, not of {request.size[:20]}."
+        raise GatewayError("unsupported_parameter", message, param="size")
+    if request.aspect_ratio not in (None, ratio):
+        raise invalid(f"The size means '{ratio}' at Midjourney; the aspect_ratio is another.", "size")
+    return ratio
 
 
 def _check(draft: Draft, text: str) -> None:

@@ -84,7 +84,7 @@ _PROMPT: Final = Field("prompt", later)
 _COMMON: Final[Fields] = {"model": _BOT, "parameters.bot": _BOT, "parameters.speed": Field("accountFilter", later)}
 _DRAWN: Final[Fields] = {
     **_COMMON,
-    **dict.fromkeys(("prompt", "negative_prompt", "aspect_ratio", "seed"), _PROMPT),
+    **dict.fromkeys(("prompt", "negative_prompt", "aspect_ratio", "size", "seed"), _PROMPT),
     **dict.fromkeys(("count", "parameters.grid"), _LATER),
 }
 _PRESSED: Final[Fields] = {
