@@ -252,6 +252,8 @@ class Shelf:
     async def duplicate(self, key: str, target: str) -> None:
         if key in self.forgotten:
             raise FileNotFoundError
+        if self.refusing:
+            raise OSError("the disk is full")
         self.duplicated.append((key, target))
 
     async def copy(self, account_id: int, keys: Sequence[str]) -> list[str]:

@@ -116,6 +116,20 @@ async def test_one_of_four_is_a_task_of_its_own_and_free(tmp_path: Path) -> None
         assert not {own, again.outputs[0].object_key} & {*house.shelf.forgotten}
 
 
+async def test_a_full_disk_only_delays_it_and_a_picture_that_is_gone_ends_it(tmp_path: Path) -> None:
+    async with house_of(tmp_path).opened() as house:
+        first = await imagined(house)
+        house.shelf.refusing = True
+        waiting = await made(house, follow(first, "upscale", index=1, count=1))
+        gone = await made(house, follow(first, "upscale", index=2, count=1))
+        assert (waiting.task.state, gone.task.state) == ("queued", "queued")
+        house.shelf.refusing = False
+        house.shelf.forgotten.append(f"{picture(first, 2)}+copy")
+        await house.pass_time(6)
+        states = [(await house.tasks.get(house.me, one.task.id)).task.state for one in (waiting, gone)]
+        assert states == ["succeeded", "failed"]
+
+
 async def test_a_variation_is_an_edit_of_that_picture(tmp_path: Path) -> None:
     async with house_of(tmp_path).opened() as house:
         first = await imagined(house)
