@@ -46,7 +46,7 @@ from tests.upstreams.faults import Act
 from tests.upstreams.ima import API_KEY, FOREVER, FakeIma, Fault
 
 PRO, FLASH, VIDEO = "gemini-3-pro-image-preview", "gemini-3.1-flash-image-preview", "ima-pro"
-DRAWN = "midjourney"
+DRAWN, KLING = "midjourney", "kling-v2-5-turbo"
 URL = "https://example.com/"
 STYLES = ["videos", "content"]
 OPTIONS = {"videos": ImaOptions(), "content": ImaOptions(style="content")}
@@ -259,6 +259,18 @@ def test_what_a_picture_has_no_action_or_button_for(request_: GenerationRequest,
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("request_", "body"),
+    [
+        (video(model=KLING, duration=5.0, size="1280x720"), {"duration": 5, "aspect_ratio": "16:9", "mode": "std"}),
+        (video(FIRST, LAST, model=KLING), {"image": URL + "a.png", "image_tail": URL + "b.png"}),
+        (video(model=KLING, native=Native("kling", {"lens": msgspec.Raw(b"35")})), {"lens": 35}),
+    ],
+)
+def test_a_video_of_klings_becomes(request_: GenerationRequest, body: dict[str, Any]) -> None:
+    assert [body_of(request_, style) for style in STYLES] == [body, body]
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(
     ("request_", "code", "param"),
@@ -284,6 +296,13 @@ def test_what_a_picture_has_no_action_or_button_for(request_: GenerationRequest,
         (video(LAST), "invalid_request", "inputs"),
         (video(operation="image_to_video"), "invalid_request", "inputs"),
         (video(operation="lip_sync"), "unsupported_parameter", "operation"),
+        (video(model=KLING, duration=2.5), "invalid_request", "duration"),
+        (
+            video(model=KLING, audio=True, parameters=VideoParameters(style="x")),
+            "unsupported_parameter",
+            "parameters.style",
+        ),
+        (video(SEEN, model=KLING, operation="reference_to_video"), "unsupported_parameter", "operation"),
         (image(model=DRAWN, prompt=""), "invalid_request", "prompt"),
         (image(model=DRAWN, count=5), "invalid_request", "count"),
         (image(model=DRAWN, prompt="a boat --turbo"), "unsupported_parameter", "prompt"),
@@ -366,6 +385,7 @@ KEPT = MediaInput("first_frame", object_key="p", content_type="image/png")
         (image(PICTURE), "content", False),
         (video(duration=3.0), "videos", False),
         (video(duration=3.0), "videos", True),
+        (video(duration=3.0, model=KLING), "videos", False),
         (video(KEPT), "content", False),
     ],
 )

@@ -32,7 +32,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with LiveServer(tmp_path_factory.mktemp("there"), local + sandbox) as there:
         config = f'public_url = "{{address}}"\n{local}'
         for style in STYLES:
-            names = {"by": VIDEO, "drawn": IMAGE, "mj": "midjourney"}
+            names = {"by": VIDEO, "drawn": IMAGE, "mj": "midjourney", "kling": "kling-v2-5-turbo"}
             models = ", ".join(f'{{ public = "{one}-{style}", upstream = "{name}" }}' for one, name in names.items())
             config += f"""
 [[channels]]
@@ -97,6 +97,11 @@ def test_a_file_of_a_library_becomes_one_of_the_other(pair: Pair) -> None:
         assert theirs["operation"] == "image_to_video"
     (copy,) = pair.there.call("GET", "/v1/assets").json["data"]
     assert (copy["sha256"], copy["id"] != asset["id"]) == (hashlib.sha256(content).hexdigest(), True)
+
+
+def test_a_video_of_klings_goes_round(pair: Pair) -> None:
+    _, theirs = made(pair, model="kling-videos", operation="text_to_video", duration=5, size="1280x720")
+    assert (theirs["model"], theirs["outputs"][0]["duration"]) == ("kling-v2-5-turbo", 5.0)
 
 
 def test_a_grid_of_midjourney_and_one_of_it_go_round(pair: Pair) -> None:

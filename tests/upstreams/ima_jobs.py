@@ -18,6 +18,8 @@ CREATES: Final[dict[str, Style]] = {
     "/v1/images/generations": "image",
     "/v1/videos": "videos",
     "/v1/video/generations": "content",
+    "/kling/v1/videos/text2video": "videos",
+    "/kling/v1/videos/image2video": "videos",
     "/mj/submit/imagine": "mj",
     "/mj/submit/blend": "mj",
     "/mj/submit/change": "mj",

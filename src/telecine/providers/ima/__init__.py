@@ -5,7 +5,7 @@
 | `images` | pictures |
 | `videos` | videos in the style of its SDKs |
 | `content` | videos in the other style |
-| `midjourney` | Midjourney |
+| `midjourney`, `kling` | Midjourney, and Kling, whose bodies are their own |
 | `assets` | files that it keeps |
 | `answers` | what it says of a job |
 | `options` | what a channel may say |

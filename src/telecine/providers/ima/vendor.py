@@ -17,6 +17,7 @@ from telecine.providers.http.getters import at
 from telecine.providers.ima.answers import KEPT, fine, job_of, name_of, status_of, videos_of
 from telecine.providers.ima.content import CONTENT
 from telecine.providers.ima.images import IMAGES
+from telecine.providers.ima.kling import kling
 from telecine.providers.ima.midjourney import midjourney
 from telecine.providers.ima.options import ImaOptions
 from telecine.providers.ima.videos import VIDEOS
@@ -57,7 +58,7 @@ _ALONE: Final = Vendor(
     pinged=lambda said: "" if fine(said) else ", no such task",
     known=(_ABSENT,),
 )
-_VIDEOS: Final = replace(_ALONE, later=(midjourney(_ALONE),))
+_VIDEOS: Final = replace(_ALONE, later=(midjourney(_ALONE), kling(_ALONE)))
 IMA: Final[Vendor] = replace(
     _VIDEOS,
     forms={"videos": _VIDEOS, "content": replace(_VIDEOS, ops={**IMAGES, **CONTENT})},

@@ -14,6 +14,7 @@ An answer about a task is flat where it is made, and in `{code, data}` where a p
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 IMAGES: Final = "/v1/images/generations"
@@ -23,6 +24,8 @@ GENERATIONS: Final = "/v1/video/generations"
 """The other path for videos, whose query answers as that of a picture does."""
 KLING: Final = "/kling/v1/videos"
 """`/text2video` and `/image2video`: Kling's fields with `model` and a whole `duration`; asked about at `VIDEOS`."""
+KLINGS: Final = re.compile(r"kling[-_].*", re.IGNORECASE | re.DOTALL)
+"""Names of the models that are asked for there."""
 SUCCESS: Final = "success"
 """`code` of an envelope that is good."""
 
