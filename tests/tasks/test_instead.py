@@ -173,6 +173,23 @@ async def test_zoom_and_pan_expand_the_picture_or_edit_a_larger_one(tmp_path: Pa
             assert [one.role for one in zoomed.inputs] == ["image", "mask"]
 
 
+@pytest.mark.one_process("nothing is begun")
+async def test_a_zoom_to_another_ratio_grows_two_sides_more(tmp_path: Path) -> None:
+    async with house_of(tmp_path).opened() as house:
+        first = await imagined(house)
+        for ratio, factor, growth in (
+            ("2:1", 1.0, (0.0, 0.0, 0.5, 0.5)),
+            ("1:2", 1.5, (1.0, 1.0, 0.25, 0.25)),
+            ("1:1", 1.5, (0.25, 0.25, 0.25, 0.25)),
+        ):
+            asked = replace(follow(first, "zoom", index=1, factor=factor), aspect_ratio=ratio)
+            expanded, edited = ways(asked, first.task, first.outputs, draft=False)
+            assert (edited.growth, edited.request.aspect_ratio) == (growth, ratio)
+            assert (expanded.request.operation, expanded.request.aspect_ratio) == ("expand", None)
+        with pytest.raises(GatewayError, match="factor"):
+            ways(follow(first, "zoom", index=1, factor=1.0), first.task, first.outputs, draft=False)
+
+
 async def test_a_draft_is_completed_with_its_mask(tmp_path: Path) -> None:
     async with house_of(tmp_path, prices=(PriceConfig(MODEL, "image", Decimal("0.04")),)).opened() as house:
         first = await imagined(house)

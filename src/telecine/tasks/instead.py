@@ -25,6 +25,7 @@ from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.parameters import ChangeParameters, ExpandParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
+from telecine.nouns.sizes import parse_ratio
 from telecine.nouns.task import Output, Task
 from telecine.tasks.context import Context, Growth
 from telecine.tasks.grids import pictures
@@ -71,9 +72,9 @@ def ways(request: GenerationRequest, source: Task, outputs: tuple[Output, ...], 
         parent=source.id,
         prompt=request.prompt or source.request.prompt,
         negative_prompt=request.negative_prompt or source.request.negative_prompt,
-        **({} if _framed(request) else {name: getattr(source.request, name) for name in _FRAME}),
     )
     found = find(plain, chosen, given if isinstance(given, ChangeParameters) else ChangeParameters())
+    found = [_framed(one, source.request) for one in found]
     return found if draft or request.operation != "inpaint" else _masked(request, found)
 
 
@@ -119,8 +120,12 @@ async def forget_unused(context: Context, gone: GenerationRequest, kept: Generat
 _FRAME: Final = ("size", "aspect_ratio", "resolution")
 
 
-def _framed(request: GenerationRequest) -> bool:
-    return any(getattr(request, name) is not None for name in _FRAME)
+def _framed(way: Instead, before: GenerationRequest) -> Instead:
+    """In the frame of what it goes on from, where nobody has said another. What is expanded grows by itself."""
+    request = way.request
+    if request.operation == "expand" or any(getattr(request, name) is not None for name in _FRAME):
+        return way
+    return replace(way, request=replace(request, **{name: getattr(before, name) for name in _FRAME}))
 
 
 def _chosen(request: GenerationRequest, outputs: tuple[Output, ...], index: int | None) -> MediaInput:
@@ -180,11 +185,17 @@ def _varied(plain: GenerationRequest, picture: MediaInput, given: ChangeParamete
 
 
 def _zoomed(plain: GenerationRequest, picture: MediaInput, given: ChangeParameters) -> list[Instead]:
+    """Where a ratio is asked for, two sides grow on until that is there."""
     factor = given.factor or _ZOOM
-    if factor <= 1:
+    across = along = factor
+    if plain.aspect_ratio is not None and picture.width and picture.height:
+        wide, high = parse_ratio(plain.aspect_ratio)
+        stretch = wide * picture.height / (high * picture.width)
+        across, along = across * max(stretch, 1.0), along * max(1 / stretch, 1.0)
+    if factor < 1 or max(across, along) <= 1:
         raise invalid("factor: must be more than 1.", "parameters.factor")
-    share = (factor - 1) / 2
-    return _grown(plain, picture, (share, share, share, share))
+    beside, above = (across - 1) / 2, (along - 1) / 2
+    return _grown(plain, picture, (above, above, beside, beside))
 
 
 def _panned(plain: GenerationRequest, picture: MediaInput, given: ChangeParameters) -> list[Instead]:

@@ -198,7 +198,7 @@ async def test_modal_a_custom_zoom_says_how_far(house: House) -> None:
     view = done(house, pictures=1)
     custom_id = next(one for one in await buttons(house, view) if "CustomZoom" in one)
     _, told = await sent(house, "action", taskId=str(view.task.id), customId=custom_id)
-    for prompt in ("a cat", "a cat --zoom 3", "a cat --zoom far", "a cat --zoom 1"):
+    for prompt in ("a cat", "a cat --zoom 3", "a cat --zoom far", "a cat --zoom 0.9"):
         assert (await sent(house, "modal", taskId=told["result"], prompt=prompt))[0] == 400
     body = {
         "prompt": "a cat at sea --ar 16:9 --zoom 1.5",

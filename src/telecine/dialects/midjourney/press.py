@@ -302,6 +302,6 @@ def _zoomed(request: GenerationRequest, prompt: str | None) -> GenerationRequest
     said = read_prompt(prompt or "").value("zoom") or ""
     factor = float(said) if scalars.is_number(said) else 0.0
     least, most = _ZOOMS
-    if not least < factor <= most:
-        raise invalid("prompt: needs --zoom with a number above 1 and up to 2.", "prompt")
+    if not least <= factor <= most:
+        raise invalid("prompt: needs --zoom with a number from 1 to 2.", "prompt")
     return replace(request, parameters=replace(given, factor=factor))
