@@ -32,6 +32,7 @@ NOT_OWNED = {
 REFUSED = {
     "/admin/": 403,
     "/suno/": 400,
+    "/ima/mj/": 404,
     "/ima/": 400,
     "/v1/video/generations": 400,
     "/sora/v1/videos": 400,
