@@ -30,7 +30,8 @@ from telecine.wires.midjourney.bodies import Action, Change, Common, Modal, Simp
 from telecine.wires.midjourney.prompt import read as read_prompt
 from telecine.wires.midjourney_buttons import Press, read
 
-_SIMPLE: Final = re.compile(r"\s*(\S{1,64})\s+(?:([UV])([1-4])|(R))\s*", re.IGNORECASE)
+_SIMPLE: Final = re.compile(r"([UV])([1-4])|(R)", re.IGNORECASE)
+"""The second word of a simple change."""
 _WORDS: Final = {"U": "UPSCALE", "V": "VARIATION", "R": "REROLL"}
 _CHANGES: Final = {"UPSCALE": "upscale", "VARIATION": "vary", "REROLL": "reroll"}
 _REMIXED: Final = frozenset({"vary", "reroll", "zoom", "pan"})
@@ -58,13 +59,19 @@ async def parse_change(call: Call, body: Body) -> Parsed:
 async def parse_simple_change(call: Call, body: Body) -> Parsed:
     """The same in one line. Raises GatewayError naming the field, and Answered."""
     wire, unknown = read_body(body, SimpleChange)
-    found = _SIMPLE.fullmatch(wire.content or "")
+    task_id, found = _simple(wire.content or "")
     if found is None:
         raise invalid("content: must be a task's id and U1 to U4, V1 to V4 or R.", "content")
-    task_id, letter, number, again = found.groups()
+    letter, number, again = found.groups()
     told = Change(**{name: getattr(wire, name) for name in Common.__struct_fields__}, task_id=task_id)
     action = _WORDS[(letter or again).upper()]
     return await _changed(call, told, unknown, action, int(number) if number else None)
+
+
+def _simple(content: str) -> tuple[str, re.Match[str] | None]:
+    """The task's id, and what is to be done with it; None where that is nothing."""
+    words = content.split()
+    return (words[0], _SIMPLE.fullmatch(words[1])) if len(words) == 2 else ("", None)
 
 
 async def _changed(
@@ -233,8 +240,8 @@ def form_of(body: Body) -> str | None:
         press = read(custom_id)
         return f"{DIALECT}:{_OPERATIONS.get(press.does, press.does)}" if press is not None else None
     if not isinstance(action, str):
-        found = _SIMPLE.fullmatch(str(body.fields.get("content")))
-        action = _WORDS[(found[2] or found[4]).upper()] if found is not None else ""
+        _, found = _simple(str(body.fields.get("content")))
+        action = _WORDS[(found[1] or found[3]).upper()] if found is not None else ""
     does = _CHANGES.get(action.upper())
     return f"{DIALECT}:{does}" if does is not None else None
 
