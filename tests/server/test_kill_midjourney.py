@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.server.live import eventually
 from tests.server.process import ServerProcess
 from tests.upstreams.midjourney import API_KEY, FakeMidjourney
 
@@ -42,18 +43,22 @@ def test_killed_in_every_state_at_once(process: ServerProcess, fake: FakeMidjour
     a window that was opened is opened anew, which bills nobody, before its one modal."""
     status, done = process.call("POST", "/v1/tasks", GRID)
     assert status == 200
+    eventually(lambda: fake.count("accepted") == 1, "the job of the grid")
     fake.finish()
     process.until(f"/v1/tasks/{done['id']}", lambda found: found["status"] == "succeeded", 30)
     upscale = {"operation": "upscale", "source": {"task": done["id"]}, "parameters": {"index": 1}}
     _, one = process.call("POST", "/v1/tasks", {"model": "midjourney", **upscale})
+    eventually(lambda: fake.count("accepted") == 2, "the job of the upscale")
     fake.finish()
     process.until(f"/v1/tasks/{one['id']}", lambda found: found["status"] == "succeeded", 30)
     _, runs = process.call("POST", "/v1/tasks", GRID)
+    eventually(lambda: fake.count("accepted") == 3, "a job that runs")
     zoom = {"operation": "zoom", "source": {"task": one["id"]}, "prompt": "a sea", "parameters": {"factor": 1.8}}
     hung_up(process, fake, "create", {"model": "midjourney", **zoom}, GRID | {"prompt": "never had"})
     process.kill()
     fake.release("create", drop=True)
     process.start()
+    eventually(lambda: fake.count("accepted") == 4, "the modal of the window")
     hung_up(process, fake, "accepted", GRID)
     process.kill()
     fake.release("accepted", drop=True)
