@@ -13,7 +13,8 @@ from tests.server.live import KEY, LiveServer, eventually
 from tests.server.pictures import picture
 
 PICTURE: Final = {"data": f"data:image/png;base64,{base64.b64encode(picture('PNG', (64, 64))).decode()}"}
-NEAR: Final = '[network]\nallow_private = ["127.0.0.1/32"]\n'
+NEAR: Final = '[network]\nallow_private = ["127.0.0.1/32"]\n[limits]\nfirst_step = 600\n'
+"""Their clocks run twenty times as fast as the machine's: a refusal has half a minute to be the answer."""
 SMALL: Final = "".join(
     f'[[models]]\nname = "{name}"\ndefault_size = "96x96"\nsizes = []\n' for name in ("midjourney", "niji")
 )

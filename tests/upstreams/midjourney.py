@@ -412,7 +412,7 @@ class FakeMidjourney(FaultyServer):
         """Tell `url` of a change of a task, once."""
         status, word = 0, job.status
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-            patience, body = aiohttp.ClientTimeout(total=5.0), msgspec.json.encode(self._data(job))
+            patience, body = aiohttp.ClientTimeout(total=30.0), msgspec.json.encode(self._data(job))
             async with (
                 aiohttp.ClientSession(timeout=patience) as session,
                 session.post(url, data=body, headers=JSON) as got,
