@@ -1,4 +1,5 @@
-"""A library on both databases, with decoders that go by the first bytes."""
+"""A library with decoders that go by the first bytes; on both databases for tests that are marked so (`house.BOTH`),
+because they are about locks or about what databases do differently."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from tests.assets.house import House
 from tests.postgres import Databases
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     """A library with two accounts."""
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         records.begin(tmp_path / "telecine.db")
         async with House(tmp_path, f"sqlite:///{tmp_path / 'telecine.db'}").opened() as house:
             yield house

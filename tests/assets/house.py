@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+import pytest
 from sqlalchemy import insert, select
 
 from telecine.accounts.principal import Principal
@@ -33,6 +34,7 @@ from tests.clock import HandClock
 from tests.media.fakes import PNG, FakeDecoders, chunked, files_in
 from tests.records import writing
 
+BOTH = pytest.mark.parametrize("house", ["sqlite", "postgres"], indirect=True)
 ME = Principal(1, 10, "me")
 OTHER = Principal(2, 20, "other")
 

@@ -10,7 +10,7 @@ import pytest
 from telecine.assets.asset import Asset, Changes, Wanted
 from telecine.nouns.errors import GatewayError
 from telecine.shares import Shares
-from tests.assets.house import ME, House
+from tests.assets.house import BOTH, ME, House
 from tests.media.fakes import HTML, MP4, PNG, files_in
 from tests.upstreams.files import Answer, FileServer
 
@@ -25,6 +25,7 @@ async def added(house: House, server: FileServer, path: str = "/a.png", **wanted
     return await house.assets.add_url(ME, server.url(path), Wanted(**wanted))  # type: ignore[arg-type]
 
 
+@BOTH
 async def test_it_comes_is_looked_at_and_counted(house: House, server: FileServer) -> None:
     path = "/clips/My%20clip.mp4?signature=secret"
     server.answers[path] = Answer(MP4)
@@ -94,6 +95,7 @@ async def test_it_is_had_at_the_second_try(house: House, server: FileServer) -> 
     assert files_in(house.tmp) == []
 
 
+@BOTH
 async def test_a_full_library_fails_it_and_keeps_nothing(house: House, server: FileServer) -> None:
     server.answers["/a.png"] = Answer(PNG)
     house.bounded(asset_bytes=len(PNG))
@@ -112,14 +114,15 @@ async def test_urls_that_lead_inside_are_never_asked(house: House, url: str) -> 
 
 
 async def test_deleted_while_it_comes(house: House, server: FileServer) -> None:
-    server.answers["/a.png"] = Answer(PNG, delay=0.05)
+    server.answers["/a.png"] = Answer(PNG)
     noted = await added(house, server)
-    await house.arrivals.turn()
+    (claimed,) = await house.arrivals._claimed()
     await house.assets.remove(ME, noted.id)
-    await house.arrive()
+    await house.arrivals._see_to(claimed)
     assert (house.files, await house.totals()) == ([], (0, 0, 0))
 
 
+@BOTH
 async def test_only_the_last_claim_counts(house: House, server: FileServer) -> None:
     """A process that stood still for too long finds that another one has seen to it."""
     server.answers["/a.png"] = Answer(PNG)
@@ -138,6 +141,7 @@ async def test_only_the_last_claim_counts(house: House, server: FileServer) -> N
     await other.database.close()
 
 
+@BOTH
 async def test_one_that_is_under_way_is_not_taken_by_others(house: House, server: FileServer) -> None:
     server.answers["/a.png"] = Answer(PNG)
     noted = await added(house, server)
@@ -156,6 +160,7 @@ async def test_one_that_is_under_way_is_not_taken_by_others(house: House, server
     await other.database.close()
 
 
+@BOTH
 async def test_accounts_share_the_places(house: House, server: FileServer) -> None:
     house.arrivals._places = Shares(4)
     server.answers["/a.png"] = Answer(PNG)

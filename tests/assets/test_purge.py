@@ -18,7 +18,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.store import tables
 from telecine.upkeep.retention import first_id
 from telecine.upkeep.sweep import Sweep
-from tests.assets.house import ME, House
+from tests.assets.house import BOTH, ME, House
 from tests.media.fakes import MP4, PNG, chunked
 from tests.records import writing
 
@@ -54,6 +54,7 @@ async def test_bytes_stay_until_no_link_to_them_works(house: House) -> None:
     assert await purge(house).run() == 0
 
 
+@BOTH
 async def test_bytes_stay_until_the_last_task_that_uses_them_has_ended(house: House) -> None:
     made = await house.add()
     await using(house, made.id)
@@ -69,6 +70,7 @@ async def test_bytes_stay_until_the_last_task_that_uses_them_has_ended(house: Ho
     assert await house.database.rows(select(tables.asset_uses)) == []
 
 
+@BOTH
 async def test_an_upload_that_nobody_goes_on_with_is_taken_away(house: House) -> None:
     begun = await house.assets.uploads.create(ME, len(PNG), Wanted())
     await house.assets.uploads.put(ME, begun.asset.id, 1, chunked(PNG))
@@ -127,6 +129,7 @@ async def test_a_sweep_takes_what_is_lost_and_nothing_else(house: House) -> None
     assert sorted([made.object_key, made.poster_key]) == house.files  # type: ignore[type-var]
 
 
+@BOTH
 async def test_objects_that_no_row_names_are_lost(house: House) -> None:
     made, begun = await house.add(MP4), await house.assets.uploads.create(ME, 9, Wanted())
     await house.assets.uploads.put(ME, begun.asset.id, 1, chunked(b"123456789"))
@@ -136,6 +139,7 @@ async def test_objects_that_no_row_names_are_lost(house: House) -> None:
     assert await house.database.read(lambda connection: lost(connection, keys)) == stray
 
 
+@BOTH
 async def test_an_erased_account_has_no_library(house: House) -> None:
     group = await house.assets.groups.create(ME, "faces")
     made = await house.add(name="Mara", group_id=group.id)
@@ -153,6 +157,7 @@ async def test_an_erased_account_has_no_library(house: House) -> None:
     assert (await house.totals(), await house.totals(2)) == ((0, 0, 0), (1, len(PNG), 0))
 
 
+@BOTH
 async def test_a_wrong_total_is_put_right_and_told(house: House) -> None:
     made, gone = await house.add(MP4), await house.add()
     await house.add(principal=house.other)
@@ -167,6 +172,7 @@ async def test_a_wrong_total_is_put_right_and_told(house: House) -> None:
     assert (await house.totals(), await house.totals(2)) == ((1, made.bytes, len(PNG)), (1, len(PNG), 0))
 
 
+@BOTH
 async def test_what_libraries_come_to(house: House) -> None:
     made = await house.add(MP4)
     await house.assets.add_url(ME, "https://example.com/a.png", Wanted())

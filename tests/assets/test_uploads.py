@@ -14,7 +14,7 @@ from telecine.assets import uploads
 from telecine.assets.asset import Asset, Wanted
 from telecine.assets.shelf import Shelf
 from telecine.nouns.errors import GatewayError
-from tests.assets.house import ME, House
+from tests.assets.house import BOTH, ME, House
 from tests.media.fakes import MP4, PNG, FakeDecoders, FakeSeen, chunked, files_in
 
 PART = 2000
@@ -34,6 +34,7 @@ async def sent(house: House, asset: Asset, content: bytes, *numbers: int) -> Non
         await house.assets.uploads.put(ME, asset.id, number, chunked(part))
 
 
+@BOTH
 async def test_parts_come_in_any_order_more_than_once_and_through_any_process(house: House) -> None:
     begun = await house.assets.uploads.create(ME, len(MP4), Wanted(name="clip"))
     assert (begun.part_size, await house.totals()) == (PART, (1, len(MP4), 0))

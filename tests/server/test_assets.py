@@ -182,7 +182,8 @@ def test_bad_files_and_forms_are_refused_by_name(server: LiveServer) -> None:
         (raw(server, b"<html>"), 400, "body"),
         (raw(server, b""), 400, "body"),
         (raw(server, PHOTO, "?kind=video"), 400, "body"),
-        (raw(server, bytes(20_000_001)), 413, None),
+        (raw(server, bytes(20_000_001)), 413, "body"),
+        (raw(server, bytes(22_000_000)), 413, "body"),
         (server.call("POST", "/v1/assets?name=x", {"url": "https://example.com/a.png"}), 400, "name"),
         *(
             (server.call("POST", "/v1/assets", form(*parts)[0], headers=form()[1]), 400, param)

@@ -83,6 +83,11 @@ class Assets:
         limits = self._limits()
         new, quota = await self._new(principal, wanted, limits)
         room = quota.most_bytes - quota.bytes
+        too_large = GatewayError(
+            "too_large", f"The file in '{param}' is larger than {limits.asset_size} bytes.", param=param
+        )
+        if size is not None and size > limits.asset_size:
+            raise too_large
         check(quota, size=size or 0)
         try:
             async with spool(chunks, self._shelf.folder, min(limits.asset_size, room)) as file:
@@ -93,9 +98,8 @@ class Assets:
                     new = msgspec.structs.replace(new, id=self._ids.next(self._clock.now()))
         except OversizeError:
             if room < limits.asset_size:
-                check(quota, size=room + 1)
-            message = f"The file in '{param}' is larger than {limits.asset_size} bytes."
-            raise GatewayError("too_large", message, param=param) from None
+                check(quota, size=max(room, 0) + 1)
+            raise too_large from None
         except FetchError as error:
             raise GatewayError("capacity", f"'{param}' could not be stored: {error.reason}.", param=param) from None
         raise LookupError(f"no free id for an asset was drawn in {DRAWS} tries")

@@ -26,7 +26,7 @@ SAID: Final = (
 )
 _BINARY: Final = ("image/", "video/", "audio/", "application/octet-stream")
 _OVERHEAD: Final = 1024 * 1024
-"""Bytes of a form beside its file."""
+"""Bytes of a form beside its file; and by how much a body may be too large for the library to say so, by its name."""
 _CHUNK: Final = 1024 * 1024
 _MOST_INDEX: Final = 255
 
@@ -37,7 +37,7 @@ async def added(call: Call) -> Asset:
     if is_form(request):
         return await _from_form(call)
     if request.headers.get("content-type", "").strip().lower().startswith(_BINARY):
-        allow(call, call.edge.assets.most_size)
+        allow(call, call.edge.assets.most_size + _OVERHEAD)
         wanted = wanted_of(call.query("name"), call.query("group"), call.query("kind"))
         return await call.edge.assets.add(call.principal, request.stream(), wanted, param="body", size=_length(call))
     for name in ("name", "group", "kind"):
