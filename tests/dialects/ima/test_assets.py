@@ -169,6 +169,23 @@ async def test_asset_get_and_rename(house: Assets) -> None:
     assert (await house.refused(wire.GET, {"id": name}))[0] == 404
 
 
+async def test_what_is_too_large_or_of_another_kind_is_refused_by_name(house: Assets) -> None:
+    house.library.bounded(asset_size=len(PNG) - 1)
+    file = ("boat.png", PNG, "image/png")
+    for more, expected in (({}, (413, "too_large")), ({"asset_type": (None, "Video")}, (400, "invalid_request"))):
+        answer = await house.call("POST", f"/ima{wire.CREATE}", files={"file": file, **more})
+        told = msgspec.json.decode(answer.content, type=ErrorResponse).error
+        assert (answer.status_code, told.code, told.param) == (*expected, "file")
+        house.library.bounded(asset_size=len(PNG))
+    assert (await house.post(wire.QUOTA))["current_count"] == 0
+    name = (await house.post(wire.CREATE, files={"file": file}))["Id"]
+    body = {"model": "ima-pro", "prompt": "a", "metadata": {"reference_video_urls": [f"asset://{name}"]}}
+    answer = await house.call("POST", "/ima/v1/videos", json=body)
+    told = msgspec.json.decode(answer.content, type=ErrorResponse).error
+    assert (answer.status_code, told.param) == (400, "metadata.reference_video_urls")
+    assert house.tasks.created == []
+
+
 async def test_asset_quota(house: Assets) -> None:
     """查询素材配额信息; and what is refused once it is spent."""
     house.library.bounded(assets=1)
