@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import func, insert, select, text, update
 
+from telecine.assets.purge import Purge
 from telecine.config import RetentionConfig
 from telecine.dialects.base import Media
 from telecine.dialects.kling import render as kling_form
@@ -332,6 +333,24 @@ async def test_a_file_that_a_library_has_too_stays_where_its_task_has_it_no_more
     async with writing(house.database) as connection:
         await connection.execute(tables.assets.delete())
     assert await sweep.run() == 2
+    assert await storage.size(key) is None
+
+
+async def test_a_file_that_its_library_has_no_more_stays_where_its_task_has_it(
+    house: House, storage: Storage, tmp_path: Path
+) -> None:
+    task = await done(house)
+    key = await place(storage, house, tmp_path, output_key(house.me.account_id, task.id, 0, "mp4"))
+    await shelved(house, task.id, key)
+    async with writing(house.database) as connection:
+        now = house.clock.now()
+        await connection.execute(update(tables.assets).values(deleted_at=now, due=now))
+    house.clock.advance(20 * DAY)
+    assert await Purge(house.database, storage, house.clock, lambda: 7 * DAY).run() == 1
+    assert await rows(house, "SELECT id FROM assets") == []
+    assert await storage.size(key) == 7
+    house.clock.advance(400 * DAY)
+    assert (await retention(house, storage, outputs_days=30).prune())["outputs"] == 1
     assert await storage.size(key) is None
 
 
