@@ -203,7 +203,9 @@ async def test_media_that_cannot_be_had_give_the_probe_back(tmp_path: Path) -> N
         assert await state(house, await make(house)) == "running"
         house.provider.submits = [FetchError("the picture's host is away")]
         await house.pass_time(200, 2)
-        assert await state(house, task_id) == "failed"
+        task = (await house.tasks.get(house.me, task_id)).task
+        message = "A file of the request cannot be had: the picture's host is away."
+        assert (task.state, task.error) == ("failed", TaskError("invalid_request", message, "inputs"))
         assert len(house.provider.sent) < 12
 
 

@@ -62,6 +62,8 @@ class NeverSent(msgspec.Struct, frozen=True):
     """DNS, connect or TLS failed: nothing reached the upstream."""
 
     reason: str
+    inputs: bool = False
+    """It is a file of the request that cannot be had, and the upstream was not even tried."""
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -80,8 +80,8 @@ async def conclude(context: Context, work: Work, outcome: SubmitOutcome) -> Work
                     return await collecting(context, replace(work, attempt=attempt), result, surely=True)
         case Refused():
             return await _refused(context, work, outcome)
-        case NeverSent(reason):
-            return await _never_sent(context, work, reason)
+        case NeverSent():
+            return await _never_sent(context, work, outcome)
         case Unknown(reason):
             return await unknown(context, work, reason)
     return None
@@ -136,7 +136,7 @@ def _reading(context: Context, work: Work) -> AbstractAsyncContextManager[MediaR
 def _kept(context: Context, work: Work, error: GatewayError | FetchError) -> Refused | NeverSent:
     """Nothing was sent, for the request does not fit or its media cannot be had: no fault of the channel's."""
     context.router.circuit_of(work.current).spare(work.current.id)
-    return NeverSent(error.reason) if isinstance(error, FetchError) else Refused(error.as_task_error())
+    return NeverSent(error.reason, inputs=True) if isinstance(error, FetchError) else Refused(error.as_task_error())
 
 
 def _note(context: Context, attempt: Attempt, outcome: SubmitOutcome) -> None:
@@ -227,9 +227,11 @@ async def _refused(context: Context, work: Work, refusal: Refused) -> Work | Non
     return None
 
 
-async def _never_sent(context: Context, work: Work, reason: str) -> Work | None:
+async def _never_sent(context: Context, work: Work, outcome: NeverSent) -> Work | None:
     now = context.now()
-    error = TaskError("upstream_failed", f"The upstream could not be reached: {reason}.")
+    error = TaskError("upstream_failed", f"The upstream could not be reached: {outcome.reason}.")
+    if outcome.inputs:
+        error = TaskError("invalid_request", f"A file of the request cannot be had: {outcome.reason}.", "inputs")
     attempt = closed(work.current, "never_sent", now, error)
     deadline = work.task.deadline or now + context.limits.unreachable
     if now >= deadline:
