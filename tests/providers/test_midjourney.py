@@ -271,6 +271,22 @@ async def test_a_speed_is_a_path_and_a_filter(provider: HttpProvider, options: M
             "prompt",
         ),
         (asked("text_to_video"), "unsupported_parameter", "operation"),
+        *(
+            (following(operation, parameters=change(**more)), "invalid_request", "parameters.custom_id")
+            for operation, more in (
+                ("reroll", {"custom_id": "MJ::JOB::upsample_v6_2x_creative::1::x::SOLO"}),
+                ("upscale", {"custom_id": "MJ::JOB::upsample_v6_2x_creative::1::x::SOLO", "style": "subtle"}),
+                ("midjourney:action", {"custom_id": "MJ::JOB::upsample::1::x"}),
+                ("midjourney:action", {"custom_id": "MJ::Job::PicReader::all"}),
+            )
+        ),
+        (
+            following(
+                "image_to_video", count=4, parameters=VideoParameters(custom_id="MJ::JOB::animate_high::1::x::SOLO")
+            ),
+            "invalid_request",
+            "parameters.custom_id",
+        ),
         (asked(native=Native("kling", {"x": msgspec.Raw(b"1")})), "unsupported_parameter", "x"),
         (asked(native=Native("midjourney", {"Mode": msgspec.Raw(b'"x"')})), "unsupported_parameter", "Mode"),
     ],
@@ -293,6 +309,8 @@ def test_what_midjourney_cannot_express_is_refused_by_name(
             Billed(count=1, style="creative", factor=2.0),
         ),
         (asked("describe", "", inputs=(PICTURE,)), Billed()),
+        (following("midjourney:action", parameters=change(custom_id="MJ::Job::PicReader::2")), Billed(count=4)),
+        (following("midjourney:action", parameters=change(custom_id="MJ::BOOKMARK::x")), Billed()),
         (
             asked("image_to_video", inputs=(FIRST,), parameters=VideoParameters(motion="high")),
             Billed(duration=5.0, resolution="480p", motion="high"),
@@ -417,7 +435,7 @@ async def test_buttons_are_found_by_what_is_asked_for(provider: HttpProvider, pl
 async def test_a_button_that_nobody_here_knows(provider: HttpProvider, plus: FakeMidjourney) -> None:
     one = await drawn(provider, plus)
     one = await drawn(provider, plus, following("upscale", parameters=change(index=1)), source=one)
-    name = plus.jobs[one.upstream_id or ""].buttons()[-3]
+    name = next(one for one in plus.jobs[one.upstream_id or ""].buttons() if "BOOKMARK" in one)
     await made(provider, at(plus), following("midjourney:action", parameters=change(custom_id=name)), source=one)
     assert plus.creates[-1][1]["customId"] == name
 
@@ -540,7 +558,7 @@ async def test_videos(provider: HttpProvider, plus: FakeMidjourney) -> None:
     assert plus.creates[-1][1].items() >= {"index": 2, "taskId": grid.upstream_id}.items()
     one = await drawn(provider, plus, following("upscale", parameters=change(index=1)), source=grid)
     name = next(one for one in plus.jobs[one.upstream_id or ""].buttons() if "animate_high" in one)
-    request = following("image_to_video", count=4, parameters=VideoParameters(custom_id=name))
+    request = following("image_to_video", count=4, parameters=VideoParameters(custom_id=name, motion="high"))
     clips = await drawn(provider, plus, request, source=one)
     assert plus.creates[-1][0] == "/mj/submit/action"
     assert clips.upstream_id is not None

@@ -101,6 +101,7 @@ class FakeTask:
             *(f"MJ::JOB::{what}::1::{name}::SOLO" for what in (*jobs, *pans, *clips)),
             *(f"MJ::Outpaint::{much}::1::{name}::SOLO" for much in (50, 75)),
             f"MJ::CustomZoom::{name}",
+            f"MJ::BOOKMARK::{name}",
             f"MJ::Inpaint::1::{name}::SOLO",
         ]
 

@@ -10,7 +10,7 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import Role
 from telecine.providers.base import Source
 from telecine.providers.http.body import Draft
-from telecine.providers.midjourney.presses import button, changed, spoken, window
+from telecine.providers.midjourney.presses import button, changed, check_named, draws, spoken, window
 from telecine.providers.midjourney.prompts import pictures, words
 from telecine.wires import midjourney as wire
 from telecine.wires.midjourney.prompt import read
@@ -123,6 +123,7 @@ def _animate(draft: Draft, text: str) -> None:
     """Videos by a button, which takes no words and makes as many as it does."""
     if text:
         raise _unsupported(_NO_WORDS, "prompt")
+    check_named(draft.request)
     if draft.source is not None:
         draft.body |= {"taskId": draft.source.upstream_id, "customId": button(draft.request, draft.source)}
     to(draft, wire.ACTION)
@@ -140,6 +141,7 @@ def press(draft: Draft) -> None:
     if request.operation == "inpaint" and not any(request.with_role("mask")):
         raise invalid("Midjourney needs a mask of what is to be drawn anew.", "inputs.mask")
     text = words(draft)
+    check_named(request)
     if source is None:  # nobody has asked yet what it is
         return
     custom_id = button(request, source)
@@ -172,7 +174,7 @@ def pictures_billed(draft: Draft) -> Billed:
     """Four pictures, or one that is made larger or gets a face; of a button that nobody knows, as many as are asked
     for."""
     operation, given = draft.request.operation, draft.request.parameters
-    counts = {"upscale": 1, "swap_face": 1, "midjourney:action": None}
+    counts = {"upscale": 1, "swap_face": 1, "midjourney:action": wire.GRID if draws(draft.request) else None}
     return Billed(
         count=counts.get(operation, wire.GRID),
         speed=_speed(draft),

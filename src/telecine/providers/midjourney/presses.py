@@ -20,6 +20,9 @@ DOES: Final = {"image_to_video": "animate"}
 _CHANGES: Final = {"upscale": "UPSCALE", "vary": "VARIATION", "reroll": "REROLL"}
 SAID: Final = ("style", "factor", "strength", "direction", "motion")
 """What the parameters and a button both say."""
+_UNNAMED: Final = frozenset({"imagine", "describe"})
+"""What buttons below a description do, for which there is no operation that follows one up."""
+_SEVERAL: Final = "::PicReader::all"
 
 
 def button(request: GenerationRequest, source: Source) -> str | None:
@@ -52,6 +55,35 @@ def button(request: GenerationRequest, source: Source) -> str | None:
         f"What this follows up has no button to {DOES.get(request.operation, request.operation)} it like that.",
         param="source",
     )
+
+
+def check_named(request: GenerationRequest) -> None:
+    """Raise GatewayError where the button that a request names does something else than the request says: it is paid
+    for by that."""
+    given = request.parameters
+    custom_id = given.custom_id if isinstance(given, ChangeParameters | VideoParameters) else None
+    press = read(custom_id) if custom_id is not None else None
+    does = DOES.get(request.operation, request.operation)
+    if custom_id is not None and custom_id.endswith(_SEVERAL):
+        raise _other("makes several tasks; press the others one by one.")
+    if press is None:
+        return
+    if press.does != does and not (request.operation == "midjourney:action" and press.does in _UNNAMED):
+        raise _other("does something else than the operation.")
+    wrong = next((one for one in SAID if getattr(press, one) not in (None, getattr(given, one, None))), None)
+    if wrong is not None:
+        raise _other(f"says another {wrong} than the request.")
+
+
+def draws(request: GenerationRequest) -> bool:
+    """Whether the button that a request names draws a grid of a line of a description."""
+    custom_id = getattr(request.parameters, "custom_id", None)
+    press = read(custom_id) if custom_id is not None else None
+    return press is not None and press.does == "imagine"
+
+
+def _other(what: str) -> GatewayError:
+    return invalid(f"custom_id: {what}", "parameters.custom_id")
 
 
 def spoken(source: Source) -> str:
