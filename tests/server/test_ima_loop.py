@@ -52,7 +52,9 @@ def made(pair: Pair, **fields: Any) -> tuple[Any, Any]:
     """A task, once it has ended, and the one that it has become there."""
     answer = pair.here.call("POST", "/v1/tasks", {"prompt": "a paper boat", **fields})
     assert answer.status == 200, answer
-    pair.here.clock.leap(100)  # to the first question
+    state = "SELECT state FROM tasks ORDER BY id DESC LIMIT 1"
+    eventually(lambda: pair.here.rows(state)[0][0] not in ("queued", "submitting"), "the job")
+    pair.here.clock.leap(100)  # to the first question; before that it would cut the submit off
     task = pair.here.ended(answer.json["id"])
     (theirs,) = pair.there.call("GET", "/v1/tasks?limit=1").json["data"]
     assert (task["status"], theirs["status"], theirs["dialect"]) == ("succeeded", "succeeded", "ima"), (task, theirs)
