@@ -20,6 +20,7 @@ from telecine.providers.base import (
     Channel,
     Failed,
     Finished,
+    Found,
     Job,
     NotCancellable,
     NotFound,
@@ -444,6 +445,19 @@ async def test_four_pictures_and_one_of_them(provider: Provider, fake: FakeIma) 
     outcome = await provider.poll(where, job(list(fake.jobs)[2], asked))
     assert isinstance(outcome, Failed)
     assert (await provider.poll(where, job("never-made", asked))) == NotFound()
+
+
+@pytest.mark.parametrize(
+    ("action", "listed", "count"), [("IMAGINE", 1, 4), ("LOW_VARIATION", 0, 4), ("REMIX", 1, 4), ("UPSCALE", 1, 1)]
+)
+def test_four_pictures_in_one_are_four(action: str, listed: int, count: int) -> None:
+    said = {"mj_id": "7", "status": "SUCCESS", "action": action, "imageUrl": URL, "urls": [URL] * listed}
+    reply, vendor = Reply(200, {}, msgspec.json.encode(said)), IMA.generation(DRAWN)
+    found = polled(vendor, reply, Channel("a", URL), name="7", handle="h", now=NOW)
+    assert isinstance(found, Found)
+    outcome = found.outcome
+    assert isinstance(outcome, Succeeded)
+    assert (outcome.usage.images, len(outcome.outputs)) == (count, 1)
 
 
 async def test_words_that_midjourney_bans_and_a_queue_that_is_full(provider: Provider, fake: FakeIma) -> None:

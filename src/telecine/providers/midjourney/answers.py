@@ -22,9 +22,12 @@ GRID: Final = "grid"
 _CONFIRM: Final = "confirm"
 """In what is said of a window (`Waiting for window confirm`), by which clients know one too."""
 _GRIDS: Final = frozenset(
-    {"imagine", "blend", "variation", "reroll", "zoom", "outpaint", "pan", "inpaint", "edit", "edits", "retexture"}
+    {
+        *("imagine", "blend", "edit", "edits", "retexture", "reroll", "remix", "inpaint"),
+        *("variation", "low_variation", "high_variation", "zoom", "custom_zoom", "outpaint", "pan"),
+    }
 )
-"""What makes four pictures, by its `action`; where they come as one, they are in it."""
+"""What makes four pictures, by its `action`; where they come as one, they are in it, listed or not."""
 _MOST_BUTTONS: Final = 40
 _MOST_ID: Final = 512
 _MOST_TEXT: Final = 32_000
@@ -73,7 +76,7 @@ def pictures(told: Told) -> Succeeded | str:
     clips = _clips(told, until)
     if not found and not clips:
         return "a success without a picture"
-    count = len(several) or (wire.GRID if word(job.get("action")) in _GRIDS else 1)
+    count = len(several) if len(several) > 1 else wire.GRID if word(job.get("action")) in _GRIDS else 1
     return Succeeded(tuple(found or clips), Usage(images=count if found else None), facts(job))
 
 
