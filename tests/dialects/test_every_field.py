@@ -170,6 +170,8 @@ SUNO: dict[str, Any] = {
     "gpt_description_prompt": "a shanty", "make_instrumental": True, "instrumental": True, "custom_mode": False,
     "negative_tags": "metal", "vocal_gender": "f", "style_weight": 0.1, "weirdness_constraint": 0.2,
     "audio_weight": 0.3, "continue_clip_id": "0d3bcf4c-8a0b-4d2e-9c0e-000000000001", "continue_at": 5, "task_id": "t",
+    "task": "extend", "cover_clip_id": "0d3bcf4c-8a0b-4d2e-9c0e-000000000001", "persona_id": "p",
+    "artist_clip_id": "0d3bcf4c-8a0b-4d2e-9c0e-000000000001",
     "notify_hook": "https://me.test/h", "a_field_of_nobody": {"a": 1},
 }  # fmt: skip
 BIZYAIR: dict[str, Any] = {
@@ -211,7 +213,7 @@ MANNERS = {"response_format", "stream", "async"}
 """What says how to answer, and nothing of what is made."""
 HINTS = {"seed", "cfg_scale", "user", "safety_identifier", "partial_images", "speed", "grid"}
 HINTS |= {f"parameters:{name}" for name in HINTS}
-GOES_ON = {"continue_at", "task_id"}
+GOES_ON = {"continue_at", "task_id", "task"}
 """Suno takes these with a clip only."""
 OURS = {"notify_hook", "webhook_url", "callback_url", "external_id", "external_task_id", "metadata"}
 """Kept with the task, which shows them or calls them."""
@@ -412,6 +414,8 @@ def test_a_field_is_carried_or_refused_by_name(dialect: str, provider: str, name
         plain["character_url"] = OTHER
     if dialect == "suno" and field in GOES_ON:
         plain["continue_clip_id"] = SUNO["continue_clip_id"]
+    if (dialect, field) == ("suno", "artist_clip_id"):
+        plain["persona_id"] = SUNO["persona_id"]
     refusal = None
     try:
         request = request_of(dialect, {**plain, **more, field: fields[name]})

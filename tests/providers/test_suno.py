@@ -68,6 +68,12 @@ def song(prompt: str = "a paper boat", **fields: Any) -> GenerationRequest:
     return GenerationRequest(operation="music", model="public", prompt=prompt, count=2, **fields)
 
 
+def joined(**fields: Any) -> GenerationRequest:
+    """A clip with all that came before it."""
+    told: dict[str, Any] = {"source": Reference(task=1, output=0), **fields}
+    return GenerationRequest(operation="suno:concat", model="public", **told)
+
+
 def submission(request: GenerationRequest | None = None, **fields: Any) -> Submission:
     told: dict[str, Any] = {"request": request or song(), "model": MODEL, "handle": "42", "callback_url": None}
     return Submission(**told | fields)
@@ -85,7 +91,7 @@ async def made(provider: HttpProvider, channel: Channel, request: GenerationRequ
 
 WORDS = MusicParameters(lyrics="[Verse] a boat", title="Boat", style="folk", negative_style="metal", voice="f")
 WEIGHTS = MusicParameters(lyrics="la", style_weight=0.5, weirdness=0.1, audio_weight=0.2, continue_at=0.0)
-NATIVE = Native("suno", {"persona_id": msgspec.Raw(b'"p1"'), "mv": msgspec.Raw(b'"chirp-fenix"')})
+NATIVE = Native("suno", {"generation_type": msgspec.Raw(b'"TEXT"'), "mv": msgspec.Raw(b'"chirp-fenix"')})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,23 @@ NATIVE = Native("suno", {"persona_id": msgspec.Raw(b'"p1"'), "mv": msgspec.Raw(b
             Source("task-1", None, "clip-1"),
             {"prompt": "la", "continue_at": 30.5, "continue_clip_id": "clip-1", "task_id": "task-1"},
         ),
-        (song(native=NATIVE), None, {"gpt_description_prompt": "a paper boat", "persona_id": "p1"}),
+        (
+            song("", parameters=MusicParameters(use="cover", style="metal"), source=Reference(task=1, output=0)),
+            Source("task-1", None, "clip-1"),
+            {"task": "cover", "tags": "metal", "cover_clip_id": "clip-1", "task_id": "task-1"},
+        ),
+        (
+            song("", parameters=MusicParameters(lyrics="la", persona="p"), source=Reference(task=1, output=0)),
+            Source("task-1", None, "clip-1"),
+            {
+                "prompt": "la",
+                "persona_id": "p",
+                "task": "artist_consistency",
+                "artist_clip_id": "clip-1",
+                "task_id": "task-1",
+            },
+        ),
+        (song(native=NATIVE), None, {"gpt_description_prompt": "a paper boat", "generation_type": "TEXT"}),
         (song(seed=7), None, {"gpt_description_prompt": "a paper boat"}),
     ],
 )
@@ -136,6 +158,16 @@ async def test_a_song_becomes(
         (song(parameters=MusicParameters(lyrics="la")), "invalid_request", "prompt"),
         (song(source=Reference(task=1, output=0)), "invalid_request", "prompt"),
         (song("", parameters=WORDS, source=Reference(task=1)), "invalid_request", "source"),
+        (song("", parameters=MusicParameters(use="cover")), "invalid_request", "parameters.use"),
+        (song("", parameters=MusicParameters(lyrics="la", infill=True)), "unsupported_parameter", "parameters.infill"),
+        (
+            song("", parameters=MusicParameters(lyrics="la", use="artist_consistency")),
+            "invalid_request",
+            "parameters.persona",
+        ),
+        (joined(count=2), "invalid_request", "count"),
+        (joined(source=Reference(task=1)), "invalid_request", "source"),
+        (joined(parameters=MusicParameters(title="x")), "unsupported_parameter", "parameters.title"),
         (msgspec.structs.replace(song(), count=3), "invalid_request", "count"),
         (song(duration=30.0), "unsupported_parameter", "duration"),
         (song(inputs=(MediaInput("audio", url="https://a.test/a.mp3"),)), "unsupported_parameter", "inputs.audio"),
@@ -195,6 +227,23 @@ async def test_a_clip_of_ones_own_goes_on(provider: HttpProvider, fake: FakeSuno
     unknown = await provider.submit(channel, submission(request, source=Source(first, None, "other")), Shelf())
     assert isinstance(unknown, Refused)
     assert unknown.error.code == "invalid_request"
+
+
+@pytest.mark.parametrize("infill", [None, True])
+async def test_a_song_is_put_together(
+    provider: HttpProvider, fake: FakeSuno, channel: Channel, infill: bool | None
+) -> None:
+    first = await made(provider, channel)
+    fake.finish()
+    clip = fake.jobs[first].clips[0]
+    request = joined(parameters=MusicParameters(infill=infill))
+    assert provider.check(request, MODEL) == Billed(count=1)
+    second = await made(provider, channel, request, source=Source(first, None, clip))
+    assert fake.jobs[second].body == {"clip_id": clip, "is_infill": infill is True}
+    fake.finish()
+    outcome = await provider.poll(channel, job(second, "suno:concat"))
+    assert isinstance(outcome, Succeeded)
+    assert [one.item for one in outcome.outputs if one.part == "main"] == [0]
 
 
 @pytest.mark.parametrize("source", [None, Source("task-1"), Source("task-1", None, None)])

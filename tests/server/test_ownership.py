@@ -31,6 +31,8 @@ NOT_OWNED = {
 }
 REFUSED = {
     "/admin/": 403,
+    "/suno/lyrics": 404,
+    "/suno/feed": 200,  # what is not one's own is left out of it
     "/suno/": 400,
     "/ima/mj/": 404,
     "/ima/": 400,

@@ -22,8 +22,10 @@ from tests.upstreams.suno_jobs import (
     FakeTask,
     answer,
     error,
+    feed_error,
     mp3,
     objection,
+    plain,
     png,
     spoiled,
     unauthorized,
@@ -32,6 +34,7 @@ from tests.upstreams.suno_jobs import (
 __all__ = ["API_KEY", "FOREVER", "Entry", "FakeSuno", "FakeTask", "Fault"]
 
 API_KEY: Final = "sk-suno-key-of-the-tests-0123456789ab"
+_ACTIONS: Final = {"lyrics": "LYRICS", "concat": "CONCAT"}
 _TYPES: Final = {"mp3": "audio/mpeg", "mp4": "video/mp4", "png": "image/png"}
 
 
@@ -41,7 +44,8 @@ class FakeSuno(FaultyServer):
     Tasks wait as SUBMITTED until the test moves them, or by themselves after `autofinish`. Every song comes twice, each
     with its tone and cover, and with a video where `videos` is set. Nothing is known here by a name of the caller's.
     `relay`: it answers as new-api does, else as Suno-API, which has lyrics done at once. `bare`: one task is asked for,
-    and what it made is answered alone, as some versions of Suno-API do.
+    and what it made is answered alone, as some versions of Suno-API do. The same jobs are made and asked about in the
+    other form, generate and feed, where `relay` says whether a relay has it or SunoAI-API.
     """
 
     def __init__(
@@ -104,24 +108,39 @@ class FakeSuno(FaultyServer):
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return unauthorized(self.relay)
         match request.method, *request.path.split("/")[1:]:
-            case "POST", "suno", "submit", "music" | "lyrics" as action:
+            case "POST", "suno", "submit", "music" | "lyrics" | "concat" as action:
                 return await self._create(request, action.upper())
             case "POST", "suno", "fetch":
                 return await self._fetch_many(request)
             case "GET", "suno", "fetch", name:
                 return await self._fetch_one(request, name)
-        return self._free(request)
+        return await self._other(request) or self._free(request)
+
+    async def _other(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """The form of generate and feed."""
+        match request.method, *request.path.rstrip("/").split("/")[1:]:
+            case "POST", "suno", "generate":
+                return await self._create(request, "MUSIC", feed=True)
+            case "POST", "suno", "generate", "description-mode" | "lyrics" | "concat" as action:
+                return await self._create(request, _ACTIONS.get(action, "MUSIC"), feed=True)
+            case "GET", "suno", "feed", names:
+                return await self._feed(request, names.split(","))
+            case "GET", "suno", "lyrics", name:
+                return await self._lyrics(request, name)
+        return None
 
     def _free(self, request: web.BaseRequest) -> web.StreamResponse:
         """What can be asked without a task."""
         match request.method, *request.path.split("/")[1:]:
+            case "GET", "suno", "get_credits":
+                return plain({"credits_left": 2500, "period": "month", "monthly_limit": 2500, "monthly_usage": 0})
             case "GET", "suno", "account" if not self.relay:
                 return answer({"certificate": {"cookie": "secret-cookie", "credits_left": 2500}, "msg": ""})
             case "GET", "v1", "models" if self.relay:
                 return web.Response(body=b'{"object":"list","data":[{"id":"suno_music"}]}', headers=JSON)
         return error("invalid_request", "invalid action", status=404 if self.relay else 400)
 
-    async def _create(self, request: web.BaseRequest, action: str) -> web.StreamResponse:
+    async def _create(self, request: web.BaseRequest, action: str, *, feed: bool = False) -> web.StreamResponse:
         body = _json(await request.content.read())
         self.creates.append(body)
         if not await self.gates.passed("create"):
@@ -133,7 +152,7 @@ class FakeSuno(FaultyServer):
             refused = fault.act in ("refuse", "shape")
             self._note("refused" if refused else "dropped", None, response.status if refused else -1, fault.act)
             return response
-        if refusal := self._refusal(action, body):
+        if refusal := self._refusal(action, body, feed):
             self._note("refused", None, refusal.status)
             return refusal
         job = self._made(action, body)
@@ -147,14 +166,23 @@ class FakeSuno(FaultyServer):
             return hung_up(request)
         if left(request):
             self._note("dropped", job, detail="left")
-        return answer(job.task_id)
+        return plain(self._named(action, job)) if feed else answer(job.task_id)
 
-    def _refusal(self, action: str, body: dict[str, Any]) -> web.StreamResponse | None:
+    def _named(self, action: str, job: FakeTask) -> dict[str, Any]:
+        """What the other form answers with: clips, the one clip, or the id of lyrics."""
+        if action == "LYRICS":
+            return {"id": job.task_id}
+        clips = self._clips(job)
+        return clips[0] if action == "CONCAT" else {"id": job.task_id, "clips": clips, "batch_size": 1}
+
+    def _refusal(self, action: str, body: dict[str, Any], feed: bool) -> web.StreamResponse | None:
         clips = frozenset(name for job in self.jobs.values() if job.status == "SUCCESS" for name in job.clips)
-        if wrong := objection(action, body, clips):
-            return error(*wrong)
+        if wrong := objection(action, body | {"feed": feed}, clips):
+            return feed_error(self.relay, wrong[1]) if feed else error(*wrong)
         running = sum(not job.ended for job in self.jobs.values())
         if self.max_parallel is not None and running >= self.max_parallel:
+            if feed:
+                return feed_error(self.relay, "too many running jobs", 429, 1)
             return error("invalid_request", "too many running jobs", status=429, retry_after=1)
         return None
 
@@ -182,6 +210,32 @@ class FakeSuno(FaultyServer):
         for job in found:
             self._asked(job, fault)
         return answer([self._data(job, fault) for job in found])
+
+    async def _feed(self, request: web.BaseRequest, names: list[str]) -> web.StreamResponse:
+        """The clips that there are, in the order of their names here."""
+        fault = await self._questioned(request, ",".join(names))
+        if isinstance(fault, web.StreamResponse):
+            return fault
+        found: list[dict[str, Any]] = []
+        for job in self.jobs.values():
+            if not set(job.clips).isdisjoint(names) and job.task_id not in self.hidden:
+                self._asked(job, fault)
+                self._data(job)  # links that work
+                found += [one for one in self._clips(job) if one["id"] in names]
+        for clip in found if fault else ():
+            clip["status"] = fault.message if fault else ""
+        return plain(found)
+
+    async def _lyrics(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        fault = await self._questioned(request, name)
+        if isinstance(fault, web.StreamResponse):
+            return fault
+        job = self.jobs.get(name)
+        if job is None:
+            return feed_error(self.relay, "no such lyrics", 404)
+        self._asked(job, fault)
+        words = job.lyrics()
+        return plain(words | ({"status": "error"} if job.status == "FAILURE" else {}))
 
     async def _questioned(self, request: web.BaseRequest, name: str) -> Fault | web.StreamResponse | None:
         """What is wrong with a query, as its answer; or the fault that bends what it tells."""
@@ -225,8 +279,8 @@ class FakeSuno(FaultyServer):
     # How.
 
     def _made(self, action: str, body: dict[str, Any]) -> FakeTask:
-        clips = tuple(str(uuid.uuid4()) for _ in range(2 if action == "MUSIC" else 0))
-        job = FakeTask(action, body, clips=clips)
+        clips = tuple(str(uuid.uuid4()) for _ in range({"MUSIC": 2, "CONCAT": 1}.get(action, 0)))
+        job = FakeTask("LYRICS" if action == "LYRICS" else "MUSIC", body, clips=clips)
         self.jobs[job.task_id] = job
         self._note("accepted", job, 200)
         if action == "LYRICS" and not self.relay:

@@ -32,6 +32,7 @@ _CLIP_STATUS: Final = {
     "SUCCESS": "complete",
     "FAILURE": "error",
 }
+_SAYING: Final = ("gpt_description_prompt", "prompt", "make_instrumental", "cover_clip_id")
 _LYRICS: Final = "[Verse]\nA paper boat goes down the stair\n[Chorus]\nAnd nobody is there"
 
 
@@ -119,19 +120,40 @@ def objection(action: str, body: dict[str, Any], clips: frozenset[str]) -> tuple
     """Why the rules refuse a submission: (code, message). `clips` are those that there are."""
     if action == "LYRICS":
         said = None if body.get("prompt") else "prompt is empty"
+    elif action == "CONCAT":
+        said = None if body.get("clip_id") in clips else f"clip {body.get('clip_id')} not found"
     else:
         said = _objection_to_song(body, clips)
     return None if said is None else ("invalid_request", said)
 
 
+def feed_error(relay: bool, message: str, status: int = 400, retry_after: int | None = None) -> web.StreamResponse:
+    """An error in the form of generate and feed: a relay's, or SunoAI-API's, which says all with HTTP 500."""
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    body: Any = {"error": {"message": message, "type": "new_api_error"}} if relay else {"detail": message}
+    code = status if relay else 500
+    return web.Response(status=code, body=msgspec.json.encode(body), headers=headers | JSON)
+
+
+def plain(data: Any) -> web.StreamResponse:
+    """An answer without an envelope."""
+    return web.Response(body=msgspec.json.encode(data), headers=JSON)
+
+
+def _source_of(body: dict[str, Any]) -> Any:
+    named = {"cover": "cover_clip_id", "artist_consistency": "artist_clip_id"}
+    return body.get(named.get(str(body.get("task")), "continue_clip_id"))
+
+
 def _objection_to_song(body: dict[str, Any], clips: frozenset[str]) -> str | None:
-    model, source = str(body.get("mv") or "chirp-v3-0"), body.get("continue_clip_id")
+    model, source = str(body.get("mv") or "chirp-v3-0"), _source_of(body)
+    goes_on = bool(body.get("continue_clip_id"))
     rules = (
         (model.startswith("chirp-"), f"mv {model} is not supported"),
-        (any(body.get(one) for one in ("gpt_description_prompt", "prompt", "make_instrumental")), "prompt is empty"),
-        (not source or body.get("task_id"), "task_id is empty"),
+        (any(body.get(one) for one in _SAYING), "prompt is empty"),
+        (not source or body.get("task_id") or body.get("feed"), "task_id is empty"),
         (not source or source in clips, f"clip {source} not found"),
-        (not source or isinstance(body.get("continue_at"), int | float), "continue_at must be a number"),
+        (not goes_on or isinstance(body.get("continue_at"), int | float), "continue_at must be a number"),
     )
     return next((said for kept, said in rules if not kept), None)
 

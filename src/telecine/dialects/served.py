@@ -14,7 +14,7 @@ from telecine.dialects.kling2 import KLING2
 from telecine.dialects.midjourney import MIDJOURNEY
 from telecine.dialects.openai import IMAGES, NEW_API, OPENAI
 from telecine.dialects.openai import RELAY as VIDEO_RELAY
-from telecine.dialects.suno import SUNO
+from telecine.dialects.suno import SUNO, SUNO_FEED
 from telecine.dialects.tasks import TASKS
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
@@ -28,6 +28,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     BIZYAIR,
     MODELS,
     SDK_MODELS,
+    SUNO_FEED,
     SUNO,
     MIDJOURNEY,
     TASKS,

@@ -22,6 +22,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lo
 _DIGITS: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _HEX: Final = "0123456789abcdef"
 _WIDTH: Final = 13  # base-32 digits in 63 bits
+_UUID_LENGTH: Final = 36
 MAX_ID: Final = (1 << 63) - 1
 
 
@@ -114,6 +115,21 @@ def uuid_form(task_id: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15]}00-000000000000"
 
 
+def clip_id(task_id: int, item: int) -> str:
+    """One of a task's results by its number (from 0 on), before it is made: the UUID of the task with that at its
+    end, counted from 1."""
+    return f"{uuid_form(task_id)[:-2]}{item + 1:02x}"
+
+
+def parse_clip_id(text: str) -> tuple[int, int] | None:
+    """The (task id, number of the result) in what `clip_id` wrote, or None."""
+    number = parse_task_id(f"{text[:-2]}00")
+    tail = text[-2:].lower()
+    if number is None or len(text) != _UUID_LENGTH or tail == "00" or not set(tail) <= set(_HEX):
+        return None
+    return number, int(tail, 16) - 1
+
+
 class IdForm(msgspec.Struct, frozen=True):
     """How a dialect writes the id of a task. Every dialect reads all forms: `parse_task_id`."""
 
@@ -176,4 +192,6 @@ def reference_to(text: str, kind: ReferenceKind, *, elsewhere: bool = False) -> 
             return Reference(task=task)
     else:
         task, output = parse_output_id(text) or (None, None)
+        if kind == "clip" and (named := parse_clip_id(text)) is not None:
+            return Reference(task=named[0], item=named[1], upstream_id=text, kind=kind, elsewhere=elsewhere)
     return Reference(task=task, output=output, upstream_id=text, kind=kind, elsewhere=elsewhere)

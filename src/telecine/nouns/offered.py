@@ -49,6 +49,8 @@ _CLIPS: Final = frozenset(
     {"text_to_video", "image_to_video", "reference_to_video", "remix", "edit_video", "extend", "lip_sync", "avatar"}
 ) | {"motion_control", "kling:effects"}
 """What makes videos, each of which another operation may go on from."""
+_SONGS: Final = frozenset({"music", "suno:concat"})
+"""What makes songs, each of which another may go on from."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     one.name: one
@@ -232,7 +234,16 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             follows=_CLIPS | _IMAGES,
             inferred=False,
         ),
-        Operation(name="music", makes="audio", unit="track", parameters=MusicParameters, follows=frozenset({"music"})),
+        Operation(name="music", makes="audio", unit="track", parameters=MusicParameters, follows=_SONGS),
+        Operation(
+            name="suno:concat",
+            makes="audio",
+            unit="track",
+            parameters=MusicParameters,
+            follows=_SONGS,
+            needs_source=True,
+            inferred=False,
+        ),
         Operation(name="sound", makes="audio", unit="second"),
         Operation(name="lyrics", makes="text", unit="call"),
         Operation(

@@ -228,6 +228,13 @@ class MusicParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="musi
     """How far it may stray, 0 to 1 (Suno, `weirdness_constraint`)."""
     audio_weight: float | None = None
     """How closely it keeps to the sound of its source, 0 to 1."""
+    use: str | None = None
+    """What is made of its source (Suno, `task`): what comes after it (`extend`, the usual), the same song in another
+    style (`cover`), or another song by the same singer (`artist_consistency`)."""
+    persona: str | None = None
+    """The singer, as its vendor calls one that was made of a song there (Suno, `persona_id`)."""
+    infill: bool | None = None
+    """Of a song that is put together: what was made anew lies within it, and not behind it (Suno, `is_infill`)."""
 
 
 class WorkflowParameters(msgspec.Struct, frozen=True, omit_defaults=True, tag="workflow"):

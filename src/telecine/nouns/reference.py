@@ -13,8 +13,8 @@ ReferenceKind = Literal["task", "clip", "image", "text", "file", "voice", "eleme
 class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request follows up or is made with: a task of ours, one of its outputs, or what only an upstream knows.
 
-    `task` and `output` (its index) as we number them, `upstream_id` as the upstream does. Where both are set, the text
-    that the client wrote can be read as either, and our own reading goes first.
+    `task`, `output` (its index) and `item` as we number them, `upstream_id` as the upstream does. Where both are set,
+    the text that the client wrote can be read as either, and our own reading goes first.
     """
 
     task: int | None = None
@@ -24,9 +24,12 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     elsewhere: bool = False
     """It may have been made without us, as the client's vendor documents: an id that nobody here knows is passed on."""
 
+    item: int | None = None
+    """The number of the result, from 0 on, where it was named before there was an output."""
+
     @property
     def said(self) -> Reference:
         """The reference as the client wrote it, whatever has been found out about it since."""
         if self.upstream_id is None:
             return self
-        return msgspec.structs.replace(self, task=None, output=None)
+        return msgspec.structs.replace(self, task=None, output=None, item=None)

@@ -93,10 +93,11 @@ async def _own(context: Context, principal: Principal, reference: Reference) -> 
         return None
     if reference.kind in _THINGS and OPERATIONS[work.task.operation].called != reference.kind:
         return None
-    if reference.output is not None:
+    if reference.output is not None or reference.item is not None:
         output = _output(work, reference)
         if output is None or not output.main:  # no upstream goes on from a cover
             return None
+        reference = replace(reference, output=output.index, item=None)
     return reference, _at(work.attempt)
 
 
@@ -185,6 +186,8 @@ def _handle(task: Task, attempt: Attempt, kind: ReferenceKind, name: str, output
 
 
 def _output(work: Work, reference: Reference) -> Output | None:
+    if reference.item is not None:
+        return next((one for one in work.outputs if one.main and one.item == reference.item), None)
     return next((one for one in work.outputs if one.index == reference.output), None)
 
 

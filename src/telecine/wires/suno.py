@@ -1,7 +1,13 @@
 """Suno as relays offer it (Suno-API, `/suno/submit/…` and `/suno/fetch`; new-api has the same).
 
 An answer is `{code, message, data}`, and good where `code` is `success`; times are whole seconds. A submit's `data` is
-the task's id; a song is made twice, as two clips.
+the task's id; a song is made twice, as two clips. `telecine.wires.suno_feed` is the other form under the same prefix.
+
+`submit/concat` stands in new-api's documents, which mark it as not served there; relays serve it. A cover and a song by
+a persona are as relays' documents have them.
+
+Reconstructed: that a persona may be named without the clip that it was made of; that `account` tells Suno's own four
+numbers (Suno-API answers with all that it knows of the account, its cookie among it).
 """
 
 from __future__ import annotations
@@ -15,6 +21,8 @@ from telecine.wires.scalars import Number, Word
 PREFIX: Final = "/suno"
 SUBMIT_MUSIC: Final = "/suno/submit/music"
 SUBMIT_LYRICS: Final = "/suno/submit/lyrics"
+SUBMIT_CONCAT: Final = "/suno/submit/concat"
+ACCOUNT: Final = "/suno/account"
 FETCH: Final = "/suno/fetch"
 """One task by GET with its id behind it, which some versions of Suno-API answer with its clips alone; many by POST with
 `FetchTasks`, where those that are not known are left out."""
@@ -46,6 +54,13 @@ LYRICS_SECONDS: Final = 120.0
 BILLED: Final = frozenset({"mv"})
 """Fields that change the price."""
 VOICES: Final = ("m", "f")
+EXTEND: Final = "extend"
+COVER: Final = "cover"
+PERSONA: Final = "artist_consistency"
+USES: Final = (EXTEND, COVER, PERSONA)
+"""What is made of a clip (`task`). Relays know more words (`upload_extend`, `infill`, `gen_stem` …)."""
+NAMING: Final = {COVER: "cover_clip_id", PERSONA: "artist_clip_id"}
+"""By such a word, the field that names the clip, where it is not `continue_clip_id`."""
 
 PARAMETERS: Final = {
     "lyrics": "prompt",
@@ -58,6 +73,8 @@ PARAMETERS: Final = {
     "style_weight": "style_weight",
     "weirdness": "weirdness_constraint",
     "audio_weight": "audio_weight",
+    "use": "task",
+    "persona": "persona_id",
 }
 """By the neutral name of a parameter of a song, the field that says it."""
 
@@ -66,7 +83,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 class SubmitMusic(msgspec.Struct, omit_defaults=True):
     """Three modes: a description (`gpt_description_prompt`, beside which `prompt` is ignored); words that are sung
-    (`prompt`); or a clip that goes on (`continue_clip_id`). The last eight are newer relays'."""
+    (`prompt`); or a clip that goes on (`continue_clip_id`). The last twelve are newer relays'."""
 
     prompt: str | None = None
     mv: Word | None = None
@@ -90,6 +107,14 @@ class SubmitMusic(msgspec.Struct, omit_defaults=True):
     style_weight: Share | None = None
     weirdness_constraint: Share | None = None
     audio_weight: Share | None = None
+    task: Word | None = None
+    """What is made of the clip that is named: see `USES`."""
+    cover_clip_id: str | None = None
+    """The clip that is sung anew."""
+    persona_id: str | None = None
+    """Who sings: a singer whom a relay has made of a clip."""
+    artist_clip_id: str | None = None
+    """The clip that the singer was made of."""
 
 
 class SubmitLyrics(msgspec.Struct, omit_defaults=True):
@@ -97,6 +122,24 @@ class SubmitLyrics(msgspec.Struct, omit_defaults=True):
 
     prompt: str | None = None
     notify_hook: str | None = None
+
+
+class SubmitConcat(msgspec.Struct, omit_defaults=True):
+    """A clip that went on from another, to be put together with all that came before it."""
+
+    clip_id: str | None = None
+    is_infill: bool | str | None = None
+    """What was made anew lies within the song, and not behind it."""
+    notify_hook: str | None = None
+
+
+class Credits(msgspec.Struct, frozen=True):
+    """What an account has left."""
+
+    credits_left: float
+    period: str | None
+    monthly_limit: float
+    monthly_usage: float
 
 
 class FetchTasks(msgspec.Struct, omit_defaults=True):

@@ -10,7 +10,7 @@ import pytest
 
 from telecine.dialects.suno import SUNO
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.nouns.ids import UUID, output_id, tsk_id
+from telecine.nouns.ids import UUID, clip_id, output_id, tsk_id
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Facts, Output, State
@@ -20,6 +20,7 @@ from telecine.wires.suno import Clip, ClipMetadata, Lyrics, SubmitLyrics, Submit
 from tests.dialects.house import NOW, House
 
 MUSIC, LYRICS, FETCH = "/suno/submit/music", "/suno/submit/lyrics", "/suno/fetch"
+CONCAT = "/suno/submit/concat"
 SONG = GenerationRequest(
     operation="music",
     model="chirp-v4",
@@ -132,6 +133,16 @@ async def test_the_answer_is_the_id_of_the_task_as_a_uuid(house: House) -> None:
         (MUSIC, {"prompt": "la", "continue_clip_id": "c", "continue_at": -1}, "continue_at"),
         (MUSIC, {"prompt": "la", "task_id": "t"}, "task_id"),
         (MUSIC, {"gpt_description_prompt": "a", "continue_clip_id": "c"}, "gpt_description_prompt"),
+        (MUSIC, {"prompt": "la", "task": "cover"}, "task"),
+        (MUSIC, {"prompt": "la", "task": "extend"}, "task"),
+        (MUSIC, {"prompt": "la", "task": "artist_consistency"}, "task"),
+        (MUSIC, {"prompt": "la", "task": "extend", "cover_clip_id": "c"}, "task"),
+        (MUSIC, {"prompt": "la", "task": "mashup", "continue_clip_id": "c"}, "task"),
+        (MUSIC, {"prompt": "la", "continue_clip_id": "c", "cover_clip_id": "d"}, "cover_clip_id"),
+        (MUSIC, {"prompt": "la", "artist_clip_id": "c"}, "artist_clip_id"),
+        (MUSIC, {"prompt": "la", "cover_clip_id": "c", "continue_at": 5}, "continue_at"),
+        (CONCAT, {}, "clip_id"),
+        (CONCAT, {"clip_id": "c", "is_infill": "perhaps"}, "is_infill"),
         (MUSIC, {"prompt": "la", "vocal_gender": "x"}, "vocal_gender"),
         (MUSIC, {"prompt": "la", "Mv": "chirp-v4"}, "Mv"),
         (MUSIC, {"prompt": "la", "callback_url": "https://me.test"}, "callback_url"),
@@ -169,13 +180,51 @@ async def test_a_clip_of_the_upstreams_is_named_as_it_names_it(house: House) -> 
     assert house.request.source == Reference(upstream_id=body["continue_clip_id"], kind="clip")
 
 
+@pytest.mark.parametrize(
+    ("body", "use", "persona"),
+    [
+        ({"task": "cover", "cover_clip_id": "CLIP", "tags": "metal"}, "cover", None),
+        ({"prompt": "la", "cover_clip_id": "CLIP"}, "cover", None),
+        ({"prompt": "la", "task": "artist_consistency", "persona_id": "p", "artist_clip_id": "CLIP"},
+         "artist_consistency", "p"),
+        ({"prompt": "la", "task": "extend", "continue_clip_id": "CLIP"}, "extend", None),
+    ],
+)  # fmt: skip
+async def test_a_clip_is_sung_anew_or_by_its_singer(
+    house: House, body: dict[str, Any], use: str, persona: str | None
+) -> None:
+    clip = clip_id(sung(house).task.id, 1)
+    answer = await house.call(
+        "POST", MUSIC, json={name: clip if said == "CLIP" else said for name, said in body.items()}
+    )
+    assert answer.status_code == 200, answer.text
+    asked, source = house.request.parameters, house.request.source
+    assert isinstance(asked, MusicParameters)
+    assert source is not None
+    assert (asked.use, asked.persona) == (use, persona)
+    assert (source.task, source.item, source.kind) == (next(iter(house.tasks.views)), 1, "clip")
+
+
+async def test_a_song_is_put_together_by_the_model_that_made_it(house: House) -> None:
+    view = sung(house)
+    body = {"clip_id": output_id(view.task.id, 3), "is_infill": True, "notify_hook": "https://me.test/h"}
+    answer = (await house.call("POST", CONCAT, json=body)).json()
+    assert answer["code"] == "success", answer
+    request = house.request
+    assert (request.operation, request.model, request.count) == ("suno:concat", view.task.model, 1)
+    assert request.parameters == MusicParameters(infill=True)
+    assert (request.source and request.source.output, request.callback_url) == (3, "https://me.test/h")
+    task = (await house.call("GET", f"{FETCH}/{answer['data']}")).json()["data"]
+    assert (task["action"], task["status"]) == ("MUSIC", "SUBMITTED")
+
+
 async def test_what_nobody_here_knows_is_for_suno_alone(house: House) -> None:
-    await house.call("POST", MUSIC, json={"prompt": "la", "persona_id": "p", "new": {"a": 1}})
+    await house.call("POST", MUSIC, json={"prompt": "la", "generation_type": "TEXT", "new": {"a": 1}})
     native = house.request.native
     assert native is not None
     assert (native.dialect, {name: bytes(raw) for name, raw in native.fields.items()}) == (
         "suno",
-        {"persona_id": b'"p"', "new": b'{"a":1}'},
+        {"generation_type": b'"TEXT"', "new": b'{"a":1}'},
     )
 
 
@@ -184,9 +233,11 @@ FILLED: dict[str, Any] = {
     "make_instrumental": True, "task_id": UUID.write(77), "continue_clip_id": output_id(77, 0), "continue_at": 5,
     "notify_hook": "https://me.test/h", "custom_mode": False, "instrumental": True, "style": "folk",
     "negative_tags": "metal", "vocal_gender": "m", "style_weight": 0.1, "weirdness_constraint": 0.2,
-    "audio_weight": 0.3,
+    "audio_weight": 0.3, "task": "extend", "cover_clip_id": output_id(77, 0), "persona_id": "p",
+    "artist_clip_id": output_id(77, 0),
 }  # fmt: skip
-NEEDS = {"continue_at": {"continue_clip_id": "c"}, "task_id": {"continue_clip_id": "c"}}
+NEEDS = {"continue_at": {"continue_clip_id": "c"}, "task_id": {"continue_clip_id": "c"},
+         "task": {"continue_clip_id": "c"}, "artist_clip_id": {"persona_id": "p"}}  # fmt: skip
 AGREES = {"task_id"}
 """Says what the id of a clip says already."""
 

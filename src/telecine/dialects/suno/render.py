@@ -65,11 +65,11 @@ def task_object(view: View, media: Media) -> suno.Task:
         start_time=int(task.started_at or 0),
         finish_time=int(task.ended_at or 0),
         progress=f"{100 if task.status == 'succeeded' else task.progress}%",
-        data=_lyrics(view) if writes else [_clip(view, one, media) for one in songs],
+        data=_lyrics(view) if writes else [clip_object(view, one, media) for one in songs],
     )
 
 
-def _clip(view: View, song: Output, media: Media) -> suno.Clip:
+def clip_object(view: View, song: Output, media: Media) -> suno.Clip:
     """What the vendor said of it, where that is kept, with our own ids and links: whose account it was made with is
     nobody's business, and an upstream's links end."""
     known = (song.facts.read("suno", suno.Clip) if song.facts is not None else None) or suno.Clip()
@@ -78,8 +78,7 @@ def _clip(view: View, song: Output, media: Media) -> suno.Clip:
     beside = {one.part if one.kind != "video" else "video": one for one in view.outputs if one.item == song.item}
     links = {part: media.link(one) for part, one in beside.items()}
     words = beside["lyrics"].text if "lyrics" in beside else None
-    lost, source = song.state == "lost", request.source
-    parent = output_id(source.task, source.output or 0) if source is not None and source.task is not None else None
+    lost = song.state == "lost"
     return msgspec.structs.replace(
         known,
         id=output_id(view.task.id, song.index),
@@ -94,14 +93,25 @@ def _clip(view: View, song: Output, media: Media) -> suno.Clip:
             tags=said.tags or music.style,
             prompt=words or said.prompt or music.lyrics or "",
             gpt_description_prompt=request.prompt or said.gpt_description_prompt,
-            audio_prompt_id=parent,
+            audio_prompt_id=parent_of(view),
             type=said.type or "gen",
             duration=made_seconds(view, view.outputs.index(song)) or said.duration,
             error_message="The clip's file is lost." if lost else None,
         ),
         **dict.fromkeys(("user_id", "display_name", "handle"), ""),
-        created_at=datetime.fromtimestamp(view.task.created_at, UTC).isoformat().replace("+00:00", "Z"),
+        created_at=created(view),
     )
+
+
+def created(view: View) -> str:
+    """When it was asked for."""
+    return datetime.fromtimestamp(view.task.created_at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def parent_of(view: View) -> str | None:
+    """The clip that it was made of."""
+    source = view.task.request.source
+    return output_id(source.task, source.output or 0) if source is not None and source.task is not None else None
 
 
 def _lyrics(view: View) -> suno.Lyrics:
@@ -113,7 +123,7 @@ def _lyrics(view: View) -> suno.Lyrics:
 
 def _finer(error: GatewayError) -> tuple[int, str] | None:
     """A task or a clip that is not there is an error of the request; such a path is none of the protocol's."""
-    word = {"id": suno.UNKNOWN_TASK, "source": suno.INVALID}.get(error.param or "")
+    word = {"id": suno.UNKNOWN_TASK, "source": suno.INVALID, "clip_id": suno.INVALID}.get(error.param or "")
     return (400, word) if error.code == "not_found" and word is not None else None
 
 

@@ -97,7 +97,7 @@ def polled(
 ) -> LookUpOutcome:
     """What a query about `name` says, which may be our handle; `more` is what was answered about its results."""
     wait, good = asked(reply), 200 <= reply.status < 300
-    said = decoded(reply.body) if good else None
+    said = _read(vendor, reply) if good else None
     if _gone(vendor, reply, said):
         return NotFound()
     if not good:
@@ -124,9 +124,13 @@ def _gone(vendor: Vendor, reply: Reply, said: dict[str, Any] | None) -> bool:
 
 def _job(vendor: Vendor, reply: Reply) -> dict[str, Any] | None:
     """The job in a good answer."""
-    said = decoded(reply.body) if 200 <= reply.status < 300 else None
+    said = _read(vendor, reply) if 200 <= reply.status < 300 else None
     job = vendor.job(said) if said is not None and vendor.fine(said) else None
     return job if isinstance(job, dict) else None
+
+
+def _read(vendor: Vendor, reply: Reply) -> dict[str, Any] | None:
+    return listing(reply.body) if vendor.bare else decoded(reply.body)
 
 
 def done(vendor: Vendor, reply: Reply) -> bool:

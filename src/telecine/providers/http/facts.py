@@ -361,6 +361,8 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     at_once: Callable[[Any], bool] | None = None
     """Whether the job in the answer to a create is done already."""
 
+    bare: bool = False
+    """The answer to a poll may be a list, which then stands in an object, as its `data`."""
     job: Getter = _itself
     """The job, in the answer to a poll."""
     id: Getter | None = None

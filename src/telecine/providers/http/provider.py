@@ -298,8 +298,8 @@ class HttpProvider(Provider):
         method, _, rest = path.partition(" ")
         rest = self.vendor.spelt(channel, rest)
         for name, value in names.items():
-            # Relays have colons in their ids; a model may be several steps of a path.
-            rest = rest.replace(f"{{{name}}}", quote(value, safe=":/" if name == "model" else ":"))
+            # Relays have colons in their ids, and commas between several; a model may be several steps of a path.
+            rest = rest.replace(f"{{{name}}}", quote(value, safe=":/" if name == "model" else ":,"))
         return method, self.vendor.root(channel) + rest
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from telecine.nouns import workflow
 from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
+from telecine.nouns.errors import invalid
 from telecine.nouns.operations import makes_of
 from telecine.nouns.parameters import (
     ChangeParameters,
@@ -91,7 +92,7 @@ def plan(
         return _picture(request, job, before.turn if before is not None else 0)
     if kind == "video":
         return _moving(request, job)
-    return _song(request, job) if kind in ("audio", "text") and draws != "sound" else job
+    return _song(request, job, before) if kind in ("audio", "text") and draws != "sound" else job
 
 
 def _picture(request: GenerationRequest, job: SandboxJob, turned: int) -> SandboxJob:
@@ -149,8 +150,10 @@ def wording(request: GenerationRequest) -> str:
     return request.prompt or sung or ""
 
 
-def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
-    """Two songs with their covers and words, or words alone."""
+def _song(request: GenerationRequest, job: SandboxJob, before: SandboxJob | None) -> SandboxJob:
+    """Two songs with their covers and words, or words alone; one with all that came before it."""
+    if job.draws == "joined":
+        return _joined(job, before)
     music = request.parameters if isinstance(request.parameters, MusicParameters) else MusicParameters()
     title = music.title or title_of(job.text)
     sung = job.text if music.lyrics is not None and not request.prompt else music.lyrics or write(job.text)
@@ -165,6 +168,18 @@ def _song(request: GenerationRequest, job: SandboxJob) -> SandboxJob:
         style=music.style or style_of(job.text),
         lyrics=None if music.instrumental else sung,
     )
+
+
+def _joined(job: SandboxJob, before: SandboxJob | None) -> SandboxJob:
+    """As long as what goes on and what it goes on from. Raises GatewayError for a song that goes on from nothing."""
+    job = replace(job, count=1)
+    if before is None:
+        return job
+    if before.undrawn.get("source") is None:
+        raise invalid("The source goes on from nothing; only a song that does can be put together.", "source")
+    begins = (before.undrawn.get("parameters") or {}).get("continue_at") or 0.0
+    long = min(before.duration + begins, shape.LONGEST_SONG)
+    return replace(job, duration=long, text=before.text, title=before.title, style=before.style, lyrics=before.lyrics)
 
 
 def _call(request: GenerationRequest, job: SandboxJob) -> SandboxJob:

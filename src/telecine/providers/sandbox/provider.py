@@ -52,7 +52,7 @@ from telecine.providers.sandbox.intake import Intake
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
 from telecine.providers.sandbox.made import RETENTION, result
 from telecine.providers.sandbox.plan import billed_of, plan, wording
-from telecine.providers.sandbox.recipes import recipe_of
+from telecine.providers.sandbox.recipes import ONCE_MORE, recipe_of
 from telecine.providers.sandbox.taking import begins_with_source, opening
 from telecine.workers import Workers
 
@@ -105,7 +105,7 @@ class SandboxProvider(Provider):
             await self._sweep()
             item, recipe = opening(submission.request), recipe_of(submission.request)
             follows = begins_with_source(submission.request)
-            has_files = item is not None or recipe.of or follows or recipe.draws == "again"
+            has_files = item is not None or recipe.of or follows or recipe.draws in ONCE_MORE
             if has_files and await self._jobs.run(partial(self._jobs.read, submission.handle)) is not None:
                 return Accepted(submission.handle)
             job = await self._planned(submission, media)
@@ -127,7 +127,7 @@ class SandboxProvider(Provider):
         elif begins_with_source(request):
             size, sha256 = await self._intake.opening_of_source(submission)
         given = await self._intake.all_of(submission, media) if recipe.of else ()
-        before = await self._intake.before(submission) if recipe.draws == "again" else None
+        before = await self._intake.before(submission) if recipe.draws in ONCE_MORE else None
         job = plan(request, handle, size, self._clock.now(), self._known, given=given, before=before)
         return replace(job, account_id=submission.account_id, picture_sha256=sha256)
 

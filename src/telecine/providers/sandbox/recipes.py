@@ -12,13 +12,14 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Role
 Draws = Literal[
     "", "pictures", "grown", "edited", "extended", "voiced", "moved", "sound",
     "larger", "varied", "again", "wider", "further", "repainted", "blended", "recoloured", "swapped",
-    "faces", "objects", "character", "described", "shortened",
+    "joined", "faces", "objects", "character", "described", "shortened",
 ]  # fmt: skip
 """What a drawing is made of: the prompt or the picture that a video begins with (""); pictures side by side under the
 prompt; a picture on a larger ground; a video under a band with the prompt; one that goes on; one with another sound; a
 picture that moves as long as a sound or a video lasts; a sound. Then what becomes of a picture: larger, much as it was,
 its prompt once more, seen from further away, further to one side, a part of it anew, several as one, in other colours,
-with another face. The last five are words, the first three of them with a picture of what they are about."""
+with another face; a song with what came before it. The last five are words, the first three of them with a picture of
+what they are about."""
 CALLS: Final[tuple[Draws, ...]] = ("faces", "objects", "character")
 WORDS: Final[tuple[Draws, ...]] = ("described", "shortened")
 GROWN: Final[tuple[Draws, ...]] = ("grown", "wider", "further")
@@ -65,9 +66,12 @@ _RECIPES: Final[Mapping[str, Recipe]] = {
     "blend": Recipe("blended", ("image",)),
     "midjourney:retexture": Recipe("recoloured", ("image",), keeps=True),
     "swap_face": Recipe("swapped", ("image", "person"), keeps=True),
+    "suno:concat": Recipe("joined"),
     "describe": Recipe("described", ("image",)),
     "shorten": Recipe("shortened"),
 }
+ONCE_MORE: Final[tuple[Draws, ...]] = ("again", "joined")
+"""What is made of the job of its source, and not of its file."""
 FOLLOWING: Final = frozenset({"edited", "extended", "voiced", "pictures", "faces", "character"}) | frozenset(
     {"larger", "varied", "wider", "further", "repainted"}
 )

@@ -20,7 +20,7 @@ _MOST_PIXELS: Final = 4096 * 2304
 _LONGEST: Final = 120.0
 _DURATION: Final = 5.0
 _SONG: Final = 120.0
-_LONGEST_SONG: Final = 480.0
+LONGEST_SONG: Final = 480.0
 _COVER: Final = 512
 _MOST_COUNT: Final = 16
 _KEEPS_FRAME: Final = ("edited", "extended", "voiced")
@@ -61,7 +61,7 @@ def duration(request: GenerationRequest, ability: Ability | None, given: Sequenc
     """Seconds of each file, where it lasts. Raises GatewayError."""
     kind, draws = makes_of(request), recipe_of(request).draws
     sung = kind in ("audio", "text")
-    usual, longest = (_SONG, _LONGEST_SONG) if sung else (_DURATION, _LONGEST)
+    usual, longest = (_SONG, LONGEST_SONG) if sung else (_DURATION, _LONGEST)
     usual = _DURATION if draws == "sound" else usual
     asked = request.duration or (float(ability.default_duration) if ability else usual)
     there = next((one.seconds for one in reversed(given) if one.seconds), 0.0)  # a sound goes before a video
