@@ -16,7 +16,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import MAIN, Usage
-from telecine.providers.base import Accepted, Channel, Failed, Job, Refused, Running, Submission, Succeeded
+from telecine.providers.base import Accepted, Channel, Failed, Job, Refused, Running, Source, Submission, Succeeded
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.wires.suno import Clip, Lyrics
 from telecine.workers import Workers
@@ -143,3 +143,36 @@ def test_a_song_is_as_long_as_its_model_makes_them(sandbox: SandboxProvider) -> 
     assert sandbox.check(replace(SONG, model="chirp-v4", duration=None), "chirp-v4").duration == 120.0
     assert sandbox.check(SONG, "some-music").duration == 3.0
     assert sandbox.check(WORDS, "some-words").duration is None
+
+
+async def test_a_song_that_went_on_is_put_together(sandbox: SandboxProvider) -> None:
+    """As long as both parts, with the words and the title of what went on; what goes on from nothing cannot be."""
+
+    async def asked(request: GenerationRequest, handle: str, source: str | None = None) -> Refused | Succeeded | Failed:
+        known = Source(source) if source is not None else None
+        outcome = await sandbox.submit(CHANNEL, Submission(request, "m", handle, None, source=known), Shelf())
+        if isinstance(outcome, Refused):
+            return outcome
+        for _ in range(1000):
+            found = await sandbox.poll(CHANNEL, Job(request.operation, "m", handle, handle, 0.0))
+            if isinstance(found, Succeeded | Failed):
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError("it never ended")
+
+    more = replace(SONG, parameters=MusicParameters(title="Boat", continue_at=2.0), source=Reference(task=1, output=0))
+    whole = GenerationRequest("suno:concat", "some-music", source=Reference(task=2, output=0))
+    assert sandbox.check(whole, "m").count == 1
+    await asked(SONG, "1")
+    await asked(more, "2", "1")
+    made = await asked(whole, "3", "2")
+    assert isinstance(made, Succeeded)
+    assert [one.item for one in made.outputs if one.part == MAIN] == [0]
+    assert made.usage.seconds == 5.0
+    with av.open(io.BytesIO(await content(sandbox, made, 0)), "r") as sound:
+        assert (sound.duration or 0) / av.time_base == pytest.approx(5.0, abs=0.06)
+        assert sound.metadata["title"] == "Boat"
+    for source in ("1", "nobody"):
+        refused = await asked(whole, f"after {source}", source)
+        assert isinstance(refused, Refused)
+        assert refused.error.param == "source"

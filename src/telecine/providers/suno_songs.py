@@ -65,7 +65,7 @@ def joined(draft: Draft) -> None:
 
 def _check_source(draft: Draft) -> None:
     followed = draft.request.source
-    if followed is not None and followed.task is not None and followed.output is None:
+    if followed is not None and followed.task is not None and followed.output is None and followed.item is None:
         raise invalid("source: a song goes on from one of its clips; name that, and not its task.", "source")
 
 

@@ -134,7 +134,8 @@ def test_what_is_wrong_is_told_in_its_envelope(server: LiveServer) -> None:
         (MUSIC, {"prompt": "la"}, "nobody-s-key-of-the-tests-0123456789", (401, "invalid_request")),
         (MUSIC, b"{", None, (401, "invalid_request")),
         (MUSIC, {"prompt": "la", "mv": "no-such-model"}, KEY, (404, "not_found")),
-        ("/suno/submit/concat", {"clip_id": "x"}, KEY, (404, "not_found")),
+        ("/suno/submit/concat", {"clip_id": "x"}, KEY, (400, "invalid_request")),
+        ("/suno/submit/persona", {"clip_id": "x"}, KEY, (404, "not_found")),
     )
     for path, body, key, expected in wrong:
         answer = server.call("POST", path, body, key=key)
