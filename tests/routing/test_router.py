@@ -295,12 +295,12 @@ def test_what_is_no_generation_goes_to_whoever_has_nothing_against_it() -> None:
         ChannelConfig(name="b", provider="picky", models=(ModelMap("talker", "talker-2"),), max_in_flight=4),
         ChannelConfig(name="c", provider="scripted", models=("another",)),
     )
-    (route,) = one.choose("talker", fits, slots=3)
+    (route,) = one.choose("talker", fits, slots=lambda _: 3)
     assert sorted(asked) == [("picky", "b", "talker-2"), ("scripted", "a", "talker")]
     assert (route.channel.name, route.model, route.billed, route.weight) == ("b", "talker-2", Billed(mode="loud"), 3)
     with pytest.raises(GatewayError, match="no such voices here"):
-        one.choose("talker", fits, slots=5)  # the first objection; the other one is that b has four slots
-    (route,) = one.choose("talker", fits, slots=5, fewer=True)
+        one.choose("talker", fits, slots=lambda _: 5)  # the first objection; the other one is that b has four slots
+    (route,) = one.choose("talker", fits, slots=lambda _: 5, fewer=True)
     assert route.weight == 4
     with pytest.raises(GatewayError, match="There is no model 'nobody'"):
         one.choose("nobody", fits)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from telecine.accounts.principal import Principal
@@ -16,9 +17,10 @@ from telecine.net.client import FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ExpandParameters, ImageParameters, VideoParameters
-from telecine.nouns.request import GenerationRequest, MediaInput, Reference
+from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.nouns.task import Output, Task
 from telecine.providers.base import Channel, Finished, Provider, Succeeded, UpstreamOutput
+from telecine.tasks.candidates import routes_of
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.instead import ways
 from telecine.tasks.view import View
@@ -114,6 +116,49 @@ async def test_one_of_four_is_a_task_of_its_own_and_free(tmp_path: Path) -> None
         again = await house.tasks.get(house.me, view.task.id)
         assert again.outputs[0].state == "stored"
         assert not {own, again.outputs[0].object_key} & {*house.shelf.forgotten}
+
+
+async def test_what_a_channel_objects_to_is_no_reason_to_have_it_free(tmp_path: Path) -> None:
+    """Where the operation is there, and a field alone is refused."""
+
+    class Strict(Able):
+        def check(self, request: GenerationRequest, model: str, channel: Channel | None = None) -> Billed:
+            if request.operation == "upscale" and request.native is not None:
+                raise GatewayError("unsupported_parameter", "no such field here", param="sharpness")
+            return super().check(request, model, channel)
+
+    async with house_of(tmp_path, (*EDITS, "upscale")).opened() as house:
+        house.provider.__class__ = Strict
+        first = await imagined(house)
+        asked = replace(follow(first, "upscale", index=1, count=1), native=Native("tasks", {"sharpness": Raw(b"1")}))
+        with pytest.raises(GatewayError, match="no such field here"):
+            await house.tasks.create(house.me, asked, "tasks")
+
+
+async def test_what_a_client_sends_is_never_had_as_it_is_and_a_retry_of_what_was_is(tmp_path: Path) -> None:
+    async with house_of(tmp_path, (*EDITS, "upscale")).opened() as house:
+        sent = MediaInput("image", object_key="a1/in/own.png", sha256="cd")
+        asked = GenerationRequest("upscale", MODEL, inputs=(sent,), parameters=ChangeParameters(as_is=True))
+        view = await made(house, asked)
+        assert (view.task.channel, len(house.provider.sent)) == ("main", 1), "its upstream is asked, and paid"
+        house.provider.can = EDITS
+        house.provider.submits = [FOUR]
+        first = await imagined(house)
+        one = await made(house, follow(first, "upscale", index=2, count=1))
+        again = await house.tasks.retry(house.me, one.task.id)
+        await house.engine.drain()
+        again = await house.tasks.get(house.me, again.task.id)
+        assert (again.task.state, again.task.held, again.task.channel) == ("succeeded", 0, None)
+        assert again.task.source_task == first.task.id
+
+
+@pytest.mark.parametrize(("grids", "slots"), [(True, 1), (False, 4)])
+@pytest.mark.one_process("nothing is begun")
+async def test_a_grid_is_one_job_only_where_its_upstream_makes_grids(tmp_path: Path, grids: bool, slots: int) -> None:
+    async with house_of(tmp_path).opened() as house:
+        house.provider.traits = replace(house.provider.traits, grids=grids)
+        (route,) = routes_of(house.context.router, REQUEST)
+        assert route.weight == slots
 
 
 async def test_a_full_disk_only_delays_it_and_a_picture_that_is_gone_ends_it(tmp_path: Path) -> None:

@@ -227,6 +227,8 @@ class Traits(msgspec.Struct, frozen=True):
     are refused where it cannot reach this installation."""
     keeps: bool = False
     """Files of a client's library are uploaded there before the job, and need no address of ours."""
+    grids: bool = False
+    """All pictures of a grid are one job, which takes one slot."""
     listed: bool = False
     """One question, `poll_many`, can ask about many jobs of a channel."""
 

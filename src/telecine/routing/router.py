@@ -209,7 +209,7 @@ class Router:
         model: str,
         fits: Fits,
         *,
-        slots: int = 1,
+        slots: Callable[[Route], int] = lambda _: 1,
         fewer: bool = False,
         after: Place | None = None,
         without: str | None = None,
@@ -230,7 +230,7 @@ class Router:
                 continue
             try:
                 route = self._route(config, mapping, model, fits)
-                route = msgspec.structs.replace(route, weight=_weight(route, mapping.slots * slots, fewer=fewer))
+                route = msgspec.structs.replace(route, weight=_weight(route, mapping.slots * slots(route), fewer=fewer))
             except GatewayError as error:
                 objection = objection or error
                 continue

@@ -29,17 +29,20 @@ def routes_of(
     return router.choose(
         request.model,
         fits,
-        slots=_slots(request),
+        slots=lambda route: _slots(request, route),
         fewer=bool(getattr(request.parameters, "fewer", None)),
         after=after,
         without=without,
     )
 
 
-def _slots(request: GenerationRequest) -> int:
-    """How many slots it takes: a grid is one job, however many pictures it shows."""
+def _slots(request: GenerationRequest, route: Route) -> int:
+    """How many slots it takes: a grid is one job at whoever makes grids, however many pictures it shows."""
+    if OPERATIONS[request.operation].slots != "count":
+        return 1
     grid = getattr(request.parameters, "grid", None)
-    return request.count if OPERATIONS[request.operation].slots == "count" and not grid else 1
+    one = grid and route.provider.traits_of(request.operation, route.model, route.channel).grids
+    return 1 if one else request.count
 
 
 def _check_urls(request: GenerationRequest, traits: Traits) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from msgspec.structs import replace
 
@@ -18,6 +20,10 @@ from telecine.tasks.context import Context
 from telecine.tasks.instead import Instead, brought, ways
 from telecine.tasks.pick import picks
 from telecine.tasks.references import find, resolve
+
+
+_LACKING: Final = frozenset({"operation", "source"})
+"""What is objected to where a channel has no such operation, or cannot follow up what is not its own."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -46,6 +52,8 @@ async def planned(
     context: Context, catalogue: Catalogue, principal: Principal, request: GenerationRequest, *, draft: bool = False
 ) -> Plan:
     """How `request` is done; of a `draft` how it would be. Raises GatewayError."""
+    if picks(request):  # once more, with a file of its own
+        return Plan(request, (), None)
     try:
         asked, routes = await _routed(context, catalogue, principal, request)
     except GatewayError as error:
@@ -60,6 +68,8 @@ async def planned(
         raise objection
     asked = replace(request, source=reference)
     for way in ways(asked, work.task, work.outputs, draft=draft):
+        if picks(way.request) and objection.param not in _LACKING:
+            break  # a channel has the operation: what it objects to is no reason to have it free
         if picks(way.request):
             return Plan(asked, (), None, way)
         try:

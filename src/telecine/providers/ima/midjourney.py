@@ -120,7 +120,7 @@ _CHANGED: Final[Fields] = {
     "parameters.index": Field("index", later),
     "parameters.custom_id": Field("customId", later),
 }
-_TRAITS: Final = Traits(KEPT, usual=60.0, poll_floor=5.0)
+_TRAITS: Final = Traits(KEPT, usual=60.0, poll_floor=5.0, grids=True)
 
 
 def _op(name: str, path: str, fields: Fields, shape: Callable[[Draft], None]) -> Op:

@@ -123,6 +123,7 @@ _TRAITS: Final = Traits(
     submit_timeout=90.0,
     visibility_lag=30.0,  # a server that was too slow to answer may note the task when nobody waits any more
     listed=True,
+    grids=True,
 )
 _PREPARED: Final = replace(_TRAITS, prepares=True)
 _SHORT: Final = replace(_TRAITS, usual=15.0)

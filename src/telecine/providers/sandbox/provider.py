@@ -77,6 +77,7 @@ class SandboxProvider(Provider):
         poll_floor=0.5,
         usual=1.0,
         polls_free=True,
+        grids=True,
     )
 
     def __init__(self, root: Path, clock: Clock, workers: Workers, known: Catalogue | None = None) -> None:

@@ -32,6 +32,8 @@ _FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
 """By what is made, the fields that have a meaning for it, in a drawing or at another vendor."""
 _FOREIGN: Final = frozenset({"midjourney:action"})
 """What only the upstream that offered it knows."""
+_NOT_DRAWN: Final = frozenset({"as_is"})
+"""What is done with a picture where no channel can do anything with it; here it is made larger."""
 
 
 def take(request: GenerationRequest) -> None:
@@ -54,7 +56,8 @@ def _taken(operation: str) -> frozenset[str]:
         return workflow.TAKEN
     makes, parameters = OPERATIONS[operation].makes, OPERATIONS[operation].parameters
     source = ("source",) if OPERATIONS[operation].follows else ()
-    own = (f"parameters.{name}" for name in (parameters.__struct_fields__ if parameters else ()))
+    fields = parameters.__struct_fields__ if parameters else ()
+    own = (f"parameters.{name}" for name in fields if name not in _NOT_DRAWN)
     return frozenset((*_FIELDS[makes], *source, *own, *(f"inputs.{role}" for role in roles_for(operation))))
 
 
