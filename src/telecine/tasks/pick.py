@@ -25,8 +25,8 @@ _log = structlog.get_logger(__name__)
 
 
 def picks(request: GenerationRequest) -> bool:
-    """Whether the request is for a picture of another task as it is, which is among its inputs. No client's is: who sends
-    a picture names no parent (`tasks.instead`)."""
+    """Whether the request is for a picture of another task as it is, which is among its inputs. No client's is: who
+    sends a picture names no parent (`tasks.instead`)."""
     given = request.parameters
     as_is = isinstance(given, ChangeParameters) and bool(given.as_is)
     return as_is and request.parent is not None and bool(request.own_keys)

@@ -21,7 +21,6 @@ from telecine.tasks.instead import Instead, brought, ways
 from telecine.tasks.pick import picks
 from telecine.tasks.references import find, resolve
 
-
 _LACKING: Final = frozenset({"operation", "source"})
 """What is objected to where a channel has no such operation, or cannot follow up what is not its own."""
 
