@@ -33,6 +33,7 @@ from telecine.providers.base import (
 )
 from telecine.providers.http import HttpProvider
 from telecine.providers.midjourney import MIDJOURNEY
+from telecine.providers.midjourney.prompts import unpriced
 from telecine.providers.midjourney.table import MidjourneyOptions
 from telecine.wires.midjourney import Said
 from tests.clock import HandClock
@@ -247,6 +248,13 @@ async def test_a_speed_is_a_path_and_a_filter(provider: HttpProvider, options: M
         (asked(prompt="a boat --turbo"), "unsupported_parameter", "prompt"),
         (asked(prompt="a boat --repeat 9"), "invalid_request", "prompt"),
         (asked(prompt="a boat —r 9"), "invalid_request", "prompt"),
+        (asked(prompt="a boat--Turbo"), "unsupported_parameter", "prompt"),
+        (asked(prompt="a boat.--repeat 9"), "invalid_request", "prompt"),
+        (asked(prompt="a {red, green} boat"), "invalid_request", "prompt"),
+        (asked("image_to_video", "sail --bs 4", inputs=(FIRST,)), "invalid_request", "prompt"),
+        (asked("image_to_video", "sail --bs 1 --bs 4", inputs=(FIRST,)), "invalid_request", "prompt"),
+        (asked("image_to_video", "sail --motion high", inputs=(FIRST,)), "invalid_request", "prompt"),
+        (following("zoom", "a boat --zoom 2", parameters=change(factor=1.5)), "invalid_request", "prompt"),
         (asked(count=5), "invalid_request", "count"),
         (asked(size="1536x1024"), "unsupported_parameter", "size"),
         (asked(size="1024x1024", aspect_ratio="16:9"), "invalid_request", "size"),
@@ -297,6 +305,11 @@ def test_what_midjourney_cannot_express_is_refused_by_name(
     with pytest.raises(GatewayError) as caught:
         provider.check(request_, MODEL)
     assert (caught.value.code, caught.value.param) == (code, param), str(caught.value)
+
+
+def test_what_a_picture_was_made_with_is_told_again_without_its_price() -> None:
+    assert unpriced("a boat --ar 16:9 --turbo --zoom 2 --v 7") == "a boat --ar 16:9 --v 7"
+    assert unpriced("https://a.test/a.png a boat") == "https://a.test/a.png a boat"
 
 
 @pytest.mark.parametrize(

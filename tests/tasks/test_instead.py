@@ -136,12 +136,13 @@ async def test_what_a_channel_objects_to_is_no_reason_to_have_it_free(tmp_path: 
 
 
 async def test_what_a_client_sends_is_never_had_as_it_is_and_a_retry_of_what_was_is(tmp_path: Path) -> None:
-    async with house_of(tmp_path, (*EDITS, "upscale")).opened() as house:
+    can = [*EDITS, "upscale"]
+    async with house_of(tmp_path, can).opened() as house:
         sent = MediaInput("image", object_key="a1/in/own.png", sha256="cd")
         asked = GenerationRequest("upscale", MODEL, inputs=(sent,), parameters=ChangeParameters(as_is=True))
         view = await made(house, asked)
         assert (view.task.channel, len(house.provider.sent)) == ("main", 1), "its upstream is asked, and paid"
-        house.provider.can = EDITS
+        can.remove("upscale")
         house.provider.submits = [FOUR]
         first = await imagined(house)
         one = await made(house, follow(first, "upscale", index=2, count=1))

@@ -11,7 +11,7 @@ from telecine.nouns.request import Role
 from telecine.providers.base import Source
 from telecine.providers.http.body import Draft
 from telecine.providers.midjourney.presses import button, changed, check_named, draws, spoken, window
-from telecine.providers.midjourney.prompts import pictures, words
+from telecine.providers.midjourney.prompts import pictures, unpriced, words
 from telecine.wires import midjourney as wire
 from telecine.wires.midjourney.prompt import read
 
@@ -206,7 +206,7 @@ def asked(draft: Draft, source: Source, text: str) -> str:
     request = draft.request
     if not request.prompt.strip() and draft.take.own("prompt") is None:
         before = spoken(source) or (source.request.prompt.strip() if source.request is not None else "")
-        text = f"{before} {text}".strip()
+        text = f"{unpriced(before)} {text}".strip()
     factor = getattr(request.parameters, "factor", None)
     zooms = factor is not None and request.operation == "zoom" and "--zoom" not in text
     return f"{_needed(text)} --zoom {factor:g}" if zooms else _needed(text)

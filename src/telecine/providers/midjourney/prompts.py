@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.nouns.request import MediaInput
+from telecine.nouns.parameters import VideoParameters
+from telecine.nouns.request import GenerationRequest, MediaInput
 from telecine.providers.http.body import Draft
 from telecine.wires.midjourney import SPEEDS
 from telecine.wires.midjourney.prompt import read
@@ -20,6 +21,10 @@ _SIZES: Final = {
     "816x1456": "9:16",
 }
 """By size, the proportions that it is made for (docs.midjourney.com, "Image Size & Resolution")."""
+
+_DASHES: Final = ("--", "—")
+_PRICED: Final = frozenset({*SPEEDS, "zoom", "bs", "motion", "r"})
+"""Parameters that change a price, or the number of tasks."""
 
 
 def words(draft: Draft, *more: str) -> str:
@@ -54,14 +59,43 @@ def _ratio(draft: Draft) -> str | None:
 
 def _check(draft: Draft, text: str) -> None:
     """Raise GatewayError for what a prompt may not say, because the request says it, or because it is a price."""
-    names = read(text).names
+    said, low = read(text), text.lower()
     asked = getattr(draft.request.parameters, "speed", None)
-    wrong = next((one for one in SPEEDS if one in names and one != asked), None)
+    wrong = next((one for one in SPEEDS if one != asked and any(f"{dash}{one}" in low for dash in _DASHES)), None)
     if wrong is not None:
         message = f"prompt: '--{wrong}' changes the price; ask for it as the speed."
         raise GatewayError("unsupported_parameter", message, param="prompt")
-    if "r" in names:
+    if "r" in said.names or any(f"{dash}repeat" in low for dash in _DASHES):
         raise invalid("prompt: '--repeat' makes several tasks; send the request as often.", "prompt")
+    if _permutes(text):
+        raise invalid("prompt: '{a, b}' makes several tasks; send the request as often.", "prompt")
+    told = _told(draft.request)
+    for name, value in said.flags:
+        if name in told and value != told[name]:
+            raise invalid(
+                f"prompt: '--{name}' says something else than the request, which is paid for by that.", "prompt"
+            )
+
+
+def _permutes(text: str) -> bool:
+    """Whether a part of it stands for several (docs.midjourney.com, "Permutations")."""
+    return "," in text[text.find("{") : text.rfind("}") + 1].replace("\\,", "") if "{" in text else False
+
+
+def _told(request: GenerationRequest) -> dict[str, str]:
+    """By parameter that a price depends on, what the request says of it."""
+    given, told = request.parameters, dict[str, str]()
+    if isinstance(given, VideoParameters) or request.operation in ("image_to_video", "extend"):
+        told = {"bs": str(request.count), "motion": getattr(given, "motion", None) or "low"}
+    factor = getattr(given, "factor", None)
+    return told | ({"zoom": f"{factor:g}"} if request.operation == "zoom" and factor is not None else {})
+
+
+def unpriced(text: str) -> str:
+    """What was said of one task, without what is said anew of each."""
+    said = read(text)
+    flags = (f"--{name} {value}".rstrip() for name, value in said.flags if name not in _PRICED)
+    return " ".join((*said.pictures, said.text, *flags)).strip()
 
 
 def pictures(draft: Draft) -> list[MediaInput]:
