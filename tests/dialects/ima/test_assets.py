@@ -11,7 +11,7 @@ import pytest
 
 from telecine.dialects.bodies import parse_object
 from telecine.dialects.ima import IMA, IMA_ASSETS
-from telecine.dialects.ima.library import page_of, states_of, understood
+from telecine.dialects.ima.library import group_ids, page_of, states_of, understood
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import parse_asset_id
 from telecine.wires.ima import assets as wire
@@ -234,3 +234,6 @@ def test_pages_and_states_are_bounded() -> None:
     assert states_of(["active", "Processing"]) == ("uploading", "processing", "ready")
     with pytest.raises(GatewayError, match="statuses"):
         states_of(["Gone"])
+    assert group_ids(["group-none"] * 200) == (0,) * 200
+    with pytest.raises(GatewayError, match="group_ids"):
+        group_ids(["group-none"] * 201)

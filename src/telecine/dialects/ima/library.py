@@ -101,7 +101,10 @@ def checked(text: str | None, param: str, most: int) -> str | None:
 
 
 def group_ids(names: Sequence[str] | None) -> tuple[int, ...]:
-    """What is no group's id has no files, and no number either."""
+    """What is no group's id has no files, and no number either. Raises GatewayError for more than a page has."""
+    if names and len(names) > wire.MOST_PAGE:
+        message = f"filters.group_ids: {len(names)} of them; at most {wire.MOST_PAGE}."
+        raise invalid(message, "filters.group_ids")
     return tuple(parse_asset_id(one) or 0 for one in names or ())
 
 

@@ -26,13 +26,15 @@ from telecine.wires.scalars import Number
 _KNOWN: Final = Known.of(ImaProVideoCreateRequest)
 _INNER: Final = Known.of(ImaVideoMetadata)
 _FIRST: Final = ("prompt", "image", "images", "input_reference")
-"""Fields of the first form, in the place of which the second has `content`."""
+_FIRST_NOTES: Final = ("role_mode", "reference_video_urls", "reference_audio_urls")
+"""Fields of the first form, and of its metadata, in the place of which the second has `content`."""
 _ITEMS: Final = {
     "image_url": ("first_frame", "last_frame", "reference_image"),
     "video_url": ("reference_video",),
     "audio_url": ("reference_audio",),
 }
 """By the type of an item of `content`, the roles that it may have, and first the one that it has where it says none."""
+_ITEM: Final = frozenset(ImaContent.__struct_encode_fields__)
 _LIKE: Final = frozenset({"reference", "video", "audio"})
 """Roles of what a video is to be like."""
 _AT_RANDOM: Final = -1
@@ -57,7 +59,8 @@ def parse_video(body: Body, models: Catalogue) -> Parsed:
     unknown |= inner.unknown(_INNER) if inner is not None else {}
     model = said.model or wire.PRO
     if said.content is not None:
-        prompt, media = _content(said)
+        prompt, media = _content(said, notes)
+        _check_items(body.fields["content"])
     else:
         prompt, media = said.prompt or "", _pictures(said, notes, model, models, body) + _references(notes)
     if not prompt.strip() and not media:
@@ -167,10 +170,11 @@ def _references(notes: ImaVideoMetadata) -> list[Source]:
     return found
 
 
-def _content(said: ImaProVideoCreateRequest) -> tuple[str, list[Source]]:
+def _content(said: ImaProVideoCreateRequest, notes: ImaVideoMetadata) -> tuple[str, list[Source]]:
     """The prompt and the media of the second form. Raises GatewayError."""
-    for name in _FIRST:
-        if getattr(said, name) not in (None, []):
+    first = {name: getattr(said, name) for name in _FIRST}
+    for name, value in (first | {f"metadata.{one}": getattr(notes, one) for one in _FIRST_NOTES}).items():
+        if value not in (None, []):
             raise invalid(f"{name}: stands in content; send one of them.", name)
     items = said.content or []
     prompts = [one.text or "" for one in items if one.type == "text"]
@@ -178,6 +182,15 @@ def _content(said: ImaProVideoCreateRequest) -> tuple[str, list[Source]]:
         raise invalid(f"content: {wire.ONE_TEXT}, not {len(prompts)}.", "content")
     media = [_item(one, f"content[{number}]") for number, one in enumerate(items) if one.type != "text"]
     return "".join(prompts), media
+
+
+def _check_items(items: Sequence[dict[str, Any]]) -> None:
+    """Raise GatewayError for a field of an item that nobody here knows, which no upstream would see either."""
+    for number, item in enumerate(items):
+        unknown = next((name for name in item if name not in _ITEM), None)
+        if unknown is not None:
+            at = f"content[{number}].{unknown[:64]}"
+            raise GatewayError("unsupported_parameter", f"{at}: is not known here; leave it out.", param=at)
 
 
 def _item(item: ImaContent, at: str) -> Source:

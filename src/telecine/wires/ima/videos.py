@@ -45,7 +45,7 @@ BILLED: Final = frozenset(
 """Fields that change the price, in `metadata` too."""
 
 
-class ImaLink(msgspec.Struct, kw_only=True):
+class ImaLink(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A link, a `data:` URL or `asset://…`."""
 
     url: str
