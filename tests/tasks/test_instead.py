@@ -259,6 +259,19 @@ async def test_a_draft_is_completed_with_its_mask(tmp_path: Path) -> None:
         assert "a1/in/mask.png" in house.shelf.forgotten, "the client's own, which nothing refers to"
 
 
+async def test_a_mask_of_the_library_is_opened_too_and_stays_there(tmp_path: Path) -> None:
+    async with house_of(tmp_path).opened() as house:
+        first = await imagined(house)
+        asked = follow(first, "inpaint", "a moon", index=4)
+        await made(house, replace(asked, inputs=(replace(MASK, asset_id=7),)))
+        masks = [(one.object_key, one.asset_id) for one in house.provider.sent[-1].request.with_role("mask")]
+        assert masks == [("a1/in/mask.png+hole", None)]
+        assert "a1/in/mask.png" not in house.shelf.forgotten
+        with pytest.raises(GatewayError, match="no URL") as refused:
+            await made(house, replace(asked, inputs=(MediaInput("mask", url="https://example.com/mask.png"),)))
+        assert refused.value.param == "inputs.mask"
+
+
 async def test_a_picture_begins_a_video(tmp_path: Path) -> None:
     async with house_of(tmp_path, (*EDITS,)).opened() as house:
         first = await imagined(house)

@@ -94,11 +94,13 @@ async def brought(context: Context, account_id: int, chosen: Instead) -> Generat
 
 async def _brought(context: Context, account_id: int, chosen: Instead, item: MediaInput) -> list[MediaInput]:
     """What becomes of one input."""
-    if item.object_key is None or item.asset_id is not None:
+    if item.object_key is None:
         return [item]
     picture = next((one for one in chosen.request.inputs if one.role == "image"), item)
     if chosen.opened and item.role == "mask" and picture.width and picture.height:
         return [await context.library.hole(item.object_key, (picture.width, picture.height), account_id)]
+    if item.asset_id is not None:  # a library's, which stays there
+        return [item]
     if chosen.growth is not None:
         roles: tuple[Role, ...] = ("image", "mask")
         return await context.library.canvas(item.object_key, chosen.growth, account_id, roles)
@@ -236,6 +238,8 @@ def _moved(plain: GenerationRequest, picture: MediaInput, _given: ChangeParamete
 def _masked(request: GenerationRequest, found: list[Instead]) -> list[Instead]:
     if not any(request.with_role("mask")):
         raise invalid("A mask is needed: it says which part of the picture is drawn anew.", "inputs.mask")
+    if any(one.object_key is None for one in request.with_role("mask")):  # it is drawn on here
+        raise invalid("The mask has to be sent itself, or be a file of the library: no URL.", "inputs.mask")
     return found
 
 
