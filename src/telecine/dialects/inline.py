@@ -23,8 +23,9 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Role
 _CHUNK: Final = 1024 * 1024
 _MOST_NAME: Final = 200
 """Characters of the name of an input that an error repeats."""
-_KEEPERS: Final = frozenset({"ima"})
-"""Dialects whose upstreams know files as `asset://`, those too that other accounts have put there through us."""
+_KEEPERS: Final = frozenset({"ima", "kling", "midjourney"})
+"""Dialects that IMA's upstreams speak, who know files as `asset://`, those too that other accounts have put there
+through us."""
 _FETCHED: Final = re.compile(r"\A\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
