@@ -10,6 +10,17 @@ import pytest
 from tests.server.live import KEY, OTHER_KEY, LiveServer, eventually
 
 _FILES = '[network]\nallow_private = ["127.0.0.1/32"]\n'
+PRICES = """
+[[prices]]
+model = "chirp-*"
+unit = "track"
+price = 0.10
+
+[[prices]]
+model = "suno_lyrics"
+unit = "call"
+price = 0.01
+"""
 SONG = {"prompt": "[Verse] A paper boat", "mv": "chirp-v4", "title": "Boat", "tags": "folk"}
 
 
@@ -29,7 +40,7 @@ base_url = "{upstream.address}"
 api_key = "{KEY}"
 models = ["chirp-*", "suno_lyrics"]
 options = {{ form = "generate" }}
-"""
+{PRICES}"""
     with LiveServer(tmp_path_factory.mktemp("suno"), channel, speed=20) as found:
         yield found
 
@@ -67,6 +78,8 @@ def test_a_song_goes_on_and_is_put_together(server: LiveServer, upstream: LiveSe
     (whole,) = fed(server, [answer.json["id"]])
     assert whole["status"] == "complete", whole
     assert whole["metadata"]["duration"] == pytest.approx(150.0, abs=1.0)
+    tasks = server.call("GET", "/v1/tasks?limit=3").json["data"]
+    assert [one["cost"]["charged"] for one in tasks] == ["0.100000", "0.200000", "0.200000"], "by the track"
     asked = upstream.call("GET", "/v1/tasks?limit=3").json["data"]
     assert [one["operation"] for one in asked] == ["suno:concat", "music", "music"]
     assert server.call("GET", f"/suno/feed/{first[0]}", key=OTHER_KEY).json == []
@@ -80,6 +93,19 @@ def test_a_song_that_fails_and_one_that_is_refused(server: LiveServer) -> None:
         assert (clip["status"], clip["metadata"]["error_type"]) == ("error", "content_policy")
     answer = server.call("POST", "/suno/generate", {**SONG, "prompt": "la [[refuse:content_policy]]"})
     assert (answer.status, answer.json["error"]["code"]) == (400, "content_policy"), answer
+
+
+def test_music_is_an_operation_of_our_own_api(upstream: LiveServer) -> None:
+    """As long as is asked for, with words or without."""
+    said = {"lyrics": "[Verse] A paper boat", "style": "folk", "title": "Boat"}
+    for parameters, parts in ((said, {"main", "cover", "lyrics"}), ({"instrumental": True}, {"main", "cover"})):
+        body = {"model": "chirp-v4", "operation": "music", "prompt": "a boat", "duration": 3, "parameters": parameters}
+        made = upstream.call("POST", "/v1/tasks", {**body, "count": 2})
+        assert made.status == 200, made
+        task = upstream.ended(made.json["id"])
+        assert (task["status"], {one["part"] for one in task["outputs"]}) == ("succeeded", parts)
+        songs = [one for one in task["outputs"] if one["part"] == "main"]
+        assert [round(one["duration"]) for one in songs] == [3, 3]
 
 
 def test_lyrics(server: LiveServer) -> None:
