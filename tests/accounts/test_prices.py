@@ -148,6 +148,10 @@ def test_what_was_really_made_is_charged() -> None:
         == 40_000
     )
     assert used((Price("call", 5),), Usage(), (output(),), request, 5) == 5
+    assert used((Price("image", 10),), Usage(), (output(),), request, 40) == 40, (
+        "a video by the picture is none for free"
+    )
+    assert used((Price("image", 10),), Usage(), (output(state="lost"),), request, 40) == 0
 
 
 @pytest.mark.parametrize(

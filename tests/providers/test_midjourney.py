@@ -323,7 +323,7 @@ def test_what_a_picture_was_made_with_is_told_again_without_its_price() -> None:
         ),
         (asked("describe", "", inputs=(PICTURE,)), Billed()),
         (following("midjourney:action", parameters=change(custom_id="MJ::Job::PicReader::2")), Billed(count=4)),
-        (following("midjourney:action", parameters=change(custom_id="MJ::BOOKMARK::x")), Billed()),
+        (following("midjourney:action", parameters=change(custom_id="MJ::Outpaint::100::1::x::SOLO")), Billed(count=4)),
         (
             asked("image_to_video", inputs=(FIRST,), parameters=VideoParameters(motion="high")),
             Billed(duration=5.0, resolution="480p", motion="high"),

@@ -12,6 +12,7 @@ from telecine.nouns.ids import UUID
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, Native, Reference
 from telecine.nouns.task import Facts, State
+from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import View
 from telecine.wires.midjourney import Said
 from telecine.wires.midjourney_buttons import Button, read
@@ -154,7 +155,10 @@ async def test_action_draws_a_line_of_a_description_or_describes_again(house: Ho
     for number, words in enumerate(("a paper boat", "two boats", "3 boats", "a harbour"), 1):
         await sent(house, "action", taskId=str(view.task.id), customId=f"MJ::Job::PicReader::{number}")
         assert (house.tasks.created[-1].operation, house.tasks.created[-1].prompt) == ("text_to_image", words)
-    status, told = await sent(house, "action", taskId=str(view.task.id), customId="MJ::Picread::Retry")
+    body = {"taskId": str(view.task.id), "customId": "MJ::Picread::Retry"}
+    answer = await house.call("POST", "/mj/submit/action", json=body, headers={"idempotency-key": "once"})
+    status, told = answer.status_code, answer.json()
+    assert house.tasks.said[-1] == Idempotency("once"), "sent again, it is the same task"
     assert (status, house.tasks.views[int(told["result"])].task.retry_of) == (200, view.task.id)
     assert (await sent(house, "action", taskId=str(view.task.id), customId="MJ::Job::PicReader::5"))[0] == 400
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from telecine.dialects import scalars
+from telecine.dialects.base import idempotency_of
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.call import Call
 from telecine.dialects.inline import Source
@@ -135,7 +136,7 @@ async def pressed(
     Answered."""
     does = press.does if press is not None else "action"
     if does == "describe":
-        raise Answered(await call.edge.tasks.retry(call.principal, source.task.id), existing=False)
+        raise Answered(await _described(call, source), existing=False)
     told = _told(call, wire, unknown, source)
     if press is not None and does == "imagine" and custom_id is None:
         return _line(call, wire, source, press)
@@ -161,6 +162,12 @@ async def pressed(
         grid=True if count > 1 else None,
     )
     return _asking(told, source, does, count=count, parameters=given), []
+
+
+async def _described(call: Call, source: View) -> View:
+    """Its picture described again: a task like its own, and one alone, however often this is sent."""
+    said = idempotency_of(call.request)
+    return await call.edge.tasks.retry(call.principal, source.task.id, idempotency=said)
 
 
 def _told(call: Call, wire: Common, unknown: dict[str, msgspec.Raw], source: View) -> Asked:

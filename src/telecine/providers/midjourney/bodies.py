@@ -10,7 +10,7 @@ from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import Role
 from telecine.providers.base import Source
 from telecine.providers.http.body import Draft
-from telecine.providers.midjourney.presses import button, changed, check_named, draws, spoken, window
+from telecine.providers.midjourney.presses import button, changed, check_named, spoken, window
 from telecine.providers.midjourney.prompts import pictures, unpriced, words
 from telecine.wires import midjourney as wire
 from telecine.wires.midjourney.prompt import read
@@ -171,12 +171,11 @@ def opened(draft: Draft, handle: str) -> tuple[str, Any] | None:
 
 
 def pictures_billed(draft: Draft) -> Billed:
-    """Four pictures, or one that is made larger or gets a face; of a button that nobody knows, as many as are asked
-    for."""
+    """Four pictures, also of a button that nobody knows, which may make so many; or one that is made larger or gets a
+    face."""
     operation, given = draft.request.operation, draft.request.parameters
-    counts = {"upscale": 1, "swap_face": 1, "midjourney:action": wire.GRID if draws(draft.request) else None}
     return Billed(
-        count=counts.get(operation, wire.GRID),
+        count=1 if operation in ("upscale", "swap_face") else wire.GRID,
         speed=_speed(draft),
         style=getattr(given, "style", None) if operation == "upscale" else None,
         factor=getattr(given, "factor", None),

@@ -75,13 +75,6 @@ def check_named(request: GenerationRequest) -> None:
         raise _other(f"says another {wrong} than the request.")
 
 
-def draws(request: GenerationRequest) -> bool:
-    """Whether the button that a request names draws a grid of a line of a description."""
-    custom_id = getattr(request.parameters, "custom_id", None)
-    press = read(custom_id) if custom_id is not None else None
-    return press is not None and press.does == "imagine"
-
-
 def _other(what: str) -> GatewayError:
     return invalid(f"custom_id: {what}", "parameters.custom_id")
 
