@@ -116,8 +116,9 @@ def test_a_large_file_comes_in_parts_and_goes_on_where_it_stopped(server: LiveSe
     assert server.call("PUT", f"{path}/parts/3", b"x", headers=binary).json["error"]["param"] == "number"
     last = server.call("PUT", f"{path}/parts/2", whole[PART:], headers=binary)
     assert last.json == {"number": 2, "bytes": len(PHOTO), "sha256": hashlib.sha256(whole[PART:]).hexdigest()}
-    early = server.call("POST", f"{path}/complete", {})
-    assert (early.status, early.json["error"]["message"]) == (400, "parts: 1 of 2 have not come.")
+    for body in (b"{}", None):
+        early = server.call("POST", f"{path}/complete", body)
+        assert (early.status, early.json["error"]["message"]) == (400, "parts: 1 of 2 have not come.")
     assert [one["number"] for one in server.call("GET", path).json["parts"]] == [2]
     assert server.call("PUT", f"{path}/parts/1", whole[:PART], headers=binary).status == 200
     digest = hashlib.sha256(whole).hexdigest()
@@ -150,6 +151,12 @@ def test_a_full_library_refuses_by_name(server: LiveServer) -> None:
     assert (quota["files"], quota["bytes"], quota["most_bytes"], quota["most_files"]) == (3, 60000000, 60000000, 10000)
     assert server.call("DELETE", f"/v1/assets/{begun.json['id']}", key=key).status == 200
     assert server.call("GET", "/v1/assets/quota", key=key).json["files"] == 2
+
+
+def test_sizes_that_cannot_be_name_their_field(server: LiveServer) -> None:
+    for size, status in ((0, 400), (-1, 400), (2**40, 413)):
+        answer = server.call("POST", "/v1/assets/uploads", {"bytes": size})
+        assert (answer.status, answer.json["error"]["param"]) == (status, "bytes")
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ class Assets:
         limits = self._limits()
         if size is not None and not 0 < size <= limits.asset_size:
             code: ErrorCode = "invalid_request" if size <= 0 else "too_large"
-            raise GatewayError(code, f"size: must be 1 to {limits.asset_size} bytes.", param="size")
+            raise GatewayError(code, f"A file must have 1 to {limits.asset_size} bytes.", param="size")
         asset, quota = await self._new(principal, wanted, limits)
         check(quota, size=size or 0)
         if size is not None:

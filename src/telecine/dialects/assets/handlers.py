@@ -36,8 +36,9 @@ from telecine.dialects.assets.wire import (
 )
 from telecine.dialects.bodies import read_object, typed
 from telecine.dialects.call import Call
+from telecine.dialects.fields import renamed
 from telecine.dialects.lookup import whole
-from telecine.nouns.errors import invalid
+from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.ids import asset_id, group_id, parse_asset_id
 
 LIMIT: Final = 20
@@ -165,7 +166,10 @@ async def begin_upload(call: Call) -> UploadObject:
     """A file that comes in parts. Raises GatewayError."""
     new = typed((await read_object(call.request)).fields, NewUpload)
     wanted = wanted_of(new.name, new.group, new.kind)
-    return upload_object(await call.edge.assets.uploads.create(call.principal, new.bytes, wanted))
+    try:
+        return upload_object(await call.edge.assets.uploads.create(call.principal, new.bytes, wanted))
+    except GatewayError as error:
+        raise renamed(error, {"size": "bytes"}) from None
 
 
 async def read_upload(call: Call) -> UploadObject:
@@ -186,6 +190,8 @@ async def put_part(call: Call) -> Part:
 async def complete_upload(call: Call) -> AssetObject:
     """The file, which is put together. Raises GatewayError."""
     await call.edge.assets.get(call.principal, _asset(call))
-    said = typed((await read_object(call.request)).fields, CompletedUpload)
+    headers = call.request.headers
+    bodiless = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    said = CompletedUpload() if bodiless else typed((await read_object(call.request)).fields, CompletedUpload)
     done = await call.edge.assets.uploads.complete(call.principal, _asset(call), said.sha256)
     return asset_object(done, call.edge.assets)
