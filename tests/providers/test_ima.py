@@ -194,7 +194,8 @@ def change(operation: str, *inputs: MediaInput, prompt: str = "", **said: Any) -
 MASK = given("mask", "m.png")
 MARK = "c0ffee00-0000-4000-8000-000000000000"
 PAN, ZOOM = f"MJ::JOB::pan_left::1::{MARK}::SOLO", f"MJ::CustomZoom::{MARK}"
-TOLD = Facts.of("midjourney", Said(buttons=[Button(PAN, "", "Left"), Button(ZOOM, "", "Zoom")]))
+SQUARE = f"MJ::Outpaint::100::1::{MARK}::SOLO"  # which nobody here knows
+TOLD = Facts.of("midjourney", Said(buttons=[Button(PAN, "", "Left"), Button(ZOOM, "", "Zoom"), Button(SQUARE)]))
 """What a task says that has buttons."""
 
 
@@ -230,7 +231,8 @@ def test_what_midjourney_is_asked_for_becomes(request_: GenerationRequest, body:
     ("request_", "body"),
     [
         (change("pan", direction="left"), {"customId": PAN}),
-        (change("midjourney:action", custom_id=PAN), {"customId": PAN}),
+        (change("midjourney:action", custom_id=SQUARE), {"customId": SQUARE}),
+        (change("pan", custom_id=PAN, direction="left"), {"customId": PAN}),
         (change("zoom", factor=1.7), {"customId": ZOOM, "prompt": "a boat --zoom 1.7"}),
         (change("zoom", prompt="a ship", factor=1.7), {"customId": ZOOM, "prompt": "a ship --zoom 1.7"}),
     ],
@@ -250,6 +252,8 @@ def test_what_has_buttons_is_asked_for_by_them(request_: GenerationRequest, body
         (change("upscale"), Source("grid-1", image()), "parameters.index"),
         (change("midjourney:action"), SOURCE, "operation"),
         (change("midjourney:action", custom_id=PAN), SOURCE, "parameters.custom_id"),
+        (change("midjourney:action", custom_id=PAN), replace(SOURCE, facts=TOLD), "parameters.custom_id"),
+        (change("reroll", custom_id=PAN), replace(SOURCE, facts=TOLD), "parameters.custom_id"),
         (change("midjourney:action", custom_id="MJ::x"), replace(SOURCE, facts=TOLD), "parameters.custom_id"),
         (change("upscale"), replace(SOURCE, facts=TOLD), "source"),
     ],

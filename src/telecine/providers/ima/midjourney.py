@@ -19,7 +19,7 @@ from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, Vend
 from telecine.providers.http.getters import at, rows
 from telecine.providers.ima.answers import KEPT
 from telecine.providers.midjourney import MIDJOURNEY, answers, bodies
-from telecine.providers.midjourney.presses import SAID, button, index_of, window
+from telecine.providers.midjourney.presses import SAID, button, check_named, index_of, window
 from telecine.providers.midjourney.prompts import words
 from telecine.providers.take import Take
 from telecine.wires import midjourney as wire
@@ -56,6 +56,7 @@ def _change(draft: Draft) -> None:
         raise invalid("IMA does this with a picture of its own alone; name its task as the source.", "source")
     if request.operation == "inpaint" and not any(request.with_role("mask")):
         raise invalid("Midjourney needs a mask of what is to be drawn anew.", "inputs.mask")
+    check_named(request)
     if source is None:  # nobody has asked yet what it is
         return
     custom_id = button(request, source)
