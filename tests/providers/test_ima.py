@@ -194,8 +194,8 @@ def change(operation: str, *inputs: MediaInput, prompt: str = "", **said: Any) -
 MASK = given("mask", "m.png")
 MARK = "c0ffee00-0000-4000-8000-000000000000"
 PAN, ZOOM = f"MJ::JOB::pan_left::1::{MARK}::SOLO", f"MJ::CustomZoom::{MARK}"
-SQUARE = f"MJ::Outpaint::100::1::{MARK}::SOLO"  # which nobody here knows
-TOLD = Facts.of("midjourney", Said(buttons=[Button(PAN, "", "Left"), Button(ZOOM, "", "Zoom"), Button(SQUARE)]))
+MAKE_SQUARE = f"MJ::Outpaint::100::1::{MARK}::SOLO"  # which nobody here knows
+TOLD = Facts.of("midjourney", Said(buttons=[Button(PAN, "", "Left"), Button(ZOOM, "", "Zoom"), Button(MAKE_SQUARE)]))
 """What a task says that has buttons."""
 
 
@@ -231,7 +231,7 @@ def test_what_midjourney_is_asked_for_becomes(request_: GenerationRequest, body:
     ("request_", "body"),
     [
         (change("pan", direction="left"), {"customId": PAN}),
-        (change("midjourney:action", custom_id=SQUARE), {"customId": SQUARE}),
+        (change("midjourney:action", custom_id=MAKE_SQUARE), {"customId": MAKE_SQUARE}),
         (change("pan", custom_id=PAN, direction="left"), {"customId": PAN}),
         (change("zoom", factor=1.7), {"customId": ZOOM, "prompt": "a boat --zoom 1.7"}),
         (change("zoom", prompt="a ship", factor=1.7), {"customId": ZOOM, "prompt": "a ship --zoom 1.7"}),
