@@ -6,7 +6,19 @@ import uuid
 
 import pytest
 
-from telecine.nouns.ids import EPOCH_MS, ID_FORMS, MAX_ID, RANDOM_BITS, IdForm, parse_task_id
+from telecine.nouns.ids import (
+    EPOCH_MS,
+    ID_FORMS,
+    MAX_ID,
+    RANDOM_BITS,
+    IdForm,
+    clip_id,
+    parse_clip_id,
+    parse_task_id,
+    reference_to,
+    uuid_form,
+)
+from telecine.nouns.reference import Reference
 
 NOW = 1763700000.0
 IDS = (
@@ -61,3 +73,19 @@ def test_what_is_no_id_of_ours_is_none(text: str) -> None:
 def test_thirteen_digits_are_base_32() -> None:
     assert parse_task_id("0000000000010") == 32
     assert parse_task_id("0000000000000010") == 10
+
+
+@pytest.mark.parametrize("task", [*IDS, MAX_ID])
+@pytest.mark.parametrize("item", [0, 1, 254])
+def test_a_clip_is_named_before_it_is_made(task: int, item: int) -> None:
+    name = clip_id(task, item)
+    assert (str(uuid.UUID(name)), parse_clip_id(name.upper()), parse_task_id(name)) == (name, (task, item), None)
+    assert reference_to(name, "clip") == Reference(task=task, item=item, upstream_id=name, kind="clip")
+    assert reference_to(name, "clip").said == Reference(upstream_id=name, kind="clip")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "01", "0d3bcf4c-8a0b-4d2e-9c0e-000000000001", uuid_form(77), "06xx11d95wm5j", "7701"]
+)
+def test_what_is_no_clip_of_ours_is_none(text: str) -> None:
+    assert parse_clip_id(text) is None
