@@ -303,10 +303,19 @@ def test_what_is_wrong_is_refused_by_name(path: str, body: dict[str, Any], param
         ("a\n--STYLIZE 50 --tile", Prompt("a", (), (("s", "50"), ("tile", "")))),
         (f"{URL} {URL}\tb", Prompt("b", (URL, URL))),
         (f"a {URL}", Prompt(f"a {URL}")),
+        (f"{URL} --v 7", Prompt("", (URL,), (("v", "7"),))),
     ],
 )
 def test_a_prompt_is_taken_apart(text: str, expected: Prompt) -> None:
     assert read(text) == expected
+
+
+def test_a_prompt_without_end_is_read_in_no_time_and_refused() -> None:
+    text = "asset://a " * 100_000
+    assert len(read(text + "b").pictures) == 100_000
+    with pytest.raises(GatewayError, match="at most") as raised:
+        asked(IMAGINE, {"prompt": text})
+    assert raised.value.param == "prompt"
 
 
 async def test_a_submit_is_answered_with_the_id_of_its_task() -> None:

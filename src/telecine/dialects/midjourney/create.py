@@ -34,6 +34,8 @@ DIALECT: Final = "midjourney"
 STATE: Final = "state"
 """Under what name among a task's metadata the client's `state` is kept."""
 _MOST_STATE: Final = 512
+_MOST_PROMPT: Final = 32_000
+"""Characters, with its parameters; no model takes more words. What is read here, word by word, is read at once."""
 _SAID: Final = frozenset({"ar", "seed", "no", "niji", *SPEEDS})
 """Parameters of a prompt that any provider can be told."""
 
@@ -160,7 +162,10 @@ def pictures(texts: Sequence[str] | None, param: str, role: Role) -> list[Source
 
 
 def check_words(call: Call, prompt: str) -> None:
-    """Raise GatewayError where a prompt holds a URL that we would never fetch: its upstream would, in our name."""
+    """Raise GatewayError where a prompt is longer than any, or holds a URL that we would never fetch: its upstream
+    would, in our name."""
+    if len(prompt) > _MOST_PROMPT:
+        raise invalid(f"prompt: has {len(prompt)} characters; at most {_MOST_PROMPT}.", "prompt")
     ours = {url for url in read(prompt).pictures if _is_ours(call, url)}
     for word in prompt.split():
         if is_url(word) and word not in ours:

@@ -11,6 +11,7 @@ import msgspec
 
 _FLAG: Final = re.compile(r"(?:^|(?<=\s))(?:--|—)(?=[A-Za-z])")
 _SPACE: Final = re.compile(r"\s+")
+_WORD: Final = re.compile(r"\S+")
 _PICTURES: Final = ("http://", "https://", "asset://")
 """How a picture before the words begins; the last is ours."""
 LONG: Final = {
@@ -54,12 +55,9 @@ class Prompt(msgspec.Struct, frozen=True):
 def read(prompt: str) -> Prompt:
     """`prompt` taken apart."""
     text, *flags = _FLAG.split(prompt)
-    words = _SPACE.split(text.strip())
-    urls = list(takewhile(lambda word: word[:8].lower().startswith(_PICTURES), words))
-    rest = text.strip()
-    for url in urls:
-        rest = rest.removeprefix(url).lstrip()
-    return Prompt(rest, tuple(urls), tuple(_named(flag) for flag in flags))
+    found = list(takewhile(lambda word: word[0][:8].lower().startswith(_PICTURES), _WORD.finditer(text)))
+    rest = text[found[-1].end() if found else 0 :].strip()
+    return Prompt(rest, tuple(word[0] for word in found), tuple(_named(flag) for flag in flags))
 
 
 def _named(flag: str) -> tuple[str, str]:
