@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from telecine.accounts.principal import Principal
 from telecine.assets.asset import Changes, Filter, GroupChanges, Wanted
+from telecine.assets.library import AT_ONCE
+from telecine.dialects.assets.adding import added
 from telecine.media.links import Signer
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput
@@ -200,6 +207,27 @@ async def test_a_body_that_cannot_fit_is_not_read_to_its_end(house: House) -> No
     error = await refused(house.assets.add(ME, chunked(MP4), Wanted(), size=5012))
     assert (error.code, error.param) == ("permission", "quota")
     assert (await house.assets.quota(ME)).bytes == len(PNG)
+
+
+async def test_one_account_sends_so_many_files_at_once(house: House) -> None:
+    read: list[Principal] = []
+
+    def call(who: Principal) -> Any:
+        async def receive() -> dict[str, Any]:
+            read.append(who)
+            return {"type": "http.request", "body": PNG, "more_body": False}
+
+        request = Request({"type": "http", "headers": [(b"content-type", b"image/png")]}, receive)
+        edge = SimpleNamespace(assets=house.assets)
+        return SimpleNamespace(request=request, principal=who, edge=edge, query=lambda _: None)
+
+    async with AsyncExitStack() as held:
+        for _ in range(AT_ONCE):
+            await held.enter_async_context(house.assets.sending(ME))
+        waiting = asyncio.create_task(added(call(ME)))
+        assert (await added(call(OTHER))).account_id == 2
+        assert read == [OTHER]
+    assert (await waiting).account_id == 1
 
 
 async def test_links_are_signed_and_end_with_the_file(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,10 +29,13 @@ from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import IdSource
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Output
+from telecine.shares import Shares
 from telecine.store import tables
 from telecine.store.database import Database
 from telecine.store.inserts import DRAWS
 
+AT_ONCE: Final = 32
+"""Files that are sent at the same time, by one account alone."""
 _A: Final = tables.assets
 _UNREADY: Final = {
     "uploading": "is still being uploaded",
@@ -64,6 +68,13 @@ class Assets:
         self._clock = clock
         self._ids = ids
         self._limits = limits
+        self._sent: Shares[int] = Shares(AT_ONCE)
+        """By account."""
+
+    def sending(self, principal: Principal) -> AbstractAsyncContextManager[None]:
+        """A place, waited for, among those that send files: these lie on the disk before they are counted, and no
+        account is to fill it with what may never be."""
+        return self._sent.place(principal.account_id)
 
     async def add(
         self,

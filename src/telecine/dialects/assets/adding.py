@@ -35,11 +35,14 @@ async def added(call: Call) -> Asset:
     """The file that the request brings, or names. Raises GatewayError."""
     request = call.request
     if is_form(request):
-        return await _from_form(call)
+        async with call.edge.assets.sending(call.principal):
+            return await _from_form(call)
     if request.headers.get("content-type", "").strip().lower().startswith(_BINARY):
         allow(call, call.edge.assets.most_size + _OVERHEAD)
         wanted = wanted_of(call.query("name"), call.query("group"), call.query("kind"))
-        return await call.edge.assets.add(call.principal, request.stream(), wanted, param="body", size=_length(call))
+        library = call.edge.assets
+        async with library.sending(call.principal):
+            return await library.add(call.principal, request.stream(), wanted, param="body", size=_length(call))
     for name in ("name", "group", "kind"):
         if call.query(name) is not None:
             raise invalid(f"{name}: say it in the body.", name)

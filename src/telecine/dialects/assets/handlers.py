@@ -184,7 +184,8 @@ async def put_part(call: Call) -> Part:
     uploads = call.edge.assets.uploads
     size = await uploads.expected(call.principal, _asset(call), number)
     allow(call, size + 1)  # what is more is then refused by the number of the part
-    return await uploads.put(call.principal, _asset(call), number, call.request.stream())
+    async with call.edge.assets.sending(call.principal):
+        return await uploads.put(call.principal, _asset(call), number, call.request.stream())
 
 
 async def complete_upload(call: Call) -> AssetObject:
