@@ -116,6 +116,7 @@ async def test_mj_change(house: House, body: dict[str, Any], operation: str, mor
     [
         (IMAGINE, {}, 400, "prompt"),
         (BLEND, {"base64Array": [URL]}, 400, "base64Array"),
+        (BLEND, {"base64Array": [URL, URL], "prompt": "a --sref http://127.0.0.1/x"}, 400, "prompt"),
         (CHANGE, {"action": "UPSCALE", "index": 1, "taskId": "1"}, 404, "taskId"),
         (CHANGE, {"index": 1}, 400, "action"),
         (CHANGE, {"action": "MELT", "index": 1}, 400, "action"),

@@ -15,7 +15,7 @@ from telecine.dialects.bodies import Body, present
 from telecine.dialects.call import Call
 from telecine.dialects.document import More, Query
 from telecine.dialects.midjourney.buttons import buttons_of
-from telecine.dialects.midjourney.create import DIALECT, parse_blend, parse_imagine, read_body
+from telecine.dialects.midjourney.create import DIALECT, check_words, parse_blend, parse_imagine, read_body
 from telecine.dialects.midjourney.image import image, image_link
 from telecine.dialects.midjourney.press import Answered, followed, parse_action, pressed, windowed
 from telecine.dialects.midjourney.render import FIELDS, Refused, action_of, status_word
@@ -87,6 +87,7 @@ def parse_imagining(call: Call, body: Body) -> Parsed:
 def parse_blending(call: Call, body: Body) -> Parsed:
     """Pictures made one, as a prompt says. Raises GatewayError naming the field."""
     wire, _ = read_body(body, MjBlend)
+    check_words(call, wire.prompt or "")
     fields = {name: value for name, value in body.fields.items() if name != "prompt"}
     request, media = parse_blend(call, Body(fields))
     return replace(request, prompt=wire.prompt or ""), media
