@@ -250,6 +250,7 @@ def test_what_has_buttons_is_asked_for_by_them(request_: GenerationRequest, body
         (change("upscale", style="subtle"), SOURCE, "parameters.style"),
         (change("upscale", prompt="more"), SOURCE, "prompt"),
         (change("upscale"), Source("grid-1", image()), "parameters.index"),
+        (change("inpaint", MASK), Source("grid-1", image()), "parameters.index"),
         (change("midjourney:action"), SOURCE, "operation"),
         (change("midjourney:action", custom_id=PAN), SOURCE, "parameters.custom_id"),
         (change("midjourney:action", custom_id=PAN), replace(SOURCE, facts=TOLD), "parameters.custom_id"),

@@ -83,7 +83,8 @@ def _action(draft: Draft, source: Source, *, spoken: bool) -> dict[str, Any]:
         message = "What this follows up has no buttons, and IMA has no action that does it like that."
         raise GatewayError("unsupported_parameter", message, param=param)
     index = index_of(request, source)
-    if index is None and request.operation not in ("reroll", "inpaint"):
+    alone = request.operation == "inpaint" and source.request is not None and source.request.operation == "upscale"
+    if index is None and request.operation != "reroll" and not alone:
         raise invalid("index: says which of the pictures is meant, from 1.", "parameters.index")
     return {"action": word, "index": index or 1}
 
