@@ -177,9 +177,8 @@ def test_what_a_full_run_must_have_survived(event: str) -> None:
     assert broken(full=True, happened=less | {event: 0}) == {"things that had to happen, and did not": 1}
 
 
-def test_most_jobs_have_to_succeed() -> None:
-    unknown = [case(f"u{number}", tasks=[GONE], jobs=[LOST], asked=OPENAI) for number in range(6)]
-    assert broken(*unknown) == {}
-    assert broken(*unknown, case("u7", tasks=[GONE], jobs=[LOST], asked=OPENAI)) == {
-        "things that had to happen, and did not": 1
-    }
+@pytest.mark.parametrize(("full", "few"), [(True, 6), (False, 21)])
+def test_most_jobs_have_to_succeed(full: bool, few: int) -> None:
+    unknown = [case(f"u{number}", tasks=[GONE], jobs=[LOST], asked=OPENAI) for number in range(few + 1)]
+    assert broken(*unknown[:-1], full=full) == {}
+    assert broken(*unknown, full=full) == {"things that had to happen, and did not": 1}

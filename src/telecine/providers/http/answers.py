@@ -193,7 +193,7 @@ def pinged(vendor: Vendor, reply: Reply, channel: Channel) -> str:
     if said is not None and (fine or _objects(reply, vendor.known)):
         return f"HTTP {status}{scrubbed(vendor.pinged(said), channel)}"
     if told is None:
-        if status not in (401, 403):
+        if status not in (401, 403) or reply.body.lstrip().startswith(b"<"):  # some page of something in between
             raise GatewayError("upstream_failed", f"HTTP {status}: not readable")
         told = Complaint()
     theirs = status in (401, 403) or any(vendor.words.get(one) is THEIR_ACCOUNT for one in told.words)
