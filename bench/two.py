@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from telecine.clock import SystemClock
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
-from telecine.providers.base import Accepted
+from telecine.providers.outcomes import Accepted
 from telecine.store import tables
 from telecine.tasks.writes import Mark
 from tests.postgres import create, running

@@ -17,7 +17,7 @@ from telecine.accounts.spending import check_budget, month_of
 from telecine.config import AccountConfig, ChannelConfig, KeyConfig, Limits, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.rate import Rate, Window, Windows, rate_of
-from telecine.providers.base import Failed, Running
+from telecine.providers.outcomes import Failed, Running
 from tests.clock import HandClock
 from tests.tasks.scripted import SEAL, House, refusal, text_to_video
 

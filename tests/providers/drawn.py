@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from PIL import Image
 
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
-from telecine.providers.base import Accepted, Channel, Failed, Job, Source, Submission, Succeeded
+from telecine.providers.base import Channel, Job, Source, Submission
+from telecine.providers.outcomes import Accepted, Failed, Succeeded
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.workers import Workers
 from tests.clock import HandClock

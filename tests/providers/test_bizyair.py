@@ -14,23 +14,21 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, Submission
+from telecine.providers.bizyair import BIZYAIR, BizyairOptions
+from telecine.providers.http import HttpProvider
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Finished,
-    Job,
     NotCancellable,
     NotFound,
     Refused,
     Running,
-    Submission,
     Succeeded,
     Unknown,
     Unreadable,
 )
-from telecine.providers.bizyair import BIZYAIR, BizyairOptions
-from telecine.providers.http import HttpProvider
 from telecine.wires.bizyair import CostTimes, Output
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf

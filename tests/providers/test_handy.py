@@ -7,20 +7,12 @@ import json
 import pytest
 
 from telecine.net.client import Reply
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Found,
-    LookUpOutcome,
-    SubmitOutcome,
-    Succeeded,
-    Unknown,
-    Unreadable,
-)
+from telecine.providers.base import Channel
 from telecine.providers.http.answers import polled, submitted
 from telecine.providers.http.facts import BEHIND, Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Accepted, Found, LookUpOutcome, SubmitOutcome, Succeeded, Unknown, Unreadable
 from tests.providers.stand_ins import NOW
 
 CHANNEL = Channel("c", "https://upstream.example")

@@ -15,30 +15,26 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference, Role
 from telecine.nouns.task import Facts, Tokens
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Failed,
-    Finished,
-    Found,
-    Job,
-    NotCancellable,
-    NotFound,
-    Provider,
-    Refused,
-    Running,
-    Source,
-    Submission,
-    SubmitOutcome,
-    Succeeded,
-    Unknown,
-    Unreadable,
-)
+from telecine.providers.base import Channel, Job, Provider, Source, Submission
 from telecine.providers.http import provider_of
 from telecine.providers.http.answers import polled, submitted
 from telecine.providers.http.body import translate
 from telecine.providers.ima import IMA
 from telecine.providers.ima.options import ImaOptions
+from telecine.providers.outcomes import (
+    Accepted,
+    Failed,
+    Finished,
+    Found,
+    NotCancellable,
+    NotFound,
+    Refused,
+    Running,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+)
 from telecine.wires.midjourney import Said
 from telecine.wires.midjourney_buttons import Button
 from tests.clock import HandClock

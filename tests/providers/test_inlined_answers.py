@@ -14,9 +14,10 @@ from telecine.net.client import Client
 from telecine.net.inlined import LONG, content_of
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Channel, Finished, Refused, Submission, Succeeded, Unknown, UpstreamOutput
+from telecine.providers.base import Channel, Submission
 from telecine.providers.http import HttpProvider
 from telecine.providers.http.facts import Told, Vendor
+from telecine.providers.outcomes import Finished, Refused, Succeeded, Unknown, UpstreamOutput
 from telecine.providers.suno import SUNO
 from tests.clock import HandClock
 from tests.media.fakes import files_in

@@ -15,27 +15,25 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Failed,
-    Found,
-    Job,
-    NeverSent,
-    NotCancellable,
-    NotFound,
-    Refused,
-    Running,
-    Submission,
-    Succeeded,
-    Unknown,
-    Unreadable,
-)
+from telecine.providers.base import Channel, Job, Submission
 from telecine.providers.http import HttpProvider
 from telecine.providers.http.answers import polled
 from telecine.providers.http.body import translate
 from telecine.providers.kling.kling2 import KLING2
 from telecine.providers.known import VENDORS
+from telecine.providers.outcomes import (
+    Accepted,
+    Failed,
+    Found,
+    NeverSent,
+    NotCancellable,
+    NotFound,
+    Refused,
+    Running,
+    Succeeded,
+    Unknown,
+    Unreadable,
+)
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.faults import FOREVER, Fault

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from telecine.net.client import Client
-from telecine.providers.base import Channel, UpstreamOutput
+from telecine.providers.base import Channel
 from telecine.providers.http import HttpProvider, Vendor
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import UpstreamOutput
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW
 from tests.upstreams.files import Answer

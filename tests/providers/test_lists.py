@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from telecine.net.client import Client
-from telecine.providers.base import Accepted, Channel, Failed, Job, Provider, Running, Succeeded
+from telecine.providers.base import Channel, Job, Provider
 from telecine.providers.http import HttpProvider, provider_of
 from telecine.providers.http.facts import HttpOptions
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Accepted, Failed, Running, Succeeded
 from telecine.providers.relay.table import RELAY, RelayOptions
 from tests.clock import HandClock
 from tests.providers.kling.requests import picture

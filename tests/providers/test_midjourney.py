@@ -14,27 +14,24 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, Source, Submission
+from telecine.providers.http import HttpProvider
+from telecine.providers.midjourney import MIDJOURNEY
+from telecine.providers.midjourney.prompts import unpriced
+from telecine.providers.midjourney.table import MidjourneyOptions
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Found,
-    Job,
     NeverSent,
     NotCancellable,
     NotFound,
     Refused,
     Running,
-    Source,
-    Submission,
     Succeeded,
     Unknown,
     Unreadable,
 )
-from telecine.providers.http import HttpProvider
-from telecine.providers.midjourney import MIDJOURNEY
-from telecine.providers.midjourney.prompts import unpriced
-from telecine.providers.midjourney.table import MidjourneyOptions
 from telecine.wires.midjourney import Said
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf

@@ -18,9 +18,10 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native
 from telecine.nouns.task import Tokens, Usage
-from telecine.providers.base import Channel, Finished, Refused, Submission, Unknown, UpstreamOutput
+from telecine.providers.base import Channel, Submission
 from telecine.providers.http import HttpProvider
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Finished, Refused, Unknown, UpstreamOutput
 from telecine.providers.relay.chat import CHAT
 from telecine.wires.openai_images import ImageFacts, ImagesFacts, ImagesUsage, TokenDetails
 from tests.clock import HandClock

@@ -10,11 +10,12 @@ import pytest
 from telecine.net.client import Client
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Accepted, Channel, Refused, Submission, SubmitOutcome, Unknown
+from telecine.providers.base import Channel, Submission
 from telecine.providers.bizyair import BIZYAIR
 from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Accepted, Refused, SubmitOutcome, Unknown
 from telecine.providers.suno import SUNO
 from tests.clock import HandClock
 from tests.providers.kling.requests import submission as kling_submission

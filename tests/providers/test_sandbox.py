@@ -23,22 +23,19 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, ImageParameters, Shot, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.nouns.task import Tokens, Usage
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, Provider, Submission
+from telecine.providers.outcomes import (
     Accepted,
     Cancelled,
-    Channel,
     Failed,
     Found,
-    Job,
     Lost,
     NeverSent,
     NotCancellable,
     NotFound,
     PollOutcome,
-    Provider,
     Refused,
     Running,
-    Submission,
     Succeeded,
     Unreadable,
     UpstreamOutput,

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from telecine.nouns.parameters import ChangeParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, Reference
-from telecine.providers.base import Refused, Source
+from telecine.providers.base import Source
+from telecine.providers.outcomes import Refused
 from tests.providers.drawn import BLUE, RED, Sandbox, asked, frames, near, picture, standing, still
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

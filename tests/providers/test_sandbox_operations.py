@@ -22,7 +22,8 @@ from telecine.nouns.parameters import (
     VideoParameters,
 )
 from telecine.nouns.request import GenerationRequest, Reference
-from telecine.providers.base import Refused, Source
+from telecine.providers.base import Source
+from telecine.providers.outcomes import Refused
 from telecine.wires.openai import Character
 from tests.operations import least
 from tests.providers.drawn import BLUE, RED, VIDEO, Sandbox, asked, frames, heard, near, picture, standing, still

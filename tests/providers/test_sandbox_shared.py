@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.providers.base import Accepted, Cancelled, Running, Submission, Succeeded
+from telecine.providers.base import Submission
+from telecine.providers.outcomes import Accepted, Cancelled, Running, Succeeded
 from telecine.providers.sandbox.jobs import Jobs, SandboxJob
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.workers import Workers

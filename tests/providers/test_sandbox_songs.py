@@ -16,7 +16,8 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import MAIN, Usage
-from telecine.providers.base import Accepted, Channel, Failed, Job, Refused, Running, Source, Submission, Succeeded
+from telecine.providers.base import Channel, Job, Source, Submission
+from telecine.providers.outcomes import Accepted, Failed, Refused, Running, Succeeded
 from telecine.providers.sandbox.provider import SandboxProvider
 from telecine.wires.suno import Clip, Lyrics
 from telecine.workers import Workers

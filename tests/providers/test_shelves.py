@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from telecine.net.client import Client, FetchError
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.providers.base import Channel, NeverSent, Provider, Put, Refused, Submission, Uploaded, no_address
+from telecine.providers.base import Channel, Provider, Put, Submission, Uploaded, no_address
 from telecine.providers.http import provider_of
 from telecine.providers.ima import IMA
 from telecine.providers.ima.options import ImaOptions
+from telecine.providers.outcomes import NeverSent, Refused
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.faults import Act, Fault

@@ -13,22 +13,19 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import MusicParameters
 from telecine.nouns.request import GenerationRequest, Reference
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, Source, Submission
+from telecine.providers.http import FormedProvider
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
-    Job,
     NotCancellable,
     NotFound,
     Refused,
     Running,
-    Source,
-    Submission,
     Succeeded,
     Unknown,
     Unreadable,
 )
-from telecine.providers.http import FormedProvider
 from telecine.providers.suno import SUNO, SunoOptions
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from telecine.net.client import Client
 from telecine.nouns.request import MediaInput
-from telecine.providers.base import Accepted, Channel, Found, Job, NotFound, Running, Unreadable
+from telecine.providers.base import Channel, Job
 from telecine.providers.http import HttpProvider
 from telecine.providers.http.body import params
 from telecine.providers.http.facts import Vendor
 from telecine.providers.kling import KLING
+from telecine.providers.outcomes import Accepted, Found, NotFound, Running, Unreadable
 from tests.clock import HandClock
 from tests.providers.kling.requests import MODEL, URL, submission, text
 from tests.providers.stand_ins import NOW, Shelf

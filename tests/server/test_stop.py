@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from telecine.providers.base import Accepted
+from telecine.providers.outcomes import Accepted
 from tests.server.live import eventually
 from tests.server.process import ServerProcess
 from tests.tasks.scripted import House, text_to_video

@@ -28,25 +28,18 @@ from telecine.nouns.ids import IdSource
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.nouns.task import Output
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, MediaReader, Provider, Submission, Telling, Terms, Traits
+from telecine.providers.outcomes import (
     Accepted,
     CancelOutcome,
-    Channel,
-    Job,
     LookUpOutcome,
-    MediaReader,
     NotCancellable,
     NotFound,
     PollOutcome,
-    Provider,
     ReportOutcome,
     Running,
-    Submission,
     SubmitOutcome,
     Succeeded,
-    Telling,
-    Terms,
-    Traits,
     Unreadable,
     UpstreamOutput,
 )

@@ -16,7 +16,7 @@ from telecine.accounts.terms import ChangedLimits, Changes
 from telecine.config import AccountConfig, Limits, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Tokens, Usage
-from telecine.providers.base import Failed, Finished
+from telecine.providers.outcomes import Failed, Finished
 from telecine.store import tables
 from telecine.tasks.view import Filter, Owner
 from tests.clock import HandClock

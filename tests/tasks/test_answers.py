@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from telecine.media.storage import answer_key
 from telecine.nouns.task import Facts, Tokens, Usage
-from telecine.providers.base import Finished, Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Finished, Succeeded, UpstreamOutput
 from telecine.tasks.outcomes import collecting
 from telecine.tasks.view import Filter
 from tests.tasks.scripted import TRAITS, House, text_to_video

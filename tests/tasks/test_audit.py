@@ -15,7 +15,7 @@ from telecine.accounts.statement import Statement
 from telecine.config import ChannelConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import TaskError
-from telecine.providers.base import Failed, Finished, Refused, Running
+from telecine.providers.outcomes import Failed, Finished, Refused, Running
 from tests.records import snapshot, writing
 from tests.tasks.scripted import DONE, Scripted, refusal, text_to_video
 from tests.tasks.test_money import PRICE, Bank, bank

@@ -12,7 +12,7 @@ import pytest
 from telecine.accounts.principal import Principal
 from telecine.config import AccountConfig, ChannelConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.providers.base import Finished, Refused
+from telecine.providers.outcomes import Finished, Refused
 from telecine.tasks.view import Filter
 from telecine.tasks.writes import Create, Start
 from tests.tasks.scripted import DONE, House, text_to_video

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from telecine.config import ChannelConfig, LimitsConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.providers.base import Accepted, Channel, MediaReader, NeverSent, NotFound, Refused, Submission, Unknown
+from telecine.providers.base import Channel, MediaReader, Submission
+from telecine.providers.outcomes import Accepted, NeverSent, NotFound, Refused, Unknown
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video
 
 pytestmark = pytest.mark.one_process("a circuit is of one process")

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from telecine.config import ChannelConfig, PriceConfig
 from telecine.net.client import FetchError
-from telecine.providers.base import Accepted, Finished, Lost, NotFound, Running, SubmitOutcome, Unknown
+from telecine.providers.outcomes import Accepted, Finished, Lost, NotFound, Running, SubmitOutcome, Unknown
 from telecine.store.batcher import BatchError
 from telecine.store.database import CommitUnknownError
 from telecine.tasks.writes import StaleError, Step

@@ -11,7 +11,7 @@ from telecine.media.storage import content_key, link_to
 from telecine.net.client import FetchError
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.task import Output
-from telecine.providers.base import Accepted, Finished, Found, Succeeded, Unknown, UpstreamOutput
+from telecine.providers.outcomes import Accepted, Finished, Found, Succeeded, Unknown, UpstreamOutput
 from telecine.tasks.outcomes import collecting
 from telecine.tasks.reads import Work
 from tests.tasks.scripted import House, text_to_video

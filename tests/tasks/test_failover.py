@@ -17,7 +17,7 @@ from telecine.config import ChannelConfig, Config, LimitsConfig, PriceConfig
 from telecine.nouns.errors import TaskError
 from telecine.nouns.request import Reference
 from telecine.nouns.task import Task
-from telecine.providers.base import Accepted, Failed, Found, Refused, Running, Unknown
+from telecine.providers.outcomes import Accepted, Failed, Found, Refused, Running, Unknown
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import PROGRESS, Message, Tidings

@@ -15,17 +15,8 @@ from telecine.config import ChannelConfig, LimitsConfig
 from telecine.net.client import FetchError
 from telecine.nouns import catalogue
 from telecine.nouns.task import Output
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Job,
-    MediaReader,
-    PollOutcome,
-    Provider,
-    Refused,
-    Submission,
-    SubmitOutcome,
-)
+from telecine.providers.base import Channel, Job, MediaReader, Provider, Submission
+from telecine.providers.outcomes import Accepted, PollOutcome, Refused, SubmitOutcome
 from telecine.tasks.advance import advance
 from telecine.tasks.engine import Engine
 from telecine.tasks.service import TaskService

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Output
-from telecine.providers.base import Accepted, Finished, Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Accepted, Finished, Succeeded, UpstreamOutput
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import PROGRESS, Message, Tidings
 from tests.records import reading

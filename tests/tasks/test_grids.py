@@ -11,7 +11,7 @@ import pytest
 from telecine.net.client import FetchError
 from telecine.nouns.parameters import ImageParameters
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import Finished, Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Finished, Succeeded, UpstreamOutput
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Message, Tidings
 from tests.tasks.conftest import records

@@ -18,7 +18,7 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import VideoParameters
 from telecine.nouns.request import MediaInput, Native
 from telecine.nouns.task import Task
-from telecine.providers.base import Accepted, Failed, Refused, SubmitOutcome, Unknown
+from telecine.providers.outcomes import Accepted, Failed, Refused, SubmitOutcome, Unknown
 from telecine.store import tables
 from telecine.tasks.idempotency import KEPT_SECONDS, RETRY_SECONDS, Idempotency, Once, fingerprint
 from telecine.tasks.view import Filter, View

@@ -19,7 +19,8 @@ from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ChangeParameters, ExpandParameters, ImageParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
 from telecine.nouns.task import Output, Task
-from telecine.providers.base import Channel, Finished, Provider, Succeeded, UpstreamOutput
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Finished, Succeeded, UpstreamOutput
 from telecine.tasks.candidates import routes_of
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.instead import ways

@@ -13,20 +13,17 @@ from sqlalchemy.exc import OperationalError
 from telecine.config import ChannelConfig, LimitsConfig, ModelMap
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, MediaReader, Submission
+from telecine.providers.outcomes import (
     Accepted,
     Cancelled,
-    Channel,
     Failed,
     Finished,
     Found,
-    Job,
-    MediaReader,
     NeverSent,
     NotFound,
     Refused,
     Running,
-    Submission,
     Unknown,
     Unreadable,
 )

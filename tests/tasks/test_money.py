@@ -22,7 +22,7 @@ from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest, Native
 from telecine.nouns.workflow import Workflow
-from telecine.providers.base import Accepted, Cancelled, Failed, Finished, NeverSent, Refused, Running, Unknown
+from telecine.providers.outcomes import Accepted, Cancelled, Failed, Finished, NeverSent, Refused, Running, Unknown
 from telecine.store import tables
 from telecine.tasks.view import Filter
 from tests.records import reading, writing

@@ -14,7 +14,8 @@ from telecine.net.client import FetchError
 from telecine.nouns.billed import Billed
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.task import Output, Task, Tokens, Usage
-from telecine.providers.base import Channel, Provider, Running, Succeeded, UpstreamOutput
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Running, Succeeded, UpstreamOutput
 from tests.tasks.scripted import Scripted, text_to_video
 from tests.tasks.test_money import Bank, bank
 

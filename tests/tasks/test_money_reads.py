@@ -17,7 +17,7 @@ from telecine.accounts.principal import Bounds, Principal
 from telecine.accounts.statement import Statement
 from telecine.config import AccountConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
-from telecine.providers.base import Failed, Running
+from telecine.providers.outcomes import Failed, Running
 from tests.tasks.scripted import DONE, House, text_to_video
 
 PRICE = PriceConfig("kling-v2-5-turbo", "second", Decimal("0.07"))

@@ -21,7 +21,7 @@ from telecine.accounts.balances import Balances
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import TERMINAL
-from telecine.providers.base import (
+from telecine.providers.outcomes import (
     Accepted,
     Failed,
     Finished,

@@ -17,7 +17,7 @@ from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.money import Price
 from telecine.nouns.task import Task, Tokens, Usage
-from telecine.providers.base import Failed, Finished, Running
+from telecine.providers.outcomes import Failed, Finished, Running
 from telecine.store import tables
 from telecine.tasks.view import Filter
 from tests.records import reading

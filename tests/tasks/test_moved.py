@@ -12,17 +12,14 @@ from msgspec.structs import replace
 from telecine.config import ChannelConfig, Config, PriceConfig
 from telecine.nouns.request import Reference
 from telecine.nouns.task import Task
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, MediaReader, Submission
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Found,
-    Job,
     LookUpOutcome,
-    MediaReader,
     NotFound,
     PollOutcome,
     Running,
-    Submission,
     SubmitOutcome,
     Succeeded,
     Unknown,

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from telecine.config import ChannelConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.task import Facts, Output, Task, Usage
-from telecine.providers.base import Channel, Failed, Finished, Provider, Running, Succeeded, UpstreamOutput
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Failed, Finished, Running, Succeeded, UpstreamOutput
 from telecine.tasks.outcomes import noted
 from telecine.tasks.view import View, results
 from tests.tasks.scripted import House, Shelf, refusal, text_to_video

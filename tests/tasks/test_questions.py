@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import update
 
 from telecine.config import ChannelConfig
-from telecine.providers.base import Accepted, Failed, PollOutcome, Running
+from telecine.providers.outcomes import Accepted, Failed, PollOutcome, Running
 from telecine.store import tables
 from telecine.tasks.writes import Claim, Mark, Rest
 from tests.tasks.scripted import DONE, TRAITS, House, Scripted, refusal, text_to_video

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from telecine.clock import Clock
 from telecine.config import ChannelConfig
-from telecine.providers.base import Finished, Refused
+from telecine.providers.outcomes import Finished, Refused
 from telecine.store import tables
 from telecine.tasks.view import Place, View
 from telecine.tasks.writes import Start

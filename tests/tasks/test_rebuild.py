@@ -15,7 +15,7 @@ from telecine.accounts import audit
 from telecine.config import ChannelConfig, LimitsConfig, PriceConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import Accepted, Failed, Found, Running, Unknown
+from telecine.providers.outcomes import Accepted, Failed, Found, Running, Unknown
 from telecine.store import tables
 from telecine.tasks.view import Filter
 from telecine.tasks.writes import LEASE_SECONDS, Create, Mark

@@ -16,7 +16,8 @@ from telecine.nouns.ids import output_id, reference_to, tsk_id
 from telecine.nouns.parameters import LipSyncParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, Reference
 from telecine.nouns.task import Handle, Task
-from telecine.providers.base import Accepted, Finished, Source, Submission, Succeeded, UpstreamOutput
+from telecine.providers.base import Source, Submission
+from telecine.providers.outcomes import Accepted, Finished, Succeeded, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.writes.forgetting import blank

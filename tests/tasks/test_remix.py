@@ -7,7 +7,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from telecine.nouns.request import Reference
-from telecine.providers.base import Finished, Source
+from telecine.providers.base import Source
+from telecine.providers.outcomes import Finished
 from tests.tasks.scripted import DONE, House, text_to_video
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from telecine.clock import Slip, SystemClock
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import Accepted, Running, Unknown
+from telecine.providers.outcomes import Accepted, Running, Unknown
 from telecine.store import tables
 from telecine.tasks.writes.recovery import free_overdue_slots
 from telecine.tasks.writes.slipped import FARTHEST, bring_back

@@ -16,7 +16,7 @@ from telecine.config import AccountConfig, PriceConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.money import MOST_MICROS, MOST_SUM
 from telecine.nouns.task import Tokens, Usage
-from telecine.providers.base import Finished
+from telecine.providers.outcomes import Finished
 from telecine.store import tables
 from telecine.upkeep.figures import measure
 from tests.records import reading, writing

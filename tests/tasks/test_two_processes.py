@@ -20,7 +20,7 @@ from sqlalchemy.util import await_only
 from telecine.accounts.audit import check
 from telecine.clock import SystemClock
 from telecine.config import AccountConfig, ChannelConfig, LimitsConfig, PriceConfig
-from telecine.providers.base import Accepted
+from telecine.providers.outcomes import Accepted
 from telecine.store import tables
 from telecine.store.locks import NO_LOCKS, Locks
 from telecine.store.pool import Pool

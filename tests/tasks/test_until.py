@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telecine.nouns.task import Output, Task
-from telecine.providers.base import Running
+from telecine.providers.outcomes import Running
 from tests.tasks.scripted import DONE, House, text_to_video
 
 

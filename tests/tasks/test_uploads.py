@@ -14,15 +14,8 @@ from telecine.config import ChannelConfig
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput
-from telecine.providers.base import (
-    Channel,
-    EachAnew,
-    MediaReader,
-    NeverSent,
-    Refused,
-    Submission,
-    Uploaded,
-)
+from telecine.providers.base import Channel, EachAnew, MediaReader, Submission, Uploaded
+from telecine.providers.outcomes import NeverSent, Refused
 from telecine.store import tables
 from tests.records import writing
 from tests.tasks.scripted import TRAITS, House, Scripted, refusal, text_to_video

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 from telecine.config import ChannelConfig
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
-from telecine.providers.base import Accepted, Cancelled, Failed, Unknown, Unreadable
+from telecine.providers.outcomes import Accepted, Cancelled, Failed, Unknown, Unreadable
 from telecine.store import tables
 from telecine.tasks.reads import FARTHEST
 from telecine.tasks.view import Filter, Place

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Task
-from telecine.providers.base import Channel, Job, Running
+from telecine.providers.base import Channel, Job
+from telecine.providers.outcomes import Running
 from telecine.store import tables
 from telecine.store.database import CommitUnknownError
 from telecine.tasks.steps import Steps

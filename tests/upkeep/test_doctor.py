@@ -18,7 +18,7 @@ from telecine.clock import Slip
 from telecine.config import ChannelConfig, ConfigError, PriceConfig
 from telecine.loops import Pulse
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import Unknown, Unreadable
+from telecine.providers.outcomes import Unknown, Unreadable
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.store.sealing import Seal

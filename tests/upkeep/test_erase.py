@@ -20,7 +20,7 @@ from telecine.media.storage import Storage, input_key, output_key
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Facts, Handle, Task
-from telecine.providers.base import Running
+from telecine.providers.outcomes import Running
 from telecine.store import tables
 from telecine.tasks.writes import Mark
 from telecine.tasks.writes.handles import keep_handles

@@ -25,7 +25,7 @@ from telecine.nouns.ids import IdSource
 from telecine.nouns.parameters import Shot, VideoParameters
 from telecine.nouns.request import MediaInput, Native
 from telecine.nouns.task import Facts, Output, Task
-from telecine.providers.base import Failed, Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Failed, Succeeded, UpstreamOutput
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.tasks.writes import forgetting

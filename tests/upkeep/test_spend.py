@@ -15,9 +15,9 @@ from sqlalchemy import func, insert, select, update
 from telecine.config import ChannelConfig, RetentionConfig
 from telecine.media.storage import Storage
 from telecine.net.client import Client
-from telecine.providers.base import Reported
 from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
+from telecine.providers.outcomes import Reported
 from telecine.server.metrics import Metrics
 from telecine.store import tables
 from telecine.upkeep.doctor import findings

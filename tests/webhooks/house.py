@@ -18,7 +18,7 @@ from sqlalchemy import select
 from telecine.net.client import Client
 from telecine.net.guard import AddressPolicy
 from telecine.nouns.ids import IdSource
-from telecine.providers.base import PollOutcome
+from telecine.providers.outcomes import PollOutcome
 from telecine.store import tables
 from telecine.tasks.view import View
 from telecine.webhooks.deliverer import Deliverer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from telecine.providers.base import Running
+from telecine.providers.outcomes import Running
 from telecine.webhooks.deliverer import Deliverer
 from telecine.webhooks.delivery import line_of
 from telecine.webhooks.endpoints import Endpoint

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import IdSource
-from telecine.providers.base import Failed, Refused, Running
+from telecine.providers.outcomes import Failed, Refused, Running
 from telecine.store.sealing import Seal
 from telecine.webhooks.delivery import EVENTS, Message, line_of
 from telecine.webhooks.endpoints import MOST, MOST_OLD, TWO_SECRETS, Endpoints

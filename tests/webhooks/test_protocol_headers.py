@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from telecine.nouns.ids import IdSource
-from telecine.providers.base import Running
+from telecine.providers.outcomes import Running
 from telecine.store import tables
 from telecine.store.sealing import Seal
 from telecine.tasks.view import View

@@ -49,9 +49,8 @@ def insert_asset(
 
 
 def tombstone(connection: Connection, assets: Iterable[Asset], now: float) -> None:
-    """Delete files, locked by now: they count no more, and somebody sees to their bytes. The totals of their accounts are
-    locked in one order by all."""
-    for one in sorted(assets, key=lambda asset: asset.account_id):
+    """Delete files, locked by now: they count no more, and somebody sees to their bytes."""
+    for one in sorted(assets, key=lambda asset: asset.account_id):  # whoever locks several totals does so in this order
         connection.execute(update(_A).where(_A.c.id == one.id).values(deleted_at=now, due=now, url=None))
         add(connection, one.account_id, files=-1, size=-one.bytes, leaving=one.bytes)
 

@@ -16,7 +16,8 @@ from telecine.media.storage import Storage, input_key, linked
 from telecine.net.spool import Spool, Spooled
 from telecine.nouns.request import MediaInput, Role
 from telecine.nouns.task import Output
-from telecine.providers.base import Channel, Provider, UpstreamOutput
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import UpstreamOutput
 from telecine.shares import Shares
 
 DOWNLOADS: Final = 128

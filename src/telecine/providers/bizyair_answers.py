@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 from telecine.nouns.operations import Kind
 from telecine.nouns.task import Facts, Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import file, link, number
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires import bizyair as wire
 
 KEPT: Final = (wire.KEPT_DAYS - 1) * 86400.0

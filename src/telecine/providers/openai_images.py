@@ -19,13 +19,14 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.sizes import is_size, parse_ratio, parse_size, short_side
 from telecine.nouns.task import Facts, Tokens, Usage
-from telecine.providers.base import Succeeded, Traits, UpstreamOutput
+from telecine.providers.base import Traits
 from telecine.providers.complaint import complaint_in
 from telecine.providers.http.answers import link
 from telecine.providers.http.body import Draft
 from telecine.providers.http.events import events
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, later
 from telecine.providers.http.getters import at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.providers.refusal import POLICY, WORDS, about_policy
 from telecine.providers.take import Take
 from telecine.wires import openai_images as wire

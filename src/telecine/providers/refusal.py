@@ -21,8 +21,9 @@ import msgspec
 
 from telecine.net.client import Reply
 from telecine.nouns.errors import ErrorCode, TaskError
-from telecine.providers.base import Channel, Refused, Unknown
+from telecine.providers.base import Channel
 from telecine.providers.complaint import Complaint, complaint_of, text_of
+from telecine.providers.outcomes import Refused, Unknown
 from telecine.providers.scrub import scrubbed
 
 

@@ -12,11 +12,12 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
-from telecine.providers.base import Succeeded, Traits
+from telecine.providers.base import Traits
 from telecine.providers.complaint import text, word
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Objection, Op, Status, Told, Vendor, strip
 from telecine.providers.http.getters import at
+from telecine.providers.outcomes import Succeeded
 from telecine.providers.suno_songs import CONCAT, KEPT, MUSIC, clips_of, joined, outputs_of, song, words_of
 from telecine.wires import suno, suno_feed
 from telecine.wires.suno_feed import DONE, FAILED, QUEUED, RUNNING

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from telecine.nouns.errors import invalid
 from telecine.nouns.task import MAIN, Facts, Usage
-from telecine.providers.base import Source, Succeeded, UpstreamOutput
+from telecine.providers.base import Source
 from telecine.providers.complaint import word
 from telecine.providers.http.answers import file, total
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Told, later
 from telecine.providers.http.getters import at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires import suno as wire
 from telecine.wires.suno import CLIPS
 

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from telecine.media.storage import answer_key
-from telecine.providers.base import Finished
+from telecine.providers.outcomes import Finished
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 

@@ -21,7 +21,8 @@ from telecine.nouns.errors import TaskError
 from telecine.nouns.money import MOST_MICROS, amount_of
 from telecine.nouns.operations import makes_of
 from telecine.nouns.task import Output, Task, Usage
-from telecine.providers.base import Channel, Job, Provider, Succeeded
+from telecine.providers.base import Channel, Job, Provider
+from telecine.providers.outcomes import Succeeded
 from telecine.tasks.contents import content_keys, drop, settled
 from telecine.tasks.context import Context
 from telecine.tasks.ending import charged, fail, released

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from telecine.media.storage import content_key, link_to, linked
 from telecine.net.spool import Spooled
 from telecine.nouns.task import Output
-from telecine.providers.base import Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.outcomes import MOST_OUTPUTS
 from telecine.tasks.reads import Work

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.task import Attempt
-from telecine.providers.base import Failed
+from telecine.providers.outcomes import Failed
 from telecine.tasks.candidates import candidates
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, fail, slot_of

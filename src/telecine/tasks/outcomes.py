@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from telecine.nouns.task import MAIN, Attempt, Output, Task, link_of
-from telecine.providers.base import MOST_LINK, Channel, Provider, Running, Succeeded, Traits, UpstreamOutput
+from telecine.providers.base import MOST_LINK, Channel, Provider, Traits
+from telecine.providers.outcomes import Running, Succeeded, UpstreamOutput
 from telecine.tasks.context import Context
 from telecine.tasks.ending import closed, slot_of
 from telecine.tasks.pace import asked, together

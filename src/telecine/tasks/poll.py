@@ -11,16 +11,15 @@ from msgspec.structs import replace
 
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Attempt
-from telecine.providers.base import (
+from telecine.providers.base import Job, Provider
+from telecine.providers.outcomes import (
     Cancelled,
     Failed,
     Found,
-    Job,
     Lost,
     NotCancellable,
     NotFound,
     PollOutcome,
-    Provider,
     Running,
     Succeeded,
     Unreadable,

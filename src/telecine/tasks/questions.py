@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 from msgspec.structs import replace
 
-from telecine.providers.base import Channel, PollOutcome, Provider, Running, Traits
+from telecine.providers.base import Channel, Provider, Traits
+from telecine.providers.outcomes import PollOutcome, Running
 from telecine.tasks.context import Context
 from telecine.tasks.outcomes import seen, wait_after
 from telecine.tasks.poll import answered, heard

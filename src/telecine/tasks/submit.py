@@ -12,18 +12,8 @@ from msgspec.structs import replace
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.task import Attempt
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Finished,
-    MediaReader,
-    NeverSent,
-    Provider,
-    Refused,
-    Submission,
-    SubmitOutcome,
-    Unknown,
-)
+from telecine.providers.base import Channel, MediaReader, Provider, Submission
+from telecine.providers.outcomes import Accepted, Finished, NeverSent, Refused, SubmitOutcome, Unknown
 from telecine.tasks.answers import kept
 from telecine.tasks.contents import taken
 from telecine.tasks.context import Context

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from telecine.nouns.task import State
-from telecine.providers.base import Job, PollOutcome
+from telecine.providers.base import Job
+from telecine.providers.outcomes import PollOutcome
 from telecine.store import tables
 
 

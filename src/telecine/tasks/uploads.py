@@ -8,7 +8,8 @@ from typing import Final
 
 from telecine.nouns.request import MediaInput
 from telecine.nouns.task import Attempt
-from telecine.providers.base import EachAnew, NeverSent, Put, Refused, Uploaded
+from telecine.providers.base import EachAnew, Put, Uploaded
+from telecine.providers.outcomes import NeverSent, Refused
 from telecine.tasks.context import Context
 from telecine.tasks.writes.uploads import Where, find_upload, forget_upload, keep_upload
 

@@ -21,7 +21,8 @@ from sqlalchemy import Connection, and_, func, insert, or_, select
 from telecine.clock import Clock
 from telecine.loops import Loop
 from telecine.nouns.money import MICROS, units_of
-from telecine.providers.base import Reported, ReportOutcome, Telling, Unreadable
+from telecine.providers.base import Telling
+from telecine.providers.outcomes import Reported, ReportOutcome, Unreadable
 from telecine.routing.router import Router
 from telecine.store import tables
 from telecine.store.database import Database

@@ -25,7 +25,7 @@ from telecine.nouns import catalogue
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import tsk_id
 from telecine.nouns.task import Status
-from telecine.providers.base import Failed, Running
+from telecine.providers.outcomes import Failed, Running
 from telecine.server.run import address_of, bind
 from tests.clock import HandClock
 from tests.dialects.house import REQUEST_ID, FakeAccounts, FakeMedia

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from telecine.net.client import FetchError
-from telecine.providers.base import Accepted, Channel, Succeeded, UpstreamOutput
+from telecine.providers.base import Channel
 from telecine.providers.comfyui import ComfyProvider
+from telecine.providers.outcomes import Accepted, Succeeded, UpstreamOutput
 from tests.providers.comfyui.requests import job, submission
 from tests.providers.stand_ins import Shelf
 from tests.upstreams.comfyui import FakeComfy, Fault

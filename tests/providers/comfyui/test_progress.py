@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from telecine.providers.base import Accepted, Channel, Running, Succeeded
+from telecine.providers.base import Channel
 from telecine.providers.comfyui import ComfyProvider
+from telecine.providers.outcomes import Accepted, Running, Succeeded
 from tests.clock import HandClock
 from tests.providers.comfyui.conftest import channel_of
 from tests.providers.comfyui.requests import job, submission

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import (
+from telecine.providers.base import Channel
+from telecine.providers.comfyui import ComfyProvider
+from telecine.providers.outcomes import (
     Accepted,
     Cancelled,
-    Channel,
     Failed,
     Found,
     Lost,
@@ -21,7 +22,6 @@ from telecine.providers.base import (
     Succeeded,
     Unreadable,
 )
-from telecine.providers.comfyui import ComfyProvider
 from tests.clock import HandClock
 from tests.providers.comfyui.conftest import channel_of
 from tests.providers.comfyui.requests import HANDLE, graph, job, node, submission, workflow

@@ -13,8 +13,9 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput
-from telecine.providers.base import Accepted, Channel, NeverSent, Refused, SubmitOutcome, Unknown
+from telecine.providers.base import Channel
 from telecine.providers.comfyui import ComfyProvider
+from telecine.providers.outcomes import Accepted, NeverSent, Refused, SubmitOutcome, Unknown
 from tests.providers.comfyui.conftest import channel_of
 from tests.providers.comfyui.requests import BOOK, HANDLE, clip, graph, job, node, submission, workflow
 from tests.providers.stand_ins import Shelf

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from telecine.net.client import Reply
-from telecine.providers.base import Channel, Finished, SubmitOutcome, Succeeded, Unknown
+from telecine.providers.base import Channel
 from telecine.providers.http.answers import submitted
 from telecine.providers.kling import KLING
+from telecine.providers.outcomes import Finished, SubmitOutcome, Succeeded, Unknown
 from tests.providers.stand_ins import NOW
 
 FACE = {"face_id": "0", "start_time": 0, "end_time": 5200}

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from telecine.net.client import Client
-from telecine.providers.base import Accepted, Channel, Provider, Running
+from telecine.providers.base import Channel, Provider
 from telecine.providers.http import HttpProvider
 from telecine.providers.kling import KLING
+from telecine.providers.outcomes import Accepted, Running
 from tests.clock import HandClock
 from tests.providers.kling.requests import job, submission
 from tests.providers.stand_ins import NOW, Shelf

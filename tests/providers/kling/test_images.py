@@ -10,9 +10,10 @@ import pytest
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import ExpandParameters, ImageParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
-from telecine.providers.base import Accepted, Channel, Failed, Found, Job, Provider, Running, Succeeded, Unknown
+from telecine.providers.base import Channel, Job, Provider
 from telecine.providers.http.body import Draft, translate
 from telecine.providers.kling import KLING
+from telecine.providers.outcomes import Accepted, Failed, Found, Running, Succeeded, Unknown
 from tests.providers.kling.requests import JPEG, submission
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.kling import FakeKling, Fault

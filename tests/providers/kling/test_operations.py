@@ -8,22 +8,21 @@ from typing import Any, Final
 
 import pytest
 
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Provider
+from telecine.providers.kling import KLING
+from telecine.providers.kling.operation import Row
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Found,
     NeverSent,
     NotFound,
-    Provider,
     Refused,
     Running,
     Succeeded,
     Unknown,
     Unreadable,
 )
-from telecine.providers.kling import KLING
-from telecine.providers.kling.operation import Row
 from tests.providers.kling.operations import HANDLE, POLLED, example, job, submission, title
 from tests.providers.stand_ins import Shelf
 from tests.upstreams.kling import FOREVER, FakeKling, Fault

@@ -9,14 +9,13 @@ import pytest
 
 from telecine.net.client import FetchError
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Found,
     NotCancellable,
     NotFound,
-    Provider,
     Running,
     Succeeded,
     Unreadable,

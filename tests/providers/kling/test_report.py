@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from telecine.providers.base import Channel, Provider, Reported, Unreadable
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Reported, Unreadable
 from tests.providers.stand_ins import NOW
 from tests.upstreams.files import Answer, FileServer
 from tests.upstreams.kling import FakeKling, Fault

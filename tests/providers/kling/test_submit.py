@@ -10,21 +10,20 @@ import pytest
 
 from telecine.net.client import Client, FetchError
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Provider
+from telecine.providers.http import HttpProvider
+from telecine.providers.kling import KLING
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Found,
     NeverSent,
     NotFound,
-    Provider,
     Refused,
     Running,
     Unknown,
     Unreadable,
 )
-from telecine.providers.http import HttpProvider
-from telecine.providers.kling import KLING
 from tests.clock import HandClock
 from tests.providers.kling.requests import FRAME, job, picture, submission
 from tests.providers.stand_ins import Shelf

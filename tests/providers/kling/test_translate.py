@@ -11,7 +11,8 @@ import pytest
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, ImageParameters, Point, Shot, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
-from telecine.providers.base import Accepted, Channel, Provider
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Accepted
 from telecine.wires.kling import BILLED
 from tests.providers.kling.requests import ENCODED, FRAME, JPEG, MODEL, URL, picture, sent, sent_bytes, submission, text
 from tests.providers.stand_ins import Shelf

@@ -7,9 +7,10 @@ import pytest
 
 from telecine.net.client import Client, FetchError
 from telecine.net.guard import AddressPolicy
-from telecine.providers.base import Channel, Provider, Succeeded, UpstreamOutput
+from telecine.providers.base import Channel, Provider
 from telecine.providers.http import HttpProvider
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from tests.clock import HandClock
 from tests.providers.openai.requests import job
 from tests.upstreams.files import Answer, FileServer

@@ -11,16 +11,8 @@ import pytest
 from telecine.net.client import FetchError
 from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.task import Tokens
-from telecine.providers.base import (
-    Channel,
-    Failed,
-    NotCancellable,
-    NotFound,
-    Provider,
-    Running,
-    Succeeded,
-    Unreadable,
-)
+from telecine.providers.base import Channel, Provider
+from telecine.providers.outcomes import Failed, NotCancellable, NotFound, Running, Succeeded, Unreadable
 from tests.providers.openai.requests import job
 from tests.providers.stand_ins import NOW
 from tests.upstreams.files import Answer, FileServer

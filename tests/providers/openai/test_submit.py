@@ -12,20 +12,10 @@ import pytest
 from telecine.net.client import Client, FetchError
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import Reference
-from telecine.providers.base import (
-    Accepted,
-    Channel,
-    Failed,
-    Finished,
-    NeverSent,
-    Provider,
-    Refused,
-    Source,
-    Unknown,
-    Unreadable,
-)
+from telecine.providers.base import Channel, Provider, Source
 from telecine.providers.http import HttpProvider
 from telecine.providers.openai import OPENAI
+from telecine.providers.outcomes import Accepted, Failed, Finished, NeverSent, Refused, Unknown, Unreadable
 from tests.clock import HandClock
 from tests.providers.openai.requests import FRAME, job, picture, submission, text
 from tests.providers.stand_ins import NOW, Shelf

@@ -10,7 +10,8 @@ import pytest
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CameraMove, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Reference
-from telecine.providers.base import Accepted, Channel, Provider, Source
+from telecine.providers.base import Channel, Provider, Source
+from telecine.providers.outcomes import Accepted
 from tests.providers.openai.requests import FRAME, MODEL, PNG, URL, drawn, picture, submission, text
 from tests.providers.stand_ins import Shelf
 from tests.upstreams.openai_videos import FakeOpenAI, FakeVideo

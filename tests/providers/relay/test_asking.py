@@ -9,9 +9,10 @@ import pytest
 
 from telecine.net.client import FetchError, Reply
 from telecine.nouns.errors import GatewayError
-from telecine.providers.base import Accepted, Channel, Finished, Forms, NeverSent, NotFound, Running, Unreadable
+from telecine.providers.base import Channel, Forms
 from telecine.providers.http import FormedProvider
 from telecine.providers.http.forms import serves
+from telecine.providers.outcomes import Accepted, Finished, NeverSent, NotFound, Running, Unreadable
 from telecine.providers.relay.table import RelayOptions
 from tests.clock import HandClock
 from tests.providers.openai.requests import job, submission, text

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from telecine.net.client import Reply
-from telecine.providers.base import Channel, Refused
+from telecine.providers.base import Channel
 from telecine.providers.http.answers import submitted
+from telecine.providers.outcomes import Refused
 from telecine.providers.relay.chat import CHAT, told
 
 FILM = "https://files.example/a.mp4?sign=1"

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from telecine.nouns.request import Reference
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, Provider, Source
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Finished,
-    Job,
     NeverSent,
     NotFound,
-    Provider,
     Refused,
     Running,
-    Source,
     Succeeded,
     Unknown,
     Unreadable,

@@ -10,8 +10,9 @@ import pytest
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.parameters import CharacterParameters, VideoParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Native, Novel, Reference
-from telecine.providers.base import Accepted, Channel, Finished, Provider, Refused, Source, Succeeded
+from telecine.providers.base import Channel, Provider, Source
 from telecine.providers.http.body import translate
+from telecine.providers.outcomes import Accepted, Finished, Refused, Succeeded
 from telecine.providers.relay.chat import CHAT
 from telecine.providers.relay.newapi import NEW_API
 from telecine.providers.relay.official import OFFICIAL

@@ -10,13 +10,14 @@ import msgspec
 from telecine.clock import Clock
 from telecine.net.client import Client, FetchError, Reply
 from telecine.net.forms import Form
-from telecine.providers.base import Channel, NotFound, Unreadable
+from telecine.providers.base import Channel
 from telecine.providers.comfyui.jobs import Seen, State, of_history, of_job, of_queue, ours_in, states_of
 from telecine.providers.complaint import complaint_of
 from telecine.providers.http.answers import decoded
 from telecine.providers.http.body import JSON
 from telecine.providers.http.credentials import bearer
 from telecine.providers.http.facts import strip
+from telecine.providers.outcomes import NotFound, Unreadable
 from telecine.providers.refusal import asked
 
 _AGAIN: Final = 3600.0

@@ -13,11 +13,12 @@ import msgspec
 
 from telecine.nouns.errors import TaskError
 from telecine.nouns.task import Usage
-from telecine.providers.base import Channel, Failed, Succeeded
+from telecine.providers.base import Channel
 from telecine.providers.comfyui.outputs import outputs_of
 from telecine.providers.complaint import text
 from telecine.providers.http.answers import number
 from telecine.providers.http.getters import at
+from telecine.providers.outcomes import Failed, Succeeded
 from telecine.providers.refusal import about_policy
 from telecine.providers.scrub import scrubbed
 

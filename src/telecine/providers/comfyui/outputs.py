@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlencode
 
 from telecine.nouns.kinds import EXTENSIONS, Kind
 from telecine.nouns.text import handy
-from telecine.providers.base import MOST_LINK, UpstreamOutput
+from telecine.providers.base import MOST_LINK
+from telecine.providers.outcomes import UpstreamOutput
 
 BEHIND: Final = "comfyui:"
 """Before the query that names a file: no URL, so that no client is ever shown one that leads into a private network."""

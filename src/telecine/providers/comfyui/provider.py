@@ -15,33 +15,7 @@ from telecine.nouns.errors import ErrorCode, GatewayError
 from telecine.nouns.ids import uuid_form
 from telecine.nouns.request import GenerationRequest
 from telecine.nouns.workflow import OPERATION, TAKEN, billed
-from telecine.providers.base import (
-    Accepted,
-    Cancelled,
-    CancelOutcome,
-    Channel,
-    Failed,
-    Found,
-    Job,
-    LookUpOutcome,
-    Lost,
-    MediaReader,
-    NeverSent,
-    NotCancellable,
-    NotFound,
-    PollOutcome,
-    Provider,
-    Refused,
-    Running,
-    Submission,
-    SubmitOutcome,
-    Succeeded,
-    Terms,
-    Traits,
-    Unknown,
-    Unreadable,
-    UpstreamOutput,
-)
+from telecine.providers.base import Channel, Job, MediaReader, Provider, Submission, Terms, Traits
 from telecine.providers.comfyui.asking import Asking
 from telecine.providers.comfyui.jobs import Seen, ended, extra_of
 from telecine.providers.comfyui.outputs import query_of
@@ -51,6 +25,26 @@ from telecine.providers.comfyui.uploads import MOST_UPLOAD, upload
 from telecine.providers.http.answers import decoded, named
 from telecine.providers.http.body import JSON
 from telecine.providers.http.getters import at
+from telecine.providers.outcomes import (
+    Accepted,
+    Cancelled,
+    CancelOutcome,
+    Failed,
+    Found,
+    LookUpOutcome,
+    Lost,
+    NeverSent,
+    NotCancellable,
+    NotFound,
+    PollOutcome,
+    Refused,
+    Running,
+    SubmitOutcome,
+    Succeeded,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
 from telecine.providers.scrub import scrubbed
 from telecine.providers.take import Take
 

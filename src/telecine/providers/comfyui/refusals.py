@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from telecine.net.client import Reply
 from telecine.nouns.errors import TaskError
-from telecine.providers.base import Channel, Refused, Unknown
+from telecine.providers.base import Channel
 from telecine.providers.comfyui.jobs import title
 from telecine.providers.complaint import text
 from telecine.providers.http.answers import decoded
+from telecine.providers.outcomes import Refused, Unknown
 from telecine.providers.refusal import refusal
 from telecine.providers.scrub import scrubbed
 

@@ -15,10 +15,11 @@ from telecine.net.client import FetchError
 from telecine.net.forms import File, Form
 from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.request import MediaInput
-from telecine.providers.base import Channel, NeverSent, Refused
+from telecine.providers.base import Channel
 from telecine.providers.comfyui.asking import Asking
 from telecine.providers.http.answers import decoded
 from telecine.providers.http.getters import at
+from telecine.providers.outcomes import NeverSent, Refused
 from telecine.providers.refusal import refusal
 
 MOST_UPLOAD: Final = 512 * 1024 * 1024

@@ -16,11 +16,13 @@ from telecine.net.client import Reply
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 from telecine.nouns.operations import Kind
 from telecine.nouns.text import handy
-from telecine.providers.base import (
-    MOST_ID,
-    MOST_LINK,
+from telecine.providers.base import MOST_ID, MOST_LINK, Channel
+from telecine.providers.complaint import Complaint, complaint_in, complaint_of, text
+from telecine.providers.http.body import params
+from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
+from telecine.providers.http.getters import Getter
+from telecine.providers.outcomes import (
     Accepted,
-    Channel,
     Failed,
     Finished,
     Found,
@@ -36,10 +38,6 @@ from telecine.providers.base import (
     Unreadable,
     UpstreamOutput,
 )
-from telecine.providers.complaint import Complaint, complaint_in, complaint_of, text
-from telecine.providers.http.body import params
-from telecine.providers.http.facts import Account, Objection, Op, Told, Vendor
-from telecine.providers.http.getters import Getter
 from telecine.providers.refusal import BETWEEN, POLICY, THEIR_ACCOUNT, about_policy, asked, refusal
 from telecine.providers.scrub import scrubbed
 

@@ -17,10 +17,11 @@ import msgspec
 from telecine.clock import Clock
 from telecine.net.spool import Spooled
 from telecine.nouns.billed import Billed
-from telecine.providers.base import Channel, Succeeded, Telling, Terms, Traits
+from telecine.providers.base import Channel, Telling, Terms, Traits
 from telecine.providers.complaint import Complaint
 from telecine.providers.http.credentials import Sign, bearer
 from telecine.providers.http.getters import Getter
+from telecine.providers.outcomes import Succeeded
 from telecine.providers.refusal import WORDS, Words
 from telecine.providers.take import Take
 

@@ -20,29 +20,23 @@ from telecine.net.client import Client, FetchError, Reply
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import (
-    CancelOutcome,
-    Channel,
-    Forms,
-    Job,
-    LookUpOutcome,
-    MediaReader,
-    NeverSent,
-    NotCancellable,
-    NotFound,
-    PollOutcome,
-    Provider,
-    Refused,
-    Submission,
-    SubmitOutcome,
-    Traits,
-    Unreadable,
-    UpstreamOutput,
-)
+from telecine.providers.base import Channel, Forms, Job, MediaReader, Provider, Submission, Traits
 from telecine.providers.complaint import complaint_of
 from telecine.providers.http.answers import decoded
 from telecine.providers.http.facts import Vendor
 from telecine.providers.http.provider import HttpProvider
+from telecine.providers.outcomes import (
+    CancelOutcome,
+    LookUpOutcome,
+    NeverSent,
+    NotCancellable,
+    NotFound,
+    PollOutcome,
+    Refused,
+    SubmitOutcome,
+    Unreadable,
+    UpstreamOutput,
+)
 
 _NOBODY: Final = "task_00000000000000000000000000"
 """The id of no job."""

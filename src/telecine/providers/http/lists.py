@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from telecine.clock import Clock
 from telecine.net.client import FetchError, Reply
-from telecine.providers.base import Channel, Found, Job, LookUpOutcome, NotFound, PollOutcome, Unreadable
+from telecine.providers.base import Channel, Job
 from telecine.providers.http.answers import judged, listing, named
 from telecine.providers.http.facts import Many, Told, Vendor
+from telecine.providers.outcomes import Found, LookUpOutcome, NotFound, PollOutcome, Unreadable
 
 Ask = Callable[[Channel, str, Any], Awaitable[Reply]]
 """Sends a question (method and path, and a body where it has one). Raises FetchError."""

@@ -15,27 +15,7 @@ from telecine.net.spool import Spool
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import (
-    CancelOutcome,
-    Channel,
-    Found,
-    Job,
-    LookUpOutcome,
-    MediaReader,
-    NeverSent,
-    NotCancellable,
-    NotFound,
-    PollOutcome,
-    Provider,
-    Refused,
-    ReportOutcome,
-    Submission,
-    SubmitOutcome,
-    Traits,
-    Unknown,
-    Unreadable,
-    UpstreamOutput,
-)
+from telecine.providers.base import Channel, Job, MediaReader, Provider, Submission, Traits
 from telecine.providers.http.answers import (
     decoded,
     done,
@@ -52,6 +32,21 @@ from telecine.providers.http.facts import BEHIND, HttpOptions, Many, Op, Vendor
 from telecine.providers.http.files import stream
 from telecine.providers.http.lists import Lists
 from telecine.providers.http.shelves import Filling, names_in
+from telecine.providers.outcomes import (
+    CancelOutcome,
+    Found,
+    LookUpOutcome,
+    NeverSent,
+    NotCancellable,
+    NotFound,
+    PollOutcome,
+    Refused,
+    ReportOutcome,
+    SubmitOutcome,
+    Unknown,
+    Unreadable,
+    UpstreamOutput,
+)
 
 _ANSWERING: Final = 30.0
 """Seconds for the answer to a question."""

@@ -18,10 +18,11 @@ from telecine.net.forms import File, Form
 from telecine.nouns.errors import GatewayError, TaskError
 from telecine.nouns.kinds import EXTENSIONS
 from telecine.nouns.request import MediaInput
-from telecine.providers.base import Channel, MediaReader, NeverSent, Refused, Submission, Uploaded
+from telecine.providers.base import Channel, MediaReader, Submission, Uploaded
 from telecine.providers.complaint import complaint_in, complaint_of, text
 from telecine.providers.http.answers import decoded, named, refused
 from telecine.providers.http.facts import Shelf, Vendor
+from telecine.providers.outcomes import NeverSent, Refused
 from telecine.providers.scrub import scrubbed
 
 Ask = Callable[[Channel, str, Any], Awaitable[Reply]]

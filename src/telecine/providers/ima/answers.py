@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from telecine.net.inlined import content_of
 from telecine.nouns.task import Facts, Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.complaint import word
 from telecine.providers.http.answers import file, link, number
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.providers.relay.answers import tokens_of
 from telecine.wires import ima as wire
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import GatewayError, invalid
-from telecine.providers.base import Source, Succeeded, Traits
+from telecine.providers.base import Source, Traits
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Picture, Told, Vendor, later
 from telecine.providers.http.getters import at, rows
@@ -21,6 +21,7 @@ from telecine.providers.ima.answers import KEPT
 from telecine.providers.midjourney import MIDJOURNEY, answers, bodies
 from telecine.providers.midjourney.presses import SAID, button, check_named, index_of, window
 from telecine.providers.midjourney.prompts import words
+from telecine.providers.outcomes import Succeeded
 from telecine.providers.take import Take
 from telecine.wires import midjourney as wire
 from telecine.wires.ima.midjourney import ACTIONS, MODELS, REMIX

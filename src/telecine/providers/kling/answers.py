@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from telecine.nouns.money import units_of
 from telecine.nouns.task import Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.http.answers import file, named, total
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import Getter, at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.providers.refusal import FULL, NO_SUCH_MODEL, NO_SUCH_PATH, POLICY, THEIR_ACCOUNT, WORDS, Verdict, Words
 from telecine.wires.kling import RETENTION
 

@@ -9,12 +9,13 @@ import msgspec
 from telecine.nouns.billed import Billed
 from telecine.nouns.errors import invalid
 from telecine.nouns.task import Facts, Usage
-from telecine.providers.base import Succeeded, Traits, UpstreamOutput
+from telecine.providers.base import Traits
 from telecine.providers.http.answers import file, named
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Op, Picture, Told, later
 from telecine.providers.http.getters import at, rows
 from telecine.providers.kling.operation import Row, followed, operation
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires.kling import RETENTION, Path
 from telecine.wires.kling import calls as wire
 

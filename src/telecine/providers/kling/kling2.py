@@ -20,13 +20,14 @@ from telecine.nouns.money import units_of
 from telecine.nouns.operations import Kind
 from telecine.nouns.request import Role
 from telecine.nouns.task import Usage
-from telecine.providers.base import Succeeded, Traits, UpstreamOutput
+from telecine.providers.base import Traits
 from telecine.providers.http.answers import file, total
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Many, Op, Status, Told, Vendor, later
 from telecine.providers.http.frame import Frame
 from telecine.providers.http.getters import at, rows, says
 from telecine.providers.kling.vendor import KLING
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.providers.take import Take, whole
 from telecine.wires import kling2 as wire
 from telecine.wires.kling import MODES, RETENTION

@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from telecine.nouns.task import Facts, Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import decoded, file
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires import midjourney as wire
 from telecine.wires.midjourney_buttons import Button
 

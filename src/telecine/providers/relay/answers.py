@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import msgspec
 
 from telecine.nouns.task import Facts, Tokens, Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import link, number, seconds_since_epoch
 from telecine.providers.http.facts import BEHIND, Told
 from telecine.providers.http.getters import Getter, at, rows
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires.openai import DONE, PATH, QUEUED, RETENTION, RUNNING
 
 _pending_status, pending_reason, _pending_share, _pending_verdict = (

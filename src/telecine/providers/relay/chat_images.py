@@ -13,11 +13,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
-from telecine.providers.base import Succeeded
 from telecine.providers.http.body import Draft
 from telecine.providers.http.facts import Field, Fields, Op, Told, later
 from telecine.providers.http.getters import at, rows
 from telecine.providers.openai_images import IMAGES, SYNCHRONOUS, answer
+from telecine.providers.outcomes import Succeeded
 from telecine.wires import relay as wire
 
 _CHATS: Final = re.compile(r"gemini|banana", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from telecine.nouns.task import Facts, Usage
-from telecine.providers.base import Succeeded, UpstreamOutput
+from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.providers.sandbox.jobs import SandboxJob
 from telecine.providers.sandbox.recipes import CALLS, WORDS
 from telecine.wires.openai import Character

@@ -20,29 +20,23 @@ from telecine.nouns.billed import Billed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import ErrorCode, GatewayError, TaskError
 from telecine.nouns.request import GenerationRequest
-from telecine.providers.base import (
+from telecine.providers.base import Channel, Job, MediaReader, Provider, Submission, Terms, Traits
+from telecine.providers.outcomes import (
     Accepted,
     Cancelled,
     CancelOutcome,
-    Channel,
     Failed,
     Found,
-    Job,
     LookUpOutcome,
     Lost,
-    MediaReader,
     NeverSent,
     NotCancellable,
     NotFound,
     PollOutcome,
-    Provider,
     Refused,
     Running,
-    Submission,
     SubmitOutcome,
     Succeeded,
-    Terms,
-    Traits,
     Unreadable,
     UpstreamOutput,
 )
