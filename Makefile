@@ -14,8 +14,8 @@ install: $(VENV)/.installed  ## .venv with `telecine` in it
 
 dev: $(VENV)/.dev
 
-test: dev  ## every test; three at a time, for they wait for their servers as much as they work
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+test: dev  ## every test; four at a time, for they wait for their servers as much as they work
+	$(BIN)/python -m pytest -n 4 $(ARGS)
 
 lint: dev  ## formatting, lint, types, layers, lock files
 	$(BIN)/ruff format --check .

@@ -45,6 +45,8 @@ from tests.upstreams.ima import API_KEY, FOREVER, FakeIma, Fault
 PRO, FLASH, VIDEO = "gemini-3-pro-image-preview", "gemini-3.1-flash-image-preview", "ima-pro"
 DRAWN, KLING = "midjourney", "kling-v2-5-turbo"
 URL = "https://example.com/"
+OTHERS = msgspec.Raw(b'{"deep": ["Asset:\\/\\/asset-2025-abcde"]}')
+"""Names a file at IMA, which may be that of another account."""
 STYLES = ["videos", "content"]
 OPTIONS = {"videos": ImaOptions(), "content": ImaOptions(style="content")}
 
@@ -285,6 +287,9 @@ def test_a_video_of_klings_becomes(request_: GenerationRequest, body: dict[str, 
         (image(given("mask", "m.png"), PICTURE), "unsupported_parameter", "inputs.mask"),
         (image(native=Native("kling", {"x": msgspec.Raw(b"1")})), "unsupported_parameter", "x"),
         (image(native=Native("ima", {"n": msgspec.Raw(b"4")})), "unsupported_parameter", "n"),
+        (image(native=Native("ima", {"later": OTHERS})), "unsupported_parameter", "later"),
+        (video(model=KLING, native=Native("kling", {"later": OTHERS})), "unsupported_parameter", "later"),
+        (image(model=DRAWN, native=Native("midjourney", {"later": OTHERS})), "unsupported_parameter", "later"),
         (video(native=Native("ima", {"metadata.n": msgspec.Raw(b"4")})), "unsupported_parameter", "metadata.n"),
         (video(*[SEEN] * 15), "invalid_request", "inputs"),
         (video(*[SOUND] * 2, operation="reference_to_video"), "invalid_request", "inputs"),

@@ -162,8 +162,8 @@ def used(
     counts. `asked`: the seconds that each file was to have, where the request does not tell; `count`: how many results
     were ordered, where that is not what the request says.
 
-    What nobody can tell (the upstream reported no tokens, no compute seconds), or where something else was made than
-    what is priced (a video by the picture), costs what was held.
+    What nobody can tell (the upstream reported no tokens, no compute seconds), or what has no picture and is priced by
+    the picture, costs what was held.
     """
     parts = []
     for price in prices:
@@ -190,7 +190,9 @@ def _quantity(
             return exact(length) if length is not None else None
         case "image" | "track":
             made = pictures(usage, outputs, count) if unit == "image" else len(counted(outputs, count, "audio"))
-            return Decimal(made) if made or not any(one.main and one.state != "lost" for one in outputs) else None
+            # A button that nobody here knows may make a video of a picture.
+            other = unit == "image" and not made and any(one.main and one.state != "lost" for one in outputs)
+            return None if other else Decimal(made)
         case "character":
             return None if request.blanked else Decimal(len(request.prompt))
         case "compute_second":

@@ -23,9 +23,6 @@ from telecine.nouns.request import GenerationRequest, MediaInput, Role
 _CHUNK: Final = 1024 * 1024
 _MOST_NAME: Final = 200
 """Characters of the name of an input that an error repeats."""
-_KEEPERS: Final = frozenset({"ima", "kling", "midjourney"})
-"""Dialects that IMA's upstreams speak, who know files as `asset://`, those too that other accounts have put there
-through us."""
 _FETCHED: Final = re.compile(r"\A\s*(?:https?|ftps?|file|gopher):", re.IGNORECASE)
 
 Look = Callable[[MediaInput, str], None]
@@ -194,12 +191,8 @@ def check_urls(media: Media, request: GenerationRequest, hook: str) -> None:
     native, given = request.native, request.parameters
     if isinstance(given, VideoParameters) and given.character_url is not None:
         media.check_url(given.character_url, param="parameters.character_url")
-    keeps = native is not None and native.dialect in _KEEPERS
     for name, raw in native.fields.items() if native is not None else ():
-        said = msgspec.json.decode(raw)
-        check_texts(media, said, name)
-        if keeps and any(is_asset(one.strip()) for one in strings(said)):
-            raise invalid(f"{name[:_MOST_NAME]}: names a file of a library, which only fields for media may.", name)
+        check_texts(media, msgspec.json.decode(raw), name)
     for name, value in given.input_values.items() if isinstance(given, WorkflowParameters) else ():
         # Of several words nobody fetches the first: a prompt may begin with a URL.
         check_texts(media, [one for one in strings(value) if len(one.split(maxsplit=1)) == 1], name[:_MOST_NAME])

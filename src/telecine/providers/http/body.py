@@ -23,6 +23,7 @@ JSON = "application/json"
 _PICTURE = "image/png"
 _HEAD = 16
 """Characters of base64 that tell of what type a file is."""
+_ASSET = b"asset://"
 
 
 class Draft(msgspec.Struct):
@@ -150,6 +151,9 @@ def _passed(draft: Draft) -> dict[str, msgspec.Raw]:
         if name in written:
             continue
         check_unbilled(name, raw, vendor.billed)
+        if vendor.library and _ASSET in msgspec.json.encode(msgspec.json.decode(raw)).lower():  # however it is escaped
+            message = f"'{name[:128]}' names a file of a library, which only fields for media may."
+            raise GatewayError("unsupported_parameter", message, param=name[:128])
         if plain not in written:
             passed[name] = raw
         elif draft.op.form:

@@ -346,6 +346,9 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """Those of a create that say how it is to be answered; with our address for callbacks, where there is one."""
     inline: Literal["base64", "data"] = "base64"
     """How a stored picture stands in JSON: its base64 alone, or as a `data:` URL."""
+    library: bool = False
+    """Its upstream knows files as `asset://`, those too that other accounts have put there through us: a field that
+    nobody here knows may name none."""
     takes_links: bool = True
     """A picture that its client has given as a URL may stay one; else it is sent as a stored one is."""
     most_media: int = 0

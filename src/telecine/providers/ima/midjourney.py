@@ -157,6 +157,7 @@ def midjourney(vendor: Vendor) -> Vendor:
         models=MODELS,
         root=vendor.root,
         auth=vendor.auth,
+        library=vendor.library,
         ops={
             "text_to_image": _op("text_to_image", wire.IMAGINE, _DRAWN, _imagine),
             "blend": _op("blend", wire.BLEND, {**_DRAWN, "inputs.image": Field("base64Array")}, _blend),

@@ -38,6 +38,7 @@ _ALONE: Final = Vendor(
     title="IMA",
     speaks=frozenset({"ima"}),
     credential="IMA needs an api_key",
+    library=True,
     options=ImaOptions,
     root=strip("/v1"),
     ops={**IMAGES, **VIDEOS},
