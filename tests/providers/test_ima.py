@@ -36,7 +36,7 @@ from telecine.providers.outcomes import (
     Unreadable,
 )
 from telecine.wires.midjourney import Said
-from telecine.wires.midjourney_buttons import Button
+from telecine.wires.midjourney.buttons import Button
 from tests.clock import HandClock
 from tests.providers.stand_ins import NOW, Shelf
 from tests.upstreams.faults import Act

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from PIL import Image
 
-from telecine.wires.midjourney_buttons import Press, read
+from telecine.wires.midjourney.buttons import Press, read
 from tests.server.live import KEY, OTHER_KEY, LiveServer
 from tests.server.pictures import picture
 from tests.upstreams.openai_images import API_KEY, FakeImages

@@ -76,7 +76,7 @@ async def test_it_is_drawn_once_the_last_of_them_is_kept(tmp_path: Path) -> None
     async with House(tmp_path).opened() as house:
         house.shelf.failures = [FetchError("later") for _ in range(12)]
         view = await made(house, *FOUR)
-        for _ in range(6):
+        for _ in range(20):  # tries are ever farther apart, give or take a fifth
             await house.pass_time(4)
             view = await house.tasks.get(house.me, view.task.id)
             if len(view.outputs) == 5:

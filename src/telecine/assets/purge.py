@@ -8,6 +8,7 @@ leaves what the next round finishes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -47,7 +48,7 @@ class Purge:
         """One round; how many files went for good. Those with an id lower than `before` are too old."""
         abandoned = (_A.c.state == "uploading", _A.c.due <= self._clock.now())
         for what in (abandoned, (_A.c.id < before, _A.c.state.in_(("ready", "failed")))):
-            while await self._database.change(lambda connection, what=what: self._bury(connection, what)):  # type: ignore[misc]
+            while await self._database.change(partial(self._bury, what=what)):
                 await self._clock.sleep(_PAUSE)
         if wrong := await self._database.change(recount):
             _log.error("libraries_recounted", accounts=wrong)

@@ -15,8 +15,9 @@ from starlette.datastructures import UploadFile
 from telecine.accounts.principal import Principal
 from telecine.dialects.base import Edge, Media
 from telecine.dialects.bodies import THREAD_FROM, strings
-from telecine.dialects.library import SCHEME, check_kind, from_library, is_asset
+from telecine.dialects.library import check_kind, from_library, is_asset
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import ASSET_SCHEME as SCHEME
 from telecine.nouns.parameters import Point, VideoParameters, WorkflowParameters
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 

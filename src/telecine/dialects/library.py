@@ -8,11 +8,10 @@ from telecine.accounts.principal import Principal
 from telecine.assets.library import Assets
 from telecine.media.formats import kind_of
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import ASSET_SCHEME as SCHEME
 from telecine.nouns.ids import parse_asset_id
 from telecine.nouns.request import MediaInput, Role
 
-SCHEME: Final = "asset://"
-"""As Volcengine's Ark has it, whose Seedance models take such URLs."""
 _MOST_NAME: Final = 100
 """Characters of an id that an error repeats."""
 _NOUNS: Final = {"image": "an image", "video": "a video", "audio": "a sound"}

@@ -85,6 +85,11 @@ def tsk_id(task_id: int) -> str:
     return f"tsk_{to_base32(task_id)}"
 
 
+ASSET_SCHEME: Final = "asset://"
+"""What stands before the id of a file of a library, where media URLs are taken: as Volcengine's Ark has it, whose
+Seedance models take such URLs."""
+
+
 def asset_id(number: int) -> str:
     """The form of files that an account keeps: `asset_…`."""
     return f"asset_{to_base32(number)}"

@@ -22,6 +22,8 @@ AttemptState = Literal["preparing", "submitting", "accepted", "unknown", "refuse
 OutputState = Literal["pending", "stored", "lost"]
 MAIN: Final = "main"
 """The part of an item that was asked for and is billed; all others (cover, lyrics, last_frame, …) are companions."""
+GRID: Final = "grid"
+"""The companion that shows all pictures of a task as one."""
 T = TypeVar("T")
 
 

@@ -3,17 +3,13 @@ unless their upstream has made one."""
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 
 from telecine.net.client import FetchError
-from telecine.nouns.task import Output
+from telecine.nouns.task import GRID, Output
 from telecine.tasks.context import Context
 from telecine.tasks.reads import Work
 
-GRID: Final = "grid"
-"""The part that it is of its item."""
 _log = structlog.get_logger(__name__)
 
 

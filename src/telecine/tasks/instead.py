@@ -31,6 +31,7 @@ from telecine.tasks.context import Context, Growth
 from telecine.tasks.grids import pictures
 
 _log = structlog.get_logger(__name__)
+_AGAIN: Final = "reroll"
 _ZOOM: Final = 2.0
 _PANNED: Final = 0.5
 """The share of its side by which a picture goes on."""
@@ -50,17 +51,17 @@ class Instead(msgspec.Struct, frozen=True):
 
 def may_be_done_instead(request: GenerationRequest) -> bool:
     """Whether something else could be done in the place of the request."""
-    return request.source is not None and request.operation in _WAYS
+    return request.source is not None and request.operation in (*_WAYS, _AGAIN)
 
 
 def ways(request: GenerationRequest, source: Task, outputs: tuple[Output, ...], *, draft: bool) -> list[Instead]:
     """What could be done instead, the likeliest first. Raises GatewayError where the source cannot be followed up."""
     find = _WAYS.get(request.operation)
-    if find is None:
+    if find is None and request.operation != _AGAIN:
         return []
     if source.status != "succeeded":
         raise GatewayError("conflict", "The source is not done, or has failed.", param="source", may_retry=False)
-    if request.operation == "reroll":
+    if find is None:
         return _again(request, source)
     if any(request.with_role("image", "first_frame")):
         return []
@@ -251,7 +252,6 @@ _Way = Callable[[GenerationRequest, MediaInput, ChangeParameters], list[Instead]
 _WAYS: Final[Mapping[str, _Way]] = {
     "upscale": _picked,
     "vary": _varied,
-    "reroll": _varied,  # which is asked for in another way: `_again`
     "zoom": _zoomed,
     "pan": _panned,
     "inpaint": _repainted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from telecine.wires.midjourney_buttons import (
+from telecine.wires.midjourney.buttons import (
     Press,
     grid_buttons,
     line_buttons,

@@ -15,7 +15,7 @@ from telecine.nouns.task import Facts, State
 from telecine.tasks.idempotency import Idempotency
 from telecine.tasks.view import View
 from telecine.wires.midjourney import Said
-from telecine.wires.midjourney_buttons import Button, read
+from telecine.wires.midjourney.buttons import Button, read
 from tests.dialects.house import NOW, House, base64_of, picture
 
 CAT = GenerationRequest(

@@ -17,7 +17,7 @@ from telecine.nouns.task import Facts, Output, State
 from telecine.tasks.view import View
 from telecine.webhooks.delivery import Tidings
 from telecine.wires.midjourney import Said
-from telecine.wires.midjourney_buttons import Button, grid_buttons
+from telecine.wires.midjourney.buttons import Button, grid_buttons
 from tests.dialects.house import NOW, House
 
 CAT = GenerationRequest(

@@ -33,7 +33,7 @@ from telecine.wires.ima.midjourney import (
     MjTaskFetchResponse,
 )
 from telecine.wires.midjourney.bodies import Imagine, Modal
-from telecine.wires.midjourney_buttons import read as read_button
+from telecine.wires.midjourney.buttons import read as read_button
 
 _PROMPT: Final = "A paper boat in a flooded library --niji 7 --ar 9:16"
 _PICTURE: Final = "https://example.com/boat.png"

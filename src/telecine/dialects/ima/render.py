@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -52,18 +53,23 @@ class ImaImageGenerationResponse(Images, frozen=True, kw_only=True):
     """The pictures, for who wants them at once: OpenAI's answer."""
 
 
+def _head(view: View, edge: Edge, words: Mapping[Status, str]) -> dict[str, Any]:
+    """What every answer about a task begins with."""
+    task, name = view.task, TASK.write(view.task.id)
+    return {
+        "id": name,
+        "task_id": name,
+        "model": task.model,
+        "status": words[task.status],
+        "progress": _progress(task),
+        "amount_usd": _dollars(task, edge),
+        "created_at": int(task.created_at),
+    }
+
+
 def image_created(view: View, edge: Edge) -> ImaImageCreateTaskResponse:
     """The answer to a create."""
-    task, name = view.task, TASK.write(view.task.id)
-    return ImaImageCreateTaskResponse(
-        id=name,
-        task_id=name,
-        model=task.model,
-        status=IMAGE_STATUS[task.status],
-        progress=_progress(task),
-        amount_usd=_dollars(task, edge),
-        created_at=int(task.created_at),
-    )
+    return ImaImageCreateTaskResponse(**_head(view, edge, IMAGE_STATUS))
 
 
 def fetched(view: View, edge: Edge) -> ImaImageTaskFetchResponse:
@@ -93,33 +99,18 @@ def fetched(view: View, edge: Edge) -> ImaImageTaskFetchResponse:
 
 def video_created(view: View, edge: Edge) -> ImaProCreateResponse:
     """The answer to a create."""
-    task, name = view.task, TASK.write(view.task.id)
-    return ImaProCreateResponse(
-        id=name,
-        task_id=name,
-        model=task.model,
-        status=VIDEO_STATUS[task.status],
-        progress=_progress(task),
-        amount_usd=_dollars(task, edge),
-        created_at=int(task.created_at),
-    )
+    return ImaProCreateResponse(**_head(view, edge, VIDEO_STATUS))
 
 
 def video_task(view: View, edge: Edge) -> ImaProQueryResponse:
     """The answer to a query."""
-    task, name = view.task, TASK.write(view.task.id)
+    task = view.task
     made = [one for one in results(view, "video") if one.state != "lost"] if task.status == "succeeded" else []
     shown = [found for one in made if (found := _result(view, one, edge)) is not None]
     error, tokens = error_of(task, FIELDS), task.usage.tokens if task.usage is not None else None
     usage = _usage(tokens)
     return ImaProQueryResponse(
-        id=name,
-        task_id=name,
-        model=task.model,
-        status=VIDEO_STATUS[task.status],
-        progress=_progress(task),
-        amount_usd=_dollars(task, edge),
-        created_at=int(task.created_at),
+        **_head(view, edge, VIDEO_STATUS),
         completed_at=int(task.ended_at) if task.ended_at is not None else UNSET,
         metadata=ImaVideoLink(url=shown[0].url) if shown else UNSET,
         results=shown or UNSET,

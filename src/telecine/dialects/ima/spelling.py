@@ -26,8 +26,7 @@ def _renamed(fields: dict[str, Any], known: Known, at: str = "") -> dict[str, An
     said: dict[str, tuple[str, Any]] = {}
     for name, value in fields.items():
         field = name if name in known.names else known.meant(name) or name
-        if field in said:
-            value = agreed(said[field], (f"{at}{name}", value))  # noqa: PLW2901
-        said[field] = (f"{at}{name}", value)
-        found[field] = value
+        one = (f"{at}{name}", value)
+        found[field] = agreed(said[field], one) if field in said else value
+        said[field] = (one[0], found[field])
     return found

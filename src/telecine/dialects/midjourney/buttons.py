@@ -8,7 +8,7 @@ from telecine.dialects.midjourney.create import DIALECT
 from telecine.nouns.ids import UUID, parse_task_id
 from telecine.tasks.view import View, results
 from telecine.wires import midjourney as wire
-from telecine.wires.midjourney_buttons import Button, grid_buttons, line_buttons, picture_buttons, read
+from telecine.wires.midjourney.buttons import Button, grid_buttons, line_buttons, picture_buttons, read
 
 
 def upstream_buttons(view: View) -> Sequence[Button]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.responses import RedirectResponse, Response
 
 from telecine.dialects.base import Edge
@@ -11,12 +9,9 @@ from telecine.dialects.call import Call
 from telecine.dialects.lookup import missing
 from telecine.nouns.errors import GatewayError
 from telecine.nouns.ids import parse_task_id
-from telecine.nouns.task import Output, link_of
+from telecine.nouns.task import GRID, Output, link_of
 from telecine.tasks.view import View, results
 from telecine.wires.midjourney import IMAGE, PREFIX
-
-GRID: Final = "grid"
-"""The part that shows all pictures of a task as one."""
 
 
 def picture_of(view: View) -> Output | None:

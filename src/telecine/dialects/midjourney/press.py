@@ -28,8 +28,8 @@ from telecine.nouns.request import GenerationRequest, Native, Reference
 from telecine.tasks.view import Filter, View
 from telecine.wires.midjourney import CLIPS, GRID
 from telecine.wires.midjourney.bodies import Action, Change, Common, Modal, SimpleChange
+from telecine.wires.midjourney.buttons import Press, read
 from telecine.wires.midjourney.prompt import read as read_prompt
-from telecine.wires.midjourney_buttons import Press, read
 
 _SIMPLE: Final = re.compile(r"([UV])([1-4])|(R)", re.IGNORECASE)
 """The second word of a simple change."""

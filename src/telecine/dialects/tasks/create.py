@@ -11,11 +11,12 @@ import msgspec
 from telecine.dialects import scalars
 from telecine.dialects.bodies import Body, typed
 from telecine.dialects.inline import Source, data_of
-from telecine.dialects.library import SCHEME, is_asset
+from telecine.dialects.library import is_asset
 from telecine.dialects.scalars import Seed
 from telecine.nouns.catalogue import Catalogue
 from telecine.nouns.errors import GatewayError, invalid
 from telecine.nouns.geometry import check_agreement
+from telecine.nouns.ids import ASSET_SCHEME as SCHEME
 from telecine.nouns.ids import parse_output_id, parse_task_id
 from telecine.nouns.operations import OPERATIONS, Operation, find, inferred, kept
 from telecine.nouns.parameters import (

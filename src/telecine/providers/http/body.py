@@ -13,6 +13,7 @@ import msgspec
 
 from telecine.net.forms import OTHER, File, Form, Pair, kind_of
 from telecine.nouns.errors import GatewayError, invalid
+from telecine.nouns.ids import ASSET_SCHEME
 from telecine.nouns.request import GenerationRequest, MediaInput, Role
 from telecine.providers.base import MediaReader, Source
 from telecine.providers.http.facts import Op, Picture, Vendor
@@ -23,7 +24,7 @@ JSON = "application/json"
 _PICTURE = "image/png"
 _HEAD = 16
 """Characters of base64 that tell of what type a file is."""
-_ASSET = b"asset://"
+_ASSET = ASSET_SCHEME.encode()
 
 
 class Draft(msgspec.Struct):

@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
-
-from msgspec.structs import replace
 
 from telecine.nouns.billed import Billed
 from telecine.nouns.request import MediaInput
 from telecine.providers.http.body import Draft
-from telecine.providers.http.facts import Field, Fields, Op, later
+from telecine.providers.http.facts import Field, Fields, later
 from telecine.providers.http.frame import Frame
-from telecine.providers.ima.assets import ASSETS, keeping
-from telecine.providers.ima.videos import FIELDS, OURS, RATIOS, RESOLUTIONS, TRAITS, billed, check
+from telecine.providers.ima.videos import FIELDS, RATIOS, RESOLUTIONS, billed, check, operations
 from telecine.wires.ima import GENERATIONS
 
 _FRAME: Final = Frame("ratio", RATIOS, "resolution", RESOLUTIONS)
@@ -63,20 +59,6 @@ _REFERENCES: Final[Fields] = {
     "inputs.audio": Field("content"),
 }
 _PICTURES: Final[Fields] = {"inputs.first_frame|image": Field("content"), "inputs.last_frame": Field("content")}
-_MADE: Final = Op(
-    create=f"POST {GENERATIONS}",
-    poll=f"GET {GENERATIONS}/{{id}}",
-    fields=_FIELDS,
-    needs=("prompt",),
-    shape=_shape,
-    ours=OURS,
-    billed=_billed,
-    traits=TRAITS,
-    adjusted=keeping,
-    shelf=ASSETS,
+CONTENT: Final = operations(
+    GENERATIONS, _FIELDS, pictures=_PICTURES, references=_REFERENCES, shape=_shape, billed=_billed
 )
-CONTENT: Final[Mapping[str, Op]] = {
-    "text_to_video": _MADE,
-    "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES, **_REFERENCES}, needs=()),
-    "reference_to_video": replace(_MADE, fields={**_FIELDS, **_REFERENCES}, needs=()),
-}

@@ -6,7 +6,7 @@ sounds to go by stand in `metadata`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -125,20 +125,36 @@ OURS: Final = frozenset(
     }
 ) - {"metadata"}
 TRAITS: Final = Traits(KEPT, usual=120.0, poll_floor=VIDEO_POLL_SECONDS, url_only=True)
-_MADE: Final = Op(
-    create=f"POST {PATH}",
-    poll=f"GET {PATH}/{{id}}",
-    fields=_FIELDS,
-    needs=("prompt",),
-    shape=_shape,
-    ours=OURS,
-    billed=_billed,
-    traits=TRAITS,
-    adjusted=keeping,
-    shelf=ASSETS,
-)
-VIDEOS: Final[Mapping[str, Op]] = {
-    "text_to_video": _MADE,
-    "image_to_video": replace(_MADE, fields={**_FIELDS, **_PICTURES, **_REFERENCES}, needs=()),
-    "reference_to_video": replace(_MADE, fields={**_FIELDS, **_REFERENCES}, needs=()),
-}
+
+
+def operations(
+    path: str,
+    fields: Fields,
+    *,
+    pictures: Fields,
+    references: Fields,
+    shape: Callable[[Draft], None],
+    billed: Callable[[Draft], Billed],
+) -> Mapping[str, Op]:
+    """The operations of one style at its path, by what it says beside a prompt: of frames, and of what a video is to be
+    like."""
+    made = Op(
+        create=f"POST {path}",
+        poll=f"GET {path}/{{id}}",
+        fields=fields,
+        needs=("prompt",),
+        shape=shape,
+        ours=OURS,
+        billed=billed,
+        traits=TRAITS,
+        adjusted=keeping,
+        shelf=ASSETS,
+    )
+    return {
+        "text_to_video": made,
+        "image_to_video": replace(made, fields={**fields, **pictures, **references}, needs=()),
+        "reference_to_video": replace(made, fields={**fields, **references}, needs=()),
+    }
+
+
+VIDEOS: Final = operations(PATH, _FIELDS, pictures=_PICTURES, references=_REFERENCES, shape=_shape, billed=_billed)

@@ -6,19 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.nouns.task import Facts, Usage
+from telecine.nouns.task import GRID, Facts, Usage
 from telecine.providers.complaint import text, word
 from telecine.providers.http.answers import decoded, file
 from telecine.providers.http.facts import Told
 from telecine.providers.http.getters import at, rows
 from telecine.providers.outcomes import Succeeded, UpstreamOutput
 from telecine.wires import midjourney as wire
-from telecine.wires.midjourney_buttons import Button
+from telecine.wires.midjourney.buttons import Button
 
 KEPT: Final = 86400.0
 """Seconds for which links work: those of Discord's files are signed for a day."""
-GRID: Final = "grid"
-"""The part that shows all pictures of a task as one."""
 _CONFIRM: Final = "confirm"
 """In what is said of a window (`Waiting for window confirm`), by which clients know one too."""
 _GRIDS: Final = frozenset(

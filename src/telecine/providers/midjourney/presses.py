@@ -12,7 +12,7 @@ from telecine.nouns.request import GenerationRequest
 from telecine.providers.base import Source
 from telecine.providers.http.body import Draft
 from telecine.wires import midjourney as wire
-from telecine.wires.midjourney_buttons import Press, read
+from telecine.wires.midjourney.buttons import Press, read
 
 DIALECT: Final = "midjourney"
 DOES: Final = {"image_to_video": "animate"}

@@ -67,16 +67,21 @@ class AssetGroupListFilters(msgspec.Struct, kw_only=True):
     group_type: Word | None = None
 
 
-class AssetGroupListRequest(msgspec.Struct, kw_only=True):
-    """A page of groups, from 1."""
+class _Paged(msgspec.Struct, kw_only=True):
+    """Which page of a list, from 1, and in which order."""
 
-    filters: AssetGroupListFilters | None = None
     page_number: int | None = None
     page_size: int | None = None
     sort_by: Word | None = None
     sort_order: Word | None = None
     project_name: Word | None = None
     model: Word | None = None
+
+
+class AssetGroupListRequest(_Paged, kw_only=True):
+    """A page of groups."""
+
+    filters: AssetGroupListFilters | None = None
 
 
 class AssetGetRequest(msgspec.Struct, kw_only=True):
@@ -116,16 +121,10 @@ class AssetListFilters(msgspec.Struct, kw_only=True):
     name: str | None = None
 
 
-class AssetListRequest(msgspec.Struct, kw_only=True):
-    """A page of assets, from 1."""
+class AssetListRequest(_Paged, kw_only=True):
+    """A page of assets."""
 
     filters: AssetListFilters | None = None
-    page_number: int | None = None
-    page_size: int | None = None
-    sort_by: Word | None = None
-    sort_order: Word | None = None
-    project_name: Word | None = None
-    model: Word | None = None
 
 
 class AssetId(msgspec.Struct, frozen=True, rename="pascal"):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from telecine.wires.midjourney.bodies import Blend, Change
-from telecine.wires.midjourney_buttons import Button, Press
+from telecine.wires.midjourney.buttons import Button, Press
 
 MODELS: Final = re.compile(r"(?:midjourney|mj)(?:[-_].*)?", re.IGNORECASE | re.DOTALL)
 """Names of Midjourney's models, by which these paths are meant: no body has one."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from telecine.wires.midjourney_buttons import Button
+from telecine.wires.midjourney.buttons import Button
 
 PREFIX: Final = "/mj"
 MODES: Final = {"/mj-fast": "fast", "/mj-relax": "relax", "/mj-turbo": "turbo"}
