@@ -41,8 +41,12 @@ class Pair(NamedTuple):
 
     def newest(self) -> Any:
         """What was last asked of the second."""
-        (theirs,) = self.there.call("GET", "/v1/tasks?limit=1").json["data"]
-        return theirs
+        return self.theirs()[0]
+
+    def theirs(self) -> list[Any]:
+        """The same, or nothing where nothing was."""
+        data: list[Any] = self.there.call("GET", "/v1/tasks?limit=1").json["data"]
+        return data
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +142,9 @@ def test_failures_and_refusals(pair: Pair, grid: Any) -> None:
 
 
 def test_a_cancel(pair: Pair) -> None:
-    before = pair.newest()["id"]
+    before = [one["id"] for one in pair.theirs()]
     task = pair.asked(prompt="[[delay:600]] a boat").json["id"]
-    theirs = eventually(lambda: (found := pair.newest())["id"] != before and found, "their task")
+    theirs = eventually(lambda: [one for one in pair.theirs() if one["id"] not in before], "their task")[0]
     pair.here.call("POST", f"/v1/tasks/{task}/cancel")
     pair.there.until(f"/v1/tasks/{theirs['id']}", lambda found: found["status"] == "cancelled")
     assert pair.here.ended(task)["status"] in ("cancelled", "failed")
