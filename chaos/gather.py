@@ -18,6 +18,8 @@ from chaos.world import KEYS, World
 from telecine.nouns.ids import parse_task_id
 
 _AT_ONCE = 8
+_LOOKS = 40
+"""Half a second apart, after which what is not stored is the verdict's."""
 
 
 async def gather(
@@ -93,9 +95,20 @@ async def _tasks(world: World, clients: Clients, account: str) -> dict[str, list
         )
 
     found: dict[str, list[Task]] = {}
-    for name, task in await asyncio.gather(*(seen(one) for one in await clients.pages("/v1/tasks", account))):
+    for name, task in await asyncio.gather(*(seen(one) for one in await _stored(world, clients, account))):
         found.setdefault(name, []).append(task)
     return found
+
+
+async def _stored(world: World, clients: Clients, account: str) -> list[dict[str, Any]]:
+    """The account's tasks, once no output is still at its upstream alone: such files are tried again for a while."""
+    ours = tuple(f"{address}/" for address in world.addresses)
+    for _ in range(_LOOKS):
+        tasks = await clients.pages("/v1/tasks", account)
+        if all((output["url"] or ours[0]).startswith(ours) for one in tasks for output in one["outputs"]):
+            break
+        await asyncio.sleep(0.5)
+    return tasks
 
 
 async def _account(clients: Clients, account: str) -> Account:
